@@ -1,0 +1,228 @@
+//! What can go wrong, and the one table that turns it into the contract's code, HTTP status and message.
+//!
+//! Which error belongs where: a store returns [`Error::Internal`] for what no client can help (its text goes to the log
+//! and never to a client), a rule of the domain returns the variant that the contract names, an extractor returns one of
+//! the 400s. Handlers only pass errors on with `?`.
+
+use std::borrow::Cow;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
+
+/// The result of everything that can fail towards a client.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The languages that messages come in; codes never change with the language (contract, "Envelope").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// The default.
+    Chinese,
+    /// For `Accept-Language: en…`.
+    English,
+}
+
+/// What is wrong with one field of a request, in both languages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Chinese text, the field's name first.
+    pub zh: Cow<'static, str>,
+    /// English text, the field's name first.
+    pub en: Cow<'static, str>,
+}
+
+impl Problem {
+    /// A problem whose two texts are known beforehand.
+    pub const fn new(zh: &'static str, en: &'static str) -> Self {
+        Self { zh: Cow::Borrowed(zh), en: Cow::Borrowed(en) }
+    }
+}
+
+/// Every outcome that is not a success.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// A field breaks a rule.
+    Invalid(Problem),
+    /// A required parameter is not there; its name.
+    Missing(Cow<'static, str>),
+    /// A parameter has the wrong type, or the body is absent or not JSON; what it is.
+    WrongType(Cow<'static, str>),
+    /// No token, or one that is not valid any more.
+    Unauthenticated,
+    /// A valid token without the permission that the operation needs.
+    Forbidden,
+    /// The tenant header is needed here and absent.
+    TenantMissing,
+    /// The tenant header names another tenant than the token.
+    TenantForeign,
+    /// No such path, or no such file.
+    NotFound,
+    /// The path exists, the method does not.
+    MethodNotAllowed,
+    /// An upload over the size limit.
+    UploadTooLarge,
+    /// Over a rate limit; seconds until it is worth trying again.
+    TooManyRequests {
+        /// Seconds for `Retry-After`, at least 1.
+        retry_after_s: u64,
+    },
+    /// A queue is full or the database is out of reach: try again soon.
+    Busy,
+    /// No conversation with that id that the caller may see.
+    ConversationNotFound,
+    /// No message with that id that the caller may see.
+    MessageNotFound,
+    /// Unknown user name or wrong password: one answer for both.
+    LoginFailed,
+    /// The account is disabled.
+    AccountDisabled,
+    /// A refresh token that was never valid or has been revoked.
+    RefreshTokenInvalid,
+    /// A refresh token past its time.
+    RefreshTokenExpired,
+    /// A fault of ours; the text is for the log only.
+    Internal(String),
+}
+
+impl Error {
+    /// A fault of ours, described for the log.
+    pub fn internal(cause: impl std::fmt::Display) -> Self {
+        Self::Internal(cause.to_string())
+    }
+
+    /// The code in the envelope (contract, "Envelope").
+    pub const fn code(&self) -> i64 {
+        match self {
+            Self::Invalid(_)
+            | Self::Missing(_)
+            | Self::WrongType(_)
+            | Self::TenantMissing
+            | Self::UploadTooLarge
+            | Self::RefreshTokenInvalid => 400,
+            Self::Unauthenticated | Self::RefreshTokenExpired => 401,
+            Self::Forbidden | Self::TenantForeign => 403,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::TooManyRequests { .. } => 429,
+            Self::Internal(_) => 500,
+            Self::Busy => 503,
+            Self::LoginFailed => 1_002_000_000,
+            Self::AccountDisabled => 1_002_000_001,
+            Self::ConversationNotFound => 1_013_019_000,
+            Self::MessageNotFound => 1_013_020_000,
+        }
+    }
+
+    /// The HTTP status: 200 for all that the stock clients must be able to read, the code itself for 429 and 503.
+    pub const fn http_status(&self) -> StatusCode {
+        match self {
+            Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Invalid(_)
+            | Self::Missing(_)
+            | Self::WrongType(_)
+            | Self::Unauthenticated
+            | Self::Forbidden
+            | Self::TenantMissing
+            | Self::TenantForeign
+            | Self::NotFound
+            | Self::MethodNotAllowed
+            | Self::UploadTooLarge
+            | Self::ConversationNotFound
+            | Self::MessageNotFound
+            | Self::LoginFailed
+            | Self::AccountDisabled
+            | Self::RefreshTokenInvalid
+            | Self::RefreshTokenExpired
+            | Self::Internal(_) => StatusCode::OK,
+        }
+    }
+
+    /// The message for the user, without internal text.
+    pub fn message(&self, language: Language) -> Cow<'static, str> {
+        let (zh, en): (Cow<'static, str>, Cow<'static, str>) = match self {
+            Self::Invalid(problem) => (
+                format!("请求参数不正确:{}", problem.zh).into(),
+                format!("invalid request parameter: {}", problem.en).into(),
+            ),
+            Self::Missing(name) => {
+                (format!("请求参数缺失:{name}").into(), format!("missing request parameter: {name}").into())
+            }
+            Self::WrongType(what) => (
+                format!("请求参数类型错误:{what}").into(),
+                format!("request parameter of the wrong type: {what}").into(),
+            ),
+            Self::Unauthenticated => ("账号未登录".into(), "not logged in".into()),
+            Self::Forbidden => ("没有该操作权限".into(), "permission denied".into()),
+            Self::TenantMissing => ("请求的租户标识未传递，请进行排查".into(), "the tenant-id header is missing".into()),
+            Self::TenantForeign => ("您无权访问该租户的数据".into(), "access to this tenant is denied".into()),
+            Self::NotFound => ("请求未找到".into(), "not found".into()),
+            Self::MethodNotAllowed => ("请求方法不正确".into(), "method not allowed".into()),
+            Self::UploadTooLarge => ("上传文件过大，请调整后重试".into(), "the uploaded file is too large".into()),
+            Self::TooManyRequests { .. } => ("请求过于频繁，请稍后重试".into(), "too many requests, try again later".into()),
+            Self::Busy => ("服务繁忙，请稍后重试".into(), "the service is busy, try again later".into()),
+            Self::ConversationNotFound => ("客服会话不存在".into(), "the conversation does not exist".into()),
+            Self::MessageNotFound => ("客服消息不存在".into(), "the message does not exist".into()),
+            Self::LoginFailed => ("登录失败，账号密码不正确".into(), "login failed: wrong username or password".into()),
+            Self::AccountDisabled => ("登录失败，账号被禁用".into(), "login failed: the account is disabled".into()),
+            Self::RefreshTokenInvalid => ("无效的刷新令牌".into(), "invalid refresh token".into()),
+            Self::RefreshTokenExpired => ("刷新令牌已过期".into(), "the refresh token has expired".into()),
+            Self::Internal(_) => ("系统异常".into(), "internal error".into()),
+        };
+        match language {
+            Language::Chinese => zh,
+            Language::English => en,
+        }
+    }
+
+    /// The whole answer in one language.
+    pub fn to_response(&self, language: Language) -> HttpResponse {
+        #[derive(Serialize)]
+        struct Failure<'a> {
+            code: i64,
+            msg: &'a str,
+            data: (),
+        }
+        let mut response = HttpResponse::build(self.http_status());
+        if let Some(seconds) = self.retry_after_s() {
+            response.insert_header((header::RETRY_AFTER, HeaderValue::from(seconds)));
+        }
+        response.json(Failure { code: self.code(), msg: &self.message(language), data: () })
+    }
+
+    const fn retry_after_s(&self) -> Option<u64> {
+        match self {
+            Self::TooManyRequests { retry_after_s } => Some(*retry_after_s),
+            Self::Busy => Some(1),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Internal(cause) => f.write_str(cause),
+            other => f.write_str(&other.message(Language::English)),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl ResponseError for Error {
+    fn status_code(&self) -> StatusCode {
+        self.http_status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.to_response(Language::Chinese)
+    }
+}
+
+impl From<diesel::result::Error> for Error {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::internal(error)
+    }
+}

@@ -1,0 +1,97 @@
+//! The names of things: one type per kind of id, so that they cannot be mixed up.
+//!
+//! Every id is a positive integer below 2^53 (DESIGN invariant 10), because browsers read JSON numbers as doubles.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The first integer that is no longer a valid id: 2^53.
+pub const ID_LIMIT: i64 = 1 << 53;
+
+macro_rules! id_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+        #[serde(transparent)]
+        #[schema(value_type = i64, minimum = 1, maximum = 9007199254740991_i64)]
+        pub struct $name(i64);
+
+        impl $name {
+            /// Wraps a number that the database or a verified token gave.
+            pub const fn new(value: i64) -> Self {
+                Self(value)
+            }
+
+            /// The plain number.
+            pub const fn get(self) -> i64 {
+                self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+id_type! {
+    /// A tenant: one shop among those that share the service.
+    TenantId
+}
+id_type! {
+    /// A member's or an admin's id; which of the two says the [`UserType`] beside it.
+    UserId
+}
+id_type! {
+    /// One member's conversation with the admins of the tenant.
+    ConversationId
+}
+id_type! {
+    /// One message, unique across conversations, tenants and nodes.
+    MessageId
+}
+id_type! {
+    /// One login: the refresh token that it gave and every access token made from it.
+    LoginId
+}
+
+/// The two kinds of users, with the numbers that the wire and the tables use (contract, "JSON values").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum UserType {
+    /// A customer of the shop.
+    Member,
+    /// Someone who answers in the admin console.
+    Admin,
+}
+
+impl UserType {
+    /// The number on the wire and in the tables.
+    pub const fn code(self) -> i32 {
+        match self {
+            Self::Member => 1,
+            Self::Admin => 2,
+        }
+    }
+
+    /// The user type of a stored number, `None` for any other.
+    pub const fn from_code(code: i32) -> Option<Self> {
+        match code {
+            1 => Some(Self::Member),
+            2 => Some(Self::Admin),
+            _ => None,
+        }
+    }
+}
+
+/// A user as the push module and the tokens name one: unique over the whole service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UserKey {
+    /// The tenant the user belongs to.
+    pub tenant: TenantId,
+    /// Member or admin.
+    pub user_type: UserType,
+    /// The id within tenant and type.
+    pub user: UserId,
+}

@@ -1,0 +1,335 @@
+//! Everything an operator can set: one struct per section of the TOML file, with its default and its meaning.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+/// The whole configuration, validated.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Where the embedded database, the signing secret and uploaded files live. Default `./data`.
+    pub data_dir: PathBuf,
+    /// The HTTP server.
+    pub server: Server,
+    /// The database.
+    pub database: Database,
+    /// Tokens and passwords.
+    pub auth: Auth,
+    /// Sizes and rates.
+    pub limits: Limits,
+    /// The push module.
+    pub push: Push,
+    /// Uploaded files.
+    pub file: File,
+    /// Logs.
+    pub log: Log,
+}
+
+/// `[server]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Server {
+    /// Address and port to listen on. Default `127.0.0.1:48080`; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Worker threads; 0 = one per core (the default).
+    pub workers: usize,
+    /// Origins that browsers may call from, e.g. `https://shop.example`; `*` allows any. Default: none but the
+    /// service's own. In a variable or flag: separated by commas.
+    #[serde(deserialize_with = "list")]
+    pub cors_origins: Vec<String>,
+    /// The time zone in which times in query strings are read. Default `Asia/Shanghai`.
+    pub time_zone: Tz,
+    /// The address under which clients reach the service, e.g. `https://kefu.example`; used in the URLs of uploaded
+    /// files. Default: taken from the request's `Host`.
+    pub public_url: Option<String>,
+    /// How many seconds a shutdown waits for open requests. Default 10.
+    pub shutdown_timeout_s: u64,
+    /// Whether `X-Forwarded-For` of a proxy in front is believed for rate limits by address. Default false.
+    pub trust_forwarded_for: bool,
+}
+
+/// `[database]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Database {
+    /// `sqlite:<path>`, `mysql://…` or `postgres://…`. Default: `sqlite:<data_dir>/kefu.db`.
+    pub url: Option<String>,
+    /// Connections for reading and for small writes. Default 8.
+    pub pool_size: u32,
+    /// Milliseconds a request waits for a connection before it is answered 503. Default 5000.
+    pub acquire_timeout_ms: u64,
+}
+
+/// `[auth]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Auth {
+    /// The secret that signs this service's own tokens, at least 32 bytes. Default: made at the first start and kept
+    /// in `<data_dir>/secret` (mode 0600).
+    pub secret: Option<String>,
+    /// Seconds an access token lives. Default 1800.
+    pub access_ttl_s: u64,
+    /// Seconds a refresh token lives. Default 2592000 (30 days).
+    pub refresh_ttl_s: u64,
+    /// Whether a refresh gives a new refresh token and revokes the login when an old one comes back. Default false:
+    /// the stock clients keep using the first one on their sockets (contract, "WebSocket").
+    pub rotate_refresh_tokens: bool,
+    /// Tokens that the integrator's own system signs for members.
+    pub member_token: MemberToken,
+}
+
+/// `[auth.member_token]`: how the integrator's tokens are checked and read. Off until one key is set.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MemberToken {
+    /// HS256: the shared secret, at least 32 bytes.
+    pub secret: Option<String>,
+    /// RS256, ES256 or EdDSA: a PEM file with the public key.
+    pub public_key_file: Option<PathBuf>,
+    /// RS256, ES256 or EdDSA: a JWKS file.
+    pub jwks_file: Option<PathBuf>,
+    /// The only `iss` that is accepted; unset: not checked.
+    pub issuer: Option<String>,
+    /// The only `aud` that is accepted; unset: a token with an audience is refused.
+    pub audience: Option<String>,
+    /// The claim with the user's id, a positive integer or a string. Default `sub`.
+    pub user_id_claim: String,
+    /// The claim with the nickname. Default `nickname`.
+    pub nickname_claim: String,
+    /// The claim with the avatar's URL. Default `avatar`.
+    pub avatar_claim: String,
+    /// The claim with the tenant's number; a token without it belongs to tenant 1. Default `tenant_id`.
+    pub tenant_claim: String,
+}
+
+/// `[limits]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Longest message content in characters, 1–65536 (and never above 65536 bytes). Default 2048.
+    pub content_length: usize,
+    /// Largest request body in bytes, uploads aside. Default 524288.
+    pub body_bytes: usize,
+    /// Largest upload in bytes. Default 16777216 (16 MiB).
+    pub upload_bytes: usize,
+    /// Commands that may wait for the writer; above, a send is answered 503. Default 8192.
+    pub write_queue: usize,
+    /// Most commands that share one transaction. Default 256.
+    pub write_batch: usize,
+    /// Sends per second and user; 0 = unlimited. Default 100.
+    pub sends_per_s: u32,
+    /// Sends that a user may make at once before `sends_per_s` counts. Default 200.
+    pub send_burst: u32,
+    /// Failed logins per minute and account before it is locked out for the rest of it; 0 = unlimited. Default 10.
+    pub login_failures_per_account: u32,
+    /// Failed logins per minute and address; 0 = unlimited. Default 60.
+    pub login_failures_per_address: u32,
+    /// Typing notices per second and socket; more are dropped. Default 2.
+    pub typing_per_s: u32,
+}
+
+/// `[push]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Push {
+    /// How frames reach the other nodes. Default `local`: there are none.
+    pub relay: Relay,
+    /// Seconds without any byte from a client until its socket is closed. A protocol ping goes out at half of it.
+    /// Default 60.
+    pub idle_timeout_s: u64,
+    /// Frames that may wait for one socket; above, it is closed as too slow. Default 1024.
+    pub queue_frames: usize,
+    /// Bytes that may wait for one socket; above, it is closed as too slow. Default 4194304 (4 MiB).
+    pub queue_bytes: usize,
+    /// Largest message from a client in bytes. Default 65536.
+    pub client_message_bytes: usize,
+    /// Sockets that one user may hold open at once; the oldest is closed for a further one. Default 50.
+    pub sessions_per_user: usize,
+}
+
+/// `push.relay`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Relay {
+    /// One node: frames go straight to its own sockets.
+    Local,
+}
+
+/// `[file]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct File {
+    /// Where uploads are kept. Default `local`: `<data_dir>/files`.
+    pub storage: Storage,
+    /// S3: the bucket.
+    pub s3_bucket: Option<String>,
+    /// S3: the region. Default `us-east-1`.
+    pub s3_region: String,
+    /// S3: the endpoint of a compatible server, e.g. `https://minio.example`.
+    pub s3_endpoint: Option<String>,
+    /// S3: the access key's id.
+    pub s3_access_key_id: Option<String>,
+    /// S3: the access key's secret.
+    pub s3_secret_access_key: Option<String>,
+}
+
+/// `file.storage`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Storage {
+    /// A folder on this machine.
+    Local,
+    /// An S3 bucket or a compatible one.
+    S3,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// What is logged, as a `tracing` filter. Default `info`.
+    pub filter: String,
+    /// `text` (the default) or `json`.
+    pub format: LogFormat,
+}
+
+/// `log.format`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One readable line an event.
+    Text,
+    /// One JSON object an event.
+    Json,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            data_dir: "data".into(),
+            server: Server::default(),
+            database: Database::default(),
+            auth: Auth::default(),
+            limits: Limits::default(),
+            push: Push::default(),
+            file: File::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 48080)),
+            workers: 0,
+            cors_origins: Vec::new(),
+            time_zone: Tz::Asia__Shanghai,
+            public_url: None,
+            shutdown_timeout_s: 10,
+            trust_forwarded_for: false,
+        }
+    }
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self { url: None, pool_size: 8, acquire_timeout_ms: 5000 }
+    }
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        Self {
+            secret: None,
+            access_ttl_s: 1800,
+            refresh_ttl_s: 30 * 24 * 3600,
+            rotate_refresh_tokens: false,
+            member_token: MemberToken::default(),
+        }
+    }
+}
+
+impl Default for MemberToken {
+    fn default() -> Self {
+        Self {
+            secret: None,
+            public_key_file: None,
+            jwks_file: None,
+            issuer: None,
+            audience: None,
+            user_id_claim: "sub".into(),
+            nickname_claim: "nickname".into(),
+            avatar_claim: "avatar".into(),
+            tenant_claim: "tenant_id".into(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            content_length: 2048,
+            body_bytes: 512 * 1024,
+            upload_bytes: 16 * 1024 * 1024,
+            write_queue: 8192,
+            write_batch: 256,
+            sends_per_s: 100,
+            send_burst: 200,
+            login_failures_per_account: 10,
+            login_failures_per_address: 60,
+            typing_per_s: 2,
+        }
+    }
+}
+
+impl Default for Push {
+    fn default() -> Self {
+        Self {
+            relay: Relay::Local,
+            idle_timeout_s: 60,
+            queue_frames: 1024,
+            queue_bytes: 4 * 1024 * 1024,
+            client_message_bytes: 65536,
+            sessions_per_user: 50,
+        }
+    }
+}
+
+impl Default for File {
+    fn default() -> Self {
+        Self {
+            storage: Storage::Local,
+            s3_bucket: None,
+            s3_region: "us-east-1".into(),
+            s3_endpoint: None,
+            s3_access_key_id: None,
+            s3_secret_access_key: None,
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { filter: "info".into(), format: LogFormat::Text }
+    }
+}
+
+/// A list, or one string with its items separated by commas, as a variable or a flag gives it.
+fn list<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Items {
+        Separated(String),
+        Listed(Vec<String>),
+    }
+    Ok(match Items::deserialize(deserializer)? {
+        Items::Listed(items) => items,
+        Items::Separated(text) => {
+            text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+        }
+    })
+}
