@@ -155,12 +155,16 @@ impl Error {
             ),
             Self::Unauthenticated => ("账号未登录".into(), "not logged in".into()),
             Self::Forbidden => ("没有该操作权限".into(), "permission denied".into()),
-            Self::TenantMissing => ("请求的租户标识未传递，请进行排查".into(), "the tenant-id header is missing".into()),
+            Self::TenantMissing => {
+                ("请求的租户标识未传递，请进行排查".into(), "the tenant-id header is missing".into())
+            }
             Self::TenantForeign => ("您无权访问该租户的数据".into(), "access to this tenant is denied".into()),
             Self::NotFound => ("请求未找到".into(), "not found".into()),
             Self::MethodNotAllowed => ("请求方法不正确".into(), "method not allowed".into()),
             Self::UploadTooLarge => ("上传文件过大，请调整后重试".into(), "the uploaded file is too large".into()),
-            Self::TooManyRequests { .. } => ("请求过于频繁，请稍后重试".into(), "too many requests, try again later".into()),
+            Self::TooManyRequests { .. } => {
+                ("请求过于频繁，请稍后重试".into(), "too many requests, try again later".into())
+            }
             Self::Busy => ("服务繁忙，请稍后重试".into(), "the service is busy, try again later".into()),
             Self::ConversationNotFound => ("客服会话不存在".into(), "the conversation does not exist".into()),
             Self::MessageNotFound => ("客服消息不存在".into(), "the message does not exist".into()),

@@ -1,1 +1,7 @@
-
+//! kefu: a customer-service chat backend.
+pub mod clock;
+pub mod db;
+pub mod error;
+pub mod http;
+pub mod id;
+pub mod settings;

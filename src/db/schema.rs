@@ -1,0 +1,152 @@
+//! The tables, as the migrations of each of the three databases make them (diesel.toml).
+
+diesel::table! {
+    kefu_id_block (name) {
+        name -> Text,
+        next_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    kefu_conversation (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        last_message_time -> Timestamp,
+        last_message_content -> Text,
+        last_message_content_type -> Integer,
+        admin_pinned -> Bool,
+        user_deleted -> Bool,
+        admin_deleted -> Bool,
+        admin_unread_message_count -> Integer,
+        member_unread_message_count -> Integer,
+        last_seq -> BigInt,
+        admin_read_seq -> BigInt,
+        member_read_seq -> BigInt,
+        creator -> Text,
+        create_time -> Timestamp,
+        updater -> Text,
+        update_time -> Timestamp,
+        deleted -> Bool,
+        tenant_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    kefu_message (id) {
+        id -> BigInt,
+        conversation_id -> BigInt,
+        seq -> BigInt,
+        sender_id -> BigInt,
+        sender_type -> Integer,
+        receiver_id -> Nullable<BigInt>,
+        receiver_type -> Nullable<Integer>,
+        content_type -> Integer,
+        content -> Text,
+        read_status -> Bool,
+        client_message_id -> Nullable<Text>,
+        creator -> Text,
+        create_time -> Timestamp,
+        updater -> Text,
+        update_time -> Timestamp,
+        deleted -> Bool,
+        tenant_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    kefu_member (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        external_id -> Text,
+        nickname -> Text,
+        avatar -> Text,
+        status -> Integer,
+        creator -> Text,
+        create_time -> Timestamp,
+        updater -> Text,
+        update_time -> Timestamp,
+        deleted -> Bool,
+        tenant_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    kefu_admin (id) {
+        id -> BigInt,
+        username -> Text,
+        password_hash -> Text,
+        nickname -> Text,
+        avatar -> Text,
+        role -> Text,
+        status -> Integer,
+        creator -> Text,
+        create_time -> Timestamp,
+        updater -> Text,
+        update_time -> Timestamp,
+        deleted -> Bool,
+        tenant_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    kefu_login (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        user_type -> Integer,
+        generation -> BigInt,
+        revoked -> Bool,
+        expires_time -> Timestamp,
+        creator -> Text,
+        create_time -> Timestamp,
+        updater -> Text,
+        update_time -> Timestamp,
+        deleted -> Bool,
+        tenant_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    kefu_revocation (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        user_type -> Integer,
+        login_id -> Nullable<BigInt>,
+        token_hash -> Nullable<Text>,
+        expires_time -> Timestamp,
+        creator -> Text,
+        create_time -> Timestamp,
+        updater -> Text,
+        update_time -> Timestamp,
+        deleted -> Bool,
+        tenant_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    kefu_file (id) {
+        id -> BigInt,
+        path -> Text,
+        name -> Text,
+        content_type -> Text,
+        size -> BigInt,
+        user_id -> BigInt,
+        user_type -> Integer,
+        creator -> Text,
+        create_time -> Timestamp,
+        updater -> Text,
+        update_time -> Timestamp,
+        deleted -> Bool,
+        tenant_id -> BigInt,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(
+    kefu_admin,
+    kefu_conversation,
+    kefu_file,
+    kefu_id_block,
+    kefu_login,
+    kefu_member,
+    kefu_message,
+    kefu_revocation,
+);
