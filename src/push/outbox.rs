@@ -18,6 +18,8 @@ use super::{CloseReason, Position, frame};
 
 /// Bytes that go out in one write at most, a single larger frame aside.
 const CHUNK: usize = 16 * 1024;
+/// Frames whose room an idle socket keeps.
+const IDLE_CAPACITY: usize = 8;
 /// Frames below which a replay goes on reading.
 const REPLAY_LOW_WATER: usize = 64;
 
@@ -204,7 +206,9 @@ impl Outbox {
                 return Poll::Ready(None);
             }
             // An idle socket keeps no memory of its last burst.
-            queue.frames = VecDeque::new();
+            if queue.frames.capacity() > IDLE_CAPACITY {
+                queue.frames = VecDeque::new();
+            }
             match &mut queue.waker {
                 Some(waker) => waker.clone_from(context.waker()),
                 none => *none = Some(context.waker().clone()),
