@@ -16,7 +16,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use load::{Flag, Sources};
-pub use secret::{Secret, signing_secret};
+pub use secret::{Secret, create_private_folder, signing_secret};
 
 /// What is wrong with the settings: one line for the operator, which names the key, what is allowed and where the value
 /// came from, and never shows a secret.

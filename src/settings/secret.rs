@@ -100,7 +100,7 @@ pub fn signing_secret(settings: &Settings) -> Result<Secret, SettingsError> {
 /// Creates the file complete or not at all: it is written under a name of its own and then linked to `path`, so that of
 /// several processes one wins and none ever reads half a secret.
 fn create(folder: &Path, path: &Path) -> io::Result<()> {
-    create_folder(folder)?;
+    create_private_folder(folder)?;
     let draft = folder.join(format!("secret.{}", random_hex::<8>()?));
     let written = write_private(&draft, &random_hex::<32>()?).and_then(|()| match fs::hard_link(&draft, path) {
         Err(cause) if cause.kind() == ErrorKind::AlreadyExists => Ok(()),
@@ -110,7 +110,12 @@ fn create(folder: &Path, path: &Path) -> io::Result<()> {
     written.and(removed)
 }
 
-fn create_folder(folder: &Path) -> io::Result<()> {
+/// Creates a folder that only this user may enter (mode 0700), and those above it that are not there; one that is there
+/// stays as it is.
+///
+/// # Errors
+/// When the folder cannot be created.
+pub fn create_private_folder(folder: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
