@@ -54,6 +54,23 @@ pub struct Read {
 }
 
 impl Conversation {
+    /// A conversation before its first message.
+    pub const fn new(id: ConversationId, tenant: TenantId, member: UserId, now: Millis) -> Self {
+        Self {
+            id,
+            tenant,
+            member,
+            last_seq: 0,
+            last_message_time: now,
+            admin_pinned: false,
+            admin_deleted: false,
+            admin_unread_count: 0,
+            member_unread_count: 0,
+            admin_read_seq: 0,
+            member_read_seq: 0,
+        }
+    }
+
     /// Takes a new message from `sender` and returns its `seq` and time. The time strictly increases with `seq`: a clock
     /// that stands still or goes back is bumped by a millisecond (contract, "The history cursor").
     pub fn advance(&mut self, sender: UserType, now: Millis) -> (i64, Millis) {

@@ -10,6 +10,7 @@ mod connection;
 pub mod id_block;
 #[expect(missing_docs, reason = "generated")]
 pub mod schema;
+pub(crate) mod values;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -21,7 +21,7 @@ struct Inner {
     sessions_per_user: usize,
     idle_ms: Millis,
     clock: Clock,
-    metrics: Arc<Metrics>,
+    metrics: Metrics,
 }
 
 #[derive(Default)]
@@ -64,7 +64,7 @@ impl Tenant {
 
 impl Hub {
     /// An empty registry.
-    pub fn new(settings: &settings::Push, clock: Clock, metrics: Arc<Metrics>) -> Self {
+    pub fn new(settings: &settings::Push, clock: Clock, metrics: Metrics) -> Self {
         Self(Arc::new(Inner {
             tenants: RwLock::default(),
             bounds: Bounds { frames: settings.queue_frames, bytes: settings.queue_bytes },
@@ -90,11 +90,11 @@ impl Hub {
         if let Some(oldest) = oldest
             && tenant.remove(&oldest)
         {
-            self.0.metrics.socket_closed(user_type);
+            self.0.metrics.sockets(user_type).dec();
             oldest.close(CloseReason::TooMany);
         }
         tenant.add(&session);
-        self.0.metrics.socket_opened(user_type);
+        self.0.metrics.sockets(user_type).inc();
         session
     }
 
@@ -104,7 +104,7 @@ impl Hub {
         let mut tenants = self.0.tenants.write().unwrap_or_else(PoisonError::into_inner);
         let Some(tenant) = tenants.get_mut(&key.tenant) else { return };
         if tenant.remove(session) {
-            self.0.metrics.socket_closed(key.user_type);
+            self.0.metrics.sockets(key.user_type).dec();
         }
         if tenant.users.is_empty() {
             tenants.remove(&key.tenant);
@@ -131,9 +131,9 @@ impl Hub {
                 }
             }
         }
-        self.0.metrics.frames_sent(sent);
+        self.0.metrics.frames.inc_by(sent);
         if slow > 0 {
-            self.0.metrics.slow_closes(slow);
+            self.0.metrics.slow_closes.inc_by(slow);
             tracing::info!(sockets = slow, "closed sockets that could not keep up");
         }
     }

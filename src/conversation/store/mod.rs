@@ -7,7 +7,7 @@ use diesel::prelude::*;
 
 use super::{Conversation, ConversationView, Cursor};
 use crate::account;
-use crate::clock::{Millis, from_timestamp, to_timestamp};
+use crate::clock::{from_timestamp, to_timestamp};
 use crate::db::schema::kefu_conversation as t;
 use crate::db::{AnyConnection, MultiBackend, each_backend};
 use crate::error::Result;
@@ -22,7 +22,7 @@ pub(crate) trait WriteConversations {
     /// Creates these conversations, or those of them that nobody else has created meanwhile.
     fn create(&mut self, conversations: &[Conversation], now: NaiveDateTime) -> QueryResult<()>;
     /// Stores conversations that took new messages, with the newest one's content.
-    fn store_advanced(&mut self, conversations: &[(&Conversation, &LastMessage<'_>)], now: NaiveDateTime)
+    fn store_advanced(&mut self, conversations: &[(&Conversation, LastMessage<'_>)], now: NaiveDateTime)
     -> QueryResult<()>;
     /// Stores conversations whose marks changed and that took no message.
     fn store_marks(&mut self, conversations: &[&Conversation], now: NaiveDateTime) -> QueryResult<()>;
@@ -243,7 +243,7 @@ impl WriteConversations for AnyConnection {
 
     fn store_advanced(
         &mut self,
-        conversations: &[(&Conversation, &LastMessage<'_>)],
+        conversations: &[(&Conversation, LastMessage<'_>)],
         now: NaiveDateTime,
     ) -> QueryResult<()> {
         each_backend!(self, connection => connection.store_advanced(conversations, now))
@@ -252,9 +252,4 @@ impl WriteConversations for AnyConnection {
     fn store_marks(&mut self, conversations: &[&Conversation], now: NaiveDateTime) -> QueryResult<()> {
         each_backend!(self, connection => connection.store_marks(conversations, now))
     }
-}
-
-/// The time that a new conversation carries until its first message is stored, in the same transaction.
-pub(super) fn no_message_yet(now: NaiveDateTime) -> (NaiveDateTime, Millis) {
-    (now, from_timestamp(now))
 }
