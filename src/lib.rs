@@ -1,4 +1,6 @@
 //! kefu: a customer-service chat backend.
+pub mod account;
+pub mod auth;
 pub mod clock;
 pub mod db;
 pub mod error;
