@@ -1,5 +1,8 @@
 //! A self-hosted customer-service chat backend.
 
+pub mod account;
+pub mod app;
+pub mod auth;
 pub mod cli;
 pub mod clock;
 pub mod conversation;
@@ -9,5 +12,7 @@ pub mod http;
 pub mod id;
 pub mod message;
 pub mod push;
+pub mod routes;
 pub mod settings;
+pub mod socket;
 pub mod telemetry;
