@@ -20,7 +20,7 @@ use diesel::connection::SimpleConnection;
 use tokio::sync::Semaphore;
 
 pub use backend::{Backend, MigrationStatus, migrate, migration_status};
-pub use connection::AnyConnection;
+pub use connection::{AnyConnection, MultiBackend};
 pub(crate) use connection::each_backend;
 
 use crate::error::{Error, Result};

@@ -17,15 +17,15 @@ pub(crate) trait Row: Default {
 
 /// Defines a row: each field with its Rust type and its SQL type.
 macro_rules! row {
-    ($(#[$attribute:meta])* struct $name:ident<'a> { $($field:ident: $rust:ty => $sql:ty,)* }) => {
+    ($(#[$attribute:meta])* struct $name:ident<$lifetime:lifetime> { $($field:ident: $rust:ty => $sql:ty,)* }) => {
         $(#[$attribute])*
         #[derive(Default)]
-        struct $name<'a> {
+        struct $name<$lifetime> {
             $($field: Option<$rust>,)*
-            lifetime: std::marker::PhantomData<&'a ()>,
+            lifetime: std::marker::PhantomData<&$lifetime ()>,
         }
 
-        impl $crate::db::values::Row for $name<'_> {
+        impl<$lifetime> $crate::db::values::Row for $name<$lifetime> {
             fn bind<'b>(
                 &'b self,
                 mut out: diesel::query_builder::AstPass<'_, 'b, diesel::sqlite::Sqlite>,

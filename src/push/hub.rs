@@ -1,7 +1,7 @@
 //! The registry: user → sessions of this node.
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::outbox::{Bounds, Pushed};
@@ -17,6 +17,7 @@ pub struct Hub(Arc<Inner>);
 
 struct Inner {
     tenants: RwLock<HashMap<TenantId, Tenant>>,
+    draining: AtomicBool,
     bounds: Bounds,
     sessions_per_user: usize,
     idle_ms: Millis,
@@ -67,6 +68,7 @@ impl Hub {
     pub fn new(settings: &settings::Push, clock: Clock, metrics: Metrics) -> Self {
         Self(Arc::new(Inner {
             tenants: RwLock::default(),
+            draining: AtomicBool::new(false),
             bounds: Bounds { frames: settings.queue_frames, bytes: settings.queue_bytes },
             sessions_per_user: settings.sessions_per_user,
             idle_ms: i64::try_from(settings.idle_timeout_s).unwrap_or(i64::MAX / 2000).saturating_mul(1000),
@@ -95,6 +97,10 @@ impl Hub {
         }
         tenant.add(&session);
         self.0.metrics.sockets(user_type).inc();
+        drop(tenants);
+        if self.is_draining() {
+            session.close(CloseReason::GoingAway);
+        }
         session
     }
 
@@ -156,8 +162,14 @@ impl Hub {
         self.each(|session| session.sweep(now, self.0.idle_ms));
     }
 
+    /// Whether the node is shutting down: no new socket should be opened.
+    pub fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Acquire)
+    }
+
     /// Closes every socket, for a shutdown.
-    pub fn close_all(&self) {
+    pub fn drain(&self) {
+        self.0.draining.store(true, Ordering::Release);
         self.each(|session| session.close(CloseReason::GoingAway));
     }
 

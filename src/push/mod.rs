@@ -23,7 +23,7 @@ use bytes::Bytes;
 
 pub use hub::Hub;
 pub use outbox::{Outbox, OutboxBody, Pushed};
-pub use session::{Session, Ticket, read};
+pub use session::{Incoming, Session, Ticket, read};
 
 use crate::id::{TenantId, UserId};
 

@@ -145,7 +145,7 @@ pub fn get_by_member(
 /// Adds nicknames and avatars, a few queries however many rows.
 fn shown(connection: &mut AnyConnection, tenant: TenantId, rows: Vec<ShownRow>) -> Result<Vec<ConversationView>> {
     let members: Vec<i64> = rows.iter().map(|row| row.user_id).collect();
-    let profiles = account::store::member_profiles(connection, tenant, &members)?;
+    let profiles = account::profiles::members(connection, tenant, &members)?;
     Ok(rows
         .into_iter()
         .map(|row| {

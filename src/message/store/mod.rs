@@ -187,8 +187,8 @@ fn shown(connection: &mut AnyConnection, tenant: TenantId, rows: Vec<Row>) -> Re
         ids.dedup();
         ids
     };
-    let members = account::store::member_profiles(connection, tenant, &senders(UserType::Member))?;
-    let admins = account::store::admin_profiles(connection, tenant, &senders(UserType::Admin))?;
+    let members = account::profiles::members(connection, tenant, &senders(UserType::Member))?;
+    let admins = account::profiles::admins(connection, tenant, &senders(UserType::Admin))?;
     let avatar = |row: &Row| {
         let profiles: &HashMap<_, _> = if row.sender_type == UserType::Admin.code() { &admins } else { &members };
         profiles.get(&row.sender_id).and_then(|profile| profile.avatar.clone())
