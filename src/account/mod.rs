@@ -1,13 +1,30 @@
-//! Admins and members.
-
-use crate::auth::Role;
-use crate::clock::{Clock, Millis};
-use crate::db::Db;
-use crate::error::Result;
-use crate::id::{TenantId, UserId, UserKey};
+//! Admins and members: who they are and what the command line does with them.
+//!
+//! What ends logins writes a revocation in the same transaction, so that running servers notice (`auth::revocation`).
 
 pub mod api;
 pub mod profiles;
+pub(crate) mod store;
+
+use crate::auth::{Role, password};
+use crate::clock::{Clock, Millis};
+use crate::db::Db;
+use crate::error::{Error, Problem, Result};
+use crate::id::{TenantId, UserId, UserKey};
+
+/// Longest user name, in characters.
+pub const USERNAME_LIMIT: usize = 64;
+/// Longest nickname, in characters; a member's is cut.
+pub const NICKNAME_LIMIT: usize = 64;
+/// Longest URL of an avatar, in characters; a member's is cut.
+pub const AVATAR_LIMIT: usize = 512;
+/// The tenant of a fresh installation, and of requests that name none.
+pub const DEFAULT_TENANT: TenantId = TenantId::new(1);
+
+/// Longest id of the integrator's that is no number, in characters.
+const EXTERNAL_ID_LIMIT: usize = 128;
+/// Members' numbers from here upwards are ours (`IdKind::MemberUser`); below, the integrator's.
+const FIRST_OWN_MEMBER: i64 = 1 << 52;
 
 /// An admin's account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +41,76 @@ pub struct Admin {
     pub role: Role,
     /// Whether the account may be used.
     pub enabled: bool,
-    /// When the account was made.
+    /// When the account was made, in milliseconds.
     pub created_at: Millis,
+}
+
+/// A member, as the integrator's system introduced them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Tenant, user type and id.
+    pub key: UserKey,
+    /// The name that admins see.
+    pub nickname: String,
+    /// The URL of the picture that admins see, empty when there is none.
+    pub avatar: String,
+    /// Whether the account may be used.
+    pub enabled: bool,
+    /// When the member was first seen, in milliseconds.
+    pub created_at: Millis,
+}
+
+/// A member's id in the integrator's system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MemberId {
+    /// A number, which is the member's id here too.
+    Number(UserId),
+    /// Any other text; the member gets a number from 2^52 upwards.
+    Text(String),
+}
+
+impl MemberId {
+    /// A number from 1 to 2^52 − 1.
+    pub fn from_number(number: i64) -> Option<Self> {
+        (1..FIRST_OWN_MEMBER).contains(&number).then_some(Self::Number(UserId::new(number)))
+    }
+
+    /// A number's decimal digits stand for the number; any other text of 1–128 characters for itself.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let number = text.parse().ok().filter(|number: &i64| number.to_string() == text);
+        match number.and_then(Self::from_number) {
+            Some(number) => Some(number),
+            None => (1..=EXTERNAL_ID_LIMIT).contains(&text.chars().count()).then_some(Self::Text(text.to_owned())),
+        }
+    }
+
+    /// What stands in `kefu_member.external_id`.
+    fn external(&self) -> String {
+        match self {
+            Self::Number(number) => number.to_string(),
+            Self::Text(text) => text.clone(),
+        }
+    }
+}
+
+/// What a token or the command line says of a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberClaim {
+    /// The tenant the member belongs to.
+    pub tenant: TenantId,
+    /// The id in the integrator's system.
+    pub id: MemberId,
+    /// The name, when it is to be set.
+    pub nickname: Option<String>,
+    /// The picture's URL, when it is to be set.
+    pub avatar: Option<String>,
+}
+
+impl MemberClaim {
+    fn changes(&self, member: &Member) -> bool {
+        let differs = |claimed: &Option<String>, stored: &str| claimed.as_deref().is_some_and(|text| text != stored);
+        differs(&self.nickname, &member.nickname) || differs(&self.avatar, &member.avatar)
+    }
 }
 
 /// An admin to add.
@@ -44,43 +129,138 @@ pub struct NewAdmin {
 }
 
 /// Adds an admin.
-pub async fn add_admin(_db: &Db, _clock: &Clock, _new: NewAdmin) -> Result<UserKey> {
-    Err(crate::error::Error::Busy)
+///
+/// # Errors
+/// [`Error::Invalid`] for a name that is taken, and for a name, nickname or password of the wrong length.
+pub async fn add_admin(db: &Db, clock: &Clock, new: NewAdmin) -> Result<UserKey> {
+    check_name(&new.username, Problem::new("username 长度须为 1 至 64 个字符", "username must have 1-64 characters"))?;
+    check_name(&new.nickname, Problem::new("nickname 长度须为 1 至 64 个字符", "nickname must have 1-64 characters"))?;
+    let hash = password::hash(&new.password).await?;
+    let now = clock.now();
+    let added = db.write(move |connection| store::insert_admin(connection, &new, &hash, now)).await?;
+    added.ok_or(Error::Invalid(Problem::new("username 已存在", "username is taken")))
+}
+
+fn check_name(name: &str, problem: Problem) -> Result<()> {
+    let fits = name.trim() == name && (1..=USERNAME_LIMIT).contains(&name.chars().count());
+    if fits { Ok(()) } else { Err(Error::Invalid(problem)) }
 }
 
 /// Sets an admin's password and ends every login of theirs.
-pub async fn set_password(_db: &Db, _clock: &Clock, _tenant: TenantId, _username: &str, _password: &str) -> Result<()> {
-    Err(crate::error::Error::Busy)
+///
+/// # Errors
+/// [`Error::Invalid`] for an unknown name or a password of the wrong length.
+pub async fn set_password(db: &Db, clock: &Clock, tenant: TenantId, username: &str, password: &str) -> Result<()> {
+    let hash = password::hash(password).await?;
+    let (username, now) = (username.to_owned(), clock.now());
+    db.write(move |connection| {
+        let (admin, _) = store::admin_by_name(connection, tenant, &username)?.ok_or_else(unknown_admin)?;
+        store::set_password_hash(connection, admin.key, &hash, now)?;
+        crate::auth::store::revoke_user(connection, admin.key, now)
+    })
+    .await
 }
 
 /// Enables or disables an admin; disabling ends every login of theirs.
-pub async fn set_enabled(_db: &Db, _clock: &Clock, _tenant: TenantId, _username: &str, _enabled: bool) -> Result<()> {
-    Err(crate::error::Error::Busy)
+///
+/// # Errors
+/// [`Error::Invalid`] for an unknown name.
+pub async fn set_enabled(db: &Db, clock: &Clock, tenant: TenantId, username: &str, enabled: bool) -> Result<()> {
+    let (username, now) = (username.to_owned(), clock.now());
+    db.write(move |connection| {
+        let (admin, _) = store::admin_by_name(connection, tenant, &username)?.ok_or_else(unknown_admin)?;
+        store::set_admin_enabled(connection, admin.key, enabled, now)?;
+        if enabled { Ok(()) } else { crate::auth::store::revoke_user(connection, admin.key, now) }
+    })
+    .await
+}
+
+fn unknown_admin() -> Error {
+    Error::Invalid(Problem::new("username 不存在", "username is unknown"))
 }
 
 /// One admin by name, `None` when there is none.
-pub async fn find_admin(_db: &Db, _tenant: TenantId, _username: &str) -> Result<Option<Admin>> {
-    Ok(None)
+pub async fn find_admin(db: &Db, tenant: TenantId, username: &str) -> Result<Option<Admin>> {
+    let username = username.to_owned();
+    let found = db.run(move |connection| store::admin_by_name(connection, tenant, &username)).await?;
+    Ok(found.map(|(admin, _)| admin))
 }
 
 /// The admins of a tenant, by name.
-pub async fn list_admins(_db: &Db, _tenant: TenantId) -> Result<Vec<Admin>> {
-    Ok(Vec::new())
+pub async fn list_admins(db: &Db, tenant: TenantId) -> Result<Vec<Admin>> {
+    db.run(move |connection| store::admins(connection, tenant)).await
 }
 
-/// The member with that number, made or renamed as told.
+/// The member with that number, made or renamed as told; a new one without a nickname is called 会员 and the number.
+///
+/// # Errors
+/// [`Error::Invalid`] for a number outside 1 to 2^52 − 1.
 pub async fn ensure_member(
-    _db: &Db,
-    _clock: &Clock,
-    _tenant: TenantId,
-    _user: UserId,
-    _nickname: Option<&str>,
-    _avatar: Option<&str>,
+    db: &Db,
+    clock: &Clock,
+    tenant: TenantId,
+    user: UserId,
+    nickname: Option<&str>,
+    avatar: Option<&str>,
 ) -> Result<UserKey> {
-    Err(crate::error::Error::Busy)
+    let problem = || Problem::new("userId 须为 1 至 2^52-1 的整数", "userId must be an integer from 1 to 2^52-1");
+    let cut = |text: Option<&str>, length| text.map(|text| text.chars().take(length).collect());
+    let claim = MemberClaim {
+        tenant,
+        id: MemberId::from_number(user.get()).ok_or_else(|| Error::Invalid(problem()))?,
+        nickname: cut(nickname, NICKNAME_LIMIT),
+        avatar: cut(avatar, AVATAR_LIMIT),
+    };
+    let id = claim.id.clone();
+    let found = db.run(move |connection| store::member_by_id(connection, tenant, &id)).await?;
+    Ok(keep_member(db, clock, claim, found).await?.key)
 }
 
-/// Makes the admin `admin` with a random password when the database has no admin at all; returns name and password.
-pub async fn ensure_first_admin(_db: &Db, _clock: &Clock) -> Result<Option<(String, String)>> {
-    Ok(None)
+/// The claimed member, given the row that was `found`: made when there was none, updated when the claim says otherwise.
+pub(crate) async fn keep_member(db: &Db, clock: &Clock, claim: MemberClaim, found: Option<Member>) -> Result<Member> {
+    if let Some(member) = found
+        && !claim.changes(&member)
+    {
+        return Ok(member);
+    }
+    let now = clock.now();
+    // Two first calls at once: the later one finds the earlier one's row, at the latest in the second turn.
+    for _ in 0..2 {
+        let claim = claim.clone();
+        let kept = db.write(move |connection| match store::member_by_id(connection, claim.tenant, &claim.id)? {
+            None => store::insert_member(connection, &claim, now),
+            Some(member) if claim.changes(&member) => store::update_member(connection, member, &claim, now).map(Some),
+            unchanged => Ok(unchanged),
+        });
+        if let Some(member) = kept.await? {
+            return Ok(member);
+        }
+    }
+    Err(Error::internal("a member's row can neither be made nor found"))
 }
+
+/// Makes the owner `admin` with a random password when the database has no admin at all; returns name and password,
+/// which are known nowhere else.
+pub async fn ensure_first_admin(db: &Db, clock: &Clock) -> Result<Option<(String, String)>> {
+    if db.run(store::has_admins).await? {
+        return Ok(None);
+    }
+    let password = password::random()?;
+    let hash = password::hash(&password).await?;
+    let first = NewAdmin {
+        tenant: DEFAULT_TENANT,
+        username: "admin".into(),
+        nickname: "客服".into(),
+        role: Role::Owner,
+        password: String::new(),
+    };
+    let (username, now) = (first.username.clone(), clock.now());
+    // Of two processes that start at once, one finds the other's admin here or at the unique key.
+    let added = db.write(move |connection| {
+        if store::has_admins(connection)? { Ok(None) } else { store::insert_admin(connection, &first, &hash, now) }
+    });
+    Ok(added.await?.map(|_| (username, password)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,21 +1,45 @@
 //! Who calls: tokens, passwords, permissions.
+//!
+//! Two kinds of tokens are accepted. Our own ([`token`]) are made by a login or by `kefu token`; each names its row in
+//! `kefu_login`, so it can be revoked. The integrator's ([`member_token`]) introduce a member whom we may not know yet.
+//! Either is checked against the database, then believed for five seconds ([`cache`]): that long a disabled account or
+//! a logout in another process may go unnoticed, besides what [`Auth::poll_revocations`] finds earlier.
+//!
+//! `account` and `auth` are halves of one thing: `auth` asks `account::store` for accounts, and `account` ends logins
+//! through [`store`].
 
+mod cache;
 pub mod extract;
+mod lockout;
+mod member_token;
+pub(crate) mod password;
 mod permission;
+mod revocation;
+mod session;
+pub(crate) mod store;
+mod token;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::broadcast;
+use tokio::sync::{Mutex, broadcast};
 use utoipa::ToSchema;
 
 pub use permission::{Permission, Role};
+pub use revocation::{RevokeReason, Revoked};
 
 pub use crate::id::Credential;
 
+use self::cache::{Cache, Verified};
+use self::lockout::Lockout;
+use self::member_token::MemberTokens;
+use self::password::Passwords;
+use self::revocation::Polled;
+use self::token::{Kind, OwnToken, OwnTokens};
+use crate::account;
 use crate::clock::{Clock, Millis};
-use crate::db::Db;
+use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Result};
 use crate::id::{TenantId, UserId, UserKey, UserType};
 use crate::settings;
@@ -53,28 +77,6 @@ pub enum TokenUse {
     Socket,
 }
 
-/// Something that is no longer valid; its sockets must be closed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Revoked {
-    /// Whose.
-    pub key: UserKey,
-    /// Which login or token; `None`: every one of the user.
-    pub credential: Option<Credential>,
-    /// Why.
-    pub reason: RevokeReason,
-}
-
-/// Why something was revoked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RevokeReason {
-    /// A logout, or a rotated refresh token that came back.
-    LoggedOut,
-    /// The account was disabled.
-    Disabled,
-    /// The password was changed.
-    PasswordChanged,
-}
-
 /// What a login and a refresh answer (contract, "Auth that the stock clients use").
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -82,75 +84,198 @@ pub struct Tokens {
     /// The user's id.
     pub user_id: UserId,
     /// For `Authorization`.
+    #[schema(example = "eyJ0eXAiOiJKV1Qi…")]
     pub access_token: String,
     /// For the next refresh, and for the socket's URL.
+    #[schema(example = "eyJ0eXAiOiJKV1Qi…")]
     pub refresh_token: String,
     /// When the access token ends, in milliseconds since the epoch.
+    #[schema(example = 1_795_236_632_000_i64)]
     pub expires_time: Millis,
 }
 
-/// Verifies and issues tokens. Cheap to clone.
+/// Verifies, issues and revokes tokens. Cheap to clone.
 #[derive(Clone)]
 pub struct Auth(Arc<Inner>);
 
 struct Inner {
+    db: Db,
+    clock: Clock,
+    own: OwnTokens,
+    members: MemberTokens,
+    cache: Cache,
+    passwords: Passwords,
+    account_failures: Lockout<(TenantId, String)>,
+    address_failures: Lockout<IpAddr>,
+    access_ttl_ms: Millis,
+    refresh_ttl_ms: Millis,
+    rotate: bool,
     revoked: broadcast::Sender<Revoked>,
+    polled: Mutex<Polled>,
 }
 
 impl Auth {
-    /// Reads the keys that the settings name.
+    /// Reads the keys that the settings name; `secret` signs our own tokens.
     ///
     /// # Errors
     /// One line for the operator: a key that is missing, of the wrong kind or too short.
     pub fn new(
-        _settings: &settings::Auth,
-        _limits: &settings::Limits,
-        _secret: &str,
-        _db: Db,
-        _clock: Clock,
+        settings: &settings::Auth,
+        limits: &settings::Limits,
+        secret: &str,
+        db: Db,
+        clock: Clock,
     ) -> Result<Self, String> {
-        Ok(Self(Arc::new(Inner { revoked: broadcast::Sender::new(1024) })))
+        if secret.len() < token::SECRET_MIN {
+            return Err(format!("auth.secret: at least {} bytes are needed", token::SECRET_MIN));
+        }
+        if settings.member_token.secret.as_deref() == Some(secret) {
+            return Err("auth.member_token.secret: must differ from auth.secret".into());
+        }
+        let milliseconds = |name: &str, seconds: u64| {
+            let ttl = Millis::try_from(seconds).ok().and_then(|seconds| seconds.checked_mul(1000));
+            ttl.filter(|ttl| (1000..=MAX_TTL_MS).contains(ttl)).ok_or(format!("auth.{name}: 1 second to 10 years"))
+        };
+        Ok(Self(Arc::new(Inner {
+            own: OwnTokens::new(secret.as_bytes()),
+            members: MemberTokens::new(&settings.member_token)?,
+            cache: Cache::new(),
+            passwords: Passwords::new(),
+            account_failures: Lockout::new(limits.login_failures_per_account, &clock),
+            address_failures: Lockout::new(limits.login_failures_per_address, &clock),
+            access_ttl_ms: milliseconds("access_ttl_s", settings.access_ttl_s)?,
+            refresh_ttl_ms: milliseconds("refresh_ttl_s", settings.refresh_ttl_s)?,
+            rotate: settings.rotate_refresh_tokens,
+            revoked: broadcast::Sender::new(1024),
+            polled: Mutex::new(Polled::starting_at(clock.now())),
+            db,
+            clock,
+        })))
     }
 
     /// Who a token speaks for.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] for whatever is wrong with the token or its account.
-    pub async fn authenticate(&self, _token: &str, _usage: TokenUse) -> Result<Arc<Principal>> {
-        Err(Error::Unauthenticated)
+    pub async fn authenticate(&self, token: &str, usage: TokenUse) -> Result<Arc<Principal>> {
+        if let Some(principal) = self.cached(token, usage) {
+            return Ok(principal);
+        }
+        let inner = &*self.0;
+        let own = token::claims_to_be_own(token).ok_or(Error::Unauthenticated)?;
+        for _ in 0..VERIFICATIONS {
+            let (epoch, now) = (inner.cache.epoch(), inner.clock.now());
+            let verified =
+                if own { inner.verify_own(token, usage, now).await? } else { inner.verify_member(token, now).await? };
+            let principal = Arc::clone(&verified.principal);
+            if inner.cache.insert(token, verified, epoch) {
+                return Ok(principal);
+            }
+        }
+        // Something was revoked during every attempt: rather ask the client to come again than believe a stale answer.
+        Err(Error::Busy)
     }
 
-    pub(crate) fn cached(&self, _token: &str, _usage: TokenUse) -> Option<Arc<Principal>> {
-        None
-    }
-
-    /// Logs an admin in.
-    pub async fn login(&self, _tenant: TenantId, _username: &str, _password: &str, _address: IpAddr) -> Result<Tokens> {
-        Err(Error::LoginFailed)
-    }
-
-    /// A new access token for a refresh token.
-    pub async fn refresh(&self, _refresh_token: &str, _user_type: UserType) -> Result<Tokens> {
-        Err(Error::RefreshTokenInvalid)
-    }
-
-    /// Ends the login or the token that the principal came with.
-    pub async fn logout(&self, _principal: &Principal) -> Result<()> {
-        Ok(())
-    }
-
-    /// Logs a user in without a password.
-    pub async fn issue(&self, _key: UserKey) -> Result<Tokens> {
-        Err(Error::LoginFailed)
-    }
-
-    /// What was revoked since the last call, in this process or another.
-    pub async fn poll_revocations(&self) -> Result<Vec<Revoked>> {
-        Ok(Vec::new())
-    }
-
-    /// What this process revokes, at once.
-    pub fn revocations(&self) -> broadcast::Receiver<Revoked> {
-        self.0.revoked.subscribe()
+    /// A token that was verified a moment ago.
+    pub(crate) fn cached(&self, token: &str, usage: TokenUse) -> Option<Arc<Principal>> {
+        self.0.cache.get(token, usage, self.0.clock.now())
     }
 }
+
+/// How often a verification is repeated because something was revoked meanwhile.
+const VERIFICATIONS: usize = 8;
+
+/// Longest lifetime of our own tokens.
+const MAX_TTL_MS: Millis = 10 * 366 * 24 * 3600 * 1000;
+
+impl Inner {
+    async fn verify_own(&self, text: &str, usage: TokenUse, now: Millis) -> Result<Verified> {
+        let token = self.own.verify(text).ok_or(Error::Unauthenticated)?;
+        let rest = match (token.kind, usage) {
+            (Kind::Access, _) => true,
+            (Kind::Refresh, TokenUse::Socket) => false,
+            (Kind::Refresh, TokenUse::Rest) => return Err(Error::Unauthenticated),
+        };
+        if token.expires_at <= now {
+            return Err(Error::Unauthenticated);
+        }
+        let profile = self.db.run(move |connection| current_profile(connection, &token)).await?;
+        let Profile { nickname, avatar, role } = profile.ok_or(Error::Unauthenticated)?;
+        let principal = Principal {
+            key: token.key,
+            nickname: nickname.into(),
+            avatar: avatar.into(),
+            role,
+            expires_at: token.expires_at,
+            credential: Credential::Login(token.login),
+        };
+        Ok(Verified { principal: Arc::new(principal), rest, checked_at: now })
+    }
+
+    async fn verify_member(&self, text: &str, now: Millis) -> Result<Verified> {
+        let token = self.members.verify(text, now).ok_or(Error::Unauthenticated)?;
+        let hash = sha256(text);
+        let claim = token.member.clone();
+        let found = self.db.run(move |connection| {
+            if store::is_token_revoked(connection, hash)? {
+                return Err(Error::Unauthenticated);
+            }
+            account::store::member_by_id(connection, claim.tenant, &claim.id)
+        });
+        let member = account::keep_member(&self.db, &self.clock, token.member, found.await?).await?;
+        if !member.enabled {
+            return Err(Error::Unauthenticated);
+        }
+        let principal = Principal {
+            key: member.key,
+            nickname: member.nickname.into(),
+            avatar: member.avatar.into(),
+            role: None,
+            expires_at: token.expires_at,
+            credential: Credential::Token(hash),
+        };
+        Ok(Verified { principal: Arc::new(principal), rest: true, checked_at: now })
+    }
+}
+
+/// What others see of a user, and the user's role.
+struct Profile {
+    nickname: String,
+    avatar: String,
+    role: Option<Role>,
+}
+
+/// The profile behind one of our tokens, `None` when its login was revoked or its account may not be used.
+fn current_profile(connection: &mut AnyConnection, token: &OwnToken) -> Result<Option<Profile>> {
+    let Some(login) = store::login(connection, token.login)? else { return Ok(None) };
+    // An old refresh token that was rotated away opens no socket; access tokens live until they expire.
+    let outdated = token.kind == Kind::Refresh && login.generation != token.generation;
+    if login.revoked || login.key != token.key || outdated {
+        return Ok(None);
+    }
+    enabled_profile(connection, token.key)
+}
+
+/// The profile of a user, `None` when there is none or it is disabled.
+fn enabled_profile(connection: &mut AnyConnection, key: UserKey) -> Result<Option<Profile>> {
+    Ok(match key.user_type {
+        UserType::Admin => account::store::admin(connection, key.tenant, key.user)?
+            .filter(|admin| admin.enabled)
+            .map(|admin| Profile { nickname: admin.nickname, avatar: admin.avatar, role: Some(admin.role) }),
+        UserType::Member => account::store::member(connection, key.tenant, key.user)?
+            .filter(|member| member.enabled)
+            .map(|member| Profile { nickname: member.nickname, avatar: member.avatar, role: None }),
+    })
+}
+
+fn sha256(text: &str) -> [u8; 32] {
+    let mut hash = [0; 32];
+    // The digest has exactly that length.
+    hash.iter_mut()
+        .zip(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes()).as_ref())
+        .for_each(|(to, from)| *to = *from);
+    hash
+}
+
+#[cfg(test)]
+mod tests;

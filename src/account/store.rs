@@ -1,0 +1,266 @@
+//! SQL of `kefu_admin` and `kefu_member`.
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+
+use super::{Admin, Member, MemberClaim, MemberId, NewAdmin};
+use crate::auth::Role;
+use crate::clock::{Millis, from_timestamp, to_timestamp};
+use crate::db::AnyConnection;
+use crate::db::id_block::{IdKind, reserve_one};
+use crate::db::schema::{kefu_admin, kefu_member};
+use crate::error::{Error, Result};
+use crate::id::{TenantId, UserId, UserKey, UserType};
+
+const ENABLED: i32 = 0;
+const DISABLED: i32 = 1;
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = kefu_admin)]
+struct AdminRow {
+    id: i64,
+    username: String,
+    password_hash: String,
+    nickname: String,
+    avatar: String,
+    role: String,
+    status: i32,
+    create_time: NaiveDateTime,
+    tenant_id: i64,
+}
+
+impl AdminRow {
+    fn read(self) -> Result<(Admin, String)> {
+        let role = Role::from_name(&self.role).ok_or_else(|| Error::internal("kefu_admin: unknown role"))?;
+        let admin = Admin {
+            key: admin_key(self.tenant_id, self.id),
+            username: self.username,
+            nickname: self.nickname,
+            avatar: self.avatar,
+            role,
+            enabled: self.status == ENABLED,
+            created_at: from_timestamp(self.create_time),
+        };
+        Ok((admin, self.password_hash))
+    }
+}
+
+const fn admin_key(tenant: i64, id: i64) -> UserKey {
+    UserKey { tenant: TenantId::new(tenant), user_type: UserType::Admin, user: UserId::new(id) }
+}
+
+/// One admin.
+pub(crate) fn admin(connection: &mut AnyConnection, tenant: TenantId, id: UserId) -> Result<Option<Admin>> {
+    let row: Option<AdminRow> = kefu_admin::table
+        .filter(kefu_admin::id.eq(id.get()))
+        .filter(kefu_admin::tenant_id.eq(tenant.get()))
+        .filter(kefu_admin::deleted.eq(false))
+        .select(AdminRow::as_select())
+        .first(connection)
+        .optional()?;
+    row.map(|row| row.read().map(|(admin, _)| admin)).transpose()
+}
+
+/// One admin by name, with the hash of the password.
+pub(crate) fn admin_by_name(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    username: &str,
+) -> Result<Option<(Admin, String)>> {
+    let row: Option<AdminRow> = kefu_admin::table
+        .filter(kefu_admin::tenant_id.eq(tenant.get()))
+        .filter(kefu_admin::username.eq(username))
+        .filter(kefu_admin::deleted.eq(false))
+        .select(AdminRow::as_select())
+        .first(connection)
+        .optional()?;
+    row.map(AdminRow::read).transpose()
+}
+
+/// Whether an admin's password is still the one with this hash.
+pub(crate) fn has_password(connection: &mut AnyConnection, key: UserKey, hash: &str) -> Result<bool> {
+    let found: Option<String> =
+        kefu_admin::table.find(key.user.get()).select(kefu_admin::password_hash).first(connection).optional()?;
+    Ok(found.is_some_and(|found| found == hash))
+}
+
+/// The admins of a tenant, by name.
+pub(super) fn admins(connection: &mut AnyConnection, tenant: TenantId) -> Result<Vec<Admin>> {
+    let rows: Vec<AdminRow> = kefu_admin::table
+        .filter(kefu_admin::tenant_id.eq(tenant.get()))
+        .filter(kefu_admin::deleted.eq(false))
+        .order(kefu_admin::username)
+        .select(AdminRow::as_select())
+        .load(connection)?;
+    rows.into_iter().map(|row| row.read().map(|(admin, _)| admin)).collect()
+}
+
+/// Whether any tenant has an admin.
+pub(super) fn has_admins(connection: &mut AnyConnection) -> Result<bool> {
+    let found: Option<i64> = kefu_admin::table.select(kefu_admin::id).first(connection).optional()?;
+    Ok(found.is_some())
+}
+
+/// Adds an admin, `None` when the name is taken.
+pub(super) fn insert_admin(
+    connection: &mut AnyConnection,
+    new: &NewAdmin,
+    password_hash: &str,
+    now: Millis,
+) -> Result<Option<UserKey>> {
+    let id = reserve_one(connection, IdKind::Admin)?;
+    let inserted = diesel::insert_into(kefu_admin::table)
+        .values((
+            kefu_admin::id.eq(id),
+            kefu_admin::username.eq(&new.username),
+            kefu_admin::password_hash.eq(password_hash),
+            kefu_admin::nickname.eq(&new.nickname),
+            kefu_admin::role.eq(new.role.as_str()),
+            kefu_admin::create_time.eq(to_timestamp(now)),
+            kefu_admin::update_time.eq(to_timestamp(now)),
+            kefu_admin::tenant_id.eq(new.tenant.get()),
+        ))
+        .execute(connection);
+    Ok(is_new(inserted)?.then(|| admin_key(new.tenant.get(), id)))
+}
+
+pub(super) fn set_password_hash(
+    connection: &mut AnyConnection,
+    key: UserKey,
+    password_hash: &str,
+    now: Millis,
+) -> Result<()> {
+    diesel::update(kefu_admin::table.find(key.user.get()))
+        .set((kefu_admin::password_hash.eq(password_hash), kefu_admin::update_time.eq(to_timestamp(now))))
+        .execute(connection)?;
+    Ok(())
+}
+
+pub(super) fn set_admin_enabled(
+    connection: &mut AnyConnection,
+    key: UserKey,
+    enabled: bool,
+    now: Millis,
+) -> Result<()> {
+    let status = if enabled { ENABLED } else { DISABLED };
+    diesel::update(kefu_admin::table.find(key.user.get()))
+        .set((kefu_admin::status.eq(status), kefu_admin::update_time.eq(to_timestamp(now))))
+        .execute(connection)?;
+    Ok(())
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = kefu_member)]
+struct MemberRow {
+    user_id: i64,
+    nickname: String,
+    avatar: String,
+    status: i32,
+    create_time: NaiveDateTime,
+    tenant_id: i64,
+}
+
+impl From<MemberRow> for Member {
+    fn from(row: MemberRow) -> Self {
+        Self {
+            key: member_key(row.tenant_id, row.user_id),
+            nickname: row.nickname,
+            avatar: row.avatar,
+            enabled: row.status == ENABLED,
+            created_at: from_timestamp(row.create_time),
+        }
+    }
+}
+
+const fn member_key(tenant: i64, user: i64) -> UserKey {
+    UserKey { tenant: TenantId::new(tenant), user_type: UserType::Member, user: UserId::new(user) }
+}
+
+/// One member by the number here.
+pub(crate) fn member(connection: &mut AnyConnection, tenant: TenantId, user: UserId) -> Result<Option<Member>> {
+    let row: Option<MemberRow> = kefu_member::table
+        .filter(kefu_member::tenant_id.eq(tenant.get()))
+        .filter(kefu_member::user_id.eq(user.get()))
+        .filter(kefu_member::deleted.eq(false))
+        .select(MemberRow::as_select())
+        .first(connection)
+        .optional()?;
+    Ok(row.map(Member::from))
+}
+
+/// One member by the id in the integrator's system.
+pub(crate) fn member_by_id(connection: &mut AnyConnection, tenant: TenantId, id: &MemberId) -> Result<Option<Member>> {
+    let row: Option<MemberRow> = kefu_member::table
+        .filter(kefu_member::tenant_id.eq(tenant.get()))
+        .filter(kefu_member::external_id.eq(id.external()))
+        .filter(kefu_member::deleted.eq(false))
+        .select(MemberRow::as_select())
+        .first(connection)
+        .optional()?;
+    Ok(row.map(Member::from))
+}
+
+/// Makes a member, `None` when another call has just done so.
+pub(super) fn insert_member(
+    connection: &mut AnyConnection,
+    claim: &MemberClaim,
+    now: Millis,
+) -> Result<Option<Member>> {
+    let user = match claim.id {
+        MemberId::Number(number) => number.get(),
+        MemberId::Text(_) => reserve_one(connection, IdKind::MemberUser)?,
+    };
+    let member = Member {
+        key: member_key(claim.tenant.get(), user),
+        nickname: claim.nickname.clone().unwrap_or_else(|| format!("会员{user}")),
+        avatar: claim.avatar.clone().unwrap_or_default(),
+        enabled: true,
+        created_at: now,
+    };
+    let id = reserve_one(connection, IdKind::Member)?;
+    let inserted = diesel::insert_into(kefu_member::table)
+        .values((
+            kefu_member::id.eq(id),
+            kefu_member::user_id.eq(user),
+            kefu_member::external_id.eq(claim.id.external()),
+            kefu_member::nickname.eq(&member.nickname),
+            kefu_member::avatar.eq(&member.avatar),
+            kefu_member::create_time.eq(to_timestamp(now)),
+            kefu_member::update_time.eq(to_timestamp(now)),
+            kefu_member::tenant_id.eq(claim.tenant.get()),
+        ))
+        .execute(connection);
+    Ok(is_new(inserted)?.then_some(member))
+}
+
+/// Gives a member the name and picture of the claim, as far as it has them.
+pub(super) fn update_member(
+    connection: &mut AnyConnection,
+    member: Member,
+    claim: &MemberClaim,
+    now: Millis,
+) -> Result<Member> {
+    let nickname = claim.nickname.clone().unwrap_or(member.nickname);
+    let avatar = claim.avatar.clone().unwrap_or(member.avatar);
+    let row = kefu_member::table
+        .filter(kefu_member::tenant_id.eq(member.key.tenant.get()))
+        .filter(kefu_member::user_id.eq(member.key.user.get()));
+    diesel::update(row)
+        .set((
+            kefu_member::nickname.eq(&nickname),
+            kefu_member::avatar.eq(&avatar),
+            kefu_member::update_time.eq(to_timestamp(now)),
+        ))
+        .execute(connection)?;
+    Ok(Member { nickname, avatar, ..member })
+}
+
+/// Whether an insert met no row with the same unique key.
+fn is_new(inserted: QueryResult<usize>) -> Result<bool> {
+    match inserted {
+        Ok(_) => Ok(true),
+        Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}

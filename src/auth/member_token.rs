@@ -1,0 +1,222 @@
+//! Tokens that the integrator's own system signs for members (`[auth.member_token]`).
+//!
+//! Which algorithms are accepted follows from the key alone, never from the token's header: a public key never becomes
+//! an HMAC secret, and `none` is no algorithm.
+
+use std::path::Path;
+use std::time::Duration;
+
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, PublicKeyUse};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde_json::{Map, Value};
+
+use super::token::{ISSUER, LENGTH_LIMIT, SECRET_MIN};
+use crate::account::{MemberClaim, MemberId};
+use crate::clock::Millis;
+use crate::id::{ID_LIMIT, TenantId};
+use crate::settings;
+
+/// How far the integrator's clock may be ahead of ours (`nbf`, `iat`).
+const LEEWAY_MS: Millis = 60_000;
+
+/// The end of the year 9999, the last that every database can store.
+const LATEST_EXPIRY: Millis = 253_402_300_799_000;
+
+const RSA: [Algorithm; 6] =
+    [Algorithm::RS256, Algorithm::RS384, Algorithm::RS512, Algorithm::PS256, Algorithm::PS384, Algorithm::PS512];
+
+/// Checks the integrator's tokens.
+pub(super) struct MemberTokens {
+    keys: Vec<Key>,
+    /// Whether a token must name its key: a JWKS file may hold several.
+    by_id: bool,
+    settings: settings::MemberToken,
+}
+
+struct Key {
+    id: Option<String>,
+    key: DecodingKey,
+    algorithms: Vec<Algorithm>,
+}
+
+/// What a token of the integrator says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct MemberToken {
+    pub member: MemberClaim,
+    pub expires_at: Millis,
+}
+
+impl MemberTokens {
+    /// Reads the key that the settings name, if any.
+    ///
+    /// # Errors
+    /// One line for the operator.
+    pub fn new(settings: &settings::MemberToken) -> Result<Self, String> {
+        if settings.issuer.as_deref() == Some(ISSUER) {
+            return Err(format!("auth.member_token.issuer: {ISSUER} is this service's own issuer; use another"));
+        }
+        let (keys, by_id) = match (&settings.secret, &settings.public_key_file, &settings.jwks_file) {
+            (None, None, None) => (Vec::new(), false),
+            (Some(secret), None, None) => (vec![secret_key(secret)?], false),
+            (None, Some(file), None) => (vec![pem_key(file)?], false),
+            (None, None, Some(file)) => (jwks_keys(file)?, true),
+            _ => return Err("auth.member_token: set only one of secret, public_key_file and jwks_file".into()),
+        };
+        Ok(Self { keys, by_id, settings: settings.clone() })
+    }
+
+    /// What a valid token says, `None` for any other.
+    pub fn verify(&self, token: &str, now: Millis) -> Option<MemberToken> {
+        if token.len() > LENGTH_LIMIT {
+            return None;
+        }
+        let header = jsonwebtoken::decode_header(token).ok()?;
+        if header.crit.is_some() {
+            return None;
+        }
+        let key = self.key(header.kid.as_deref(), header.alg)?;
+        let claims = jsonwebtoken::decode::<Map<String, Value>>(token, &key.key, &signature_only(key)).ok()?.claims;
+        let expires_at = millis(claims.get("exp")?)?.min(LATEST_EXPIRY);
+        let begun = ["nbf", "iat"].into_iter().all(|name| match present(&claims, name) {
+            None => true,
+            Some(value) => millis(value).is_some_and(|instant| instant <= now + LEEWAY_MS),
+        });
+        (expires_at > now && begun && self.is_for_us(&claims)).then_some(())?;
+        Some(MemberToken { member: self.member(&claims)?, expires_at })
+    }
+
+    fn key(&self, id: Option<&str>, algorithm: Algorithm) -> Option<&Key> {
+        let mut fitting = self.keys.iter().filter(|key| key.algorithms.contains(&algorithm));
+        match id {
+            Some(id) if self.by_id => fitting.find(|key| key.id.as_deref() == Some(id)),
+            _ => {
+                let only = fitting.next()?;
+                fitting.next().is_none().then_some(only)
+            }
+        }
+    }
+
+    fn is_for_us(&self, claims: &Map<String, Value>) -> bool {
+        let issuer = match (&self.settings.issuer, present(claims, "iss")) {
+            (None, found) => found.is_none_or(|issuer| issuer != ISSUER),
+            (Some(wanted), found) => found.is_some_and(|issuer| issuer == wanted.as_str()),
+        };
+        let audience = match (&self.settings.audience, present(claims, "aud")) {
+            (None, found) => found.is_none(),
+            (Some(wanted), Some(Value::Array(several))) => several.iter().any(|one| one == wanted.as_str()),
+            (Some(wanted), found) => found.is_some_and(|one| one == wanted.as_str()),
+        };
+        issuer && audience
+    }
+
+    fn member(&self, claims: &Map<String, Value>) -> Option<MemberClaim> {
+        let text = |name: &str, length: usize| {
+            let text = claims.get(name)?.as_str()?.trim();
+            (!text.is_empty()).then(|| text.chars().take(length).collect::<String>())
+        };
+        let tenant = match present(claims, &self.settings.tenant_claim) {
+            None => 1,
+            Some(Value::String(text)) => text.parse().ok()?,
+            Some(value) => value.as_i64()?,
+        };
+        (1..ID_LIMIT).contains(&tenant).then_some(())?;
+        let id = match claims.get(&self.settings.user_id_claim)? {
+            Value::Number(number) => MemberId::from_number(number.as_i64()?)?,
+            Value::String(text) => MemberId::from_text(text)?,
+            _ => return None,
+        };
+        Some(MemberClaim {
+            tenant: TenantId::new(tenant),
+            id,
+            nickname: text(&self.settings.nickname_claim, crate::account::NICKNAME_LIMIT),
+            avatar: text(&self.settings.avatar_claim, crate::account::AVATAR_LIMIT),
+        })
+    }
+}
+
+/// jsonwebtoken checks the signature; the claims are checked here, strictly and against our own clock.
+fn signature_only(key: &Key) -> Validation {
+    let mut validation = Validation::default();
+    validation.algorithms.clone_from(&key.algorithms);
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    validation
+}
+
+fn present<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    claims.get(name).filter(|value| !value.is_null())
+}
+
+/// A NumericDate: seconds since the epoch, fractions allowed (RFC 7519, section 2).
+fn millis(value: &Value) -> Option<Millis> {
+    let since_epoch = Duration::try_from_secs_f64(value.as_f64()?).ok()?;
+    Some(Millis::try_from(since_epoch.as_millis()).unwrap_or(Millis::MAX))
+}
+
+fn secret_key(secret: &str) -> Result<Key, String> {
+    if secret.len() < SECRET_MIN {
+        return Err(format!("auth.member_token.secret: at least {SECRET_MIN} bytes are needed"));
+    }
+    Ok(Key { id: None, key: DecodingKey::from_secret(secret.as_bytes()), algorithms: vec![Algorithm::HS256] })
+}
+
+fn pem_key(file: &Path) -> Result<Key, String> {
+    let wrong = |what: &str| format!("auth.member_token.public_key_file: {}: {what}", file.display());
+    let pem = std::fs::read_to_string(file).map_err(|error| wrong(&error.to_string()))?;
+    if !pem.contains("PUBLIC KEY-----") {
+        return Err(wrong("not a public key in PEM (BEGIN PUBLIC KEY)"));
+    }
+    let pem = pem.as_bytes();
+    let (key, algorithms) = if let Ok(key) = DecodingKey::from_rsa_pem(pem) {
+        (key, RSA.to_vec())
+    } else if let Ok(key) = DecodingKey::from_ec_pem(pem) {
+        // The uncompressed point: one byte, then both coordinates.
+        let algorithm = match key.try_get_as_bytes().map_or(0, <[u8]>::len) {
+            65 => Algorithm::ES256,
+            97 => Algorithm::ES384,
+            _ => return Err(wrong("the curve is not supported; use P-256 or P-384")),
+        };
+        (key, vec![algorithm])
+    } else if let Ok(key) = DecodingKey::from_ed_pem(pem) {
+        (key, vec![Algorithm::EdDSA])
+    } else {
+        return Err(wrong("not an RSA, EC or Ed25519 public key"));
+    };
+    Ok(Key { id: None, key, algorithms })
+}
+
+fn jwks_keys(file: &Path) -> Result<Vec<Key>, String> {
+    let wrong = |what: &str| format!("auth.member_token.jwks_file: {}: {what}", file.display());
+    let text = std::fs::read(file).map_err(|error| wrong(&error.to_string()))?;
+    let set: JwkSet = serde_json::from_slice(&text).map_err(|error| wrong(&error.to_string()))?;
+    let keys: Vec<Key> = set.keys.iter().filter_map(jwk).collect();
+    if keys.is_empty() {
+        return Err(wrong("no RSA, EC (P-256, P-384) or Ed25519 key for signatures"));
+    }
+    Ok(keys)
+}
+
+/// A key of a set, `None` when it is not for signatures or of a kind that is not supported. Symmetric keys are none of
+/// the set's business.
+fn jwk(jwk: &Jwk) -> Option<Key> {
+    let fitting: &[Algorithm] = match &jwk.algorithm {
+        AlgorithmParameters::RSA(_) => &RSA,
+        AlgorithmParameters::EllipticCurve(ec) if ec.curve == EllipticCurve::P256 => &[Algorithm::ES256],
+        AlgorithmParameters::EllipticCurve(ec) if ec.curve == EllipticCurve::P384 => &[Algorithm::ES384],
+        AlgorithmParameters::OctetKeyPair(okp) if okp.curve == EllipticCurve::Ed25519 => &[Algorithm::EdDSA],
+        _ => return None,
+    };
+    if jwk.common.public_key_use.as_ref().is_some_and(|usage| *usage != PublicKeyUse::Signature) {
+        return None;
+    }
+    let algorithms = match jwk.common.key_algorithm {
+        None => fitting.to_vec(),
+        Some(named) => vec![Algorithm::try_from(named).ok().filter(|algorithm| fitting.contains(algorithm))?],
+    };
+    Some(Key { id: jwk.common.key_id.clone(), key: DecodingKey::from_jwk(jwk).ok()?, algorithms })
+}
+
+#[cfg(test)]
+#[path = "member_token_tests.rs"]
+mod tests;

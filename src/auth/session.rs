@@ -1,0 +1,221 @@
+//! Logins: their beginning, their refreshes and their end.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use super::revocation::{RevokeReason, Revoked};
+use super::token::{self, Kind, OwnToken};
+use super::{Auth, Credential, Inner, Principal, Tokens, enabled_profile, store};
+use crate::account;
+use crate::clock::Millis;
+use crate::db::AnyConnection;
+use crate::error::{Error, Result};
+use crate::id::{LoginId, TenantId, UserKey, UserType};
+
+impl Auth {
+    /// Logs an admin in. Unknown user and wrong password get one answer, after the same time.
+    ///
+    /// # Errors
+    /// [`Error::LoginFailed`]; [`Error::AccountDisabled`] for the right password; [`Error::TooManyRequests`] after too
+    /// many failures of the account or the address; [`Error::Busy`] when too many others are logging in.
+    pub async fn login(&self, tenant: TenantId, username: &str, password: &str, address: IpAddr) -> Result<Tokens> {
+        let inner = &*self.0;
+        let (account, address) = ((tenant, username.to_owned()), network(address));
+        let check = || inner.account_failures.check(&account).and_then(|()| inner.address_failures.check(&address));
+        check()?;
+        let name = username.to_owned();
+        let found = inner.db.run(move |connection| account::store::admin_by_name(connection, tenant, &name)).await?;
+        let turn = inner.passwords.turn().await?;
+        // Others may have failed while this one waited.
+        check()?;
+        let hash = found.as_ref().map(|(_, hash)| hash.clone());
+        let fits = turn.fits(password.to_owned(), hash).await?;
+        match found {
+            Some((admin, hash)) if fits => inner.begin(admin.key, Some(hash)).await,
+            _ => {
+                inner.account_failures.failed(&account);
+                inner.address_failures.failed(&address);
+                Err(Error::LoginFailed)
+            }
+        }
+    }
+
+    /// Logs a user in without a password, for `kefu token`.
+    ///
+    /// # Errors
+    /// [`Error::AccountDisabled`] when there is no such user or the account is disabled.
+    pub async fn issue(&self, key: UserKey) -> Result<Tokens> {
+        self.0.begin(key, None).await
+    }
+
+    /// A new access token for a refresh token, which stays the same unless the settings ask for rotation. With
+    /// rotation, an old one that comes back ends the whole login.
+    ///
+    /// # Errors
+    /// [`Error::RefreshTokenExpired`] for one of ours past its time, [`Error::RefreshTokenInvalid`] for whatever else
+    /// is wrong, also when it belongs to the other user type.
+    pub async fn refresh(&self, refresh_token: &str, user_type: UserType) -> Result<Tokens> {
+        let inner = &*self.0;
+        let token = (refresh_token.len() <= token::LENGTH_LIMIT)
+            .then(|| inner.own.verify(refresh_token))
+            .flatten()
+            .filter(|token| token.kind == Kind::Refresh && token.key.user_type == user_type)
+            .ok_or(Error::RefreshTokenInvalid)?;
+        let now = inner.clock.now();
+        if token.expires_at <= now {
+            return Err(Error::RefreshTokenExpired);
+        }
+        if !inner.rotate {
+            let current = inner.db.run(move |connection| is_current(connection, &token)).await?;
+            let tokens = inner.tokens(token.key, token.login, token.generation, now)?;
+            return current
+                .then_some(Tokens { refresh_token: refresh_token.to_owned(), ..tokens })
+                .ok_or(Error::RefreshTokenInvalid);
+        }
+        let expires_at = inner.refresh_expiry(now);
+        match inner.db.write(move |connection| rotate(connection, &token, expires_at, now)).await? {
+            Rotation::Done => inner.tokens(token.key, token.login, token.generation + 1, now),
+            Rotation::Refused => Err(Error::RefreshTokenInvalid),
+            Rotation::Reused => {
+                tracing::warn!(user = %token.key.user, login = %token.login, "a rotated refresh token came back");
+                self.publish_logout(token.key, Credential::Login(token.login));
+                Err(Error::RefreshTokenInvalid)
+            }
+        }
+    }
+
+    /// Ends the login that the principal came with, or refuses the integrator's token from now on.
+    pub async fn logout(&self, principal: &Principal) -> Result<()> {
+        let inner = &*self.0;
+        let (key, credential, expires_at) = (principal.key, principal.credential, principal.expires_at);
+        let now = inner.clock.now();
+        let write = move |connection: &mut AnyConnection| match credential {
+            Credential::Login(login) => store::revoke_login(connection, key, login, now),
+            Credential::Token(hash) => store::revoke_token(connection, key, hash, expires_at, now),
+        };
+        inner.db.write(write).await?;
+        self.publish_logout(key, credential);
+        Ok(())
+    }
+
+    /// Ends the login of an access token that may have expired: a console that was left open for an hour and then
+    /// logs out means its refresh token too. Anything else is none of our logins and nothing happens.
+    pub async fn logout_expired(&self, access_token: &str, user_type: UserType) -> Result<()> {
+        let inner = &*self.0;
+        if access_token.len() > token::LENGTH_LIMIT {
+            return Ok(());
+        }
+        let Some(token) = inner.own.verify(access_token) else { return Ok(()) };
+        if token.kind != Kind::Access || token.key.user_type != user_type {
+            return Ok(());
+        }
+        let now = inner.clock.now();
+        let write = move |connection: &mut AnyConnection| {
+            let open = store::login(connection, token.login)?
+                .is_some_and(|login| login.key == token.key && !login.revoked && login.expires_at > now);
+            if open {
+                store::revoke_login(connection, token.key, token.login, now)?;
+            }
+            Ok(open)
+        };
+        if inner.db.write(write).await? {
+            self.publish_logout(token.key, Credential::Login(token.login));
+        }
+        Ok(())
+    }
+
+    fn publish_logout(&self, key: UserKey, credential: Credential) {
+        self.publish(Revoked { key, credential: Some(credential), reason: RevokeReason::LoggedOut });
+    }
+}
+
+impl Inner {
+    /// Begins a login of an enabled user whose password hash, when given, is still the one that was compared.
+    async fn begin(&self, key: UserKey, password_hash: Option<String>) -> Result<Tokens> {
+        let now = self.clock.now();
+        let expires_at = self.refresh_expiry(now);
+        let insert = move |connection: &mut AnyConnection| {
+            if let Some(compared) = password_hash
+                && !account::store::has_password(connection, key, &compared)?
+            {
+                return Err(Error::LoginFailed);
+            }
+            enabled_profile(connection, key)?.ok_or(Error::AccountDisabled)?;
+            store::insert_login(connection, key, expires_at, now)
+        };
+        let login = self.db.write(insert).await?;
+        self.tokens(key, login, 0, now)
+    }
+
+    fn tokens(&self, key: UserKey, login: LoginId, generation: i64, now: Millis) -> Result<Tokens> {
+        let access = OwnToken {
+            kind: Kind::Access,
+            key,
+            login,
+            generation,
+            expires_at: whole_seconds(now + self.access_ttl_ms),
+        };
+        let refresh = OwnToken { kind: Kind::Refresh, expires_at: self.refresh_expiry(now), ..access };
+        Ok(Tokens {
+            user_id: key.user,
+            access_token: self.own.sign(&access, now)?,
+            refresh_token: self.own.sign(&refresh, now)?,
+            expires_time: access.expires_at,
+        })
+    }
+
+    const fn refresh_expiry(&self, now: Millis) -> Millis {
+        whole_seconds(now + self.refresh_ttl_ms)
+    }
+}
+
+/// Tokens count in seconds.
+const fn whole_seconds(instant: Millis) -> Millis {
+    instant - instant.rem_euclid(1000)
+}
+
+/// One address, or for IPv6 one customer's network: a /64 has more addresses than could be counted.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+/// Whether a refresh token is the newest of a login that may go on.
+fn is_current(connection: &mut AnyConnection, token: &OwnToken) -> Result<bool> {
+    let Some(login) = store::login(connection, token.login)? else { return Ok(false) };
+    let current = !login.revoked && login.key == token.key && login.generation == token.generation;
+    Ok(current && enabled_profile(connection, token.key)?.is_some())
+}
+
+enum Rotation {
+    Done,
+    Refused,
+    Reused,
+}
+
+fn rotate(connection: &mut AnyConnection, token: &OwnToken, expires_at: Millis, now: Millis) -> Result<Rotation> {
+    let Some(login) = store::login(connection, token.login)? else { return Ok(Rotation::Refused) };
+    if login.revoked || login.key != token.key || enabled_profile(connection, token.key)?.is_none() {
+        return Ok(Rotation::Refused);
+    }
+    if store::rotate_login(connection, token.login, token.generation, expires_at, now)? {
+        return Ok(Rotation::Done);
+    }
+    store::revoke_login(connection, token.key, token.login, now)?;
+    Ok(Rotation::Reused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ipv6_counts_by_network() {
+        let network = |text: &str| network(text.parse().unwrap());
+        assert_eq!(network("2001:db8::1"), network("2001:db8::ffff:2"));
+        assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
+        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
+        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
+    }
+}

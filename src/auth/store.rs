@@ -1,0 +1,235 @@
+//! SQL of `kefu_login` and `kefu_revocation`.
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+use super::Credential;
+use crate::clock::{Millis, from_timestamp, to_timestamp};
+use crate::db::AnyConnection;
+use crate::db::id_block::{IdKind, reserve_one};
+use crate::db::schema::{kefu_login, kefu_revocation};
+use crate::error::Result;
+use crate::id::{LoginId, TenantId, UserId, UserKey, UserType};
+
+/// How long a revocation is kept for other processes to read.
+const KEPT_MS: Millis = 24 * 3600 * 1000;
+
+/// A row of `kefu_login`.
+pub(super) struct Login {
+    pub key: UserKey,
+    pub generation: i64,
+    pub revoked: bool,
+    pub expires_at: Millis,
+}
+
+/// A row of `kefu_revocation`.
+pub(super) struct Revocation {
+    pub id: i64,
+    pub key: UserKey,
+    /// `None`: every login of the user.
+    pub credential: Option<Credential>,
+    pub created_at: Millis,
+}
+
+/// Begins a login.
+pub(super) fn insert_login(
+    connection: &mut AnyConnection,
+    key: UserKey,
+    expires_at: Millis,
+    now: Millis,
+) -> Result<LoginId> {
+    let id = reserve_one(connection, IdKind::Login)?;
+    diesel::insert_into(kefu_login::table)
+        .values((
+            kefu_login::id.eq(id),
+            kefu_login::user_id.eq(key.user.get()),
+            kefu_login::user_type.eq(key.user_type.code()),
+            kefu_login::generation.eq(0),
+            kefu_login::expires_time.eq(to_timestamp(expires_at)),
+            kefu_login::create_time.eq(to_timestamp(now)),
+            kefu_login::update_time.eq(to_timestamp(now)),
+            kefu_login::tenant_id.eq(key.tenant.get()),
+        ))
+        .execute(connection)?;
+    Ok(LoginId::new(id))
+}
+
+/// One login.
+pub(super) fn login(connection: &mut AnyConnection, id: LoginId) -> Result<Option<Login>> {
+    let row: Option<(i64, i32, i64, i64, bool, NaiveDateTime)> = kefu_login::table
+        .find(id.get())
+        .select((
+            kefu_login::tenant_id,
+            kefu_login::user_type,
+            kefu_login::user_id,
+            kefu_login::generation,
+            kefu_login::revoked,
+            kefu_login::expires_time,
+        ))
+        .first(connection)
+        .optional()?;
+    Ok(row.and_then(|(tenant, user_type, user, generation, revoked, expires)| {
+        let key = user_key(tenant, user_type, user)?;
+        Some(Login { key, generation, revoked, expires_at: from_timestamp(expires) })
+    }))
+}
+
+/// Moves a login from `generation` to the next one; returns whether it still was at `generation` and not revoked.
+pub(super) fn rotate_login(
+    connection: &mut AnyConnection,
+    id: LoginId,
+    generation: i64,
+    expires_at: Millis,
+    now: Millis,
+) -> Result<bool> {
+    let current = kefu_login::table
+        .find(id.get())
+        .filter(kefu_login::generation.eq(generation))
+        .filter(kefu_login::revoked.eq(false));
+    let changed = diesel::update(current)
+        .set((
+            kefu_login::generation.eq(generation + 1),
+            kefu_login::expires_time.eq(to_timestamp(expires_at)),
+            kefu_login::update_time.eq(to_timestamp(now)),
+        ))
+        .execute(connection)?;
+    Ok(changed > 0)
+}
+
+/// Ends one login and says so to the other processes.
+pub(super) fn revoke_login(connection: &mut AnyConnection, key: UserKey, id: LoginId, now: Millis) -> Result<()> {
+    diesel::update(kefu_login::table.find(id.get()))
+        .set((kefu_login::revoked.eq(true), kefu_login::update_time.eq(to_timestamp(now))))
+        .execute(connection)?;
+    insert_revocation(connection, key, Some(Credential::Login(id)), now, now)
+}
+
+/// Refuses a token of the integrator until it ends, and says so to the other processes.
+pub(super) fn revoke_token(
+    connection: &mut AnyConnection,
+    key: UserKey,
+    hash: [u8; 32],
+    expires_at: Millis,
+    now: Millis,
+) -> Result<()> {
+    insert_revocation(connection, key, Some(Credential::Token(hash)), expires_at, now)
+}
+
+/// Ends every login of a user and says so to the other processes. For `account`, when it disables a user or changes
+/// the password, in the same transaction.
+pub(crate) fn revoke_user(connection: &mut AnyConnection, key: UserKey, now: Millis) -> Result<()> {
+    let logins = kefu_login::table
+        .filter(kefu_login::tenant_id.eq(key.tenant.get()))
+        .filter(kefu_login::user_type.eq(key.user_type.code()))
+        .filter(kefu_login::user_id.eq(key.user.get()))
+        .filter(kefu_login::revoked.eq(false));
+    diesel::update(logins)
+        .set((kefu_login::revoked.eq(true), kefu_login::update_time.eq(to_timestamp(now))))
+        .execute(connection)?;
+    insert_revocation(connection, key, None, now, now)
+}
+
+fn insert_revocation(
+    connection: &mut AnyConnection,
+    key: UserKey,
+    credential: Option<Credential>,
+    needed_until: Millis,
+    now: Millis,
+) -> Result<()> {
+    let (login, hash) = match credential {
+        Some(Credential::Login(login)) => (Some(login.get()), None),
+        Some(Credential::Token(hash)) => (None, Some(to_hex(hash))),
+        None => (None, None),
+    };
+    let id = reserve_one(connection, IdKind::Revocation)?;
+    diesel::insert_into(kefu_revocation::table)
+        .values((
+            kefu_revocation::id.eq(id),
+            kefu_revocation::user_id.eq(key.user.get()),
+            kefu_revocation::user_type.eq(key.user_type.code()),
+            kefu_revocation::login_id.eq(login),
+            kefu_revocation::token_hash.eq(hash),
+            kefu_revocation::expires_time.eq(to_timestamp(needed_until.max(now + KEPT_MS))),
+            kefu_revocation::create_time.eq(to_timestamp(now)),
+            kefu_revocation::update_time.eq(to_timestamp(now)),
+            kefu_revocation::tenant_id.eq(key.tenant.get()),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Whether a token of the integrator was logged out.
+pub(super) fn is_token_revoked(connection: &mut AnyConnection, hash: [u8; 32]) -> Result<bool> {
+    let found: Option<i64> = kefu_revocation::table
+        .filter(kefu_revocation::token_hash.eq(to_hex(hash)))
+        .select(kefu_revocation::id)
+        .first(connection)
+        .optional()?;
+    Ok(found.is_some())
+}
+
+/// What was revoked at `since` or later.
+pub(super) fn revocations_since(connection: &mut AnyConnection, since: Millis) -> Result<Vec<Revocation>> {
+    type Row = (i64, i64, i32, i64, Option<i64>, Option<String>, NaiveDateTime);
+    let rows: Vec<Row> = kefu_revocation::table
+        .filter(kefu_revocation::create_time.ge(to_timestamp(since)))
+        .order((kefu_revocation::create_time, kefu_revocation::id))
+        .select((
+            kefu_revocation::id,
+            kefu_revocation::tenant_id,
+            kefu_revocation::user_type,
+            kefu_revocation::user_id,
+            kefu_revocation::login_id,
+            kefu_revocation::token_hash,
+            kefu_revocation::create_time,
+        ))
+        .load(connection)?;
+    let read = |(id, tenant, user_type, user, login, hash, created): Row| {
+        let credential = match (login, hash) {
+            (Some(login), _) => Some(Credential::Login(LoginId::new(login))),
+            (None, Some(hash)) => Some(Credential::Token(from_hex(&hash)?)),
+            (None, None) => None,
+        };
+        Some(Revocation {
+            id,
+            key: user_key(tenant, user_type, user)?,
+            credential,
+            created_at: from_timestamp(created),
+        })
+    };
+    Ok(rows.into_iter().filter_map(read).collect())
+}
+
+/// Deletes what has ended: logins that can no longer be refreshed, revocations that nobody needs.
+pub(super) fn delete_expired(connection: &mut AnyConnection, now: Millis) -> Result<()> {
+    diesel::delete(kefu_login::table.filter(kefu_login::expires_time.lt(to_timestamp(now - KEPT_MS))))
+        .execute(connection)?;
+    diesel::delete(kefu_revocation::table.filter(kefu_revocation::expires_time.lt(to_timestamp(now))))
+        .execute(connection)?;
+    Ok(())
+}
+
+fn user_key(tenant: i64, user_type: i32, user: i64) -> Option<UserKey> {
+    Some(UserKey { tenant: TenantId::new(tenant), user_type: UserType::from_code(user_type)?, user: UserId::new(user) })
+}
+
+fn to_hex(hash: [u8; 32]) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let bytes: Option<Vec<u8>> = (0..32).map(|at| u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()).collect();
+    bytes?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_come_back_from_their_text() {
+        let hash = std::array::from_fn(|at| u8::try_from(at * 8).unwrap());
+        assert_eq!(from_hex(&to_hex(hash)), Some(hash));
+        assert_eq!(from_hex("zz"), None);
+    }
+}
