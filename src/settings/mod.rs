@@ -1,10 +1,35 @@
 //! Everything an operator can set: one struct per section of the TOML file, with its default and its meaning.
+//!
+//! [`Settings::load`] reads them from file, variables and flags, `rules` says what each may be, and a [`Secret`] keeps
+//! itself out of logs and of `--print-config`.
+
+mod load;
+mod rules;
+mod secret;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use chrono_tz::Tz;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+
+pub use load::{Flag, Sources};
+pub use secret::{Secret, create_private_folder, signing_secret};
+
+/// What is wrong with the settings: one line for the operator, which names the key, what is allowed and where the value
+/// came from, and never shows a secret.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SettingsError(String);
+
+impl std::fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for SettingsError {}
 
 /// The whole configuration, validated.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -52,10 +77,11 @@ pub struct Server {
 }
 
 /// `[database]`
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Database {
     /// `sqlite:<path>`, `mysql://…` or `postgres://…`. Default: `sqlite:<data_dir>/kefu.db`.
+    #[serde(serialize_with = "without_password")]
     pub url: Option<String>,
     /// Connections for reading and for small writes. Default 8.
     pub pool_size: u32,
@@ -69,7 +95,7 @@ pub struct Database {
 pub struct Auth {
     /// The secret that signs this service's own tokens, at least 32 bytes. Default: made at the first start and kept
     /// in `<data_dir>/secret` (mode 0600).
-    pub secret: Option<String>,
+    pub secret: Option<Secret>,
     /// Seconds an access token lives. Default 1800.
     pub access_ttl_s: u64,
     /// Seconds a refresh token lives. Default 2592000 (30 days).
@@ -86,7 +112,7 @@ pub struct Auth {
 #[serde(deny_unknown_fields, default)]
 pub struct MemberToken {
     /// HS256: the shared secret, at least 32 bytes.
-    pub secret: Option<String>,
+    pub secret: Option<Secret>,
     /// RS256, ES256 or EdDSA: a PEM file with the public key.
     pub public_key_file: Option<PathBuf>,
     /// RS256, ES256 or EdDSA: a JWKS file.
@@ -127,7 +153,7 @@ pub struct Limits {
     pub login_failures_per_account: u32,
     /// Failed logins per minute and address; 0 = unlimited. Default 60.
     pub login_failures_per_address: u32,
-    /// Typing notices per second and socket; more are dropped. Default 2.
+    /// Typing notices per second and socket, at least 1; more are dropped. Default 2.
     pub typing_per_s: u32,
 }
 
@@ -173,7 +199,7 @@ pub struct File {
     /// S3: the access key's id.
     pub s3_access_key_id: Option<String>,
     /// S3: the access key's secret.
-    pub s3_secret_access_key: Option<String>,
+    pub s3_secret_access_key: Option<Secret>,
 }
 
 /// `file.storage`
@@ -204,6 +230,24 @@ pub enum LogFormat {
     Text,
     /// One JSON object an event.
     Json,
+}
+
+impl Settings {
+    /// The database's address: `database.url`, or the embedded database in `data_dir`.
+    pub fn database_url(&self) -> String {
+        let embedded = || format!("sqlite:{}", self.data_dir.join("kefu.db").display());
+        self.database.url.clone().unwrap_or_else(embedded)
+    }
+
+    /// The settings as TOML, every secret and the database's password replaced by `***`.
+    ///
+    /// # Errors
+    /// When a value cannot be written as TOML, which none that [`Settings::load`] lets through does.
+    pub fn to_toml(&self) -> Result<String, SettingsError> {
+        let mut shown = self.clone();
+        shown.database.url = Some(self.database_url());
+        toml::to_string(&shown).map_err(|cause| SettingsError(cause.to_string()))
+    }
 }
 
 impl Default for Settings {
@@ -316,6 +360,21 @@ impl Default for Log {
     fn default() -> Self {
         Self { filter: "info".into(), format: LogFormat::Text }
     }
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database")
+            .field("url", &self.url.as_deref().map(secret::hide_password))
+            .field("pool_size", &self.pool_size)
+            .field("acquire_timeout_ms", &self.acquire_timeout_ms)
+            .finish()
+    }
+}
+
+/// Writes a database's address without its password.
+fn without_password<S: Serializer>(url: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    url.as_deref().map(secret::hide_password).serialize(serializer)
 }
 
 /// A list, or one string with its items separated by commas, as a variable or a flag gives it.

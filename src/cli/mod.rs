@@ -1,0 +1,168 @@
+//! The command line: its definition, and the way from its flags to the settings. Each subcommand has a file of its own.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::id::ID_LIMIT;
+use crate::settings::{Flag, Settings, Sources};
+
+mod admin;
+mod migrate;
+mod openapi;
+mod serve;
+mod token;
+
+/// The result of a subcommand. An error's text is one line for the operator, without secrets.
+pub type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+/// Self-hosted customer-service chat backend
+#[derive(Debug, Parser)]
+#[command(name = "kefu", version)]
+pub struct Cli {
+    #[command(flatten)]
+    settings: SettingsArgs,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Settings, which beat `KEFU_<SECTION>__<KEY>` variables, which beat the file
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Settings")]
+struct SettingsArgs {
+    /// The TOML file [default: $KEFU_CONFIG, else ./kefu.toml when it exists]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// server.listen: the address and port to listen on
+    #[arg(long, global = true, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// data_dir: where the database, the signing secret and uploaded files live
+    #[arg(long, global = true, value_name = "FOLDER")]
+    data_dir: Option<String>,
+    /// database.url: sqlite:<path>, mysql://… or postgres://…
+    #[arg(long, global = true, value_name = "URL")]
+    database_url: Option<String>,
+    /// Any setting, e.g. --set limits.content_length=4096; may be repeated
+    #[arg(long, global = true, value_name = "SECTION.KEY=VALUE", value_parser = assignment)]
+    set: Vec<(String, String)>,
+    /// Print the resulting settings as TOML, without secrets, and stop
+    #[arg(long, global = true)]
+    print_config: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service (the default)
+    Serve,
+    /// Look after the database's tables
+    #[command(subcommand)]
+    Migrate(migrate::Command),
+    /// Look after the accounts of admins
+    #[command(subcommand)]
+    Admin(admin::Command),
+    /// Make tokens for trying things out, as one line of JSON
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Print the OpenAPI document
+    Openapi,
+}
+
+impl Cli {
+    /// Does what the command line asks.
+    ///
+    /// # Errors
+    /// When the settings are wrong or the subcommand fails.
+    pub fn run(self) -> Result {
+        let command = self.command.unwrap_or(Command::Serve);
+        if self.settings.print_config {
+            return print(&self.settings.load()?.to_toml()?);
+        }
+        match command {
+            Command::Serve => serve::run(self.settings.load()?),
+            Command::Migrate(command) => migrate::run(&self.settings.load()?, command),
+            Command::Admin(command) => admin::run(&self.settings.load()?, command),
+            Command::Token(command) => token::run(&self.settings.load()?, command),
+            Command::Openapi => openapi::run(),
+        }
+    }
+}
+
+impl SettingsArgs {
+    fn load(self) -> Result<Settings> {
+        let named = [
+            ("--listen", "server.listen", self.listen),
+            ("--data-dir", "data_dir", self.data_dir),
+            ("--database-url", "database.url", self.database_url),
+        ];
+        let set = self.set.into_iter().map(|(key, value)| Flag { name: "--set", key, value });
+        // A flag of its own beats --set, which may come from a wrapper script.
+        let flags = set.chain(
+            named.into_iter().filter_map(|(name, key, value)| Some(Flag { name, key: key.to_owned(), value: value? })),
+        );
+        Ok(Settings::load(&Sources::of_process(self.config, flags.collect())?)?)
+    }
+}
+
+/// `key=value`
+fn assignment(text: &str) -> std::result::Result<(String, String), &'static str> {
+    let (key, value) = text.split_once('=').ok_or("must be section.key=value")?;
+    Ok((key.trim().to_owned(), value.to_owned()))
+}
+
+/// An id on the command line: 1 to 2^53 - 1.
+fn id() -> clap::builder::RangedI64ValueParser<i64> {
+    clap::value_parser!(i64).range(1..ID_LIMIT)
+}
+
+/// Writes to standard output; unlike `println!` it does not panic when nobody reads.
+fn print(text: &str) -> Result {
+    let mut output = io::stdout().lock();
+    output.write_all(text.as_bytes())?;
+    Ok(output.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_work_before_and_after_the_subcommand_and_without_one() {
+        for line in ["kefu --listen [::1]:1", "kefu serve --listen [::1]:1", "kefu --listen [::1]:1 serve"] {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            assert_eq!(cli.settings.listen.as_deref(), Some("[::1]:1"), "{line}");
+            assert!(matches!(cli.command.unwrap_or(Command::Serve), Command::Serve), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_documented_lines_are_understood() {
+        for line in [
+            "kefu migrate up",
+            "kefu migrate status",
+            "kefu admin add --username u --nickname n --role agent",
+            "kefu admin password --username u --tenant 2",
+            "kefu admin disable --username u",
+            "kefu admin enable --username u",
+            "kefu admin list",
+            "kefu token member --user-id 1001 --nickname 小明",
+            "kefu token admin --username admin --set limits.write_batch=1 --set limits.write_queue=2",
+            "kefu openapi",
+        ] {
+            Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+        for line in
+            ["kefu admin add --username u --nickname n --role boss", "kefu token member --user-id 0 --nickname n"]
+        {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! What each setting may be: one table, which both the checks and their messages come from.
+
+use std::ops::RangeInclusive;
+
+use tracing_subscriber::EnvFilter;
+use url::{Origin, Url};
+
+use super::secret::SECRET_BYTES;
+use super::{Settings, Storage};
+
+/// The rule of one key.
+pub(super) struct Rule {
+    /// The dotted key.
+    pub(super) key: &'static str,
+    /// What it must be, to be read after "must be".
+    pub(super) allowed: String,
+    /// Whether it is.
+    pub(super) holds: bool,
+}
+
+/// The rules of all keys, in the file's order, applied to `settings`.
+pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
+    let Settings { data_dir, server, database, auth, limits, push, file, log } = settings;
+    let member = &auth.member_token;
+    let s3 = file.storage == Storage::S3;
+    let secret = format!("a text of at least {SECRET_BYTES} bytes");
+    let one_kind = "; only one of secret, public_key_file and jwks_file may be set";
+    let claim = |key, name: &str| rule(key, "a claim's name", !name.is_empty());
+    let switch = |key| rule(key, "true or false", true);
+    vec![
+        rule("data_dir", "a folder's path", !data_dir.as_os_str().is_empty()),
+        rule("server.listen", "an IP address and a port, e.g. 127.0.0.1:48080", true),
+        number("server.workers", server.workers, 0..=1024),
+        rule(
+            "server.cors_origins",
+            "a list of origins like https://shop.example or http://localhost:5173 without a path, or *",
+            server.cors_origins.iter().all(|origin| is_origin(origin)),
+        ),
+        rule("server.time_zone", "the name of an IANA time zone, e.g. Asia/Shanghai", true),
+        rule(
+            "server.public_url",
+            "an http or https address without a trailing slash, query or fragment, e.g. https://kefu.example",
+            server.public_url.as_deref().is_none_or(is_base_address),
+        ),
+        number("server.shutdown_timeout_s", server.shutdown_timeout_s, 0..=3600),
+        switch("server.trust_forwarded_for"),
+        rule(
+            "database.url",
+            "sqlite:<path>, mysql://user:password@host/database or postgres://user:password@host/database",
+            database.url.as_deref().is_none_or(is_database),
+        ),
+        number("database.pool_size", database.pool_size, 1..=1000),
+        number("database.acquire_timeout_ms", database.acquire_timeout_ms, 1..=600_000),
+        rule("auth.secret", &secret, auth.secret.as_deref().is_none_or(is_long)),
+        number("auth.access_ttl_s", auth.access_ttl_s, 1..=365 * 24 * 3600),
+        number("auth.refresh_ttl_s", auth.refresh_ttl_s, 1..=10 * 365 * 24 * 3600),
+        switch("auth.rotate_refresh_tokens"),
+        rule("auth.member_token.secret", &secret, member.secret.as_deref().is_none_or(is_long)),
+        rule(
+            "auth.member_token.public_key_file",
+            &format!("the path of a PEM file with a public key{one_kind}"),
+            member.public_key_file.as_ref().is_none_or(|path| !path.as_os_str().is_empty() && member.secret.is_none()),
+        ),
+        rule(
+            "auth.member_token.jwks_file",
+            &format!("the path of a JWKS file{one_kind}"),
+            member.jwks_file.as_ref().is_none_or(|path| {
+                !path.as_os_str().is_empty() && member.secret.is_none() && member.public_key_file.is_none()
+            }),
+        ),
+        text("auth.member_token.issuer", member.issuer.as_deref()),
+        text("auth.member_token.audience", member.audience.as_deref()),
+        claim("auth.member_token.user_id_claim", &member.user_id_claim),
+        claim("auth.member_token.nickname_claim", &member.nickname_claim),
+        claim("auth.member_token.avatar_claim", &member.avatar_claim),
+        claim("auth.member_token.tenant_claim", &member.tenant_claim),
+        number("limits.content_length", limits.content_length, 1..=65536),
+        number("limits.body_bytes", limits.body_bytes, 1024..=64 * 1024 * 1024),
+        number("limits.upload_bytes", limits.upload_bytes, 1..=10 * 1024 * 1024 * 1024),
+        number("limits.write_queue", limits.write_queue, 1..=1_000_000),
+        number("limits.write_batch", limits.write_batch, 1..=1024)
+            .and(" and at most limits.write_queue", limits.write_batch <= limits.write_queue),
+        number("limits.sends_per_s", limits.sends_per_s, 0..=1_000_000),
+        number("limits.send_burst", limits.send_burst, 1..=1_000_000),
+        number("limits.login_failures_per_account", limits.login_failures_per_account, 0..=1_000_000),
+        number("limits.login_failures_per_address", limits.login_failures_per_address, 0..=1_000_000),
+        number("limits.typing_per_s", limits.typing_per_s, 1..=1000),
+        rule("push.relay", "local", true),
+        number("push.idle_timeout_s", push.idle_timeout_s, 1..=24 * 3600),
+        number("push.queue_frames", push.queue_frames, 1..=1_000_000),
+        number("push.queue_bytes", push.queue_bytes, 1024..=1024 * 1024 * 1024),
+        number("push.client_message_bytes", push.client_message_bytes, 128..=16 * 1024 * 1024),
+        number("push.sessions_per_user", push.sessions_per_user, 1..=100_000),
+        rule("file.storage", "local or s3", true),
+        text("file.s3_bucket", file.s3_bucket.as_deref())
+            .and(", set when file.storage is s3", !s3 || file.s3_bucket.is_some()),
+        text("file.s3_region", Some(&file.s3_region)),
+        rule(
+            "file.s3_endpoint",
+            "an http or https address without a trailing slash, query or fragment, e.g. https://minio.example",
+            file.s3_endpoint.as_deref().is_none_or(is_base_address),
+        ),
+        text("file.s3_access_key_id", file.s3_access_key_id.as_deref()).and(
+            ", set together with file.s3_secret_access_key",
+            file.s3_access_key_id.is_some() || file.s3_secret_access_key.is_none(),
+        ),
+        text("file.s3_secret_access_key", file.s3_secret_access_key.as_deref()).and(
+            ", set together with file.s3_access_key_id",
+            file.s3_secret_access_key.is_some() || file.s3_access_key_id.is_none(),
+        ),
+        rule(
+            "log.filter",
+            "a tracing filter, e.g. info or info,kefu=debug",
+            EnvFilter::builder().parse(&log.filter).is_ok(),
+        ),
+        rule("log.format", "text or json", true),
+    ]
+}
+
+impl Rule {
+    /// Adds a condition and its wording.
+    fn and(self, allowed: &str, holds: bool) -> Self {
+        Self { allowed: self.allowed + allowed, holds: self.holds && holds, ..self }
+    }
+}
+
+fn rule(key: &'static str, allowed: &str, holds: bool) -> Rule {
+    Rule { key, allowed: allowed.to_owned(), holds }
+}
+
+fn text(key: &'static str, value: Option<&str>) -> Rule {
+    rule(key, "a text that is not empty", value != Some(""))
+}
+
+fn number(key: &'static str, value: impl TryInto<u64>, range: RangeInclusive<u64>) -> Rule {
+    let allowed = format!("a whole number from {} to {}", range.start(), range.end());
+    Rule { key, allowed, holds: value.try_into().is_ok_and(|value| range.contains(&value)) }
+}
+
+fn is_long(secret: &str) -> bool {
+    secret.len() >= SECRET_BYTES
+}
+
+/// `*`, or an origin exactly as browsers write it: they compare it as text.
+fn is_origin(origin: &str) -> bool {
+    let as_browsers_write = |url: Url| match url.origin() {
+        origin @ Origin::Tuple(..) => origin.ascii_serialization(),
+        // Schemes of apps, e.g. capacitor://localhost.
+        Origin::Opaque(_) => {
+            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+            format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default())
+        }
+    };
+    origin == "*" || Url::parse(origin).is_ok_and(|url| url.host_str().is_some() && as_browsers_write(url) == origin)
+}
+
+fn is_base_address(address: &str) -> bool {
+    !address.ends_with('/')
+        && Url::parse(address).is_ok_and(|url| {
+            matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none()
+        })
+}
+
+/// Also refuses what hides a password from [`super::secret::hide_password`]: one with an unescaped `/`, `?` or `#`.
+fn is_database(address: &str) -> bool {
+    Url::parse(address).is_ok_and(|url| match url.scheme() {
+        "sqlite" => address.len() > "sqlite:".len(),
+        "mysql" | "postgres" | "postgresql" => {
+            address.contains("://") && url.path().len() > 1 && url.fragment().is_none() && !url.path().contains('@')
+        }
+        _ => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_keep_every_rule() {
+        let broken: Vec<_> = rules(&Settings::default()).into_iter().filter(|rule| !rule.holds).collect();
+        assert!(broken.is_empty(), "{:?}", broken.iter().map(|rule| rule.key).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn origins_are_what_browsers_send() {
+        for good in
+            ["*", "https://shop.example", "http://localhost:5173", "http://[::1]:80801", "capacitor://localhost"]
+        {
+            assert_eq!(is_origin(good), good != "http://[::1]:80801", "{good}");
+        }
+        for bad in
+            ["", "shop.example", "https://shop.example/", "https://Shop.example", "https://a.example:443", "null"]
+        {
+            assert!(!is_origin(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_checked() {
+        assert!(is_base_address("https://kefu.example/chat"));
+        for bad in ["https://kefu.example/", "ftp://kefu.example", "kefu.example", "https://kefu.example?a"] {
+            assert!(!is_base_address(bad), "{bad}");
+        }
+        for good in ["sqlite:data/kefu.db", "mysql://u:p@h/d", "postgres://u:p@h:1/d", "postgresql:///d?host=/run"] {
+            assert!(is_database(good), "{good}");
+        }
+        for bad in
+            ["sqlite:", "mysql://u:12#p@h/d", "mysql://u:12?p@h/d", "mysql://u:1/2@h/d", "data/kefu.db", "kefu:x"]
+        {
+            assert!(!is_database(bad), "{bad}");
+        }
+    }
+}

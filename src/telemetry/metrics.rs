@@ -1,0 +1,246 @@
+//! The numbers behind `/metrics`. One [`Metrics`] is made at start and cloned into whatever counts: counters and gauges
+//! are single atomics; a histogram takes a short lock of its own; only HTTP looks a label set up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+use crate::id::UserType;
+
+/// The media type of what [`Metrics::encode`] returns.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Cheap to clone; all clones count together.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    sends: ByUserType<Sends>,
+    sockets: ByUserType<Gauge>,
+    /// Messages in each committed batch.
+    pub write_batch: Histogram,
+    /// Commands that wait for the writer.
+    pub write_queue: Gauge,
+    /// Seconds that each commit took, from the beginning of its transaction.
+    pub commit_seconds: Histogram,
+    /// Frames handed to sockets.
+    pub frames: Counter,
+    /// Sockets closed because they could not keep up.
+    pub slow_closes: Counter,
+    http_requests: Family<RequestLabels, Counter>,
+    http_seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
+}
+
+/// How a send ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Committed.
+    Stored,
+    /// Known by its `clientMessageId`; nothing was stored.
+    Repeated,
+    /// Refused because the write queue was full.
+    Busy,
+    /// Refused for any other reason, or failed.
+    Failed,
+}
+
+#[derive(Clone)]
+struct ByUserType<T> {
+    member: T,
+    admin: T,
+}
+
+impl<T> ByUserType<T> {
+    fn new(make: impl Fn(&'static str) -> T) -> Self {
+        Self { member: make("member"), admin: make("admin") }
+    }
+
+    const fn of(&self, user_type: UserType) -> &T {
+        match user_type {
+            UserType::Member => &self.member,
+            UserType::Admin => &self.admin,
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Sends {
+    stored: Counter,
+    repeated: Counter,
+    busy: Counter,
+    failed: Counter,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SendLabels {
+    user_type: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct UserTypeLabels {
+    user_type: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    route: String,
+    method: &'static str,
+    code: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    route: String,
+    method: &'static str,
+}
+
+impl Metrics {
+    /// All numbers at zero.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("kefu");
+
+        let sends: Family<SendLabels, Counter> = Family::default();
+        let sockets: Family<UserTypeLabels, Gauge> = Family::default();
+        let write_batch = Histogram::new(exponential_buckets(1.0, 2.0, 11));
+        let write_queue = Gauge::default();
+        let commit_seconds = seconds();
+        let frames = Counter::default();
+        let slow_closes = Counter::default();
+        let http_requests = Family::default();
+        let http_seconds = Family::<RouteLabels, Histogram, fn() -> Histogram>::new_with_constructor(seconds);
+
+        registry.register("sends", "Messages sent, by user type and outcome", sends.clone());
+        registry.register("sockets", "Open sockets, by user type", sockets.clone());
+        registry.register("write_batch_size", "Messages in one transaction", write_batch.clone());
+        registry.register("write_queue_depth", "Commands waiting for the writer", write_queue.clone());
+        registry.register("commit_seconds", "Duration of one write transaction", commit_seconds.clone());
+        registry.register("frames_sent", "Frames handed to sockets", frames.clone());
+        registry.register("slow_closes", "Sockets closed because they could not keep up", slow_closes.clone());
+        registry.register("http_requests", "Requests, by route, method and envelope code", http_requests.clone());
+        registry.register("http_request_seconds", "Duration of a request, by route and method", http_seconds.clone());
+
+        let send_counters = |user_type| {
+            let counter = |outcome| sends.get_or_create_owned(&SendLabels { user_type, outcome });
+            Sends {
+                stored: counter("stored"),
+                repeated: counter("repeated"),
+                busy: counter("busy"),
+                failed: counter("failed"),
+            }
+        };
+        Self {
+            registry: Arc::new(registry),
+            sends: ByUserType::new(send_counters),
+            sockets: ByUserType::new(|user_type| sockets.get_or_create_owned(&UserTypeLabels { user_type })),
+            write_batch,
+            write_queue,
+            commit_seconds,
+            frames,
+            slow_closes,
+            http_requests,
+            http_seconds,
+        }
+    }
+
+    /// Counts one send.
+    pub fn sent(&self, user_type: UserType, outcome: Outcome) {
+        let sends = self.sends.of(user_type);
+        match outcome {
+            Outcome::Stored => &sends.stored,
+            Outcome::Repeated => &sends.repeated,
+            Outcome::Busy => &sends.busy,
+            Outcome::Failed => &sends.failed,
+        }
+        .inc();
+    }
+
+    /// The number of open sockets of a user type, to go up and down with each.
+    pub const fn sockets(&self, user_type: UserType) -> &Gauge {
+        self.sockets.of(user_type)
+    }
+
+    /// Counts one answered request. `route` is the pattern that matched, e.g. `/app-api/…/{id}`, and never the path
+    /// itself, whose number has no bound; `None` when none matched. `code` is the envelope's.
+    pub fn answered(&self, route: Option<&str>, method: &str, code: i64, took: Duration) {
+        let route = route.unwrap_or("unmatched").to_owned();
+        let method = known_method(method);
+        self.http_seconds.get_or_create(&RouteLabels { route: route.clone(), method }).observe(took.as_secs_f64());
+        self.http_requests.get_or_create(&RequestLabels { route, method, code }).inc();
+    }
+
+    /// All numbers in the OpenMetrics text format, which Prometheus reads.
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String does not fail; if it ever did, half the numbers are better than none.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// 0.25 ms to 8 s.
+fn seconds() -> Histogram {
+    Histogram::new(exponential_buckets(0.000_25, 2.0, 16))
+}
+
+/// A client may invent methods, and each label value is kept forever.
+fn known_method(method: &str) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"];
+    KNOWN.into_iter().find(|known| *known == method).unwrap_or("OTHER")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_is_there_from_the_start() {
+        let text = Metrics::new().encode();
+        for line in [
+            "kefu_sends_total{user_type=\"member\",outcome=\"stored\"} 0",
+            "kefu_sends_total{user_type=\"admin\",outcome=\"busy\"} 0",
+            "kefu_sockets{user_type=\"admin\"} 0",
+            "kefu_write_batch_size_count 0",
+            "kefu_write_queue_depth 0",
+            "kefu_commit_seconds_count 0",
+            "kefu_frames_sent_total 0",
+            "kefu_slow_closes_total 0",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn clones_count_together() {
+        let metrics = Metrics::new();
+        let clone = metrics.clone();
+        clone.sent(UserType::Member, Outcome::Repeated);
+        clone.sockets(UserType::Admin).inc();
+        clone.write_batch.observe(3.0);
+        clone.answered(Some("/a/{id}"), "GET", 1_013_019_000, Duration::from_millis(2));
+        clone.answered(None, "BREW", 404, Duration::from_millis(2));
+        let text = metrics.encode();
+        for line in [
+            "kefu_sends_total{user_type=\"member\",outcome=\"repeated\"} 1",
+            "kefu_sockets{user_type=\"admin\"} 1",
+            "kefu_write_batch_size_bucket{le=\"4.0\"} 1",
+            "kefu_http_requests_total{route=\"/a/{id}\",method=\"GET\",code=\"1013019000\"} 1",
+            "kefu_http_requests_total{route=\"unmatched\",method=\"OTHER\",code=\"404\"} 1",
+            "kefu_http_request_seconds_count{route=\"/a/{id}\",method=\"GET\"} 1",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+    }
+}
