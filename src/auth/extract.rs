@@ -1,0 +1,172 @@
+//! Who calls, as the type of a handler's parameter: a handler that takes `Admin<SendMessages>` cannot be reached by
+//! anyone else.
+//!
+//! All of them read the token from `Authorization` (with or without `Bearer`) and [`Auth`] from the application's data,
+//! and refuse a `tenant-id` header that names another tenant than the token (contract, "Headers").
+
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use actix_web::{FromRequest, HttpRequest, web};
+use futures_util::future::LocalBoxFuture;
+
+use super::{Auth, Permission, Principal, TokenUse};
+use crate::error::{Error, Result};
+use crate::id::{TenantId, UserType};
+
+/// A member.
+#[derive(Clone, Debug)]
+pub struct Member(pub Arc<Principal>);
+
+/// An admin who holds the permission `P`.
+#[derive(Clone, Debug)]
+pub struct Admin<P: Privilege>(pub Arc<Principal>, pub PhantomData<P>);
+
+/// A member or an admin.
+#[derive(Clone, Debug)]
+pub struct AnyUser(pub Arc<Principal>);
+
+/// What [`Admin`] asks for.
+pub trait Privilege: 'static {
+    /// The permission, `None` when any admin will do.
+    const PERMISSION: Option<Permission>;
+}
+
+macro_rules! privileges {
+    ($($(#[$doc:meta])* $name:ident => $permission:expr;)*) => {
+        $($(#[$doc])* #[derive(Clone, Copy, Debug)] pub enum $name {}
+        impl Privilege for $name {
+            const PERMISSION: Option<Permission> = $permission;
+        })*
+    };
+}
+
+privileges! {
+    /// No permission: any admin.
+    AnyAdmin => None;
+    /// [`Permission::SendMessages`].
+    SendMessages => Some(Permission::SendMessages);
+    /// [`Permission::QueryMessages`].
+    QueryMessages => Some(Permission::QueryMessages);
+    /// [`Permission::UpdateMessages`].
+    UpdateMessages => Some(Permission::UpdateMessages);
+    /// [`Permission::QueryConversations`].
+    QueryConversations => Some(Permission::QueryConversations);
+    /// [`Permission::UpdateConversations`].
+    UpdateConversations => Some(Permission::UpdateConversations);
+    /// [`Permission::DeleteConversations`].
+    DeleteConversations => Some(Permission::DeleteConversations);
+}
+
+impl FromRequest for Member {
+    type Error = Error;
+    type Future = Extracting<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        Extracting::start(request, |principal| match principal.key.user_type {
+            UserType::Member => Ok(Self(principal)),
+            UserType::Admin => Err(Error::Forbidden),
+        })
+    }
+}
+
+impl<P: Privilege> FromRequest for Admin<P> {
+    type Error = Error;
+    type Future = Extracting<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        Extracting::start(request, |principal| match principal.key.user_type {
+            UserType::Admin if P::PERMISSION.is_none_or(|permission| principal.may(permission)) => {
+                Ok(Self(principal, PhantomData))
+            }
+            UserType::Admin | UserType::Member => Err(Error::Forbidden),
+        })
+    }
+}
+
+impl FromRequest for AnyUser {
+    type Error = Error;
+    type Future = Extracting<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        Extracting::start(request, |principal| Ok(Self(principal)))
+    }
+}
+
+/// The token of a request: `Authorization` with or without `Bearer`, `None` when there is none.
+pub fn token(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?.trim();
+    let token = match value.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start(),
+        _ => value,
+    };
+    (!token.is_empty()).then_some(token)
+}
+
+/// The tenant that the header `tenant-id` names, `None` without one.
+///
+/// # Errors
+/// [`Error::WrongType`] when it is no number.
+pub fn tenant(headers: &HeaderMap) -> Result<Option<TenantId>> {
+    let Some(value) = headers.get("tenant-id") else { return Ok(None) };
+    match value.to_str().map(str::trim) {
+        Ok("") => Ok(None),
+        Ok(text) => match text.parse() {
+            Ok(number) => Ok(Some(TenantId::new(number))),
+            Err(_) => Err(Error::WrongType("tenant-id".into())),
+        },
+        Err(_) => Err(Error::WrongType("tenant-id".into())),
+    }
+}
+
+/// The future of the extractors. A token that is in the cache costs no allocation.
+#[expect(missing_debug_implementations, reason = "holds a future")]
+pub struct Extracting<T>(State<T>);
+
+enum State<T> {
+    Ready(Option<Result<T>>),
+    Verifying(LocalBoxFuture<'static, Result<T>>),
+}
+
+impl<T: 'static> Extracting<T> {
+    fn start(request: &HttpRequest, finish: fn(Arc<Principal>) -> Result<T>) -> Self {
+        let Some(auth) = request.app_data::<web::Data<Auth>>() else {
+            return Self::ready(Err(Error::internal("no Auth in the application's data")));
+        };
+        let Some(token) = token(request.headers()) else { return Self::ready(Err(Error::Unauthenticated)) };
+        let tenant = tenant(request.headers());
+        let finish = move |principal: Arc<Principal>| match tenant? {
+            Some(tenant) if tenant != principal.key.tenant => Err(Error::TenantForeign),
+            _ => finish(principal),
+        };
+        if let Some(principal) = auth.cached(token, TokenUse::Rest) {
+            return Self::ready(finish(principal));
+        }
+        let (auth, token) = (Auth::clone(auth), token.to_owned());
+        Self(State::Verifying(Box::pin(async move { finish(auth.authenticate(&token, TokenUse::Rest).await?) })))
+    }
+
+    const fn ready(outcome: Result<T>) -> Self {
+        Self(State::Ready(Some(outcome)))
+    }
+}
+
+// Nothing in it is pinned in place: the boxed future is pinned behind its pointer.
+impl<T> Unpin for Extracting<T> {}
+
+impl<T> Future for Extracting<T> {
+    type Output = Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            State::Ready(outcome) => {
+                Poll::Ready(outcome.take().unwrap_or_else(|| Err(Error::internal("polled after its end"))))
+            }
+            State::Verifying(future) => future.as_mut().poll(context),
+        }
+    }
+}
