@@ -16,7 +16,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, pos
 use futures_util::stream::{self, Fuse};
 use futures_util::{Stream, StreamExt};
 use object_store::{GetOptions, GetRange};
-use utoipa::ToSchema;
+use utoipa::{IntoResponses, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::range::{self, Part};
@@ -57,29 +57,34 @@ struct UploadForm {
     file: Vec<u8>,
 }
 
+/// What an upload answers.
+#[derive(IntoResponses)]
+#[response(
+    status = 200,
+    description = "The file's URL. Codes of failures: 400 no form, no `file`, empty, too large or of a kind that is not \
+                   accepted; 401 no valid token; 403 a token of the other user type or tenant; 500; 503",
+    example = json!({"code": 0, "msg": "",
+        "data": "https://kefu.example/infra/file/20261121/0123456789abcdef0123456789abcdef.png"}),
+)]
+#[expect(dead_code, reason = "only describes the answer")]
+struct Uploaded(Envelope<String>);
+
 /// Upload a file as an admin
 ///
 /// Answers the URL of the file. Anyone who knows the URL can read the file.
 #[utoipa::path(
     tag = "file",
     request_body(content = UploadForm, content_type = "multipart/form-data"),
-    responses((
-        status = 200,
-        description = "The file's URL. Codes of failures: 400 no form, no `file`, empty, too large or of a kind that is \
-                       not accepted; 401; 403",
-        body = Envelope<String>,
-        example = json!({"code": 0, "msg": "",
-            "data": "https://kefu.example/infra/file/20261121/0123456789abcdef0123456789abcdef.png"}),
-    )),
+    responses(Uploaded),
 )]
 #[post("/admin-api/infra/file/upload")]
 async fn upload_as_admin(
-    admin: Admin<AnyAdmin>,
+    admin: Result<Admin<AnyAdmin>>,
     request: HttpRequest,
     body: web::Payload,
     files: web::Data<Files>,
 ) -> Result<HttpResponse> {
-    upload(&request, body, &files, admin.0.key).await
+    upload(&request, body, &files, admin.map(|admin| admin.0.key)).await
 }
 
 /// Upload a file as a member
@@ -88,36 +93,32 @@ async fn upload_as_admin(
 #[utoipa::path(
     tag = "file",
     request_body(content = UploadForm, content_type = "multipart/form-data"),
-    responses((
-        status = 200,
-        description = "The file's URL. Codes of failures: 400 no form, no `file`, empty, too large or of a kind that is \
-                       not accepted; 401; 403",
-        body = Envelope<String>,
-        example = json!({"code": 0, "msg": "",
-            "data": "https://kefu.example/infra/file/20261121/0123456789abcdef0123456789abcdef.png"}),
-    )),
+    responses(Uploaded),
 )]
 #[post("/app-api/infra/file/upload")]
 async fn upload_as_member(
-    member: Member,
+    member: Result<Member>,
     request: HttpRequest,
     body: web::Payload,
     files: web::Data<Files>,
 ) -> Result<HttpResponse> {
-    upload(&request, body, &files, member.0.key).await
+    upload(&request, body, &files, member.map(|member| member.0.key)).await
 }
 
+/// Takes a caller that was refused too: a client whose token has expired in the meantime has to be able to read that.
 pub(super) async fn upload(
     request: &HttpRequest,
     body: web::Payload,
     files: &Files,
-    owner: UserKey,
+    owner: Result<UserKey>,
 ) -> Result<HttpResponse> {
     let body = Body(Rc::new(RefCell::new(body.fuse())));
-    let stored = if is_form(request) {
-        store_file_part(Multipart::new(request.headers(), body.clone()), files, owner).await
-    } else {
-        Err(Error::WrongType("Content-Type".into()))
+    let stored = match owner {
+        Ok(owner) if is_form(request) => {
+            store_file_part(Multipart::new(request.headers(), body.clone()), files, owner).await
+        }
+        Ok(_) => Err(Error::WrongType("Content-Type".into())),
+        Err(refused) => Err(refused),
     };
     // Also after a success: parts may follow the file, and an unread body would cost the connection.
     drain(body).await;
@@ -195,6 +196,12 @@ fn address(request: &HttpRequest, files: &Files) -> String {
     format!("{}://{host}", if config.secure() { "https" } else { "http" })
 }
 
+/// The bytes of a file, of the type that its extension tells.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "only describes the answer, which is sent as a stream")]
+struct FileContent(Vec<u8>);
+
 /// Read an uploaded file
 ///
 /// Public: `<img>` sends no token, and the name cannot be guessed. Answers `HEAD`, `If-None-Match`, `If-Range` and
@@ -209,9 +216,9 @@ fn address(request: &HttpRequest, files: &Files) -> String {
         ("name" = String, Path, description = "The random name", example = "0123456789abcdef0123456789abcdef.png"),
     ),
     responses(
-        (status = 200, description = "The file", content_type = "application/octet-stream", body = [u8]),
-        (status = 206, description = "The part that `Range` asks for", content_type = "application/octet-stream",
-            body = [u8]),
+        (status = 200, description = "The file", content_type = "*/*", body = FileContent),
+        (status = 206, description = "The part that `Range` asks for", content_type = "*/*",
+            body = FileContent),
         (status = 304, description = "The client has it already"),
         (status = 404, description = "No such file", body = Envelope<String>,
             example = json!({"code": 404, "msg": "请求未找到", "data": null})),

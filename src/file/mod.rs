@@ -87,8 +87,10 @@ impl Files {
         &self,
         owner: UserKey,
         name: &str,
-        mut content: impl Stream<Item = Result<Bytes>> + Unpin,
+        content: impl Stream<Item = Result<Bytes>> + Unpin,
     ) -> Result<FilePath> {
+        // The head of a short file reaches the end already, and the copy asks once more.
+        let mut content = content.fuse();
         let mut head = BytesMut::new();
         while head.len() < HEAD_BYTES
             && let Some(chunk) = content.next().await

@@ -33,7 +33,7 @@ fn files(folder: &Path, change: impl FnOnce(&mut Settings)) -> Files {
 
 async fn upload(request: HttpRequest, body: web::Payload, files: web::Data<Files>) -> Result<actix_web::HttpResponse> {
     let owner = UserKey { tenant: TenantId::new(7), user_type: UserType::Member, user: UserId::new(247) };
-    api::upload(&request, body, &files, owner).await
+    api::upload(&request, body, &files, Ok(owner)).await
 }
 
 /// The routes, and an upload that needs no token.
@@ -263,7 +263,7 @@ async fn other_paths_are_not_found() {
 }
 
 #[actix_web::test]
-async fn uploads_need_a_token_and_urls_follow_the_settings() {
+async fn urls_follow_the_settings() {
     let folder = TempDir::new().unwrap();
     let public = files(folder.path(), |settings| settings.server.public_url = Some("https://kefu.example".into()));
     let app = test::init_service(app!(public)).await;
@@ -298,15 +298,23 @@ async fn clients_read_the_answer_to_a_refused_upload() {
     actix_web::rt::spawn(server);
 
     let client = reqwest::Client::new();
-    let url = format!("http://{address}/upload");
-    let send = |content: Vec<u8>| {
+    let send = |path: &str, content: Vec<u8>| {
         let part = reqwest::multipart::Part::bytes(content).file_name("a.png");
-        client.post(&url).multipart(reqwest::multipart::Form::new().part("file", part)).send()
+        client
+            .post(format!("http://{address}{path}"))
+            .multipart(reqwest::multipart::Form::new().part("file", part))
+            .send()
     };
-    let refused: Value = send([PNG, &vec![0; 40 * LIMIT]].concat()).await.unwrap().json().await.unwrap();
+    let refused: Value = send("/upload", [PNG, &vec![0; 40 * LIMIT]].concat()).await.unwrap().json().await.unwrap();
     assert_eq!((&refused["code"], &refused["msg"]), (&400.into(), &"上传文件过大，请调整后重试".into()));
 
-    let kept: Value = send(PNG.to_vec()).await.unwrap().json().await.unwrap();
+    for path in ["/app-api/infra/file/upload", "/admin-api/infra/file/upload"] {
+        // No `Auth` is there to ask, so the extractor fails.
+        let refused: Value = send(path, vec![0; 40 * LIMIT]).await.unwrap().json().await.unwrap();
+        assert_eq!(refused["code"], 500);
+    }
+
+    let kept: Value = send("/upload", PNG.to_vec()).await.unwrap().json().await.unwrap();
     let head = client.request(Method::HEAD.as_str().parse().unwrap(), kept["data"].as_str().unwrap());
     let head = head.send().await.unwrap();
     assert_eq!(head.headers()["content-length"], "18");
@@ -344,4 +352,19 @@ fn names_lose_folders_and_length() {
     assert_eq!(kept_name("C:\\fakepath\\图\n片.png"), "图片.png");
     assert_eq!(kept_name("../../etc/passwd"), "passwd");
     assert_eq!(kept_name(&"字".repeat(300)).chars().count(), 255);
+}
+
+#[actix_web::test]
+async fn a_bucket_needs_its_name() {
+    let folder = TempDir::new().unwrap();
+    let mut settings = Settings { data_dir: folder.path().to_owned(), ..Settings::default() };
+    settings.file.storage = settings::Storage::S3;
+    let db = Db::open(Backend::parse(&settings.database_url()).unwrap(), &settings.database).unwrap();
+    let error = Files::new(&settings, db.clone(), Clock::system()).err().unwrap();
+    assert!(error.starts_with("file.s3_bucket"), "{error}");
+    settings.file.s3_bucket = Some("kefu".into());
+    settings.file.s3_endpoint = Some("http://127.0.0.1:9".into());
+    settings.file.s3_access_key_id = Some("id".into());
+    settings.file.s3_secret_access_key = Some("secret".into());
+    assert!(Files::new(&settings, db, Clock::system()).is_ok());
 }
