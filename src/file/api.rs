@@ -34,8 +34,8 @@ const READ_PATH: &str = "/infra/file";
 const OTHER_PARTS: usize = 16;
 const OTHER_BYTES: usize = 64 * 1024;
 
-/// How much of a refused upload is still read. Clients look for the answer only when they have sent everything; most
-/// would report a broken connection otherwise.
+/// How much of a refused upload is still read. Many clients look for the answer only when they have sent everything and
+/// report a broken connection otherwise; the server's own second of patience is too short for a slow one.
 const DRAIN_BYTES: usize = 256 * 1024 * 1024;
 const DRAIN_TIME: Duration = Duration::from_secs(30);
 

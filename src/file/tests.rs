@@ -193,6 +193,7 @@ async fn a_refused_upload_leaves_nothing() {
     let app = test::init_service(app!(files.clone())).await;
     let large = [PNG, &vec![0; LIMIT]].concat();
     let whole = form(&[(FILE, PNG)]);
+    let several_parts = form(&[(FILE, &large[..LIMIT - 1])]);
     for (body, msg) in [
         (form(&[(FILE, &large)]), "上传文件过大，请调整后重试"),
         (form(&[("name=\"other\"", &vec![0; 70_000]), (FILE, PNG)]), "上传文件过大，请调整后重试"),
@@ -201,6 +202,7 @@ async fn a_refused_upload_leaves_nothing() {
         (form(&[("name=\"other\"", PNG)]), "请求参数缺失:file"),
         (form(&[]), "请求参数缺失:file"),
         (whole[..whole.len() - 20].to_vec(), "请求参数类型错误:multipart"),
+        (several_parts[..several_parts.len() - 20].to_vec(), "请求参数类型错误:multipart"),
         (b"no form at all".to_vec(), "请求参数类型错误:multipart"),
         (Vec::new(), "请求参数类型错误:multipart"),
     ] {
