@@ -8,6 +8,7 @@ pub mod clock;
 pub mod conversation;
 pub mod db;
 pub mod error;
+pub mod file;
 pub mod http;
 pub mod id;
 pub mod limit;

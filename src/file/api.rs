@@ -1,0 +1,300 @@
+//! Uploading and reading files over HTTP.
+
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use actix_multipart::{Field, Multipart};
+use actix_web::body::SizedStream;
+use actix_web::error::PayloadError;
+use actix_web::http::header::{self, ContentRange, ContentRangeSpec, ETag, EntityTag};
+use actix_web::http::{Method, StatusCode, uri};
+use actix_web::web::{self, Bytes};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, post, route};
+use futures_util::stream::{self, Fuse};
+use futures_util::{Stream, StreamExt};
+use object_store::{GetOptions, GetRange};
+use utoipa::{IntoResponses, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::range::{self, Part};
+use super::{FilePath, Files};
+use crate::auth::extract::{Admin, AnyAdmin, Member};
+use crate::error::{Error, Result};
+use crate::http::{Envelope, language, ok};
+use crate::id::UserKey;
+
+/// Where files are read, before their path.
+const READ_PATH: &str = "/infra/file";
+
+/// How many parts may come before the file, and how many bytes they may have together. The stock member client sends
+/// one, `directory`, and it is empty.
+const OTHER_PARTS: usize = 16;
+const OTHER_BYTES: usize = 64 * 1024;
+
+/// How much of a refused upload is still read. Many clients look for the answer only when they have sent everything and
+/// report a broken connection otherwise; the server's own second of patience is too short for a slow one.
+const DRAIN_BYTES: usize = 256 * 1024 * 1024;
+const DRAIN_TIME: Duration = Duration::from_secs(30);
+
+/// Registers the calls. They need [`Files`] and [`crate::auth::Auth`] as application data.
+pub fn routes(config: &mut ServiceConfig<'_>) {
+    config
+        .service(upload_as_admin)
+        .service(upload_as_member)
+        .service(read_file)
+        .route(&format!("{READ_PATH}/{{path:.*}}"), web::get().to(async |request: HttpRequest| not_found(&request)));
+}
+
+/// The form of an upload; parts with other names are ignored.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only describes the form, which is read as a stream")]
+struct UploadForm {
+    /// The file: a picture, audio, video, PDF, Office document, ZIP or text, recognised by its content.
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+}
+
+/// What an upload answers.
+#[derive(IntoResponses)]
+#[response(
+    status = 200,
+    description = "The file's URL. Codes of failures: 400 no form, no `file`, empty, too large or of a kind that is not \
+                   accepted; 401 no valid token; 403 a token of the other user type or tenant; 500; 503",
+    example = json!({"code": 0, "msg": "",
+        "data": "https://kefu.example/infra/file/20261121/0123456789abcdef0123456789abcdef.png"}),
+)]
+#[expect(dead_code, reason = "only describes the answer")]
+struct Uploaded(Envelope<String>);
+
+/// Upload a file as an admin
+///
+/// Answers the URL of the file. Anyone who knows the URL can read the file.
+#[utoipa::path(
+    tag = "file",
+    request_body(content = UploadForm, content_type = "multipart/form-data"),
+    responses(Uploaded),
+)]
+#[post("/admin-api/infra/file/upload")]
+async fn upload_as_admin(
+    admin: Result<Admin<AnyAdmin>>,
+    request: HttpRequest,
+    body: web::Payload,
+    files: web::Data<Files>,
+) -> Result<HttpResponse> {
+    upload(&request, body, &files, admin.map(|admin| admin.0.key)).await
+}
+
+/// Upload a file as a member
+///
+/// Answers the URL of the file. Anyone who knows the URL can read the file.
+#[utoipa::path(
+    tag = "file",
+    request_body(content = UploadForm, content_type = "multipart/form-data"),
+    responses(Uploaded),
+)]
+#[post("/app-api/infra/file/upload")]
+async fn upload_as_member(
+    member: Result<Member>,
+    request: HttpRequest,
+    body: web::Payload,
+    files: web::Data<Files>,
+) -> Result<HttpResponse> {
+    upload(&request, body, &files, member.map(|member| member.0.key)).await
+}
+
+/// Takes a caller that was refused too: a client whose token has expired in the meantime has to be able to read that.
+pub(super) async fn upload(
+    request: &HttpRequest,
+    body: web::Payload,
+    files: &Files,
+    owner: Result<UserKey>,
+) -> Result<HttpResponse> {
+    let body = Body(Rc::new(RefCell::new(body.fuse())));
+    let stored = match owner {
+        Ok(owner) if is_form(request) => {
+            store_file_part(Multipart::new(request.headers(), body.clone()), files, owner).await
+        }
+        Ok(_) => Err(Error::WrongType("Content-Type".into())),
+        Err(refused) => Err(refused),
+    };
+    // Also after a success: parts may follow the file, and an unread body would cost the connection.
+    drain(body).await;
+    Ok(ok(format!("{}{READ_PATH}/{}", address(request, files), stored?)))
+}
+
+fn is_form(request: &HttpRequest) -> bool {
+    matches!(request.mime_type(), Ok(Some(mime))
+        if mime.essence_str() == "multipart/form-data" && mime.get_param("boundary").is_some())
+}
+
+/// Stores the first part named `file`; those before it are skipped.
+async fn store_file_part(mut form: Multipart, files: &Files, owner: UserKey) -> Result<FilePath> {
+    let mut left = OTHER_BYTES;
+    for _ in 0..=OTHER_PARTS {
+        let Some(part) = form.next().await else { return Err(Error::Missing("file".into())) };
+        let mut part = part.map_err(broken)?;
+        if part.name() == Some("file") {
+            let name = file_name(&part);
+            return files.store(owner, &name, part.map(|chunk| chunk.map_err(broken))).await;
+        }
+        while let Some(chunk) = part.next().await {
+            left = left.checked_sub(chunk.map_err(broken)?.len()).ok_or(Error::UploadTooLarge)?;
+        }
+    }
+    Err(Error::Missing("file".into()))
+}
+
+fn file_name(part: &Field) -> String {
+    part.content_disposition().and_then(|disposition| disposition.get_filename()).unwrap_or_default().to_owned()
+}
+
+/// A form that breaks off or breaks the rules; which one is no help to a client.
+fn broken(_: actix_multipart::MultipartError) -> Error {
+    Error::WrongType("multipart".into())
+}
+
+/// A request's body that can be read on after the form's reader gave up.
+#[derive(Clone)]
+struct Body(Rc<RefCell<Fuse<web::Payload>>>);
+
+impl Stream for Body {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.borrow_mut().poll_next_unpin(context)
+    }
+}
+
+async fn drain(mut body: Body) {
+    let mut left = DRAIN_BYTES;
+    let rest = async {
+        while let Some(Ok(chunk)) = body.next().await
+            && let Some(fewer) = left.checked_sub(chunk.len())
+        {
+            left = fewer;
+        }
+    };
+    // Whoever is slower than that has to do without the answer.
+    drop(tokio::time::timeout(DRAIN_TIME, rest).await);
+}
+
+/// Scheme and host under which the client reaches this service.
+fn address(request: &HttpRequest, files: &Files) -> String {
+    if let Some(address) = &files.0.public_url {
+        return address.clone();
+    }
+    if files.0.trust_forwarded_for {
+        let connection = request.connection_info();
+        return format!("{}://{}", connection.scheme(), connection.host());
+    }
+    let config = request.app_config();
+    let named = request.headers().get(header::HOST).and_then(|host| uri::Authority::try_from(host.as_bytes()).ok());
+    let host = named.as_ref().or(request.uri().authority()).map_or(config.host(), |authority| authority.as_str());
+    format!("{}://{host}", if config.secure() { "https" } else { "http" })
+}
+
+/// The bytes of a file, of the type that its extension tells.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "only describes the answer, which is sent as a stream")]
+struct FileContent(Vec<u8>);
+
+/// Read an uploaded file
+///
+/// Public: `<img>` sends no token, and the name cannot be guessed. Answers `HEAD`, `If-None-Match`, `If-Range` and
+/// single ranges. Only what cannot run script is shown by browsers, all else is a download.
+#[utoipa::path(
+    get,
+    path = "/infra/file/{date}/{name}",
+    tag = "file",
+    security(()),
+    params(
+        ("date" = String, Path, description = "The day of the upload, `yyyyMMdd`", example = "20261121"),
+        ("name" = String, Path, description = "The random name", example = "0123456789abcdef0123456789abcdef.png"),
+    ),
+    responses(
+        (status = 200, description = "The file", content_type = "*/*", body = FileContent),
+        (status = 206, description = "The part that `Range` asks for", content_type = "*/*",
+            body = FileContent),
+        (status = 304, description = "The client has it already"),
+        (status = 404, description = "No such file", body = Envelope<String>,
+            example = json!({"code": 404, "msg": "请求未找到", "data": null})),
+        (status = 416, description = "No byte of the range exists"),
+    ),
+)]
+#[route("/infra/file/{date}/{name}", method = "GET", method = "HEAD")]
+async fn read_file(
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+    files: web::Data<Files>,
+) -> Result<HttpResponse> {
+    match FilePath::parse(&path.0, &path.1) {
+        Some(path) => match answer(&request, &files, &path).await {
+            Err(Error::NotFound) => Ok(not_found(&request)),
+            answered => answered,
+        },
+        None => Ok(not_found(&request)),
+    }
+}
+
+async fn answer(request: &HttpRequest, files: &Files, path: &FilePath) -> Result<HttpResponse> {
+    let tag = EntityTag::new_strong(path.random.clone());
+    let plain = request.method() == Method::GET
+        && !request.headers().contains_key(header::RANGE)
+        && !request.headers().contains_key(header::IF_NONE_MATCH);
+    let file = files.open(path, GetOptions { head: !plain, ..GetOptions::default() }).await?;
+    let size = file.meta.size;
+    if plain {
+        return Ok(respond(StatusCode::OK, path, tag).body(SizedStream::new(size, file.into_stream())));
+    }
+    if range::is_known(request, &tag) {
+        return Ok(respond(StatusCode::NOT_MODIFIED, path, tag).finish());
+    }
+    let content_range = |range| ContentRange(ContentRangeSpec::Bytes { range, instance_length: Some(size) });
+    let (first, last, mut response) = match range::wanted(request, &tag, size) {
+        Part::Unsatisfiable => {
+            let status = StatusCode::RANGE_NOT_SATISFIABLE;
+            return Ok(HttpResponse::build(status).insert_header(content_range(None)).finish());
+        }
+        Part::Whole => (0, size.saturating_sub(1), respond(StatusCode::OK, path, tag)),
+        Part::Bytes(first, last) => {
+            let mut response = respond(StatusCode::PARTIAL_CONTENT, path, tag);
+            response.insert_header(content_range(Some((first, last))));
+            (first, last, response)
+        }
+    };
+    if request.method() == Method::HEAD {
+        let nothing = stream::empty::<Result<Bytes, Error>>();
+        return Ok(response.body(SizedStream::new(size, nothing)));
+    }
+    let range = first..last.saturating_add(1);
+    let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
+    let part = files.open(path, options).await?;
+    Ok(response.body(SizedStream::new(part.range.end.saturating_sub(part.range.start), part.into_stream())))
+}
+
+/// An answer with the headers that every file has: browsers take the type as it is given, keep the file for good, show
+/// it to any origin and run nothing in it.
+fn respond(status: StatusCode, path: &FilePath, tag: EntityTag) -> HttpResponseBuilder {
+    let mut response = HttpResponse::build(status);
+    response
+        .insert_header((header::CONTENT_TYPE, path.kind.content_type))
+        .insert_header((header::CONTENT_DISPOSITION, if path.kind.inline { "inline" } else { "attachment" }))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"))
+        .insert_header((header::CROSS_ORIGIN_RESOURCE_POLICY, "cross-origin"))
+        .insert_header((header::CACHE_CONTROL, "public, max-age=31536000, immutable"))
+        .insert_header((header::ACCEPT_RANGES, "bytes"))
+        .insert_header(ETag(tag));
+    response
+}
+
+/// The only error with a status of its own: what loads a file looks at the status and not at an envelope.
+fn not_found(request: &HttpRequest) -> HttpResponse {
+    let mut response = Error::NotFound.to_response(language(request.headers()));
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}

@@ -1,0 +1,228 @@
+//! Uploaded files: what is accepted, where it is kept and under which name.
+//!
+//! A file is stored as `yyyyMMdd/<32 random hex digits>.<extension>`. The name cannot be guessed, is never used twice
+//! and tells the type, so reading needs neither a token nor the database. The row in `kefu_file` says who uploaded what.
+
+pub mod api;
+mod kind;
+mod range;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt};
+use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::buffered::BufWriter;
+use object_store::local::LocalFileSystem;
+use object_store::{GetOptions, GetResult, ObjectStore, ObjectStoreExt};
+use tokio::io::AsyncWrite;
+
+use crate::clock::{Clock, to_timestamp};
+use crate::db::Db;
+use crate::error::{Error, Problem, Result};
+use crate::id::UserKey;
+use crate::settings::{self, Settings};
+use kind::{HEAD_BYTES, Kind};
+
+/// How much of an upload is in memory at once: a part of a local file, and the smallest that S3 takes.
+const LOCAL_PART_BYTES: usize = 256 * 1024;
+const S3_PART_BYTES: usize = 5 * 1024 * 1024;
+
+/// The longest name that is remembered, in characters.
+const NAME_LENGTH: usize = 255;
+
+/// The uploaded files. Cheap to clone.
+#[derive(Clone)]
+pub struct Files(Arc<Inner>);
+
+struct Inner {
+    objects: Arc<dyn ObjectStore>,
+    part_bytes: usize,
+    upload_bytes: usize,
+    public_url: Option<String>,
+    trust_forwarded_for: bool,
+    db: Db,
+    clock: Clock,
+}
+
+impl Files {
+    /// Opens the storage that the settings name; the local folder is created (mode 0700).
+    ///
+    /// # Errors
+    /// One line for the operator: the folder cannot be created, or a setting of the bucket is missing or wrong.
+    pub fn new(settings: &Settings, db: Db, clock: Clock) -> Result<Self, String> {
+        let (objects, part_bytes): (Arc<dyn ObjectStore>, _) = match settings.file.storage {
+            settings::Storage::Local => {
+                let folder = settings.data_dir.join("files");
+                settings::create_private_folder(&folder)
+                    .map_err(|error| format!("cannot create {}: {error}", folder.display()))?;
+                let local = LocalFileSystem::new_with_prefix(&folder)
+                    .map_err(|error| format!("cannot open {}: {error}", folder.display()))?;
+                (Arc::new(local.with_fsync(true)), LOCAL_PART_BYTES)
+            }
+            settings::Storage::S3 => (Arc::new(open_bucket(&settings.file)?), S3_PART_BYTES),
+        };
+        Ok(Self(Arc::new(Inner {
+            objects,
+            part_bytes,
+            upload_bytes: settings.limits.upload_bytes,
+            public_url: settings.server.public_url.clone(),
+            trust_forwarded_for: settings.server.trust_forwarded_for,
+            db,
+            clock,
+        })))
+    }
+
+    /// Stores what `content` yields and remembers it under the client's `name`.
+    ///
+    /// # Errors
+    /// [`Error::UploadTooLarge`] above the limit; [`Error::Invalid`] when it is empty or of a kind that is not
+    /// accepted; whatever `content` yields. Nothing stays behind.
+    pub async fn store(
+        &self,
+        owner: UserKey,
+        name: &str,
+        content: impl Stream<Item = Result<Bytes>> + Unpin,
+    ) -> Result<FilePath> {
+        // The head of a short file reaches the end already, and the copy asks once more.
+        let mut content = content.fuse();
+        let mut head = BytesMut::new();
+        while head.len() < HEAD_BYTES
+            && let Some(chunk) = content.next().await
+        {
+            head.extend_from_slice(&chunk?);
+        }
+        if head.is_empty() {
+            return Err(Error::Invalid(Problem::new("file 不能为空", "file must not be empty")));
+        }
+        let kind = kind::detect(&head, name).ok_or(Error::Invalid(Problem::new(
+            "file 的类型不支持，请上传图片、音频、视频、PDF、Office 文档、ZIP 或文本文件",
+            "file is of a type that is not accepted: send a picture, audio, video, PDF, Office document, ZIP or text",
+        )))?;
+        let now = self.0.clock.now();
+        let path = FilePath { date: to_timestamp(now).format("%Y%m%d").to_string(), random: random_hex()?, kind };
+        let size = self.write(&path, head.freeze(), content).await?;
+        let file = store::NewFile {
+            path: path.to_string(),
+            name: kept_name(name),
+            content_type: kind.content_type,
+            size: i64::try_from(size).map_err(Error::internal)?,
+            owner,
+            now,
+        };
+        if let Err(error) = self.0.db.write(move |connection| store::insert(connection, &file)).await {
+            if let Err(error) = self.0.objects.delete(&path.object()).await {
+                tracing::warn!(%error, "a file without a row stays behind");
+            }
+            return Err(error);
+        }
+        Ok(path)
+    }
+
+    /// Writes a whole object or nothing, and returns its size.
+    async fn write(
+        &self,
+        path: &FilePath,
+        head: Bytes,
+        mut content: impl Stream<Item = Result<Bytes>> + Unpin,
+    ) -> Result<usize> {
+        let objects = Arc::clone(&self.0.objects);
+        let mut writer = BufWriter::with_capacity(objects, path.object(), self.0.part_bytes).with_max_concurrency(2);
+        let copied = async {
+            let (mut size, mut next) = (0_usize, Some(head));
+            while let Some(chunk) = next {
+                size = size.saturating_add(chunk.len());
+                if size > self.0.upload_bytes {
+                    return Err(Error::UploadTooLarge);
+                }
+                writer.put(chunk).await.map_err(Error::internal)?;
+                next = content.next().await.transpose()?;
+            }
+            Ok(size)
+        };
+        match copied.await {
+            Ok(size) => {
+                poll_fn(|context| Pin::new(&mut writer).poll_shutdown(context)).await.map_err(Error::internal)?;
+                Ok(size)
+            }
+            Err(error) => {
+                if let Err(error) = writer.abort().await {
+                    tracing::warn!(%error, "parts of a broken upload stay behind");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Opens a stored file.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none.
+    async fn open(&self, path: &FilePath, options: GetOptions) -> Result<GetResult> {
+        self.0.objects.get_opts(&path.object(), options).await.map_err(|error| match error {
+            object_store::Error::NotFound { .. } => Error::NotFound,
+            other => Error::internal(other),
+        })
+    }
+}
+
+/// Where a stored file is; `Display` gives it as the URL and the table spell it.
+#[derive(Debug)]
+pub struct FilePath {
+    date: String,
+    random: String,
+    kind: &'static Kind,
+}
+
+impl FilePath {
+    /// Reads the two segments of a URL; `None` unless they have exactly the form that this service gives.
+    fn parse(date: &str, name: &str) -> Option<Self> {
+        let (random, extension) = name.split_once('.')?;
+        let is_date = date.len() == 8 && date.bytes().all(|byte| byte.is_ascii_digit());
+        let is_random = random.len() == 32 && random.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        (is_date && is_random).then_some(())?;
+        Some(Self { date: date.to_owned(), random: random.to_owned(), kind: kind::of_extension(extension)? })
+    }
+
+    fn object(&self) -> object_store::path::Path {
+        self.to_string().into()
+    }
+}
+
+impl std::fmt::Display for FilePath {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}.{}", self.date, self.random, self.kind.extension)
+    }
+}
+
+fn open_bucket(settings: &settings::File) -> Result<AmazonS3, String> {
+    let bucket = settings.s3_bucket.as_deref().ok_or("file.s3_bucket: needed when file.storage is s3")?;
+    let mut builder = AmazonS3Builder::new().with_bucket_name(bucket).with_region(&settings.s3_region);
+    if let Some(endpoint) = &settings.s3_endpoint {
+        builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
+    }
+    if let Some(id) = &settings.s3_access_key_id {
+        builder = builder.with_access_key_id(id);
+    }
+    if let Some(secret) = settings.s3_secret_access_key.as_deref() {
+        builder = builder.with_secret_access_key(secret);
+    }
+    builder.build().map_err(|error| format!("file.s3: {error}"))
+}
+
+fn random_hex() -> Result<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(Error::internal)?;
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+}
+
+/// The client's name without folders and control characters, cut to [`NAME_LENGTH`].
+fn kept_name(name: &str) -> String {
+    let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    name.chars().filter(|letter| !letter.is_control()).take(NAME_LENGTH).collect()
+}

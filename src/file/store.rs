@@ -1,0 +1,50 @@
+//! The table `kefu_file`.
+
+use diesel::prelude::*;
+
+use crate::clock::{Millis, to_timestamp};
+use crate::db::AnyConnection;
+use crate::db::id_block::{self, IdKind};
+use crate::db::schema::kefu_file;
+use crate::error::Result;
+use crate::id::UserKey;
+
+/// What is remembered of an upload.
+pub(super) struct NewFile {
+    /// Where the object is.
+    pub path: String,
+    /// The name that the client gave, at most 255 characters.
+    pub name: String,
+    /// The detected type.
+    pub content_type: &'static str,
+    /// In bytes.
+    pub size: i64,
+    /// Who uploaded it.
+    pub owner: UserKey,
+    /// When.
+    pub now: Millis,
+}
+
+/// Adds a file, inside a write transaction.
+pub(super) fn insert(connection: &mut AnyConnection, file: &NewFile) -> Result<()> {
+    let id = id_block::reserve_one(connection, IdKind::File)?;
+    let (user, now) = (file.owner.user.to_string(), to_timestamp(file.now));
+    diesel::insert_into(kefu_file::table)
+        .values((
+            kefu_file::id.eq(id),
+            kefu_file::path.eq(&file.path),
+            kefu_file::name.eq(&file.name),
+            kefu_file::content_type.eq(file.content_type),
+            kefu_file::size.eq(file.size),
+            kefu_file::user_id.eq(file.owner.user.get()),
+            kefu_file::user_type.eq(file.owner.user_type.code()),
+            kefu_file::creator.eq(&user),
+            kefu_file::create_time.eq(now),
+            kefu_file::updater.eq(&user),
+            kefu_file::update_time.eq(now),
+            kefu_file::deleted.eq(false),
+            kefu_file::tenant_id.eq(file.owner.tenant.get()),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
