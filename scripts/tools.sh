@@ -1,0 +1,76 @@
+# shellcheck shell=bash
+# What the test scripts need besides Rust. Sourced from the repository's root; everything lands in target/tools.
+# As root missing Debian packages are installed; anyone else is told the line that installs them.
+
+readonly TOOLS=$PWD/target/tools
+readonly CARGO_DENY_VERSION=0.20.2
+
+say() { printf '\n== %s\n' "$*"; }
+
+fail() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
+
+# install_packages <reason> <package>...
+install_packages() {
+  local reason=$1
+  shift
+  if [[ $EUID -ne 0 ]] || ! command -v apt-get >/dev/null; then
+    fail "$reason; install it and try again, on Debian: sudo apt-get install -y $*"
+  fi
+  say "$reason: apt-get install $*"
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+}
+
+# need_command <command> <package>...
+need_command() {
+  local command=$1
+  shift
+  command -v "$command" >/dev/null || install_packages "'$command' is not on PATH" "$@"
+}
+
+need_rust() {
+  command -v cargo >/dev/null ||
+    fail "'cargo' is not on PATH; install Rust 1.95 or newer with rustup (https://rustup.rs) and try again"
+  { cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1 ||
+    fail "rustfmt or clippy is missing; install them: rustup component add rustfmt clippy"
+  need_command cc gcc libc6-dev
+}
+
+# cargo-deny, compiled without optimisation: that takes under a minute on two cores, and it still answers in seconds.
+need_cargo_deny() {
+  local root=$TOOLS/cargo-deny
+  export PATH=$root/bin:$PATH
+  [[ $("$root/bin/cargo-deny" --version 2>/dev/null) != "cargo-deny $CARGO_DENY_VERSION" ]] || return 0
+  say "installing cargo-deny $CARGO_DENY_VERSION into $root"
+  CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug --force \
+    --version "=$CARGO_DENY_VERSION" --root "$root" cargo-deny
+}
+
+# Sets PYTHON to one that schemathesis supports and that can make virtual environments.
+need_python() {
+  find_python && return
+  install_packages "no Python 3.11 or newer with venv was found" python3 python3-venv
+  find_python || fail "this system's python3 is older than 3.11; put a newer one on PATH and try again"
+}
+
+find_python() {
+  for PYTHON in python3 /usr/bin/python3; do
+    "$PYTHON" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && return
+  done
+  return 1
+}
+
+# schemathesis in a virtual environment of its own, made anew when requirements.txt has changed.
+need_schemathesis() {
+  local venv=$TOOLS/schemathesis
+  export PATH=$venv/bin:$PATH
+  ! cmp --silent scripts/requirements.txt "$venv/requirements.txt" || return 0
+  need_python
+  say "installing schemathesis into $venv"
+  "$PYTHON" -m venv --clear "$venv"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement scripts/requirements.txt
+  cp scripts/requirements.txt "$venv/requirements.txt"
+}
