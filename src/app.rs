@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::db::checkpoint::Checkpointer;
 use crate::db::{Backend, Db};
 use crate::error::Error;
+use crate::file::Files;
 use crate::http::middleware::{RequestIds, observe};
 use crate::limit::SendLimit;
 use crate::message::Writer;
@@ -66,6 +67,7 @@ impl App {
         let checkpointer = Checkpointer::start(&db).map_err(text)?;
         let hub = Hub::new(&settings.push, clock.clone(), metrics.clone());
         let (writer, writer_thread) = Writer::start(&db, &hub, &clock, &settings.limits, &metrics).map_err(text)?;
+        let files = Files::new(&settings, db.clone(), clock.clone())?;
         let limit = web::Data::new(SendLimit::new(&settings.limits, clock.clone()));
 
         let sweeper =
@@ -83,6 +85,7 @@ impl App {
             settings: web::Data::new(settings),
             db: web::Data::new(db),
             auth: web::Data::new(auth),
+            files: web::Data::new(files),
             writer: web::Data::new(writer),
             hub: web::Data::new(hub.clone()),
             limit,
@@ -124,6 +127,7 @@ struct Parts {
     settings: web::Data<Settings>,
     db: web::Data<Db>,
     auth: web::Data<Auth>,
+    files: web::Data<Files>,
     writer: web::Data<Writer>,
     hub: web::Data<Hub>,
     limit: web::Data<SendLimit>,
@@ -145,6 +149,7 @@ fn serve(parts: Parts, listener: TcpListener) -> std::io::Result<Server> {
             .app_data(parts.settings)
             .app_data(parts.db)
             .app_data(parts.auth)
+            .app_data(parts.files)
             .app_data(parts.writer)
             .app_data(parts.hub)
             .app_data(parts.limit)

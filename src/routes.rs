@@ -9,7 +9,7 @@ use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::{Error, Result};
-use crate::{account, conversation, message, operation, socket};
+use crate::{account, conversation, file, message, operation, socket};
 
 /// Registers every route.
 pub fn register(config: &mut ServiceConfig<'_>) {
@@ -17,6 +17,7 @@ pub fn register(config: &mut ServiceConfig<'_>) {
         .configure(message::api::routes)
         .configure(conversation::api::routes)
         .configure(account::api::routes)
+        .configure(file::api::routes)
         .configure(socket::api::routes)
         .configure(operation::api::routes);
 }

@@ -1,8 +1,13 @@
 //! `kefu admin`
 
+use std::io::{self, BufRead};
+
 use clap::{Args, Subcommand};
 
 use super::Result;
+use crate::account::{self, Admin, NewAdmin};
+use crate::auth::Role;
+use crate::id::TenantId;
 use crate::settings::Settings;
 
 /// What to do with the accounts of admins.
@@ -45,17 +50,46 @@ pub(super) struct Account {
 }
 
 /// Runs one of the commands.
-pub(super) fn run(_settings: &Settings, command: Command) -> Result {
-    match command {
-        Command::Add { account, nickname, role } => {
-            let Account { username, tenant } = account;
-            Err(format!("admin add {username} ({nickname}, {role}, tenant {tenant}): not available yet").into())
-        }
-        Command::Password(Account { username, tenant })
-        | Command::Disable(Account { username, tenant })
-        | Command::Enable(Account { username, tenant }) => {
-            Err(format!("admin {username} (tenant {tenant}): not available yet").into())
-        }
-        Command::List { tenant } => Err(format!("admin list (tenant {tenant}): not available yet").into()),
-    }
+pub(super) fn run(settings: &Settings, command: Command) -> Result {
+    let text = super::with_database(settings, async |db, clock| {
+        Ok(match command {
+            Command::Add { account: Account { username, tenant }, nickname, role } => {
+                let role = Role::from_name(&role).ok_or_else(|| format!("no role {role}"))?;
+                let (tenant, password) = (TenantId::new(tenant), password()?);
+                let new = NewAdmin { tenant, username: username.clone(), nickname, role, password };
+                let key = account::add_admin(&db, &clock, new).await?;
+                format!("added {username} (id {})\n", key.user)
+            }
+            Command::Password(Account { username, tenant }) => {
+                account::set_password(&db, &clock, TenantId::new(tenant), &username, &password()?).await?;
+                format!("changed the password of {username}\n")
+            }
+            Command::Disable(Account { username, tenant }) => {
+                account::set_enabled(&db, &clock, TenantId::new(tenant), &username, false).await?;
+                format!("disabled {username}\n")
+            }
+            Command::Enable(Account { username, tenant }) => {
+                account::set_enabled(&db, &clock, TenantId::new(tenant), &username, true).await?;
+                format!("enabled {username}\n")
+            }
+            Command::List { tenant } => {
+                let admins = account::list_admins(&db, TenantId::new(tenant)).await?;
+                admins.iter().map(line).collect()
+            }
+        })
+    })?;
+    super::print(&text)
+}
+
+/// The first line of standard input.
+fn password() -> Result<String> {
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line)?;
+    let password = line.trim_end_matches(['\r', '\n']).to_owned();
+    if password.is_empty() { Err("the password is read from standard input, which is empty".into()) } else { Ok(password) }
+}
+
+fn line(admin: &Admin) -> String {
+    let state = if admin.enabled { "enabled" } else { "disabled" };
+    format!("{}\t{}\t{}\t{}\t{state}\n", admin.key.user, admin.username, admin.nickname, admin.role.as_str())
 }

@@ -3,7 +3,8 @@
 use clap::Subcommand;
 
 use super::Result;
-use crate::settings::Settings;
+use crate::db::{self, Backend, MigrationStatus};
+use crate::settings::{self, Settings};
 
 /// What to do with the tables.
 #[derive(Debug, Subcommand)]
@@ -15,8 +16,27 @@ pub(super) enum Command {
 }
 
 /// Runs one of the commands.
-pub(super) fn run(_settings: &Settings, command: Command) -> Result {
+pub(super) fn run(settings: &Settings, command: Command) -> Result {
+    settings::create_private_folder(&settings.data_dir)?;
+    let mut connection = Backend::parse(&settings.database_url())?
+        .connect()
+        .map_err(|error| format!("cannot open the database: {error}"))?;
+    let mut text = String::new();
     match command {
-        Command::Up | Command::Status => Err("migrate: not available yet".into()),
+        Command::Up => {
+            let applied = db::migrate(&mut connection)?;
+            for name in &applied {
+                text.push_str(&format!("applied {name}\n"));
+            }
+            if applied.is_empty() {
+                text.push_str("nothing to do\n");
+            }
+        }
+        Command::Status => {
+            for MigrationStatus { name, applied } in db::migration_status(&mut connection)? {
+                text.push_str(&format!("{} {name}\n", if applied { "applied" } else { "pending" }));
+            }
+        }
     }
+    super::print(&text)
 }

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::clock::Clock;
+use crate::db::{Backend, Db};
 use crate::id::ID_LIMIT;
-use crate::settings::{Flag, Settings, Sources};
+use crate::settings::{Flag, Settings, Sources, create_private_folder};
 
 mod admin;
 mod migrate;
@@ -114,6 +116,14 @@ fn assignment(text: &str) -> std::result::Result<(String, String), &'static str>
 /// An id on the command line: 1 to 2^53 - 1.
 fn id() -> clap::builder::RangedI64ValueParser<i64> {
     clap::value_parser!(i64).range(1..ID_LIMIT)
+}
+
+/// Runs a command on the database that the settings name, migrated when it is not, without starting the service.
+fn with_database<T>(settings: &Settings, work: impl AsyncFnOnce(Db, Clock) -> Result<T>) -> Result<T> {
+    create_private_folder(&settings.data_dir)?;
+    let db = Db::open(Backend::parse(&settings.database_url())?, &settings.database)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(work(db, Clock::system()))
 }
 
 /// Writes to standard output; unlike `println!` it does not panic when nobody reads.

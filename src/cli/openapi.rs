@@ -1,8 +1,9 @@
 //! `kefu openapi`
 
 use super::Result;
+use crate::routes;
 
 /// Prints the OpenAPI document; needs no settings.
 pub(super) fn run() -> Result {
-    Err("openapi: not available yet".into())
+    super::print(&routes::document_text()?)
 }

@@ -1,9 +1,46 @@
 //! `kefu serve`
 
-use super::Result;
-use crate::settings::Settings;
+use tokio::signal::unix::{SignalKind, signal};
 
-/// Runs the service until it is told to stop.
-pub(super) fn run(_settings: Settings) -> Result {
-    Err("serve: not available yet".into())
+use super::Result;
+use crate::app::App;
+use crate::clock::Clock;
+use crate::settings::Settings;
+use crate::telemetry::log;
+
+/// Runs the service until it is told to stop by SIGINT or SIGTERM.
+pub(super) fn run(settings: Settings) -> Result {
+    log::start(&settings.log)?;
+    // Every socket takes a file descriptor; where the limit cannot be raised, the system's own stays.
+    if let Ok(limit) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::debug!(limit, "open files");
+    }
+    actix_web::rt::System::new().block_on(async {
+        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let app = App::start(settings, Clock::system()).await?;
+        super::print(&greeting(&app))?;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("stopping");
+        app.stop().await;
+        Ok(())
+    })
+}
+
+fn greeting(app: &App) -> String {
+    let address = app.address;
+    let mut text = format!(
+        "kefu {version}\n  API            http://{address}/\n  Documentation  http://{address}/swagger-ui/\n  \
+         Socket         ws://{address}/infra/ws?token=…\n",
+        version = env!("CARGO_PKG_VERSION"),
+    );
+    if let Some((username, password)) = &app.first_admin {
+        text.push_str(&format!(
+            "\nThe first admin was created; the password is shown this once:\n  username  {username}\n  \
+             password  {password}\n",
+        ));
+    }
+    text
 }

@@ -3,7 +3,10 @@
 use clap::Subcommand;
 
 use super::Result;
-use crate::settings::Settings;
+use crate::account;
+use crate::auth::Auth;
+use crate::id::{TenantId, UserId};
+use crate::settings::{Settings, signing_secret};
 
 /// Whom to make tokens for.
 #[derive(Debug, Subcommand)]
@@ -35,14 +38,21 @@ pub(super) enum Command {
 }
 
 /// Runs one of the commands: prints `{userId, accessToken, refreshToken, expiresTime}`.
-pub(super) fn run(_settings: &Settings, command: Command) -> Result {
-    match command {
-        Command::Member { user_id, nickname, avatar, tenant } => {
-            let avatar = avatar.unwrap_or_default();
-            Err(format!("token member {user_id} ({nickname}, {avatar}, tenant {tenant}): not available yet").into())
-        }
-        Command::Admin { username, tenant } => {
-            Err(format!("token admin {username} (tenant {tenant}): not available yet").into())
-        }
-    }
+pub(super) fn run(settings: &Settings, command: Command) -> Result {
+    let tokens = super::with_database(settings, async |db, clock| {
+        let secret = signing_secret(settings)?;
+        let auth = Auth::new(&settings.auth, &settings.limits, &secret, db.clone(), clock.clone())?;
+        let key = match command {
+            Command::Member { user_id, nickname, avatar, tenant } => {
+                let (tenant, user) = (TenantId::new(tenant), UserId::new(user_id));
+                account::ensure_member(&db, &clock, tenant, user, Some(&nickname), avatar.as_deref()).await?
+            }
+            Command::Admin { username, tenant } => {
+                let admin = account::find_admin(&db, TenantId::new(tenant), &username).await?;
+                admin.ok_or_else(|| format!("no admin {username} in tenant {tenant}"))?.key
+            }
+        };
+        Ok(auth.issue(key).await?)
+    })?;
+    super::print(&format!("{}\n", serde_json::to_string(&tokens)?))
 }
