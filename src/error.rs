@@ -226,7 +226,19 @@ impl ResponseError for Error {
 }
 
 impl From<diesel::result::Error> for Error {
+    /// A database that is locked or out of reach is [`Error::Busy`]: trying again may help. The rest is a fault of ours.
     fn from(error: diesel::result::Error) -> Self {
-        Self::internal(error)
+        use diesel::result::{DatabaseErrorKind, Error as Cause};
+        let passing = match &error {
+            Cause::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand, _) => true,
+            Cause::DatabaseError(_, information) => information.message() == "database is locked",
+            _ => false,
+        };
+        if passing {
+            tracing::error!(%error, "the database cannot be used now");
+            Self::Busy
+        } else {
+            Self::internal(error)
+        }
     }
 }

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::id::{TenantId, UserId, UserKey};
 
 pub mod api;
+pub mod profiles;
 
 /// An admin's account.
 #[derive(Clone, Debug, PartialEq, Eq)]

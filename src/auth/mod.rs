@@ -12,10 +12,12 @@ use utoipa::ToSchema;
 
 pub use permission::{Permission, Role};
 
+pub use crate::id::Credential;
+
 use crate::clock::{Clock, Millis};
 use crate::db::Db;
 use crate::error::{Error, Result};
-use crate::id::{LoginId, TenantId, UserId, UserKey, UserType};
+use crate::id::{TenantId, UserId, UserKey, UserType};
 use crate::settings;
 
 /// Who a valid token speaks for.
@@ -40,15 +42,6 @@ impl Principal {
     pub fn may(&self, permission: Permission) -> bool {
         self.role.is_some_and(|role| role.may(permission))
     }
-}
-
-/// What a token was made from, and so what a logout ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Credential {
-    /// A login with this service: its refresh token and all access tokens.
-    Login(LoginId),
-    /// The SHA-256 of a token that the integrator's system signed.
-    Token([u8; 32]),
 }
 
 /// Where a token is presented.

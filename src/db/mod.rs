@@ -10,6 +10,7 @@ mod connection;
 pub mod id_block;
 #[expect(missing_docs, reason = "generated")]
 pub mod schema;
+pub(crate) mod values;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,7 +20,7 @@ use diesel::connection::SimpleConnection;
 use tokio::sync::Semaphore;
 
 pub use backend::{Backend, MigrationStatus, migrate, migration_status};
-pub use connection::AnyConnection;
+pub use connection::{AnyConnection, MultiBackend};
 pub(crate) use connection::each_backend;
 
 use crate::error::{Error, Result};

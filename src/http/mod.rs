@@ -1,5 +1,7 @@
 //! What every handler shares: the envelope, and extractors that refuse bad input before a handler sees it.
 
+pub mod middleware;
+
 use std::borrow::Cow;
 
 use actix_web::dev::Payload;

@@ -1,0 +1,220 @@
+//! Builds everything from the settings, in order, and takes it down in the reverse order.
+//!
+//! Shutdown: `/readyz` says no and sockets are closed with 1001; the server stops accepting and finishes open requests,
+//! whose sends the writer still takes; the writer finishes its queue; the checkpointer ends.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use actix_cors::Cors;
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::from_fn;
+use actix_web::{App as ActixApp, HttpServer, web};
+use tokio::task::JoinHandle;
+use utoipa_actix_web::AppExt;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::account;
+use crate::auth::{Auth, RevokeReason, Revoked};
+use crate::clock::Clock;
+use crate::db::checkpoint::Checkpointer;
+use crate::db::{Backend, Db};
+use crate::error::Error;
+use crate::http::middleware::{RequestIds, observe};
+use crate::limit::SendLimit;
+use crate::message::Writer;
+use crate::message::writer::WriterThread;
+use crate::push::{CloseReason, Hub};
+use crate::routes;
+use crate::settings::{self, Settings};
+use crate::socket;
+use crate::telemetry::metrics::Metrics;
+
+/// How often sockets are looked at and revocations of other processes are read.
+const SWEEP: Duration = Duration::from_secs(1);
+/// Sweeps between clean-ups of what only grows.
+const TIDY_EVERY: u32 = 60;
+
+/// A running service.
+pub struct App {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Name and password of the first admin, when this start made it.
+    pub first_admin: Option<(String, String)>,
+    handle: ServerHandle,
+    server: JoinHandle<std::io::Result<()>>,
+    sweeper: JoinHandle<()>,
+    hub: Hub,
+    writer_thread: WriterThread,
+    checkpointer: Checkpointer,
+}
+
+impl App {
+    /// Opens the database, starts the threads and listens.
+    ///
+    /// # Errors
+    /// One line for the operator.
+    pub async fn start(settings: Settings, clock: Clock) -> Result<Self, String> {
+        let text = |error: Error| error.to_string();
+        let secret = settings::signing_secret(&settings).map_err(|error| error.to_string())?;
+        settings::create_private_folder(&settings.data_dir).map_err(|error| error.to_string())?;
+        let db = Db::open(Backend::parse(&settings.database_url())?, &settings.database)?;
+        let auth = Auth::new(&settings.auth, &settings.limits, &secret, db.clone(), clock.clone())?;
+        let first_admin = account::ensure_first_admin(&db, &clock).await.map_err(text)?;
+
+        let metrics = Metrics::new();
+        let checkpointer = Checkpointer::start(&db).map_err(text)?;
+        let hub = Hub::new(&settings.push, clock.clone(), metrics.clone());
+        let (writer, writer_thread) = Writer::start(&db, &hub, &clock, &settings.limits, &metrics).map_err(text)?;
+        let limit = web::Data::new(SendLimit::new(&settings.limits, clock.clone()));
+
+        let sweeper =
+            tokio::spawn(sweep(hub.clone(), auth.clone(), web::Data::clone(&limit).into_inner(), clock.clone()));
+        let listener = TcpListener::bind(settings.server.listen)
+            .map_err(|error| format!("cannot listen on {}: {error}", settings.server.listen))?;
+        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        let services = socket::api::Services {
+            hub: hub.clone(),
+            db: db.clone(),
+            clock: clock.clone(),
+            settings: settings.clone(),
+        };
+        let parts = Parts {
+            settings: web::Data::new(settings),
+            db: web::Data::new(db),
+            auth: web::Data::new(auth),
+            writer: web::Data::new(writer),
+            hub: web::Data::new(hub.clone()),
+            limit,
+            metrics: web::Data::new(metrics),
+            services: web::Data::new(services),
+            request_ids: web::Data::new(RequestIds::new()),
+            known_paths: web::Data::new(routes::KnownPaths::new(&routes::document())),
+        };
+        let server = serve(parts, listener).map_err(|error| format!("cannot start the server: {error}"))?;
+        let handle = server.handle();
+        Ok(Self {
+            address,
+            first_admin,
+            handle,
+            server: tokio::spawn(server),
+            sweeper,
+            hub,
+            writer_thread,
+            checkpointer,
+        })
+    }
+
+    /// Takes the service down: see the module's text.
+    pub async fn stop(self) {
+        self.hub.drain();
+        self.handle.stop(true).await;
+        drop(self.server.await);
+        self.sweeper.abort();
+        drop(self.sweeper.await);
+        let writer_thread = self.writer_thread;
+        drop(tokio::task::spawn_blocking(move || writer_thread.join()).await);
+        drop(self.checkpointer);
+    }
+}
+
+/// What handlers reach, shared by all worker threads.
+#[derive(Clone)]
+struct Parts {
+    settings: web::Data<Settings>,
+    db: web::Data<Db>,
+    auth: web::Data<Auth>,
+    writer: web::Data<Writer>,
+    hub: web::Data<Hub>,
+    limit: web::Data<SendLimit>,
+    metrics: web::Data<Metrics>,
+    services: web::Data<socket::api::Services>,
+    request_ids: web::Data<RequestIds>,
+    known_paths: web::Data<routes::KnownPaths>,
+}
+
+fn serve(parts: Parts, listener: TcpListener) -> std::io::Result<Server> {
+    let settings = parts.settings.clone();
+    let mut server = HttpServer::new(move || {
+        let parts = parts.clone();
+        let body_bytes = parts.settings.limits.body_bytes;
+        let cors = cors(&parts.settings.server.cors_origins);
+        let (app, document) = ActixApp::new()
+            .into_utoipa_app()
+            .openapi(routes::document_head())
+            .app_data(parts.settings)
+            .app_data(parts.db)
+            .app_data(parts.auth)
+            .app_data(parts.writer)
+            .app_data(parts.hub)
+            .app_data(parts.limit)
+            .app_data(parts.metrics)
+            .app_data(parts.services)
+            .app_data(parts.request_ids)
+            .app_data(parts.known_paths)
+            .app_data(web::PayloadConfig::new(body_bytes))
+            .configure(routes::register)
+            .split_for_parts();
+        app.service(SwaggerUi::new("/swagger-ui/{_:.*}").url("/v3/api-docs", document))
+            .default_service(web::to(routes::not_found))
+            .wrap(from_fn(observe))
+            .wrap(cors)
+    })
+    .disable_signals()
+    .shutdown_timeout(settings.server.shutdown_timeout_s);
+    if settings.server.workers > 0 {
+        server = server.workers(settings.server.workers);
+    }
+    Ok(server.listen(listener)?.run())
+}
+
+/// Browsers of these origins may call (contract, "CORS"). Asked headers are echoed: `*` does not cover Authorization.
+fn cors(origins: &[String]) -> Cors {
+    let cors = Cors::default()
+        .allowed_methods(["GET", "POST", "PUT", "DELETE"])
+        .allow_any_header()
+        .expose_headers(["retry-after", "x-request-id"])
+        .max_age(3600);
+    if origins.iter().any(|origin| origin == "*") {
+        return cors.allow_any_origin();
+    }
+    origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
+}
+
+/// Closes sockets whose time is over, and forgets what is over.
+async fn sweep(hub: Hub, auth: Auth, limit: std::sync::Arc<SendLimit>, clock: Clock) {
+    let mut local = auth.revocations();
+    let mut ticks = tokio::time::interval(SWEEP);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut rounds: u32 = 0;
+    loop {
+        tokio::select! {
+            revoked = local.recv() => {
+                if let Ok(revoked) = revoked {
+                    close(&hub, &revoked);
+                }
+                // Lagging behind loses nothing: the table has it, too.
+                continue;
+            }
+            () = clock.moved() => {}
+            _ = ticks.tick() => {}
+        }
+        hub.sweep();
+        match auth.poll_revocations().await {
+            Ok(revoked) => revoked.iter().for_each(|revoked| close(&hub, revoked)),
+            Err(error) => tracing::warn!(%error, "revocations could not be read"),
+        }
+        rounds = rounds.wrapping_add(1);
+        if rounds.is_multiple_of(TIDY_EVERY) {
+            limit.forget_idle();
+        }
+    }
+}
+
+fn close(hub: &Hub, revoked: &Revoked) {
+    let reason = match revoked.reason {
+        RevokeReason::LoggedOut => CloseReason::LoggedOut,
+        RevokeReason::Disabled | RevokeReason::PasswordChanged => CloseReason::ShutOut,
+    };
+    hub.close_user(revoked.key, revoked.credential, reason);
+}

@@ -1,0 +1,169 @@
+//! Conversations: one per member and tenant, answered by all admins of the tenant.
+//!
+//! This module owns `kefu_conversation`. Changes go through the message writer, which holds the row's lock while it
+//! assigns `seq` and counts what is unread; this module gives it the rules ([`Conversation`]) and the statements
+//! (`store`), and never looks at messages itself.
+
+pub mod api;
+pub(crate) mod store;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::clock::Millis;
+use crate::id::{ConversationId, TenantId, UserId, UserType};
+
+/// What the writer needs of a conversation's row while it holds its lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conversation {
+    /// The id.
+    pub id: ConversationId,
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The member whose conversation it is.
+    pub member: UserId,
+    /// The newest message's `seq`; 0 before the first.
+    pub last_seq: i64,
+    /// The newest message's time.
+    pub last_message_time: Millis,
+    /// Whether admins see it pinned.
+    pub admin_pinned: bool,
+    /// Whether admins have deleted it from their list.
+    pub admin_deleted: bool,
+    /// The member's messages that no admin has read.
+    pub admin_unread_count: i32,
+    /// Admins' messages that the member has not read.
+    pub member_unread_count: i32,
+    /// Up to where admins have read.
+    pub admin_read_seq: i64,
+    /// Up to where the member has read.
+    pub member_read_seq: i64,
+}
+
+/// What one side has just read: the other side's unread messages in this range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The side that read; the messages are the other side's.
+    pub reader: UserType,
+    /// Messages above this `seq` …
+    pub after_seq: i64,
+    /// … and up to this one.
+    pub up_to_seq: i64,
+}
+
+impl Conversation {
+    /// A conversation before its first message.
+    pub const fn new(id: ConversationId, tenant: TenantId, member: UserId, now: Millis) -> Self {
+        Self {
+            id,
+            tenant,
+            member,
+            last_seq: 0,
+            last_message_time: now,
+            admin_pinned: false,
+            admin_deleted: false,
+            admin_unread_count: 0,
+            member_unread_count: 0,
+            admin_read_seq: 0,
+            member_read_seq: 0,
+        }
+    }
+
+    /// Takes a new message from `sender` and returns its `seq` and time. The time strictly increases with `seq`: a clock
+    /// that stands still or goes back is bumped by a millisecond (contract, "The history cursor").
+    pub fn advance(&mut self, sender: UserType, now: Millis) -> (i64, Millis) {
+        let time = if self.last_seq == 0 { now } else { now.max(self.last_message_time + 1) };
+        self.last_seq += 1;
+        self.last_message_time = time;
+        self.admin_deleted = false;
+        match sender {
+            UserType::Member => self.admin_unread_count += 1,
+            UserType::Admin => self.member_unread_count += 1,
+        }
+        (self.last_seq, time)
+    }
+
+    /// Marks all that is there now as read by one side; `None` when nothing was unread.
+    pub fn read_by(&mut self, reader: UserType) -> Option<Read> {
+        let (count, read_seq) = match reader {
+            UserType::Admin => (&mut self.admin_unread_count, &mut self.admin_read_seq),
+            UserType::Member => (&mut self.member_unread_count, &mut self.member_read_seq),
+        };
+        if *count == 0 {
+            return None;
+        }
+        let after_seq = std::mem::replace(read_seq, self.last_seq);
+        *count = 0;
+        Some(Read { conversation: self.id, reader, after_seq, up_to_seq: self.last_seq })
+    }
+}
+
+/// A conversation on the wire (contract, "Admin REST").
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConversationView {
+    /// The id.
+    pub id: ConversationId,
+    /// The member.
+    pub user_id: UserId,
+    /// The member's avatar.
+    pub user_avatar: Option<String>,
+    /// The member's nickname.
+    pub user_nickname: String,
+    /// The newest message's time, epoch milliseconds.
+    pub last_message_time: Millis,
+    /// The newest message's content.
+    pub last_message_content: String,
+    /// The newest message's content type.
+    pub last_message_content_type: i32,
+    /// Whether admins see it pinned.
+    pub admin_pinned: bool,
+    /// Whether the member has deleted it.
+    pub user_deleted: bool,
+    /// Whether admins have deleted it from their list.
+    pub admin_deleted: bool,
+    /// The member's messages that no admin has read.
+    pub admin_unread_message_count: i32,
+    /// Admins' messages that the member has not read (additive).
+    pub member_unread_message_count: i32,
+    /// The newest message's `seq` (additive).
+    pub last_seq: i64,
+    /// When the first message came, epoch milliseconds.
+    pub create_time: Millis,
+    /// Pass it as `cursor` to get the list's part after this one (additive).
+    pub cursor: String,
+}
+
+/// A place in the console's list: below the conversation with these values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// Pinned conversations come first.
+    pub pinned: bool,
+    /// Then the newest message's time, descending.
+    pub last_message_time: Millis,
+    /// Then the id, descending.
+    pub id: i64,
+}
+
+impl Cursor {
+    /// Reads a cursor that [`std::fmt::Display`] wrote; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('.');
+        let pinned = match parts.next()? {
+            "1" => true,
+            "0" => false,
+            _ => return None,
+        };
+        let last_message_time = parts.next()?.parse().ok()?;
+        let id = parts.next()?.parse().ok()?;
+        parts.next().is_none().then_some(Self { pinned, last_message_time, id })
+    }
+}
+
+impl std::fmt::Display for Cursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}.{}", u8::from(self.pinned), self.last_message_time, self.id)
+    }
+}

@@ -1,0 +1,255 @@
+//! SQL of `kefu_conversation`.
+
+mod sqlite;
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+use super::{Conversation, ConversationView, Cursor};
+use crate::account;
+use crate::clock::{from_timestamp, to_timestamp};
+use crate::db::schema::kefu_conversation as t;
+use crate::db::{AnyConnection, MultiBackend, each_backend};
+use crate::error::Result;
+use crate::id::{ConversationId, TenantId, UserId, UserType};
+
+/// What the writer does to conversations, the same statements for any number of them.
+pub(crate) trait WriteConversations {
+    /// Reads and locks the conversations of these members; those without one are left out.
+    fn lock_by_members(&mut self, members: &[(TenantId, UserId)]) -> QueryResult<Vec<Conversation>>;
+    /// Reads and locks these conversations; unknown ids are left out.
+    fn lock_by_ids(&mut self, ids: &[ConversationId]) -> QueryResult<Vec<Conversation>>;
+    /// Creates these conversations, or those of them that nobody else has created meanwhile.
+    fn create(&mut self, conversations: &[Conversation], now: NaiveDateTime) -> QueryResult<()>;
+    /// Stores conversations that took new messages, with the newest one's content.
+    fn store_advanced(&mut self, conversations: &[(&Conversation, LastMessage<'_>)], now: NaiveDateTime)
+    -> QueryResult<()>;
+    /// Stores conversations whose marks changed and that took no message.
+    fn store_marks(&mut self, conversations: &[&Conversation], now: NaiveDateTime) -> QueryResult<()>;
+}
+
+/// The newest message of a batch in one conversation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LastMessage<'a> {
+    pub content: &'a str,
+    pub content_type: i32,
+    pub sender: UserId,
+}
+
+/// The columns that the writer reads.
+type LockedRow = (i64, i64, i64, i64, NaiveDateTime, bool, bool, i32, i32, i64, i64);
+
+fn from_locked(row: LockedRow) -> Conversation {
+    let (id, tenant, member, last_seq, time, admin_pinned, admin_deleted, admin_unread, member_unread, admin_read, member_read) =
+        row;
+    Conversation {
+        id: ConversationId::new(id),
+        tenant: TenantId::new(tenant),
+        member: UserId::new(member),
+        last_seq,
+        last_message_time: from_timestamp(time),
+        admin_pinned,
+        admin_deleted,
+        admin_unread_count: admin_unread,
+        member_unread_count: member_unread,
+        admin_read_seq: admin_read,
+        member_read_seq: member_read,
+    }
+}
+
+/// What a list or a single answer shows of a row.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = crate::db::schema::kefu_conversation)]
+struct ShownRow {
+    id: i64,
+    user_id: i64,
+    last_message_time: NaiveDateTime,
+    last_message_content: String,
+    last_message_content_type: i32,
+    admin_pinned: bool,
+    user_deleted: bool,
+    admin_deleted: bool,
+    admin_unread_message_count: i32,
+    member_unread_message_count: i32,
+    last_seq: i64,
+    create_time: NaiveDateTime,
+}
+
+/// The console's list: pinned first, then the newest message's time, descending; two reads along the index
+/// `kefu_conversation_list`, each of at most `limit` rows wherever the cursor stands.
+pub fn list(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    limit: Option<i64>,
+    cursor: Option<Cursor>,
+) -> Result<Vec<ConversationView>> {
+    let mut rows: Vec<ShownRow> = Vec::new();
+    for pinned in [true, false] {
+        if cursor.is_some_and(|cursor| !cursor.pinned && pinned) {
+            continue;
+        }
+        let room = limit.map(|limit| limit - i64::try_from(rows.len()).unwrap_or(limit));
+        if room == Some(0) {
+            break;
+        }
+        let mut query = t::table
+            .filter(t::tenant_id.eq(tenant.get()))
+            .filter(t::admin_deleted.eq(false))
+            .filter(t::admin_pinned.eq(pinned))
+            .filter(t::deleted.eq(false))
+            .order((t::last_message_time.desc(), t::id.desc()))
+            .select(ShownRow::as_select())
+            .into_boxed::<MultiBackend>();
+        if let Some(cursor) = cursor.filter(|cursor| cursor.pinned == pinned) {
+            let time = to_timestamp(cursor.last_message_time);
+            query = query
+                .filter(t::last_message_time.le(time))
+                .filter(t::last_message_time.lt(time).or(t::id.lt(cursor.id)));
+        }
+        if let Some(room) = room {
+            query = query.limit(room);
+        }
+        rows.extend(query.load(connection)?);
+    }
+    shown(connection, tenant, rows)
+}
+
+/// One conversation as the wire shows it, deleted by admins or not.
+pub fn get(connection: &mut AnyConnection, tenant: TenantId, id: ConversationId) -> Result<Option<ConversationView>> {
+    let row = t::table
+        .filter(t::id.eq(id.get()))
+        .filter(t::tenant_id.eq(tenant.get()))
+        .filter(t::deleted.eq(false))
+        .select(ShownRow::as_select())
+        .first(connection)
+        .optional()?;
+    Ok(shown(connection, tenant, row.into_iter().collect())?.pop())
+}
+
+/// The member's own conversation as the wire shows it.
+pub fn get_by_member(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    member: UserId,
+) -> Result<Option<ConversationView>> {
+    let row = t::table
+        .filter(t::tenant_id.eq(tenant.get()))
+        .filter(t::user_id.eq(member.get()))
+        .filter(t::deleted.eq(false))
+        .select(ShownRow::as_select())
+        .first(connection)
+        .optional()?;
+    Ok(shown(connection, tenant, row.into_iter().collect())?.pop())
+}
+
+/// Adds nicknames and avatars, a few queries however many rows.
+fn shown(connection: &mut AnyConnection, tenant: TenantId, rows: Vec<ShownRow>) -> Result<Vec<ConversationView>> {
+    let members: Vec<i64> = rows.iter().map(|row| row.user_id).collect();
+    let profiles = account::profiles::members(connection, tenant, &members)?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let profile = profiles.get(&row.user_id);
+            let last_message_time = from_timestamp(row.last_message_time);
+            ConversationView {
+                id: ConversationId::new(row.id),
+                user_id: UserId::new(row.user_id),
+                user_avatar: profile.and_then(|profile| profile.avatar.clone()),
+                user_nickname: profile.map(|profile| profile.nickname.clone()).unwrap_or_default(),
+                last_message_time,
+                last_message_content: row.last_message_content,
+                last_message_content_type: row.last_message_content_type,
+                admin_pinned: row.admin_pinned,
+                user_deleted: row.user_deleted,
+                admin_deleted: row.admin_deleted,
+                admin_unread_message_count: row.admin_unread_message_count,
+                member_unread_message_count: row.member_unread_message_count,
+                last_seq: row.last_seq,
+                create_time: from_timestamp(row.create_time),
+                cursor: Cursor { pinned: row.admin_pinned, last_message_time, id: row.id }.to_string(),
+            }
+        })
+        .collect())
+}
+
+/// What a reader of messages needs to know of their conversation.
+#[derive(Clone, Copy, Debug)]
+pub struct Head {
+    /// The id.
+    pub id: ConversationId,
+    /// The member whose conversation it is.
+    pub member: UserId,
+    /// The newest message's `seq`.
+    pub last_seq: i64,
+    /// What the admins have not read.
+    pub admin_unread_count: i32,
+    /// What the member has not read.
+    pub member_unread_count: i32,
+}
+
+impl Head {
+    /// The unread count of one side.
+    pub const fn unread_count(&self, reader: UserType) -> i32 {
+        match reader {
+            UserType::Admin => self.admin_unread_count,
+            UserType::Member => self.member_unread_count,
+        }
+    }
+}
+
+type HeadRow = (i64, i64, i64, i32, i32);
+
+const HEAD: (t::id, t::user_id, t::last_seq, t::admin_unread_message_count, t::member_unread_message_count) =
+    (t::id, t::user_id, t::last_seq, t::admin_unread_message_count, t::member_unread_message_count);
+
+fn from_head(row: HeadRow) -> Head {
+    let (id, member, last_seq, admin_unread_count, member_unread_count) = row;
+    Head {
+        id: ConversationId::new(id),
+        member: UserId::new(member),
+        last_seq,
+        admin_unread_count,
+        member_unread_count,
+    }
+}
+
+/// The head of a conversation by its id.
+pub fn head(connection: &mut AnyConnection, tenant: TenantId, id: ConversationId) -> Result<Option<Head>> {
+    let query = t::table.filter(t::id.eq(id.get())).filter(t::tenant_id.eq(tenant.get())).filter(t::deleted.eq(false));
+    Ok(query.select(HEAD).first::<HeadRow>(connection).optional()?.map(from_head))
+}
+
+/// The head of a member's own conversation.
+pub fn head_by_member(connection: &mut AnyConnection, tenant: TenantId, member: UserId) -> Result<Option<Head>> {
+    let query = t::table
+        .filter(t::tenant_id.eq(tenant.get()))
+        .filter(t::user_id.eq(member.get()))
+        .filter(t::deleted.eq(false));
+    Ok(query.select(HEAD).first::<HeadRow>(connection).optional()?.map(from_head))
+}
+
+impl WriteConversations for AnyConnection {
+    fn lock_by_members(&mut self, members: &[(TenantId, UserId)]) -> QueryResult<Vec<Conversation>> {
+        each_backend!(self, connection => connection.lock_by_members(members))
+    }
+
+    fn lock_by_ids(&mut self, ids: &[ConversationId]) -> QueryResult<Vec<Conversation>> {
+        each_backend!(self, connection => connection.lock_by_ids(ids))
+    }
+
+    fn create(&mut self, conversations: &[Conversation], now: NaiveDateTime) -> QueryResult<()> {
+        each_backend!(self, connection => connection.create(conversations, now))
+    }
+
+    fn store_advanced(
+        &mut self,
+        conversations: &[(&Conversation, LastMessage<'_>)],
+        now: NaiveDateTime,
+    ) -> QueryResult<()> {
+        each_backend!(self, connection => connection.store_advanced(conversations, now))
+    }
+
+    fn store_marks(&mut self, conversations: &[&Conversation], now: NaiveDateTime) -> QueryResult<()> {
+        each_backend!(self, connection => connection.store_marks(conversations, now))
+    }
+}

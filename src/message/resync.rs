@@ -1,0 +1,119 @@
+//! What a client missed while it was away (invariant 7): replayed from the database into its socket, in order, while
+//! live frames are held back and follow.
+
+use std::collections::HashMap;
+
+use super::{event, store};
+use crate::clock::Millis;
+use crate::db::Db;
+use crate::error::{Error, Result};
+use crate::id::{ConversationId, TenantId};
+use crate::message::MessageView;
+use crate::push::{Outbox, Position, frame};
+
+/// Messages that are read and queued at once.
+const PAGE: i64 = 200;
+
+/// Two messages of different conversations may be committed in another order than their times: the bumped time of a busy
+/// conversation runs ahead, and nodes' clocks differ. A resync by time starts this much earlier, in milliseconds.
+const OVERLAP: Millis = 10_000;
+
+/// Where a client stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// It has everything of this conversation up to this `seq`.
+    Seq(ConversationId, i64),
+    /// It has everything of the tenant up to this time.
+    Time(Millis),
+}
+
+/// Replays what came after `since` (`None`: the member has no conversation yet) and ends the replay that was begun on `outbox` with the frame `last`.
+///
+/// # Errors
+/// Of the database; the replay is then still running, and the socket should be closed.
+pub async fn replay(db: &Db, outbox: &Outbox, tenant: TenantId, since: Option<Since>, last: bytes::Bytes) -> Result<()> {
+    let mut cursor = Cursor::new(since);
+    loop {
+        let at = cursor.at;
+        let messages = db.run(move |connection| match at {
+            At::Seq(conversation, seq) => {
+                store::page(connection, tenant, conversation, store::Page::After(seq), PAGE)
+            }
+            At::Time(time, id) => store::since(connection, tenant, (time, id), PAGE),
+            At::End => Ok(Vec::new()),
+        });
+        let messages = messages.await?;
+        let complete = messages.len() < usize::try_from(PAGE).map_err(Error::internal)?;
+        for message in &messages {
+            if cursor.pass(message) {
+                outbox.push_direct(frame::event(event::MESSAGE, message)?);
+            }
+        }
+        if complete {
+            if outbox.end_replay(|position| cursor.has_passed(position), last.clone()) {
+                return Ok(());
+            }
+            cursor.step_back()?;
+        }
+        if !outbox.wait_for_room().await {
+            return Ok(());
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Cursor {
+    at: At,
+    /// The newest `seq` replayed of each conversation.
+    replayed: HashMap<i64, i64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum At {
+    Seq(ConversationId, i64),
+    Time(Millis, i64),
+    /// There is nothing to read: all that may come is held back already.
+    End,
+}
+
+impl Cursor {
+    fn new(since: Option<Since>) -> Self {
+        let at = match since {
+            None => At::End,
+            Some(Since::Seq(conversation, seq)) => At::Seq(conversation, seq),
+            Some(Since::Time(time)) => At::Time(time.saturating_sub(OVERLAP), 0),
+        };
+        Self { at, replayed: HashMap::new() }
+    }
+
+    /// Moves past a message; `false` when it was replayed before.
+    fn pass(&mut self, message: &MessageView) -> bool {
+        self.at = match self.at {
+            At::Seq(conversation, _) => At::Seq(conversation, message.seq),
+            At::Time(..) => At::Time(message.create_time, message.id.get()),
+            At::End => At::End,
+        };
+        let position = Position { stream: message.conversation_id.get(), seq: message.seq };
+        let new = !self.has_passed(position);
+        if new {
+            self.replayed.insert(position.stream, position.seq);
+        }
+        new
+    }
+
+    /// More arrived live than could be held back; some of it may be older than the newest replayed time.
+    fn step_back(&mut self) -> Result<()> {
+        match self.at {
+            At::Seq(..) => Ok(()),
+            At::Time(time, _) => {
+                self.at = At::Time(time.saturating_sub(OVERLAP), 0);
+                Ok(())
+            }
+            At::End => Err(Error::Busy),
+        }
+    }
+
+    fn has_passed(&self, position: Position) -> bool {
+        self.replayed.get(&position.stream).is_some_and(|seq| position.seq <= *seq)
+    }
+}

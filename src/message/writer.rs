@@ -1,0 +1,213 @@
+//! The writer: everything that changes conversations and messages, in group commits.
+//!
+//! Protocol: callers put commands into a bounded queue and wait. One thread takes whatever waits, up to the batch size
+//! and without a timer, so that an idle server commits one and a busy one batches. It runs the batch as one write
+//! transaction, publishes the events in commit order, and only then answers the callers.
+//!
+//! Invariants, and what breaks them:
+//! - An answer follows its commit (invariant 1) and its frame's publication (contract, "Push before the answer"):
+//!   answering earlier shows pictures twice on the stock member page.
+//! - A frame follows its commit, and frames of one conversation leave in `seq` order (invariant 2): publishing from
+//!   anywhere but this thread breaks the order.
+//! - The queue is bounded (invariant 8): a full one refuses at once.
+//! - One bad row fails its own sender only: a batch that fails is run again command by command.
+//! - The thread ends when every [`Writer`] is dropped and the queue is empty: nothing accepted is left unwritten.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
+use super::batch::{self, Command, Done, Ids};
+use super::{NewMessage, event};
+use crate::clock::Clock;
+use crate::db::{AnyConnection, Db};
+use crate::error::{Error, Result};
+use crate::id::{ConversationId, MessageId, TenantId, UserType};
+use crate::push::{Event, Hub};
+use crate::settings::Limits;
+use crate::telemetry::metrics::{Metrics, Outcome};
+
+/// The way to the writer's thread. Cheap to clone.
+#[derive(Clone)]
+pub struct Writer {
+    queue: SyncSender<Queued>,
+    depth: Arc<AtomicUsize>,
+    capacity: usize,
+    metrics: Metrics,
+}
+
+/// The running thread.
+pub struct WriterThread(JoinHandle<()>);
+
+struct Queued {
+    command: Command,
+    answer: oneshot::Sender<Result<Done>>,
+}
+
+impl Writer {
+    /// Starts the thread with a database connection of its own.
+    ///
+    /// # Errors
+    /// When the connection or the thread cannot be had.
+    pub fn start(db: &Db, hub: &Hub, clock: &Clock, limits: &Limits, metrics: &Metrics) -> Result<(Self, WriterThread)> {
+        let (queue, waiting) = sync_channel(limits.write_queue);
+        let depth = Arc::new(AtomicUsize::new(0));
+        let mut thread = Thread {
+            connection: db.connect()?,
+            db: db.clone(),
+            hub: hub.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            depth: Arc::clone(&depth),
+            ids: Ids::new(),
+        };
+        let batch_size = limits.write_batch;
+        let run = move || thread.run(&waiting, batch_size);
+        let thread = std::thread::Builder::new().name("writer".into()).spawn(run).map_err(Error::internal)?;
+        let writer = Self { queue, depth, capacity: limits.write_queue, metrics: metrics.clone() };
+        Ok((writer, WriterThread(thread)))
+    }
+
+    /// Stores a message and returns its id once it is committed and handed to the sockets. A repeat of a
+    /// `clientMessageId` returns the first id.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when the queue is full or the database is out of reach (the message may then still have been
+    /// stored: repeating with the same `clientMessageId` is safe); [`Error::ConversationNotFound`].
+    pub async fn send(&self, message: NewMessage) -> Result<MessageId> {
+        let sender = message.sender.user_type;
+        let done = self.submit(Command::Send(message)).await;
+        let outcome = match &done {
+            Ok(Done::Sent(_)) => Outcome::Stored,
+            Ok(Done::Repeated(_) | Done::Marked) => Outcome::Repeated,
+            Err(Error::Busy) => Outcome::Busy,
+            Err(_) => Outcome::Failed,
+        };
+        self.metrics.sent(sender, outcome);
+        match done? {
+            Done::Sent(id) | Done::Repeated(id) => Ok(id),
+            Done::Marked => Err(Error::internal("a send came back as a mark")),
+        }
+    }
+
+    /// Marks everything that is in the conversation now as read by one side.
+    ///
+    /// # Errors
+    /// [`Error::Busy`], [`Error::ConversationNotFound`].
+    pub async fn mark_read(&self, tenant: TenantId, reader: UserType, conversation: ConversationId) -> Result<()> {
+        self.submit(Command::MarkRead { tenant, reader, conversation }).await.map(drop)
+    }
+
+    /// Pins or unpins a conversation for all admins.
+    ///
+    /// # Errors
+    /// As [`Writer::mark_read`].
+    pub async fn pin(&self, tenant: TenantId, conversation: ConversationId, pinned: bool) -> Result<()> {
+        self.submit(Command::Pin { tenant, conversation, pinned }).await.map(drop)
+    }
+
+    /// Deletes a conversation from the admins' list until new mail brings it back.
+    ///
+    /// # Errors
+    /// As [`Writer::mark_read`].
+    pub async fn delete(&self, tenant: TenantId, conversation: ConversationId) -> Result<()> {
+        self.submit(Command::Delete { tenant, conversation }).await.map(drop)
+    }
+
+    /// Whether a send would be refused now.
+    pub fn is_full(&self) -> bool {
+        self.depth.load(Ordering::Relaxed) >= self.capacity
+    }
+
+    async fn submit(&self, command: Command) -> Result<Done> {
+        let (answer, answered) = oneshot::channel();
+        // Counted before it is queued, so that the thread never counts down first.
+        self.depth.fetch_add(1, Ordering::Relaxed);
+        if self.queue.try_send(Queued { command, answer }).is_err() {
+            self.depth.fetch_sub(1, Ordering::Relaxed);
+            return Err(Error::Busy);
+        }
+        // A thread that died drops the answers; nothing is known of the command then.
+        answered.await.map_err(|_| Error::Busy)?
+    }
+}
+
+impl WriterThread {
+    /// Waits until everything accepted is written. Every [`Writer`] must have been dropped.
+    pub fn join(self) {
+        if self.0.join().is_err() {
+            tracing::error!("the writer's thread has panicked");
+        }
+    }
+}
+
+struct Thread {
+    connection: AnyConnection,
+    db: Db,
+    hub: Hub,
+    clock: Clock,
+    metrics: Metrics,
+    depth: Arc<AtomicUsize>,
+    ids: Ids,
+}
+
+impl Thread {
+    fn run(&mut self, waiting: &Receiver<Queued>, batch_size: usize) {
+        let mut commands = Vec::with_capacity(batch_size);
+        let mut answers = Vec::with_capacity(batch_size);
+        while let Ok(first) = waiting.recv() {
+            for queued in std::iter::once(first).chain(waiting.try_iter()).take(batch_size) {
+                commands.push(queued.command);
+                answers.push(queued.answer);
+            }
+            let depth = self.depth.fetch_sub(commands.len(), Ordering::Relaxed).saturating_sub(commands.len());
+            self.metrics.write_queue.set(i64::try_from(depth).unwrap_or(i64::MAX));
+            let batch: Vec<&Command> = commands.iter().collect();
+            for (answer, outcome) in answers.drain(..).zip(self.write(&batch)) {
+                // A caller that has gone away does not need the answer.
+                drop(answer.send(outcome));
+            }
+            commands.clear();
+        }
+    }
+
+    /// Writes and publishes a batch; one outcome per command.
+    fn write(&mut self, batch: &[&Command]) -> Vec<Result<Done>> {
+        match self.commit(batch) {
+            Ok((outcomes, events)) => {
+                self.hub.publish(&events);
+                outcomes
+            }
+            Err(Error::Busy) => vec![Err(Error::Busy); batch.len()],
+            Err(error) if batch.len() == 1 => vec![Err(error)],
+            Err(error) => {
+                tracing::warn!(%error, commands = batch.len(), "a batch failed; running its commands one by one");
+                batch.iter().flat_map(|command| self.write(&[command])).collect()
+            }
+        }
+    }
+
+    fn commit(&mut self, batch: &[&Command]) -> Result<(Vec<Result<Done>>, Vec<Event>)> {
+        let started = Instant::now();
+        let (ids, now) = (&mut self.ids, self.clock.now());
+        let committed = self.db.transaction(&mut self.connection, |connection| {
+            let (outcomes, changes) = batch::run(connection, ids, batch, now)?;
+            // Frames are built before the commit: what cannot be told is not stored.
+            let mut events = Vec::with_capacity(changes.len());
+            for change in &changes {
+                events.extend(event::of_change(change, batch)?);
+            }
+            Ok((outcomes, events))
+        });
+        if committed.is_err() {
+            self.ids.discard();
+        }
+        self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
+        self.metrics.write_batch.observe(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
+        committed
+    }
+}

@@ -1,0 +1,73 @@
+//! HTTP of operation.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, get, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::db::Db;
+use crate::message::Writer;
+use crate::push::Hub;
+use crate::telemetry::metrics::{self, Metrics};
+
+/// Registers the routes.
+pub fn routes(config: &mut ServiceConfig<'_>) {
+    config.service(healthz).service(readyz).service(metrics_text);
+}
+
+#[derive(Serialize, ToSchema)]
+struct Health {
+    /// `ok`
+    status: &'static str,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Readiness {
+    /// `ok` when everything below is.
+    status: &'static str,
+    /// `ok` or `unreachable`
+    database: &'static str,
+    /// `ok` or `full`
+    write_queue: &'static str,
+    /// `ok` or `stopping`
+    process: &'static str,
+}
+
+/// Whether the process is alive
+#[utoipa::path(tag = "operation", responses((status = 200, body = Health)), security(()))]
+#[get("/healthz")]
+async fn healthz() -> HttpResponse {
+    HttpResponse::Ok().json(Health { status: "ok" })
+}
+
+/// Whether the service can take requests
+///
+/// The database answers, the write queue has room, and no shutdown has begun.
+#[utoipa::path(
+    tag = "operation",
+    responses((status = 200, body = Readiness), (status = 503, body = Readiness)),
+    security(())
+)]
+#[get("/readyz")]
+async fn readyz(db: web::Data<Db>, writer: web::Data<Writer>, hub: web::Data<Hub>) -> HttpResponse {
+    let word = |fine: bool, otherwise: &'static str| if fine { "ok" } else { otherwise };
+    let database = word(db.ping().await.is_ok(), "unreachable");
+    let write_queue = word(!writer.is_full(), "full");
+    let process = word(!hub.is_draining(), "stopping");
+    let ready = [database, write_queue, process].iter().all(|state| *state == "ok");
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let state = Readiness { status: word(ready, "unavailable"), database, write_queue, process };
+    HttpResponse::build(status).json(state)
+}
+
+/// Metrics for Prometheus
+#[utoipa::path(
+    tag = "operation",
+    responses((status = 200, content_type = "application/openmetrics-text", body = String)),
+    security(())
+)]
+#[get("/metrics")]
+async fn metrics_text(metrics: web::Data<Metrics>) -> HttpResponse {
+    HttpResponse::Ok().content_type(metrics::CONTENT_TYPE).body(metrics.encode())
+}

@@ -1,0 +1,194 @@
+//! The registry: user → sessions of this node.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::outbox::{Bounds, Pushed};
+use super::{CloseReason, Event, Session, Ticket};
+use crate::clock::{Clock, Millis};
+use crate::id::{Credential, TenantId, UserId, UserKey, UserType};
+use crate::settings;
+use crate::telemetry::metrics::Metrics;
+
+/// The sessions of this node. Cheap to clone.
+#[derive(Clone)]
+pub struct Hub(Arc<Inner>);
+
+struct Inner {
+    tenants: RwLock<HashMap<TenantId, Tenant>>,
+    draining: AtomicBool,
+    bounds: Bounds,
+    sessions_per_user: usize,
+    idle_ms: Millis,
+    clock: Clock,
+    metrics: Metrics,
+}
+
+#[derive(Default)]
+struct Tenant {
+    /// Every session of every user, the oldest first.
+    users: HashMap<(UserType, UserId), Vec<Arc<Session>>>,
+    /// The sessions that receive what goes to all admins, in no order.
+    watchers: Vec<Arc<Session>>,
+}
+
+impl Tenant {
+    fn add(&mut self, session: &Arc<Session>) {
+        if session.ticket.watches_all {
+            session.slot.store(self.watchers.len(), Ordering::Relaxed);
+            self.watchers.push(Arc::clone(session));
+        }
+        let UserKey { user_type, user, .. } = session.ticket.key;
+        self.users.entry((user_type, user)).or_default().push(Arc::clone(session));
+    }
+
+    /// Removes this very session; `false` when it is not here (any more).
+    fn remove(&mut self, session: &Arc<Session>) -> bool {
+        let UserKey { user_type, user, .. } = session.ticket.key;
+        let Some(sessions) = self.users.get_mut(&(user_type, user)) else { return false };
+        let Some(index) = sessions.iter().position(|other| Arc::ptr_eq(other, session)) else { return false };
+        sessions.remove(index);
+        if sessions.is_empty() {
+            self.users.remove(&(user_type, user));
+        }
+        let slot = session.slot.load(Ordering::Relaxed);
+        if self.watchers.get(slot).is_some_and(|watcher| Arc::ptr_eq(watcher, session)) {
+            self.watchers.swap_remove(slot);
+            if let Some(moved) = self.watchers.get(slot) {
+                moved.slot.store(slot, Ordering::Relaxed);
+            }
+        }
+        true
+    }
+}
+
+impl Hub {
+    /// An empty registry.
+    pub fn new(settings: &settings::Push, clock: Clock, metrics: Metrics) -> Self {
+        Self(Arc::new(Inner {
+            tenants: RwLock::default(),
+            draining: AtomicBool::new(false),
+            bounds: Bounds { frames: settings.queue_frames, bytes: settings.queue_bytes },
+            sessions_per_user: settings.sessions_per_user,
+            idle_ms: i64::try_from(settings.idle_timeout_s).unwrap_or(i64::MAX / 2000).saturating_mul(1000),
+            clock,
+            metrics,
+        }))
+    }
+
+    /// Registers a socket. With `replaying`, live frames are held back until [`super::Outbox::end_replay`].
+    pub fn connect(&self, ticket: Ticket, replaying: bool) -> Arc<Session> {
+        let session = Arc::new(Session::new(ticket, self.0.bounds, replaying, self.0.clock.now()));
+        let UserKey { tenant, user_type, user } = session.ticket.key;
+        let mut tenants = self.0.tenants.write().unwrap_or_else(PoisonError::into_inner);
+        let tenant = tenants.entry(tenant).or_default();
+        let oldest = tenant
+            .users
+            .get(&(user_type, user))
+            .filter(|sessions| sessions.len() >= self.0.sessions_per_user)
+            .and_then(|sessions| sessions.first())
+            .cloned();
+        if let Some(oldest) = oldest
+            && tenant.remove(&oldest)
+        {
+            self.0.metrics.sockets(user_type).dec();
+            oldest.close(CloseReason::TooMany);
+        }
+        tenant.add(&session);
+        self.0.metrics.sockets(user_type).inc();
+        drop(tenants);
+        if self.is_draining() {
+            session.close(CloseReason::GoingAway);
+        }
+        session
+    }
+
+    /// Forgets a socket that has ended; one that was forgotten already changes nothing.
+    pub fn disconnect(&self, session: &Arc<Session>) {
+        let key = session.ticket.key;
+        let mut tenants = self.0.tenants.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(tenant) = tenants.get_mut(&key.tenant) else { return };
+        if tenant.remove(session) {
+            self.0.metrics.sockets(key.user_type).dec();
+        }
+        if tenant.users.is_empty() {
+            tenants.remove(&key.tenant);
+        }
+    }
+
+    /// Hands the events, in their order, to every session of their recipients. Costs one push per recipient: no
+    /// allocation and no serialisation.
+    pub fn publish(&self, events: &[Event]) {
+        let mut sent = 0;
+        let mut slow = 0;
+        {
+            let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);
+            for event in events {
+                let Some(tenant) = tenants.get(&event.tenant) else { continue };
+                let member = event.member.and_then(|member| tenant.users.get(&(UserType::Member, member)));
+                let watchers = event.admins.then_some(&tenant.watchers);
+                for session in member.into_iter().chain(watchers).flatten() {
+                    match session.push(&event.frame, event.position) {
+                        Pushed::Queued => sent += 1,
+                        Pushed::TooSlow => slow += 1,
+                        Pushed::Ignored => {}
+                    }
+                }
+            }
+        }
+        self.0.metrics.frames.inc_by(sent);
+        if slow > 0 {
+            self.0.metrics.slow_closes.inc_by(slow);
+            tracing::info!(sockets = slow, "closed sockets that could not keep up");
+        }
+    }
+
+    /// Closes the sessions of a user: those that `credential` opened, or all.
+    pub fn close_user(&self, key: UserKey, credential: Option<Credential>, reason: CloseReason) {
+        let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        let sessions = tenants.get(&key.tenant).and_then(|tenant| tenant.users.get(&(key.user_type, key.user)));
+        for session in sessions.into_iter().flatten() {
+            if credential.is_none_or(|credential| credential == session.ticket.credential) {
+                session.close(reason);
+            }
+        }
+    }
+
+    /// Closes every socket whose token has expired or that was silent for too long, and pings the silent ones. Cost: a
+    /// few loads per open socket.
+    pub fn sweep(&self) {
+        let now = self.0.clock.now();
+        self.each(|session| session.sweep(now, self.0.idle_ms));
+    }
+
+    /// Whether the node is shutting down: no new socket should be opened.
+    pub fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Acquire)
+    }
+
+    /// Closes every socket, for a shutdown.
+    pub fn drain(&self) {
+        self.0.draining.store(true, Ordering::Release);
+        self.each(|session| session.close(CloseReason::GoingAway));
+    }
+
+    /// How many sockets are open.
+    pub fn len(&self) -> usize {
+        let mut count = 0;
+        self.each(|_| count += 1);
+        count
+    }
+
+    /// Whether no socket is open.
+    pub fn is_empty(&self) -> bool {
+        self.0.tenants.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    fn each(&self, mut visit: impl FnMut(&Session)) {
+        let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        for session in tenants.values().flat_map(|tenant| tenant.users.values()).flatten() {
+            visit(session);
+        }
+    }
+}

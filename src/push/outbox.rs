@@ -1,0 +1,282 @@
+//! What waits for one socket, and the response body that sends it.
+//!
+//! Whoever publishes pushes shared frames and wakes the body; the body, polled by the connection's own thread, joins
+//! what waits into chunks of up to [`CHUNK`] bytes, so that a burst costs one write. One short lock guards both sides and
+//! is never held across an await. The queue is bounded in frames and bytes; going over empties it and closes the
+//! socket as too slow. While a replay runs, live frames are held back and follow it (see [`Outbox::end_replay`]).
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use bytes::{Bytes, BytesMut};
+use tokio::sync::Notify;
+
+use super::{CloseReason, Position, frame};
+
+/// Bytes that go out in one write at most, a single larger frame aside.
+const CHUNK: usize = 16 * 1024;
+/// Frames whose room an idle socket keeps.
+const IDLE_CAPACITY: usize = 8;
+/// Frames below which a replay goes on reading.
+const REPLAY_LOW_WATER: usize = 64;
+
+/// The bounds of one queue.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Most frames.
+    pub frames: usize,
+    /// Most bytes.
+    pub bytes: usize,
+}
+
+/// The queue of one socket.
+pub struct Outbox {
+    queue: Mutex<Queue>,
+    drained: Notify,
+    bounds: Bounds,
+}
+
+#[derive(Default)]
+struct Queue {
+    frames: VecDeque<Bytes>,
+    bytes: usize,
+    /// Live frames that wait for the end of a replay.
+    held: Option<Held>,
+    /// No frame is taken any more; what is queued still goes out, then the body ends.
+    closing: bool,
+    waker: Option<Waker>,
+}
+
+#[derive(Default)]
+struct Held {
+    frames: Vec<(Bytes, Option<Position>)>,
+    overflowed: bool,
+}
+
+/// What became of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pushed {
+    /// It waits for the socket.
+    Queued,
+    /// The socket is closing; it resyncs when it comes back.
+    Ignored,
+    /// It was one too many: the socket is being closed as too slow.
+    TooSlow,
+}
+
+impl Outbox {
+    /// An empty queue; with `replaying`, live frames are held back from the start.
+    pub fn new(bounds: Bounds, replaying: bool) -> Self {
+        let queue = Queue { held: replaying.then(Held::default), ..Queue::default() };
+        Self { queue: Mutex::new(queue), drained: Notify::new(), bounds }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues a live frame, or holds it back while a replay runs.
+    pub fn push(&self, frame: &Bytes, position: Option<Position>) -> Pushed {
+        let mut queue = self.lock();
+        if queue.closing {
+            return Pushed::Ignored;
+        }
+        if let Some(held) = &mut queue.held {
+            if held.frames.len() < self.bounds.frames {
+                held.frames.push((frame.clone(), position));
+            } else {
+                // The replay reads these from the database instead.
+                held.overflowed = true;
+                held.frames.clear();
+            }
+            return Pushed::Queued;
+        }
+        self.append(queue, frame.clone())
+    }
+
+    /// Queues a frame for this socket alone, ahead of what a replay holds back.
+    pub fn push_direct(&self, frame: Bytes) -> Pushed {
+        let queue = self.lock();
+        if queue.closing { Pushed::Ignored } else { self.append(queue, frame) }
+    }
+
+    fn append(&self, mut queue: MutexGuard<'_, Queue>, frame: Bytes) -> Pushed {
+        if queue.frames.len() >= self.bounds.frames || queue.bytes + frame.len() > self.bounds.bytes {
+            self.close_locked(queue, CloseReason::Slow);
+            return Pushed::TooSlow;
+        }
+        queue.bytes += frame.len();
+        queue.frames.push_back(frame);
+        wake(queue);
+        Pushed::Queued
+    }
+
+    /// Sends a close frame after what is queued (in place of it for a slow socket) and ends the body.
+    pub fn close(&self, reason: CloseReason) {
+        let queue = self.lock();
+        if !queue.closing {
+            self.close_locked(queue, reason);
+        }
+    }
+
+    fn close_locked(&self, mut queue: MutexGuard<'_, Queue>, reason: CloseReason) {
+        if reason == CloseReason::Slow {
+            queue.frames = VecDeque::new();
+            queue.bytes = 0;
+        }
+        queue.held = None;
+        queue.closing = true;
+        queue.frames.push_back(frame::close(reason.code(), reason.text()));
+        wake(queue);
+        self.drained.notify_waiters();
+    }
+
+    /// The connection is gone: nothing can be sent any more.
+    fn abandon(&self) {
+        let mut queue = self.lock();
+        *queue = Queue { closing: true, ..Queue::default() };
+        drop(queue);
+        self.drained.notify_waiters();
+    }
+
+    /// Whether the socket is closing or gone.
+    pub fn is_closing(&self) -> bool {
+        self.lock().closing
+    }
+
+    /// Starts holding live frames back; `false` when a replay runs already.
+    pub fn begin_replay(&self) -> bool {
+        let mut queue = self.lock();
+        let free = queue.held.is_none() && !queue.closing;
+        if free {
+            queue.held = Some(Held::default());
+        }
+        free
+    }
+
+    /// Waits until the socket has taken most of what was replayed; `false` when it is closing.
+    pub async fn wait_for_room(&self) -> bool {
+        loop {
+            let drained = self.drained.notified();
+            {
+                let queue = self.lock();
+                if queue.closing {
+                    return false;
+                }
+                if queue.frames.len() < REPLAY_LOW_WATER {
+                    return true;
+                }
+            }
+            drained.await;
+        }
+    }
+
+    /// Ends the replay if nothing was lost: the held frames that `replayed` does not cover follow, then `last`, then
+    /// live frames. Otherwise (`false`) more arrived than can be held, and the caller reads the database once more.
+    pub fn end_replay(&self, replayed: impl Fn(Position) -> bool, last: Bytes) -> bool {
+        let mut queue = self.lock();
+        match &mut queue.held {
+            Some(held) if held.overflowed => {
+                held.overflowed = false;
+                return false;
+            }
+            _ => {}
+        }
+        let held = queue.held.take().unwrap_or_default();
+        if queue.closing {
+            return true;
+        }
+        let missed = held.frames.into_iter().filter(|(_, position)| !position.is_some_and(&replayed));
+        for frame in missed.map(|(frame, _)| frame).chain([last]) {
+            queue.bytes += frame.len();
+            queue.frames.push_back(frame);
+        }
+        wake(queue);
+        true
+    }
+
+    /// The next chunk for the wire.
+    fn poll_chunk(&self, context: &Context<'_>) -> Poll<Option<Bytes>> {
+        let mut queue = self.lock();
+        let Some(first) = queue.frames.pop_front() else {
+            if queue.closing {
+                return Poll::Ready(None);
+            }
+            // An idle socket keeps no memory of its last burst.
+            if queue.frames.capacity() > IDLE_CAPACITY {
+                queue.frames = VecDeque::new();
+            }
+            match &mut queue.waker {
+                Some(waker) => waker.clone_from(context.waker()),
+                none => *none = Some(context.waker().clone()),
+            }
+            return Poll::Pending;
+        };
+        let mut size = first.len();
+        let mut count = 0;
+        for frame in &queue.frames {
+            if size + frame.len() > CHUNK {
+                break;
+            }
+            size += frame.len();
+            count += 1;
+        }
+        queue.bytes = queue.bytes.saturating_sub(size);
+        let chunk = if count == 0 {
+            first
+        } else {
+            let mut joined = BytesMut::with_capacity(size);
+            joined.extend_from_slice(&first);
+            for frame in queue.frames.drain(..count) {
+                joined.extend_from_slice(&frame);
+            }
+            joined.freeze()
+        };
+        drop(queue);
+        self.drained.notify_waiters();
+        Poll::Ready(Some(chunk))
+    }
+}
+
+fn wake(mut queue: MutexGuard<'_, Queue>) {
+    let waker = queue.waker.take();
+    drop(queue);
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+/// The response body of an upgraded connection: what [`Outbox`] holds, until it is closed.
+pub struct OutboxBody {
+    outbox: Arc<Outbox>,
+    /// actix-ws learns that the connection is gone by the end of its own body.
+    _upgraded: BoxBody,
+}
+
+impl OutboxBody {
+    /// Takes the place of the body that the handshake made.
+    pub fn new(outbox: Arc<Outbox>, upgraded: BoxBody) -> Self {
+        Self { outbox, _upgraded: upgraded }
+    }
+}
+
+impl MessageBody for OutboxBody {
+    type Error = std::convert::Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        self.outbox.poll_chunk(context).map(|chunk| chunk.map(Ok))
+    }
+}
+
+impl Drop for OutboxBody {
+    fn drop(&mut self) {
+        self.outbox.abandon();
+    }
+}

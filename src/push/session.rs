@@ -1,0 +1,140 @@
+//! One socket: who is behind it, what waits for it, and the loop that reads from it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+
+use actix_ws::{AggregatedMessage, ProtocolError};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+
+use super::outbox::{Bounds, Outbox, Pushed};
+use super::{CloseReason, Position, frame};
+use crate::clock::{Clock, Millis};
+use crate::id::{Credential, UserKey};
+
+/// What a verified token says about the socket that it opens.
+#[derive(Clone, Debug)]
+pub struct Ticket {
+    /// The user.
+    pub key: UserKey,
+    /// Whether it receives what goes to all admins.
+    pub watches_all: bool,
+    /// What a logout names to close it.
+    pub credential: Credential,
+    /// When the token expires.
+    pub expires_at: Millis,
+}
+
+/// One open socket.
+pub struct Session {
+    pub(super) ticket: Ticket,
+    pub(super) outbox: Arc<Outbox>,
+    /// When the last byte came from the client.
+    last_seen: AtomicI64,
+    /// Whether a protocol ping went out since then.
+    pinged: AtomicBool,
+    /// Where the hub keeps it among those that watch all; the hub's lock guards it.
+    pub(super) slot: AtomicUsize,
+}
+
+impl Session {
+    pub(super) fn new(ticket: Ticket, bounds: Bounds, replaying: bool, now: Millis) -> Self {
+        Self {
+            ticket,
+            outbox: Arc::new(Outbox::new(bounds, replaying)),
+            last_seen: AtomicI64::new(now),
+            pinged: AtomicBool::new(false),
+            slot: AtomicUsize::new(0),
+        }
+    }
+
+    /// What waits for the socket.
+    pub fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
+    }
+
+    /// Who is behind the socket.
+    pub fn key(&self) -> UserKey {
+        self.ticket.key
+    }
+
+    /// Sends a frame to this socket alone.
+    pub fn send(&self, frame: Bytes) {
+        self.outbox.push_direct(frame);
+    }
+
+    /// Closes the socket.
+    pub fn close(&self, reason: CloseReason) {
+        self.outbox.close(reason);
+    }
+
+    pub(super) fn push(&self, frame: &Bytes, position: Option<Position>) -> Pushed {
+        self.outbox.push(frame, position)
+    }
+
+    fn seen(&self, now: Millis) {
+        self.last_seen.store(now, Ordering::Relaxed);
+        self.pinged.store(false, Ordering::Relaxed);
+    }
+
+    /// Closes the socket when its token has expired or it was silent for `idle_ms`; pings it at half of that.
+    pub(super) fn sweep(&self, now: Millis, idle_ms: Millis) {
+        let silent = now.saturating_sub(self.last_seen.load(Ordering::Relaxed));
+        if now >= self.ticket.expires_at {
+            self.close(CloseReason::Expired);
+        } else if silent >= idle_ms {
+            self.close(CloseReason::Idle);
+        } else if silent >= idle_ms / 2 && !self.pinged.swap(true, Ordering::Relaxed) {
+            self.send(frame::ping());
+        }
+    }
+}
+
+/// Reads the socket until it ends. Text `ping` is answered by text `pong` at once, empty frames are ignored (contract,
+/// "WebSocket"); every other text or binary message goes to `on_message`.
+pub async fn read<S>(session: &Session, stream: S, clock: &Clock, mut on_message: impl AsyncFnMut(Incoming<'_>))
+where
+    S: Stream<Item = Result<AggregatedMessage, ProtocolError>>,
+{
+    let mut stream = std::pin::pin!(stream);
+    while let Some(message) = stream.next().await {
+        session.seen(clock.now());
+        match message {
+            Ok(AggregatedMessage::Text(text)) => match text.trim() {
+                "" => {}
+                "ping" => session.send(Bytes::from_static(b"\x81\x04pong")),
+                text => on_message(Incoming::Text(text)).await,
+            },
+            Ok(AggregatedMessage::Binary(bytes)) => {
+                if !bytes.is_empty() {
+                    on_message(Incoming::Binary).await;
+                }
+            }
+            Ok(AggregatedMessage::Ping(payload)) => session.send(frame::pong(&payload)),
+            Ok(AggregatedMessage::Pong(_)) => {}
+            Ok(AggregatedMessage::Close(_)) => return session.close(CloseReason::Normal),
+            Err(error) => return session.close(reason(&error)),
+        }
+        if session.outbox.is_closing() {
+            return;
+        }
+    }
+}
+
+/// A message from the client.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Incoming<'a> {
+    /// Text, trimmed and not empty.
+    Text(&'a str),
+    /// Binary, which no client of ours sends.
+    Binary,
+}
+
+fn reason(error: &ProtocolError) -> CloseReason {
+    match error {
+        ProtocolError::Overflow => CloseReason::TooBig,
+        ProtocolError::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => CloseReason::NotUtf8,
+        ProtocolError::Io(error) if error.to_string().contains("continuation size") => CloseReason::TooBig,
+        _ => CloseReason::Protocol,
+    }
+}

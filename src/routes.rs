@@ -1,0 +1,84 @@
+//! The one route table, which is also the OpenAPI document: a route is registered and described in one call, so that
+//! the two cannot drift apart.
+
+use actix_web::dev::ResourceDef;
+use actix_web::{HttpRequest, HttpResponse, web};
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_actix_web::AppExt;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::error::{Error, Result};
+use crate::{account, conversation, message, operation, socket};
+
+/// Registers every route.
+pub fn register(config: &mut ServiceConfig<'_>) {
+    config
+        .configure(message::api::routes)
+        .configure(conversation::api::routes)
+        .configure(account::api::routes)
+        .configure(socket::api::routes)
+        .configure(operation::api::routes);
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "kefu", description = "Customer-service chat: HTTP up, WebSocket down."),
+    tags(
+        (name = "member message", description = "What a member's client calls."),
+        (name = "admin message", description = "Messages in the admin console."),
+        (name = "admin conversation", description = "Conversations in the admin console."),
+        (name = "socket", description = "Push."),
+        (name = "operation", description = "Health and metrics.")
+    ),
+    security(("token" = []))
+)]
+struct Document;
+
+/// The document without its paths, which [`register`] adds.
+pub fn document_head() -> utoipa::openapi::OpenApi {
+    let mut document = Document::openapi();
+    let scheme = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some("An access token; `Bearer ` may be left out."))
+        .build();
+    document
+        .components
+        .get_or_insert_default()
+        .security_schemes
+        .insert("token".to_owned(), utoipa::openapi::RefOr::T(SecurityScheme::Http(scheme)));
+    document
+}
+
+/// The whole document.
+pub fn document() -> utoipa::openapi::OpenApi {
+    let app = actix_web::App::new().into_utoipa_app().openapi(document_head()).configure(register);
+    app.split_for_parts().1
+}
+
+/// The document as it is committed in `openapi/openapi.json`: sorted, indented, with a line feed at its end.
+///
+/// # Errors
+/// When the document cannot be JSON, which no route of ours brings about.
+pub fn document_text() -> Result<String> {
+    let value = serde_json::to_value(document()).map_err(Error::internal)?;
+    let text = serde_json::to_string_pretty(&value).map_err(Error::internal)?;
+    Ok(format!("{text}\n"))
+}
+
+/// The paths of the document, to tell a wrong method from an unknown path.
+pub struct KnownPaths(Vec<ResourceDef>);
+
+impl KnownPaths {
+    /// All paths of the document.
+    pub fn new(document: &utoipa::openapi::OpenApi) -> Self {
+        Self(document.paths.paths.keys().map(|path| ResourceDef::new(path.as_str())).collect())
+    }
+}
+
+/// Answers whatever no route took.
+pub async fn not_found(request: HttpRequest, known: web::Data<KnownPaths>) -> Result<HttpResponse> {
+    let wrong_method = known.0.iter().any(|path| path.is_match(request.path()));
+    Err(if wrong_method { Error::MethodNotAllowed } else { Error::NotFound })
+}

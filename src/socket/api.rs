@@ -1,0 +1,285 @@
+//! The handshake, and what a client's frames do.
+
+use std::sync::Arc;
+
+use actix_web::body::BoxBody;
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, get, web};
+use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
+use utoipa_actix_web::service_config::ServiceConfig;
+use validator::Validate;
+
+use super::client_frame::{self, ClientFrame};
+use crate::auth::{Auth, Permission, Principal, TokenUse};
+use crate::clock::{Clock, Millis};
+use crate::conversation;
+use crate::db::Db;
+use crate::error::{Error, Language, Problem, Result};
+use crate::http::{language, parse_query};
+use crate::id::UserType;
+use crate::message::event;
+use crate::message::resync::{self, Since};
+use crate::push::{CloseReason, Hub, Incoming, OutboxBody, Session, Ticket, frame, read};
+use crate::settings::Settings;
+
+/// The `type` of the frame that answers what was not understood or not allowed.
+pub const ERROR: &str = "error";
+/// The `type` of the frame after the last replayed one.
+pub const RESYNC_DONE: &str = "kefu_resync_done";
+
+/// Registers the route.
+pub fn routes(config: &mut ServiceConfig<'_>) {
+    config.service(connect);
+}
+
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+struct Handshake {
+    /// An access or a refresh token.
+    token: String,
+    /// For members: the newest `seq` that the client has; everything above it is replayed first (additive).
+    #[validate(range(min = 0))]
+    #[param(minimum = 0)]
+    last_seq: Option<i64>,
+    /// For admins: the newest message time that the client has, epoch milliseconds; everything from shortly before it on is
+    /// replayed first, and the client drops by `id` what it has (additive).
+    #[validate(range(min = 0))]
+    #[param(minimum = 0)]
+    since: Option<Millis>,
+}
+
+/// Open a WebSocket
+///
+/// Frames are `{"type","content"}` with the content as JSON text; see docs/websocket.md. A token that is not valid gets
+/// HTTP 401 and no upgrade.
+#[utoipa::path(
+    tag = "socket",
+    params(Handshake),
+    responses(
+        (status = 101, description = "The connection is a WebSocket from here on"),
+        (status = 200, description = "A parameter is wrong", body = crate::http::Envelope<bool>),
+        (status = 400, description = "Not a WebSocket handshake", body = crate::http::Envelope<bool>),
+        (status = 401, description = "The token is not valid", body = crate::http::Envelope<bool>),
+        (status = 503, description = "The service is stopping", body = crate::http::Envelope<bool>)
+    ),
+    security(())
+)]
+#[get("/infra/ws")]
+async fn connect(
+    request: HttpRequest,
+    payload: web::Payload,
+    auth: web::Data<Auth>,
+    services: web::Data<Services>,
+) -> Result<HttpResponse> {
+    let handshake: Handshake = match parse_query(request.query_string()) {
+        Ok(handshake) => handshake,
+        Err(Error::Missing(name)) if name == "token" => return Ok(refused(&request)),
+        Err(error) => return Err(error),
+    };
+    let principal = match auth.authenticate(&handshake.token, TokenUse::Socket).await {
+        Ok(principal) => principal,
+        Err(Error::Unauthenticated) => return Ok(refused(&request)),
+        Err(error) => return Err(error),
+    };
+    if services.hub.is_draining() {
+        return Err(Error::Busy);
+    }
+    let wanted = match (principal.key.user_type, handshake.last_seq, handshake.since) {
+        (_, None, None) => None,
+        (UserType::Member, Some(seq), None) => Some(ClientFrame::ResyncSeq(None, seq)),
+        (UserType::Admin, None, Some(time)) => Some(ClientFrame::ResyncTime(time)),
+        _ => {
+            return Err(Error::Invalid(Problem::new(
+                "会员使用 lastSeq，管理员使用 since",
+                "members use lastSeq, admins use since",
+            )));
+        }
+    };
+    if wanted.is_some() {
+        may_replay(&principal)?;
+    }
+
+    let Ok((response, _, stream)) = actix_ws::handle(&request, payload) else {
+        let mut response = Error::WrongType("WebSocket handshake".into()).to_response(language(request.headers()));
+        *response.status_mut() = StatusCode::BAD_REQUEST;
+        return Ok(response);
+    };
+    let limit = services.settings.push.client_message_bytes;
+    let stream = stream.max_frame_size(limit).aggregate_continuations().max_continuation_size(limit);
+    let ticket = Ticket {
+        key: principal.key,
+        watches_all: principal.may(Permission::QueryMessages),
+        credential: principal.credential,
+        expires_at: principal.expires_at,
+    };
+    let session = services.hub.connect(ticket, wanted.is_some());
+    let outbox = Arc::clone(session.outbox());
+    let mut socket = Socket { services: services.into_inner(), principal, session, last_typing: Millis::MIN };
+    actix_web::rt::spawn(async move {
+        if let Some(wanted) = wanted {
+            socket.replay(wanted);
+        }
+        socket.run(stream).await;
+    });
+    Ok(response.map_body(|_, body| BoxBody::new(OutboxBody::new(outbox, body))))
+}
+
+/// The one answer of this path that is not HTTP 200: there is no socket to read an envelope from.
+fn refused(request: &HttpRequest) -> HttpResponse {
+    let mut response = Error::Unauthenticated.to_response(language(request.headers()));
+    *response.status_mut() = StatusCode::UNAUTHORIZED;
+    response
+}
+
+/// What sockets use.
+pub struct Services {
+    /// The registry.
+    pub hub: Hub,
+    /// Read by replays and typing notices.
+    pub db: Db,
+    /// The time of every byte from a client.
+    pub clock: Clock,
+    /// Sizes and rates.
+    pub settings: Settings,
+}
+
+/// One open socket and what its client may do.
+struct Socket {
+    services: Arc<Services>,
+    principal: Arc<Principal>,
+    session: Arc<Session>,
+    last_typing: Millis,
+}
+
+impl Socket {
+    async fn run<S>(&mut self, stream: S)
+    where
+        S: futures_util::Stream<Item = std::result::Result<actix_ws::AggregatedMessage, actix_ws::ProtocolError>>,
+    {
+        let (session, services) = (Arc::clone(&self.session), Arc::clone(&self.services));
+        read(&session, stream, &services.clock, async |incoming| {
+            let done = match incoming {
+                Incoming::Text(text) => match client_frame::parse(text) {
+                    Ok(frame) => self.act(frame).await,
+                    Err(error) => Err(error),
+                },
+                Incoming::Binary => Err(Error::WrongType("binary frame".into())),
+            };
+            if let Err(error) = done {
+                self.tell(&error);
+            }
+        })
+        .await;
+        session.close(CloseReason::Normal);
+        services.hub.disconnect(&session);
+    }
+
+    async fn act(&mut self, frame: ClientFrame) -> Result<()> {
+        match frame {
+            ClientFrame::Typing(conversation) => self.typing(conversation).await,
+            ClientFrame::ResyncSeq(..) | ClientFrame::ResyncTime(_) => {
+                may_replay(&self.principal)?;
+                match (self.principal.key.user_type, frame) {
+                    (UserType::Admin, ClientFrame::ResyncSeq(None, _)) => {
+                        return Err(Error::Missing("conversationId".into()));
+                    }
+                    (UserType::Member, ClientFrame::ResyncTime(_)) => return Err(Error::Forbidden),
+                    _ => {}
+                }
+                if self.session.outbox().begin_replay() {
+                    self.replay(frame);
+                    Ok(())
+                } else {
+                    Err(Error::TooManyRequests { retry_after_s: 1 })
+                }
+            }
+        }
+    }
+
+    /// Replays in a task of its own, so that pings are answered meanwhile. Live frames are held back already.
+    fn replay(&self, wanted: ClientFrame) {
+        let (services, session) = (Arc::clone(&self.services), Arc::clone(&self.session));
+        let key = self.principal.key;
+        actix_web::rt::spawn(async move {
+            let replayed = async {
+                let since = match wanted {
+                    ClientFrame::ResyncTime(time) => Some(Since::Time(time)),
+                    ClientFrame::ResyncSeq(named, seq) => {
+                        let found = services.db.run(move |connection| match (key.user_type, named) {
+                            (UserType::Admin, Some(id)) => conversation::store::head(connection, key.tenant, id),
+                            _ => conversation::store::head_by_member(connection, key.tenant, key.user),
+                        });
+                        found.await?.map(|head| Since::Seq(head.id, seq))
+                    }
+                    ClientFrame::Typing(_) => None,
+                };
+                resync::replay(&services.db, session.outbox(), key.tenant, since, frame::event(RESYNC_DONE, &Done {})?)
+                    .await
+            };
+            if let Err(error) = replayed.await {
+                tracing::warn!(%error, "a replay failed; its socket is closed");
+                session.close(CloseReason::Slow);
+            }
+        });
+    }
+
+    /// Tells the other side; more than the limit allows are dropped.
+    async fn typing(&mut self, conversation: Option<crate::id::ConversationId>) -> Result<()> {
+        let now = self.services.clock.now();
+        let gap = 1000 / i64::from(self.services.settings.limits.typing_per_s.max(1));
+        if now.saturating_sub(self.last_typing) < gap {
+            return Ok(());
+        }
+        self.last_typing = now;
+        let key = self.principal.key;
+        let found = match key.user_type {
+            UserType::Member => {
+                self.services.db.run(move |connection| conversation::store::head_by_member(connection, key.tenant, key.user))
+            .await?
+            }
+            UserType::Admin => {
+                if !self.principal.may(Permission::SendMessages) {
+                    return Err(Error::Forbidden);
+                }
+                let id = conversation.ok_or(Error::Missing("conversationId".into()))?;
+                self.services.db.run(move |connection| conversation::store::head(connection, key.tenant, id)).await?
+            }
+        };
+        match found {
+            Some(head) => {
+                let event = event::typing(key.tenant, key.user_type, key.user, head.id, head.member)?;
+                self.services.hub.publish(&[event]);
+                Ok(())
+            }
+            // A member may type before the first message.
+            None if key.user_type == UserType::Member => Ok(()),
+            None => Err(Error::ConversationNotFound),
+        }
+    }
+
+    fn tell(&self, error: &Error) {
+        #[derive(Serialize)]
+        struct Failure<'a> {
+            code: i64,
+            msg: &'a str,
+        }
+        if let Error::Internal(cause) = error {
+            tracing::error!(%cause, "a socket's frame failed");
+        }
+        let failure = Failure { code: error.code(), msg: &error.message(Language::Chinese) };
+        if let Ok(frame) = frame::event(ERROR, &failure) {
+            self.session.send(frame);
+        }
+    }
+}
+
+/// The content of [`RESYNC_DONE`].
+#[derive(Serialize)]
+struct Done {}
+
+fn may_replay(principal: &Principal) -> Result<()> {
+    let allowed = principal.key.user_type == UserType::Member || principal.may(Permission::QueryMessages);
+    if allowed { Ok(()) } else { Err(Error::Forbidden) }
+}

@@ -1,0 +1,123 @@
+//! What own clients may say on the socket: `{"type":"…","content":…}` with the content as JSON text, as in server
+//! frames, or as an object.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::clock::Millis;
+use crate::error::{Error, Problem, Result};
+use crate::id::ConversationId;
+
+/// The `type` of a typing notice, the same in both directions.
+pub const TYPING: &str = "kefu_typing";
+/// The `type` of a request to replay what was missed.
+pub const RESYNC: &str = "kefu_resync";
+
+/// A frame that was understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientFrame {
+    /// The user is typing. Admins name the conversation.
+    Typing(Option<ConversationId>),
+    /// Replay a conversation's messages above a `seq`. Admins name the conversation.
+    ResyncSeq(Option<ConversationId>, i64),
+    /// Replay all the tenant's messages from this time on; for admins.
+    ResyncTime(Millis),
+}
+
+#[derive(Deserialize)]
+struct Frame<'a> {
+    r#type: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Content {
+    conversation_id: Option<ConversationId>,
+    after_seq: Option<i64>,
+    since: Option<Millis>,
+}
+
+/// Reads a text frame.
+///
+/// # Errors
+/// [`Error::WrongType`] or [`Error::Invalid`] for the error frame; never a panic, whatever the text.
+pub fn parse(text: &str) -> Result<ClientFrame> {
+    let malformed = || Error::WrongType("frame".into());
+    let frame: Frame<'_> = serde_json::from_str(text).map_err(|_| malformed())?;
+    let content = match frame.content.map(RawValue::get) {
+        None | Some("null") => Content::default(),
+        Some(raw) if raw.starts_with('"') => {
+            let inner: String = serde_json::from_str(raw).map_err(|_| malformed())?;
+            serde_json::from_str(&inner).map_err(|_| malformed())?
+        }
+        Some(raw) => serde_json::from_str(raw).map_err(|_| malformed())?,
+    };
+    match (frame.r#type.as_ref(), content) {
+        (TYPING, Content { conversation_id, .. }) => Ok(ClientFrame::Typing(conversation_id)),
+        (RESYNC, Content { conversation_id, after_seq: Some(seq), since: None }) if seq >= 0 => {
+            Ok(ClientFrame::ResyncSeq(conversation_id, seq))
+        }
+        (RESYNC, Content { conversation_id: None, after_seq: None, since: Some(time) }) if time >= 0 => {
+            Ok(ClientFrame::ResyncTime(time))
+        }
+        (RESYNC, _) => Err(Error::Invalid(Problem::new(
+            "content 需要 afterSeq 或 since 之一",
+            "content needs either afterSeq or since",
+        ))),
+        _ => Err(Error::Invalid(Problem::new("type 未知", "type is not known"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn content_may_be_text_or_an_object() {
+        let conversation = Some(ConversationId::new(7));
+        for (text, frame) in [
+            (r#"{"type":"kefu_typing"}"#, ClientFrame::Typing(None)),
+            (r#"{"type":"kefu_typing","content":"{\"conversationId\":7}"}"#, ClientFrame::Typing(conversation)),
+            (r#"{"type":"kefu_typing","content":{"conversationId":7}}"#, ClientFrame::Typing(conversation)),
+            (r#"{"type":"kefu_resync","content":{"afterSeq":3}}"#, ClientFrame::ResyncSeq(None, 3)),
+            (r#"{"type":"kefu_resync","content":{"since":1795235421115}}"#, ClientFrame::ResyncTime(1_795_235_421_115)),
+        ] {
+            assert_eq!(parse(text), Ok(frame), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_an_error() {
+        for text in [
+            "hello",
+            "[]",
+            "{}",
+            r#"{"type":1}"#,
+            r#"{"type":"demo-message-send","content":"{}"}"#,
+            r#"{"type":"kefu_resync"}"#,
+            r#"{"type":"kefu_resync","content":{"afterSeq":-1}}"#,
+            r#"{"type":"kefu_resync","content":{"afterSeq":1,"since":1}}"#,
+            r#"{"type":"kefu_typing","content":"not json"}"#,
+            r#"{"type":"kefu_typing","content":{"conversationId":"x"}}"#,
+        ] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in ".*") {
+            let _ = parse(&text);
+        }
+
+        #[test]
+        fn no_json_panics(kind in "[a-z_]{0,12}", content in ".{0,64}") {
+            let _ = parse(&serde_json::json!({"type": kind, "content": content}).to_string());
+            let _ = parse(&serde_json::json!({"type": "kefu_resync", "content": content}).to_string());
+        }
+    }
+}

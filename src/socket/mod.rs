@@ -1,0 +1,4 @@
+//! `/infra/ws`: where tokens, messages and push meet in one socket (contract, "WebSocket"; docs/websocket.md).
+
+pub mod api;
+pub mod client_frame;
