@@ -1,0 +1,5 @@
+//! The integration suite: real HTTP, real sockets, a fresh database for each test, a clock that tests move.
+
+mod support;
+
+mod message;

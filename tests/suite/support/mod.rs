@@ -1,0 +1,139 @@
+//! A running service for one test, its users and their sockets.
+
+mod socket;
+mod user;
+
+use std::net::SocketAddr;
+
+use kefu::account::{self, NewAdmin};
+use kefu::app::App;
+use kefu::auth::{Auth, Role, Tokens};
+use kefu::clock::{Clock, Millis};
+use kefu::db::{Backend, Db};
+use kefu::id::{TenantId, UserId};
+use kefu::settings::{Settings, signing_secret};
+use tempfile::TempDir;
+
+pub use socket::{Event, Socket};
+pub use user::{Reply, User};
+
+/// When every test begins: 2026-11-21 12:00:00 in Shanghai.
+pub const START: Millis = 1_795_233_600_000;
+
+/// The first tenant, as on a fresh installation.
+pub const TENANT: TenantId = TenantId::new(1);
+
+/// A service on a free port with a fresh database. Must be stopped by [`TestApp::stop`].
+pub struct TestApp {
+    pub address: SocketAddr,
+    pub clock: Clock,
+    pub settings: Settings,
+    pub http: reqwest::Client,
+    /// A second way into the same database, as the command line has.
+    pub db: Db,
+    auth: Auth,
+    app: Option<App>,
+    folder: TempDir,
+}
+
+impl TestApp {
+    /// With the default settings.
+    pub async fn spawn() -> Self {
+        Self::spawn_with(|_| {}).await
+    }
+
+    /// With changed settings.
+    pub async fn spawn_with(change: impl FnOnce(&mut Settings)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = Settings { data_dir: folder.path().join("data"), ..Settings::default() };
+        settings.server.listen = "127.0.0.1:0".parse().unwrap();
+        settings.server.workers = 2;
+        settings.server.shutdown_timeout_s = 2;
+        change(&mut settings);
+        Self::start(settings, Clock::manual(START), folder).await
+    }
+
+    async fn start(settings: Settings, clock: Clock, folder: TempDir) -> Self {
+        let app = App::start(settings.clone(), clock.clone()).await.unwrap();
+        let db = Db::open(Backend::parse(&settings.database_url()).unwrap(), &settings.database).unwrap();
+        let secret = signing_secret(&settings).unwrap();
+        let auth = Auth::new(&settings.auth, &settings.limits, &secret, db.clone(), clock.clone()).unwrap();
+        Self {
+            address: app.address,
+            clock,
+            settings,
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            db,
+            auth,
+            app: Some(app),
+            folder,
+        }
+    }
+
+    /// Stops the service and starts it again on the same data, on another port.
+    pub async fn restart(mut self) -> Self {
+        self.app.take().unwrap().stop().await;
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
+        Self::start(self.settings.clone(), self.clock.clone(), folder).await
+    }
+
+    /// Takes the service down in order.
+    pub async fn stop(mut self) {
+        self.app.take().unwrap().stop().await;
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Someone without a token.
+    pub fn anonymous(&self) -> User {
+        User::new(self, None)
+    }
+
+    /// A member of the first tenant, made when new.
+    pub async fn member(&self, id: i64) -> User {
+        self.member_of(TENANT, id).await
+    }
+
+    pub async fn member_of(&self, tenant: TenantId, id: i64) -> User {
+        let nickname = format!("会员{id}");
+        let key =
+            account::ensure_member(&self.db, &self.clock, tenant, UserId::new(id), Some(&nickname), None).await.unwrap();
+        User::new(self, Some(self.auth.issue(key).await.unwrap()))
+    }
+
+    /// The owner of the first tenant whom the first start has made.
+    pub async fn owner(&self) -> User {
+        let admin = account::find_admin(&self.db, TENANT, "admin").await.unwrap().unwrap();
+        User::new(self, Some(self.auth.issue(admin.key).await.unwrap()))
+    }
+
+    /// A new admin with the password `password-of-<username>`.
+    pub async fn admin(&self, username: &str, role: Role) -> User {
+        self.admin_of(TENANT, username, role).await
+    }
+
+    pub async fn admin_of(&self, tenant: TenantId, username: &str, role: Role) -> User {
+        let new = NewAdmin {
+            tenant,
+            username: username.to_owned(),
+            nickname: format!("客服{username}"),
+            role,
+            password: format!("password-of-{username}"),
+        };
+        let key = account::add_admin(&self.db, &self.clock, new).await.unwrap();
+        User::new(self, Some(self.auth.issue(key).await.unwrap()))
+    }
+
+    /// A user with given tokens, e.g. from a login.
+    pub fn user_with(&self, tokens: Tokens) -> User {
+        User::new(self, Some(tokens))
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        assert!(self.app.is_none() || std::thread::panicking(), "a test ends with app.stop().await");
+    }
+}
