@@ -22,7 +22,7 @@ use crate::id::{UserId, UserType};
 /// Registers the routes; they need [`Auth`], [`Db`] and [`ClientAddress`] in the application's data.
 pub fn routes(config: &mut ServiceConfig) {
     config
-        .service(login)
+        .service(login_admin)
         .service(logout_admin)
         .service(refresh_admin)
         .service(permission_info)
@@ -63,7 +63,7 @@ struct Login {
     security(()),
 )]
 #[post("/admin-api/system/auth/login")]
-async fn login(
+async fn login_admin(
     auth: web::Data<Auth>,
     address: web::Data<ClientAddress>,
     request: HttpRequest,
@@ -139,7 +139,6 @@ struct Refresh {
 /// Errors: 400 invalid refresh token, 401 expired refresh token.
 #[utoipa::path(
     tag = "auth",
-    params(Refresh),
     responses((status = 200, description = "Tokens, or an error in the envelope: 400, 401", body = Envelope<Tokens>)),
     security(()),
 )]
@@ -154,7 +153,6 @@ async fn refresh_admin(auth: web::Data<Auth>, Query(query): Query<Refresh>) -> R
 /// matter. Errors: 400 invalid refresh token, 401 expired refresh token.
 #[utoipa::path(
     tag = "auth",
-    params(Refresh),
     responses((status = 200, description = "Tokens, or an error in the envelope: 400, 401", body = Envelope<Tokens>)),
     security(()),
 )]
@@ -336,7 +334,6 @@ struct MemberCard {
 /// cannot bear `null`.
 #[utoipa::path(
     tag = "member",
-    params(MemberQuery),
     responses((status = 200, description = "The card, or an error in the envelope: 400, 401, 403",
         body = Envelope<MemberCard>)),
     security(("bearer" = ["promotion:kefu-conversation:query"])),
@@ -372,3 +369,7 @@ async fn member_card(
         level_name: None,
     }))
 }
+
+#[cfg(test)]
+#[path = "api_tests.rs"]
+mod tests;
