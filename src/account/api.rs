@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
@@ -124,7 +124,7 @@ async fn logout(
     Ok(ok(true))
 }
 
-#[derive(Deserialize, Validate, IntoParams)]
+#[derive(Deserialize, Validate, utoipa::IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 struct Refresh {
@@ -139,6 +139,7 @@ struct Refresh {
 /// Errors: 400 invalid refresh token, 401 expired refresh token.
 #[utoipa::path(
     tag = "auth",
+    params(Refresh),
     responses((status = 200, description = "Tokens, or an error in the envelope: 400, 401", body = Envelope<Tokens>)),
     security(()),
 )]
@@ -153,6 +154,7 @@ async fn refresh_admin(auth: web::Data<Auth>, Query(query): Query<Refresh>) -> R
 /// matter. Errors: 400 invalid refresh token, 401 expired refresh token.
 #[utoipa::path(
     tag = "auth",
+    params(Refresh),
     responses((status = 200, description = "Tokens, or an error in the envelope: 400, 401", body = Envelope<Tokens>)),
     security(()),
 )]
@@ -293,7 +295,7 @@ async fn own_profile(Member(caller): Member) -> HttpResponse {
     ok(MemberProfile { id: caller.key.user, nickname: caller.nickname.to_string(), avatar: caller.avatar.to_string() })
 }
 
-#[derive(Deserialize, Validate, IntoParams)]
+#[derive(Deserialize, Validate, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 struct MemberQuery {
     /// The member's id.
@@ -334,6 +336,7 @@ struct MemberCard {
 /// cannot bear `null`.
 #[utoipa::path(
     tag = "member",
+    params(MemberQuery),
     responses((status = 200, description = "The card, or an error in the envelope: 400, 401, 403",
         body = Envelope<MemberCard>)),
     security(("bearer" = ["promotion:kefu-conversation:query"])),

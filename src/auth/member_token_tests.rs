@@ -197,3 +197,21 @@ fn faulty_keys_name_their_setting() {
     assert!(error(&settings::MemberToken { secret: Some(SECRET.into()), ..with_jwks() }).contains("only one of"));
     assert!(error(&settings::MemberToken { issuer: Some("kefu".into()), ..with_secret() }).contains("issuer"));
 }
+
+#[test]
+fn a_short_rsa_key_is_refused_at_the_start() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, SHORT_RSA).unwrap();
+    let settings =
+        settings::MemberToken { public_key_file: Some(file.path().to_owned()), ..settings::MemberToken::default() };
+    assert!(MemberTokens::new(&settings).map(drop).unwrap_err().contains("2048 bits"));
+}
+
+/// 1024 bits.
+const SHORT_RSA: &str = "\
+-----BEGIN PUBLIC KEY-----\n\
+MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDA92sybml5auCb4ExsUpbfEDpF\n\
+bQrd4UZvFUkJW1O/jO6CCb5Vx/3gF9jeV88Rp8uWTFdzbrS49g7IquDbNPfrwBby\n\
+9ML/aDlw+TDiIFRjVVWhrBHJR/9bv5yreaDox9DHi4lI6SB8VDRTutXrqeOexV9Y\n\
+84os/JNF62hagFamxwIDAQAB\n\
+-----END PUBLIC KEY-----\n";

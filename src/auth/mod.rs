@@ -86,7 +86,7 @@ pub enum TokenUse {
 }
 
 /// What a login and a refresh answer (contract, "Auth that the stock clients use").
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Tokens {
     /// The user's id.
@@ -100,6 +100,16 @@ pub struct Tokens {
     /// When the access token ends, in milliseconds since the epoch.
     #[schema(example = 1_795_236_632_000_i64)]
     pub expires_time: Millis,
+}
+
+/// Without the tokens, which belong in no log.
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tokens")
+            .field("user_id", &self.user_id)
+            .field("expires_time", &self.expires_time)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Verifies, issues and revokes tokens. Cheap to clone.
