@@ -319,11 +319,11 @@ struct MemberCard {
     sex: Option<i32>,
     area_name: Option<String>,
     register_ip: Option<String>,
-    birthday: Option<Millis>,
+    birthday: Option<i64>,
     /// When the member was first seen, in milliseconds since the epoch.
-    #[schema(example = 1_795_235_421_115_i64)]
+    #[schema(value_type = Option<i64>, example = 1_795_235_421_115_i64)]
     create_time: Option<Millis>,
-    login_date: Option<Millis>,
+    login_date: Option<i64>,
     point: Option<i64>,
     total_point: Option<i64>,
     experience: Option<i64>,

@@ -98,7 +98,7 @@ pub struct Tokens {
     #[schema(example = "eyJ0eXAiOiJKV1Qi…")]
     pub refresh_token: String,
     /// When the access token ends, in milliseconds since the epoch.
-    #[schema(example = 1_795_236_632_000_i64)]
+    #[schema(value_type = i64, example = 1_795_236_632_000_i64)]
     pub expires_time: Millis,
 }
 
