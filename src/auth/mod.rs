@@ -1,12 +1,12 @@
 //! Who calls: tokens, passwords, permissions.
 //!
-//! Two kinds of tokens are accepted. Our own ([`token`]) are made by a login or by `kefu token`; each names its row in
-//! `kefu_login`, so it can be revoked. The integrator's ([`member_token`]) introduce a member whom we may not know yet.
-//! Either is checked against the database, then believed for five seconds ([`cache`]): that long a disabled account or
+//! Two kinds of tokens are accepted. Our own (`token`) are made by a login or by `kefu token`; each names its row in
+//! `kefu_login`, so it can be revoked. The integrator's (`member_token`) introduce a member whom we may not know yet.
+//! Either is checked against the database, then believed for five seconds (`cache`): that long a disabled account or
 //! a logout in another process may go unnoticed, besides what [`Auth::poll_revocations`] finds earlier.
 //!
 //! `account` and `auth` are halves of one thing: `auth` asks `account::store` for accounts, and `account` ends logins
-//! through [`store`].
+//! through `store`.
 
 pub mod address;
 mod cache;
