@@ -1,7 +1,8 @@
 //! Builds everything from the settings, in order, and takes it down in the reverse order.
 //!
 //! Shutdown: `/readyz` says no and sockets are closed with 1001; the server stops accepting and finishes open requests,
-//! whose sends the writer still takes; the writer finishes its queue; the checkpointer ends.
+//! whose sends the writer still takes; the writer finishes its queue; the relay sends the last frames to the other nodes;
+//! the checkpointer ends.
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -26,7 +27,8 @@ use crate::http::middleware::{RequestIds, observe};
 use crate::limit::SendLimit;
 use crate::message::Writer;
 use crate::message::writer::WriterThread;
-use crate::push::{CloseReason, Hub};
+use crate::push::relay::RelayTasks;
+use crate::push::{self, CloseReason, Hub};
 use crate::routes;
 use crate::settings::{self, Settings};
 use crate::socket;
@@ -48,6 +50,7 @@ pub struct App {
     sweeper: JoinHandle<()>,
     hub: Hub,
     writer_thread: WriterThread,
+    relay: RelayTasks,
     checkpointer: Checkpointer,
 }
 
@@ -66,7 +69,7 @@ impl App {
 
         let metrics = Metrics::new();
         let checkpointer = Checkpointer::start(&db).map_err(text)?;
-        let hub = Hub::new(&settings.push, clock.clone(), metrics.clone());
+        let (hub, relay) = push::relay::start(&settings.push, &clock, &metrics).await?;
         let (writer, writer_thread) = Writer::start(&db, &hub, &clock, &settings.limits, &metrics).map_err(text)?;
         let files = Files::new(&settings, db.clone(), clock.clone())?;
         let limit = web::Data::new(SendLimit::new(&settings.limits, clock.clone()));
@@ -82,8 +85,7 @@ impl App {
             clock: clock.clone(),
             settings: settings.clone(),
         };
-        let client_address =
-            web::Data::new(ClientAddress { trust_forwarded_for: settings.server.trust_forwarded_for });
+        let client_address = web::Data::new(ClientAddress { trust_forwarded_for: settings.server.trust_forwarded_for });
         let parts = Parts {
             settings: web::Data::new(settings),
             db: web::Data::new(db),
@@ -108,6 +110,7 @@ impl App {
             sweeper,
             hub,
             writer_thread,
+            relay,
             checkpointer,
         })
     }
@@ -121,6 +124,7 @@ impl App {
         drop(self.sweeper.await);
         let writer_thread = self.writer_thread;
         drop(tokio::task::spawn_blocking(move || writer_thread.join()).await);
+        self.relay.stop().await;
         drop(self.checkpointer);
     }
 }

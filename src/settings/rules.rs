@@ -228,7 +228,8 @@ mod tests {
         for good in ["redis://h", "redis://:p@h:6379/0", "rediss://u:p@[::1]:1/15"] {
             assert!(is_redis(good), "{good}");
         }
-        for bad in ["h:6379", "redis:", "redis:///0", "redis://h/x", "redis://u:1/2@h", "redis://u:12#p@h", "http://h"] {
+        for bad in ["h:6379", "redis:", "redis:///0", "redis://h/x", "redis://u:1/2@h", "redis://u:12#p@h", "http://h"]
+        {
             assert!(!is_redis(bad), "{bad}");
         }
         for good in ["sqlite:data/kefu.db", "mysql://u:p@h/d", "postgres://u:p@h:1/d", "postgresql:///d?host=/run"] {

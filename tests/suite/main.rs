@@ -3,3 +3,4 @@
 mod support;
 
 mod message;
+mod relay;

@@ -1,9 +1,11 @@
 //! A running service for one test, its users and their sockets.
 
+mod redis;
 mod socket;
 mod user;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use kefu::account::{self, NewAdmin};
 use kefu::app::App;
@@ -14,6 +16,7 @@ use kefu::id::{TenantId, UserId};
 use kefu::settings::{Settings, signing_secret};
 use tempfile::TempDir;
 
+pub use redis::{Forwarder, Redis};
 pub use socket::{Event, Socket};
 pub use user::{Reply, User};
 
@@ -22,6 +25,16 @@ pub const START: Millis = 1_795_233_600_000;
 
 /// The first tenant, as on a fresh installation.
 pub const TENANT: TenantId = TenantId::new(1);
+
+/// Waits until a condition holds, which must be soon.
+pub async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let holds = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), holds).await.unwrap_or_else(|_| panic!("never: {what}"));
+}
 
 /// A service on a free port with a fresh database. Must be stopped by [`TestApp::stop`].
 pub struct TestApp {
@@ -44,13 +57,25 @@ impl TestApp {
 
     /// With changed settings.
     pub async fn spawn_with(change: impl FnOnce(&mut Settings)) -> Self {
+        let (settings, folder) = Self::settings(change);
+        Self::start(settings, Clock::manual(START), folder).await
+    }
+
+    /// The line with which a service refuses to start.
+    pub async fn refusal(change: impl FnOnce(&mut Settings)) -> String {
+        let (settings, _folder) = Self::settings(change);
+        let started = App::start(settings, Clock::manual(START)).await;
+        started.err().expect("it has started")
+    }
+
+    fn settings(change: impl FnOnce(&mut Settings)) -> (Settings, TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = Settings { data_dir: folder.path().join("data"), ..Settings::default() };
         settings.server.listen = "127.0.0.1:0".parse().unwrap();
         settings.server.workers = 2;
         settings.server.shutdown_timeout_s = 2;
         change(&mut settings);
-        Self::start(settings, Clock::manual(START), folder).await
+        (settings, folder)
     }
 
     async fn start(settings: Settings, clock: Clock, folder: TempDir) -> Self {
@@ -77,6 +102,26 @@ impl TestApp {
         Self::start(self.settings.clone(), self.clock.clone(), folder).await
     }
 
+    /// Starts another node on the same data, with changed settings.
+    pub async fn another_node(&self, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = self.settings.clone();
+        change(&mut settings);
+        Self::start(settings, self.clock.clone(), tempfile::tempdir().unwrap()).await
+    }
+
+    /// What `/readyz` says, with its HTTP status.
+    pub async fn readiness(&self) -> (u16, serde_json::Value) {
+        let response = self.http.get(self.url("/readyz")).send().await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
+    }
+
+    /// One number of `/metrics`.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let text = self.http.get(self.url("/metrics")).send().await.unwrap().text().await.unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("{name} is not in\n{text}")).parse().unwrap()
+    }
+
     /// Takes the service down in order.
     pub async fn stop(mut self) {
         self.app.take().unwrap().stop().await;
@@ -98,8 +143,9 @@ impl TestApp {
 
     pub async fn member_of(&self, tenant: TenantId, id: i64) -> User {
         let nickname = format!("会员{id}");
-        let key =
-            account::ensure_member(&self.db, &self.clock, tenant, UserId::new(id), Some(&nickname), None).await.unwrap();
+        let key = account::ensure_member(&self.db, &self.clock, tenant, UserId::new(id), Some(&nickname), None)
+            .await
+            .unwrap();
         User::new(self, Some(self.auth.issue(key).await.unwrap()))
     }
 

@@ -1,0 +1,234 @@
+//! Two nodes on one database, connected by Redis.
+
+use std::collections::BTreeSet;
+
+use kefu::settings::{Relay, Settings};
+use serde_json::{Value, json};
+
+use crate::support::{Forwarder, Redis, Socket, TestApp, User, eventually};
+
+fn by(url: String) -> impl Fn(&mut Settings) {
+    move |settings| {
+        settings.push.relay = Relay::Redis;
+        settings.push.redis_url = Some(url.clone());
+    }
+}
+
+async fn two_nodes(redis: &Redis) -> (TestApp, TestApp) {
+    let a = TestApp::spawn_with(by(redis.url())).await;
+    let b = a.another_node(|_| {}).await;
+    for node in [&a, &b] {
+        assert_eq!(node.readiness().await.1["relay"], "ok");
+    }
+    (a, b)
+}
+
+/// The same user, calling another node.
+fn at(node: &TestApp, user: &User) -> User {
+    node.user_with(user.tokens.clone().unwrap())
+}
+
+fn seq(message: &Value) -> i64 {
+    message["seq"].as_i64().unwrap()
+}
+
+async fn relay_is(node: &TestApp, state: &str) {
+    eventually(&format!("the relay is {state}"), async || {
+        let (status, readiness) = node.readiness().await;
+        assert_eq!((status, &readiness["status"]), (200, &json!("ok")), "a node takes requests without its relay");
+        readiness["relay"] == state
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn frames_reach_sockets_of_other_nodes_in_order_and_once() {
+    let redis = Redis::spawn().await;
+    let (a, b) = two_nodes(&redis).await;
+    let (member, owner) = (a.member(1001).await, a.owner().await);
+    let mut sockets = Vec::new();
+    for node in [&a, &b] {
+        sockets.push((at(node, &member).socket("").await, at(node, &owner).socket("").await));
+    }
+
+    // All at once, so that the writer makes batches of them.
+    let ids = futures_util::future::join_all((0..50).map(|n| async move { n.to_string() }).map(|text| {
+        let member = member.clone();
+        async move { member.says(&text.await).await }
+    }))
+    .await;
+    let ids: BTreeSet<i64> = ids.into_iter().collect();
+    let answer = at(&b, &owner).answers(member.own_conversation().await, "您好").await;
+
+    for (node, (at_member, at_owner)) in sockets.iter_mut().enumerate() {
+        at_owner.expect("kefu_conversation_created").await;
+        for socket in [at_member, at_owner] {
+            let mut seen = BTreeSet::new();
+            for expected in 1..=50 {
+                let message = socket.expect("kefu_message_type").await;
+                assert_eq!(seq(&message), expected, "node {node}");
+                seen.insert(message["id"].as_i64().unwrap());
+            }
+            assert_eq!(seen, ids);
+            // It has come through Redis to the other node, after everything of that node's own.
+            assert_eq!(socket.expect("kefu_message_type").await["id"], json!(answer));
+            assert_eq!(socket.events_so_far().await, []);
+        }
+    }
+
+    let (at_member, _) = &mut sockets[0];
+    at_member.send(r#"{"type":"kefu_typing","content":"{}"}"#).await;
+    sockets[1].1.expect("kefu_typing").await;
+    a.stop().await;
+    b.stop().await;
+}
+
+/// Sends during an outage on A, and what B's sockets have afterwards.
+struct Outage {
+    a: TestApp,
+    b: TestApp,
+    member: User,
+    conversation: i64,
+    near: Socket,
+    far_member: Socket,
+    far_owner: Socket,
+}
+
+impl Outage {
+    async fn begin(a: TestApp, b: TestApp) -> Self {
+        let member = a.member(1001).await;
+        let owner = b.owner().await;
+        let near = member.socket("").await;
+        let (mut far_member, mut far_owner) = (at(&b, &member).socket("").await, owner.socket("").await);
+        member.says("before").await;
+        far_owner.expect("kefu_conversation_created").await;
+        for socket in [&mut far_member, &mut far_owner] {
+            assert_eq!(seq(&socket.expect("kefu_message_type").await), 1);
+        }
+        let conversation = member.own_conversation().await;
+        Self { a, b, member, conversation, near, far_member, far_owner }
+    }
+
+    /// Sends go on, and this node's own sockets have them.
+    async fn send(&mut self, text: &str) {
+        let id = self.member.says(text).await;
+        while self.near.expect("kefu_message_type").await["id"] != json!(id) {}
+    }
+
+    /// B's sockets are told to resync, and have everything after that.
+    async fn end(mut self) {
+        for node in [&self.a, &self.b] {
+            relay_is(node, "ok").await;
+        }
+        let stored: Vec<i64> = self.member.own_messages("limit=200").await.iter().rev().map(seq).collect();
+        let last = stored.len();
+        for socket in [&mut self.far_member, &mut self.far_owner] {
+            let mut seqs = vec![1];
+            loop {
+                let event = socket.event().await;
+                match event.kind.as_str() {
+                    "kefu_message_type" => seqs.push(seq(&event.content)),
+                    "kefu_resync_required" => break assert_eq!(event.content, json!({})),
+                    other => panic!("{other}"),
+                }
+            }
+            assert!(seqs.iter().copied().eq(1..=i64::try_from(seqs.len()).unwrap()), "before the gap: {seqs:?}");
+            let resync = json!({"conversationId": self.conversation, "afterSeq": seqs.len()});
+            socket.send(&json!({"type": "kefu_resync", "content": resync.to_string()}).to_string()).await;
+            let mut found: BTreeSet<i64> = seqs.iter().copied().collect();
+            loop {
+                let event = socket.event().await;
+                match event.kind.as_str() {
+                    "kefu_message_type" => drop(found.insert(seq(&event.content))),
+                    "kefu_resync_required" => {}
+                    "kefu_resync_done" => break,
+                    other => panic!("{other}"),
+                }
+            }
+            assert!(found.into_iter().eq(stored.iter().copied()));
+        }
+        // And live frames come again.
+        self.send("after").await;
+        for socket in [&mut self.far_member, &mut self.far_owner] {
+            while socket.event().await.content["seq"] != json!(last + 1) {}
+        }
+        self.a.stop().await;
+        self.b.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_frozen_redis_delays_no_send_and_afterwards_every_socket_resyncs() {
+    let redis = Redis::spawn().await;
+    let (a, b) = two_nodes(&redis).await;
+    let mut outage = Outage::begin(a, b).await;
+    redis.freeze();
+    outage.send("while nobody knows it yet").await;
+    relay_is(&outage.a, "degraded").await;
+    relay_is(&outage.b, "degraded").await;
+    assert_eq!(outage.a.metric("kefu_relay_up").await, 0.0);
+    for number in 0..20 {
+        outage.send(&number.to_string()).await;
+    }
+    eventually("frames are dropped", async || outage.a.metric("kefu_relay_dropped_total").await >= 20.0).await;
+    redis.thaw();
+    outage.end().await;
+}
+
+#[tokio::test]
+async fn a_killed_redis_delays_no_send_and_afterwards_every_socket_resyncs() {
+    let mut redis = Redis::spawn().await;
+    let (a, b) = two_nodes(&redis).await;
+    let mut outage = Outage::begin(a, b).await;
+    redis.kill();
+    for number in 0..20 {
+        outage.send(&number.to_string()).await;
+    }
+    relay_is(&outage.a, "degraded").await;
+    relay_is(&outage.b, "degraded").await;
+    eventually("frames are dropped", async || outage.a.metric("kefu_relay_dropped_total").await >= 1.0).await;
+    redis.restart().await;
+    outage.end().await;
+}
+
+#[tokio::test]
+async fn a_subscription_that_dies_silently_is_noticed() {
+    let redis = Redis::spawn().await;
+    let forwarder = Forwarder::to(&redis).await;
+    let a = TestApp::spawn_with(by(redis.url())).await;
+    let b = a.another_node(by(forwarder.url())).await;
+    let mut outage = Outage::begin(a, b).await;
+    forwarder.make_subscriptions_deaf();
+    outage.send("unheard").await;
+    eventually("it is opened again", async || outage.b.metric("kefu_relay_reconnects_total").await >= 1.0).await;
+    assert_eq!(outage.a.metric("kefu_relay_dropped_total").await, 0.0, "only the subscription is broken");
+    outage.end().await;
+}
+
+#[tokio::test]
+async fn a_node_starts_before_its_redis() {
+    let mut redis = Redis::spawn().await;
+    redis.kill();
+    let node = TestApp::spawn_with(by(redis.url())).await;
+    relay_is(&node, "degraded").await;
+    node.member(1001).await.says("你好").await;
+    redis.restart().await;
+    relay_is(&node, "ok").await;
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_redis_that_refuses_is_one_line_at_start() {
+    let redis = Redis::spawn_with(&["--requirepass", "right-password"]).await;
+    let at = |credentials: &str, path: &str| format!("redis://{credentials}127.0.0.1:{}{path}", redis.port);
+    for (url, expected) in
+        [(at("", ""), "NOAUTH"), (at(":wrong-password@", ""), "WRONGPASS"), (at(":right-password@", "/99"), "DB")]
+    {
+        let error = TestApp::refusal(by(url)).await;
+        assert!(error.starts_with("push.redis_url: ") && error.contains(expected), "{error}");
+        assert!(!error.contains('\n') && !error.contains("-password"), "{error}");
+    }
+    let node = TestApp::spawn_with(by(at(":right-password@", "/3"))).await;
+    relay_is(&node, "ok").await;
+    node.stop().await;
+}
