@@ -19,6 +19,7 @@ pub fn register(config: &mut ServiceConfig<'_>) {
         .configure(account::api::routes)
         .configure(file::api::routes)
         .configure(socket::api::routes)
+        .configure(socket::presence::routes)
         .configure(operation::api::routes);
 }
 

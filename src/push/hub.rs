@@ -1,6 +1,6 @@
 //! The registry: user → sessions of this node.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -194,8 +194,22 @@ impl Hub {
         &self.0.relay
     }
 
+    /// The users of a tenant who have a socket, each with the numbers of the nodes where; of other nodes as they have
+    /// lately told.
+    pub fn online(&self, tenant: TenantId) -> BTreeMap<(UserType, UserId), Vec<u64>> {
+        let mut online: BTreeMap<_, Vec<u64>> = BTreeMap::new();
+        let mut add = |node, user: UserKey| {
+            if user.tenant == tenant {
+                online.entry((user.user_type, user.user)).or_default().push(node);
+            }
+        };
+        self.users().into_iter().for_each(|user| add(self.0.relay.node(), user));
+        self.0.relay.users_elsewhere(add);
+        online
+    }
+
     /// The users who have a socket at this node.
-    pub fn users(&self) -> Vec<UserKey> {
+    pub(super) fn users(&self) -> Vec<UserKey> {
         let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);
         let of = |(tenant, registered): (&TenantId, &Tenant)| {
             let tenant = *tenant;

@@ -2,3 +2,4 @@
 
 pub mod api;
 pub mod client_frame;
+pub mod presence;

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use kefu::auth::Role;
+use kefu::clock::Clock;
+use kefu::id::TenantId;
 use kefu::settings::{Relay, Settings};
 use serde_json::{Value, json};
 
@@ -221,9 +224,11 @@ async fn a_node_starts_before_its_redis() {
 async fn a_redis_that_refuses_is_one_line_at_start() {
     let redis = Redis::spawn_with(&["--requirepass", "right-password"]).await;
     let at = |credentials: &str, path: &str| format!("redis://{credentials}127.0.0.1:{}{path}", redis.port);
-    for (url, expected) in
-        [(at("", ""), "NOAUTH"), (at(":wrong-password@", ""), "WRONGPASS"), (at(":right-password@", "/99"), "DB")]
-    {
+    for (url, expected) in [
+        (at("", ""), "NOAUTH"),
+        (at(":wrong-password@", ""), "authentication failed"),
+        (at(":right-password@", "/99"), "DB"),
+    ] {
         let error = TestApp::refusal(by(url)).await;
         assert!(error.starts_with("push.redis_url: ") && error.contains(expected), "{error}");
         assert!(!error.contains('\n') && !error.contains("-password"), "{error}");
@@ -231,4 +236,84 @@ async fn a_redis_that_refuses_is_one_line_at_start() {
     let node = TestApp::spawn_with(by(at(":right-password@", "/3"))).await;
     relay_is(&node, "ok").await;
     node.stop().await;
+}
+
+/// A node in a process of its own.
+struct Process {
+    child: std::process::Child,
+    address: String,
+}
+
+impl Process {
+    async fn start(like: &TestApp) -> Self {
+        let push = &like.settings.push;
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_kefu"))
+            .arg("serve")
+            .env("KEFU_DATA_DIR", &like.settings.data_dir)
+            .env("KEFU_SERVER__LISTEN", "127.0.0.1:0")
+            .env("KEFU_PUSH__RELAY", "redis")
+            .env("KEFU_PUSH__REDIS_URL", push.redis_url.as_deref().unwrap())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = child.stdout.take().unwrap();
+        let address = tokio::task::spawn_blocking(|| {
+            let mut lines = std::io::BufRead::lines(std::io::BufReader::new(output));
+            lines.find_map(|line| Some(line.unwrap().split_once("ws://")?.1.split_once('/')?.0.to_owned())).unwrap()
+        });
+        Self { child, address: address.await.unwrap() }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+async fn online(owner: &User, query: &str) -> Vec<(i64, i64, usize)> {
+    let list = owner.get(&format!("/admin-api/promotion/kefu-presence/list?{query}")).await.ok();
+    let number = |value: &Value| value.as_i64().unwrap();
+    let user =
+        |user: &Value| (number(&user["userType"]), number(&user["userId"]), user["nodes"].as_array().unwrap().len());
+    list.as_array().unwrap().iter().map(user).collect()
+}
+
+#[tokio::test]
+async fn presence_covers_all_nodes_and_heals_when_one_dies() {
+    let redis = Redis::spawn().await;
+    // The other process reads the system's clock, and so must this one.
+    let a = TestApp::spawn_on(Clock::system(), by(redis.url())).await;
+    let other = Process::start(&a).await;
+    let (owner, one, two) = (a.owner().await, a.member(1).await, a.member(2).await);
+    assert_eq!(online(&owner, "").await, []);
+
+    let mut here = owner.socket("").await;
+    let also_here = one.socket("").await;
+    let url = |user: &User| format!("ws://{}/infra/ws?token={}", other.address, user.refresh_token());
+    let _there = [Socket::open(&url(&one)).await.unwrap(), Socket::open(&url(&two)).await.unwrap()];
+    let all = [(1, 1, 2), (1, 2, 1), (2, owner.id(), 1)];
+    eventually("all are online", async || online(&owner, "").await == all).await;
+    assert_eq!(online(&owner, "userType=1&limit=1").await, [(1, 1, 2)]);
+    also_here.close().await;
+    eventually("one has left", async || online(&owner, "").await[0] == (1, 1, 1)).await;
+    one.get("/admin-api/promotion/kefu-presence/list").await.fails(403, "没有该操作权限");
+
+    // It may have stored what it has not sent.
+    drop(other);
+    while here.event().await.kind != "kefu_resync_required" {}
+    assert_eq!(online(&owner, "").await, [(2, owner.id(), 1)]);
+    a.stop().await;
+}
+
+#[tokio::test]
+async fn presence_without_other_nodes() {
+    let app = TestApp::spawn().await;
+    let (owner, member) = (app.owner().await, app.member(7).await);
+    let _sockets = (owner.socket("").await, member.socket("").await, member.socket("").await);
+    assert_eq!(online(&owner, "").await, [(1, 7, 1), (2, owner.id(), 1)]);
+    let other = app.admin_of(TenantId::new(2), "other", Role::Owner).await;
+    assert_eq!(online(&other, "").await, []);
+    app.stop().await;
 }

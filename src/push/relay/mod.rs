@@ -73,8 +73,8 @@ impl Relay {
         }
     }
 
-    /// The number of this node, by which others know it.
-    pub fn node(&self) -> u64 {
+    /// The number of this node, by which others know it; 0 for the only one.
+    pub(super) fn node(&self) -> u64 {
         match self {
             Self::Local => 0,
             Self::Redis(link) => link.node,

@@ -118,6 +118,7 @@ pub(super) fn is_refusal(error: &RedisError) -> bool {
         // Another time it may have loaded its data, or be the primary again.
         ErrorKind::Server(_) | ErrorKind::Extension => {
             matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM" | "ERR"))
+                && !error.detail().is_some_and(|detail| detail.contains("max number of clients"))
         }
         _ => false,
     }

@@ -57,8 +57,13 @@ impl TestApp {
 
     /// With changed settings.
     pub async fn spawn_with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::spawn_on(Clock::manual(START), change).await
+    }
+
+    /// On a clock of its own.
+    pub async fn spawn_on(clock: Clock, change: impl FnOnce(&mut Settings)) -> Self {
         let (settings, folder) = Self::settings(change);
-        Self::start(settings, Clock::manual(START), folder).await
+        Self::start(settings, clock, folder).await
     }
 
     /// The line with which a service refuses to start.
