@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-
-use bytes::Bytes;
+use std::time::Duration;
 
 use super::outbox::{Bounds, Pushed};
 use super::{CloseReason, Event, Relay, Session, Ticket, frame};
@@ -13,8 +12,9 @@ use crate::id::{Credential, TenantId, UserId, UserKey, UserType};
 use crate::settings;
 use crate::telemetry::metrics::Metrics;
 
-/// The `type` of the frame that tells a client that frames may have been lost between nodes: it resyncs from the position
-/// that it had before this frame.
+/// The `type` of the frame that tells a client that frames were lost between nodes. Its content is `{"since":…}`: nothing
+/// that is older than this time, in epoch milliseconds, was lost. An admin resyncs from there, a member from the `seq` up
+/// to which it has everything.
 pub const RESYNC_REQUIRED: &str = "kefu_resync_required";
 
 /// The sessions of this node, and the relay to other nodes. Cheap to clone.
@@ -30,8 +30,6 @@ struct Inner {
     clock: Clock,
     metrics: Metrics,
     relay: Relay,
-    /// Tells a client to resync, see [`RESYNC_REQUIRED`].
-    resync_required: Bytes,
 }
 
 #[derive(Default)]
@@ -106,7 +104,6 @@ impl Hub {
             clock,
             metrics,
             relay,
-            resync_required: frame::text(&format!(r#"{{"type":"{RESYNC_REQUIRED}","content":"{{}}"}}"#)),
         }))
     }
 
@@ -174,10 +171,14 @@ impl Hub {
         self.count(&pushed);
     }
 
-    /// Tells every client of this node that it may have missed something.
-    pub(super) fn require_resync(&self) {
+    /// Tells every client of this node that it may have missed something in the last `period`.
+    pub(super) fn require_resync(&self, period: Duration) {
+        let since =
+            self.0.clock.now().saturating_sub(Millis::try_from(period.as_millis()).unwrap_or(Millis::MAX)).max(0);
+        let text = format!(r#"{{"type":"{RESYNC_REQUIRED}","content":"{{\"since\":{since}}}"}}"#);
+        let frame = frame::text(&text);
         let mut pushed = Count::default();
-        self.each(|session| pushed.add(session.push(&self.0.resync_required, None)));
+        self.each(|session| pushed.add(session.push(&frame, None)));
         self.count(&pushed);
     }
 

@@ -8,7 +8,7 @@ use kefu::id::TenantId;
 use kefu::settings::{Relay, Settings};
 use serde_json::{Value, json};
 
-use crate::support::{Forwarder, Redis, Socket, TestApp, User, eventually};
+use crate::support::{Forwarder, Redis, START, Socket, TestApp, User, eventually};
 
 fn by(url: String) -> impl Fn(&mut Settings) {
     move |settings| {
@@ -91,7 +91,6 @@ struct Outage {
     a: TestApp,
     b: TestApp,
     member: User,
-    conversation: i64,
     near: Socket,
     far_member: Socket,
     far_owner: Socket,
@@ -108,8 +107,7 @@ impl Outage {
         for socket in [&mut far_member, &mut far_owner] {
             assert_eq!(seq(&socket.expect("kefu_message_type").await), 1);
         }
-        let conversation = member.own_conversation().await;
-        Self { a, b, member, conversation, near, far_member, far_owner }
+        Self { a, b, member, near, far_member, far_owner }
     }
 
     /// Sends go on, and this node's own sockets have them.
@@ -125,18 +123,19 @@ impl Outage {
         }
         let stored: Vec<i64> = self.member.own_messages("limit=200").await.iter().rev().map(seq).collect();
         let last = stored.len();
-        for socket in [&mut self.far_member, &mut self.far_owner] {
+        for (is_owner, socket) in [(false, &mut self.far_member), (true, &mut self.far_owner)] {
             let mut seqs = vec![1];
-            loop {
+            let since = loop {
                 let event = socket.event().await;
                 match event.kind.as_str() {
                     "kefu_message_type" => seqs.push(seq(&event.content)),
-                    "kefu_resync_required" => break assert_eq!(event.content, json!({})),
+                    "kefu_resync_required" => break event.content["since"].as_i64().unwrap(),
                     other => panic!("{other}"),
                 }
-            }
+            };
+            assert!(since <= START, "{since}");
             assert!(seqs.iter().copied().eq(1..=i64::try_from(seqs.len()).unwrap()), "before the gap: {seqs:?}");
-            let resync = json!({"conversationId": self.conversation, "afterSeq": seqs.len()});
+            let resync = if is_owner { json!({"since": since}) } else { json!({"afterSeq": seqs.len()}) };
             socket.send(&json!({"type": "kefu_resync", "content": resync.to_string()}).to_string()).await;
             let mut found: BTreeSet<i64> = seqs.iter().copied().collect();
             loop {
@@ -254,6 +253,7 @@ impl Process {
             .env("KEFU_PUSH__RELAY", "redis")
             .env("KEFU_PUSH__REDIS_URL", push.redis_url.as_deref().unwrap())
             .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
             .spawn()
             .unwrap();
         let output = child.stdout.take().unwrap();

@@ -23,7 +23,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use self::packet::Draft;
 use self::peers::Peers;
@@ -85,6 +85,7 @@ impl Relay {
 /// What the hub and the relay's tasks share.
 pub struct Link {
     node: u64,
+    began: Instant,
     queue: UnboundedSender<Draft>,
     /// Bytes in the queue.
     waiting: AtomicUsize,
@@ -155,13 +156,15 @@ pub async fn start(settings: &settings::Push, clock: &Clock, metrics: &Metrics) 
         Ok(()) => {}
     }
     let (queue, waiting) = unbounded_channel();
+    let began = Instant::now();
     let link = Arc::new(Link {
         node: getrandom::u64().map_err(|error| error.to_string())?,
+        began,
         queue,
         waiting: AtomicUsize::new(0),
         dropped: AtomicU64::new(0),
         up: AtomicBool::new(false),
-        peers: Mutex::default(),
+        peers: Mutex::new(Peers::new(began)),
         metrics: metrics.clone(),
     });
     let hub = Hub::with_relay(settings, clock.clone(), metrics.clone(), Relay::Redis(Arc::clone(&link)));

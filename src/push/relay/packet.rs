@@ -1,8 +1,10 @@
 //! What nodes say to each other: a fixed header, then the body of its kind; numbers are big-endian.
 //!
-//! `version u8, kind u8, node u64, number u64`. The number counts the sender's event packets: one of events carries its
-//! own, the others that of the last. A packet of another version or kind is passed over, so that nodes of two releases
+//! `version u8, kind u8, node u64, age u64, number u64`. The age is how many milliseconds the sender has been running. The
+//! number counts its event packets: one of events carries its own, the others that of the last. A packet of another version or kind is passed over, so that nodes of two releases
 //! can run side by side.
+
+use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes};
 
@@ -10,7 +12,7 @@ use crate::id::{TenantId, UserId, UserKey, UserType};
 use crate::push::{Event, Position};
 
 const VERSION: u8 = 1;
-const HEADER: usize = 18;
+const HEADER: usize = 26;
 /// Bytes from which on a packet takes no further event; Redis cuts a subscriber off that has megabytes waiting.
 const FULL: usize = 256 * 1024;
 
@@ -28,6 +30,8 @@ const HAS_POSITION: u8 = 4;
 pub(super) struct Packet {
     /// The node that sent it, by the random number that it took at its start.
     pub(super) node: u64,
+    /// How long the node has been running.
+    pub(super) age: Duration,
     /// How many event packets the node has sent or lost until now, this one included.
     pub(super) number: u64,
     pub(super) body: Body,
@@ -45,7 +49,7 @@ pub(super) enum Body {
     Presence(Vec<UserKey>),
 }
 
-/// A packet to be sent, complete but for the node and the number.
+/// A packet to be sent, complete but for what the publisher knows.
 pub(super) struct Draft(Vec<u8>);
 
 impl Draft {
@@ -92,9 +96,10 @@ impl Draft {
     }
 
     /// The packet as it is sent.
-    pub(super) fn seal(mut self, node: u64, number: u64) -> Vec<u8> {
+    pub(super) fn seal(mut self, node: u64, age: Duration, number: u64) -> Vec<u8> {
         if let Some(mut header) = self.0.get_mut(2..HEADER) {
             header.put_u64(node);
+            header.put_u64(u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
             header.put_u64(number);
         }
         self.0
@@ -136,7 +141,9 @@ impl Packet {
             return None;
         }
         let kind = bytes.try_get_u8().ok()?;
-        let (node, number) = (bytes.try_get_u64().ok()?, bytes.try_get_u64().ok()?);
+        let node = bytes.try_get_u64().ok()?;
+        let age = Duration::from_millis(bytes.try_get_u64().ok()?);
+        let number = bytes.try_get_u64().ok()?;
         let body = match kind {
             EVENTS => Body::Events(read_all(bytes, read_event)?),
             HEARTBEAT => Body::Heartbeat,
@@ -144,7 +151,7 @@ impl Packet {
             PRESENCE => Body::Presence(read_all(bytes, read_user)?),
             _ => return None,
         };
-        Some(Self { node, number, body })
+        Some(Self { node, age, number, body })
     }
 }
 
@@ -191,7 +198,7 @@ mod tests {
     }
 
     fn sent(draft: Draft) -> Packet {
-        Packet::read(draft.seal(u64::MAX, 3).into()).unwrap()
+        Packet::read(draft.seal(u64::MAX, Duration::from_millis(1500), 3).into()).unwrap()
     }
 
     #[test]
@@ -202,7 +209,7 @@ mod tests {
         let mut drafts = Draft::events(&events);
         assert_eq!(drafts.len(), 1);
         let packet = sent(drafts.remove(0));
-        assert_eq!((packet.node, packet.number), (u64::MAX, 3));
+        assert_eq!((packet.node, packet.age, packet.number), (u64::MAX, Duration::from_millis(1500), 3));
         let Body::Events(read) = packet.body else { panic!("{packet:?}") };
         assert_eq!(format!("{read:?}"), format!("{events:?}"));
     }
@@ -231,8 +238,11 @@ mod tests {
 
     #[test]
     fn what_is_cut_or_foreign_is_passed_over() {
-        let whole =
-            Draft::events(&[event(Some(1), true, Some(Position { stream: 1, seq: 1 }), 20)]).remove(0).seal(1, 1);
+        let whole = Draft::events(&[event(Some(1), true, Some(Position { stream: 1, seq: 1 }), 20)]).remove(0).seal(
+            1,
+            Duration::ZERO,
+            1,
+        );
         for end in 0..whole.len() {
             // Cut after the header, it is a packet without events.
             assert_eq!(Packet::read(Bytes::copy_from_slice(&whole[..end])).is_some(), end == HEADER, "{end}");

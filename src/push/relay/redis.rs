@@ -202,10 +202,12 @@ impl Node {
             for draft in drafts.drain(..) {
                 self.link.waiting.fetch_sub(draft.len(), Ordering::Relaxed);
                 *number += 1;
-                pipeline.publish(&self.channel, draft.seal(self.link.node, *number)).ignore();
+                pipeline
+                    .publish(&self.channel, draft.seal(self.link.node, self.link.began.elapsed(), *number))
+                    .ignore();
             }
             if let Some(last) = last {
-                pipeline.publish(&self.channel, last.seal(self.link.node, *number)).ignore();
+                pipeline.publish(&self.channel, last.seal(self.link.node, self.link.began.elapsed(), *number)).ignore();
             }
             let sent: RedisResult<()> = pipeline.query_async(&mut connection).await;
             let counter =
@@ -257,8 +259,8 @@ impl Node {
                     if now.saturating_duration_since(echoed) > PROBE {
                         return Err((ErrorKind::Io, "this node's own heartbeats do not come back").into());
                     }
-                    if self.peers(|peers| peers.forget_silent(now)) {
-                        self.require_resync("a node has fallen silent");
+                    if let Some(since) = self.peers(|peers| peers.give_up_silent(now)) {
+                        self.require_resync("a node has fallen silent", since);
                     }
                 }
             }
@@ -267,19 +269,22 @@ impl Node {
 
     fn receive(&self, mut packet: Packet) {
         let heard = self.peers(|peers| peers.hear(&mut packet, Instant::now()));
-        if heard == Heard::Gap {
-            self.require_resync("packets of another node were lost");
+        match heard {
+            Heard::Complete => {}
+            Heard::Gap(since) => self.require_resync("packets of another node were lost", since),
+            Heard::Stale => return,
         }
-        if let (Heard::Complete | Heard::Gap, Body::Events(events)) = (heard, packet.body) {
+        if let Body::Events(events) = packet.body {
             self.link.metrics.relay_received.inc();
             self.hub.deliver(&events);
         }
     }
 
-    fn require_resync(&self, reason: &'static str) {
-        tracing::info!(reason, "sockets are told to resync");
+    fn require_resync(&self, reason: &'static str, since: Instant) {
+        let seconds = since.elapsed().as_secs();
+        tracing::info!(reason, seconds, "sockets are told to resync");
         self.link.metrics.relay_resyncs.inc();
-        self.hub.require_resync();
+        self.hub.require_resync(since.elapsed());
     }
 
     fn peers<T>(&self, act: impl FnOnce(&mut super::Peers) -> T) -> T {
