@@ -208,6 +208,30 @@ async fn a_subscription_that_dies_silently_is_noticed() {
 }
 
 #[tokio::test]
+async fn sentinels_lead_the_nodes_to_the_new_primary() {
+    let mut primary = Redis::spawn().await;
+    let replica = Redis::spawn_with(&["--replicaof", "127.0.0.1", &primary.port.to_string()]).await;
+    let sentinel = primary.sentinel().await;
+    eventually("the sentinel knows the replica", async || {
+        sentinel.ask("SENTINEL REPLICAS main").await.contains(&replica.port.to_string())
+    })
+    .await;
+    let a = TestApp::spawn_with(|settings| {
+        by("redis://main".to_owned())(settings);
+        settings.push.redis_sentinels = vec![sentinel.url()];
+    })
+    .await;
+    let b = a.another_node(|_| {}).await;
+    let mut outage = Outage::begin(a, b).await;
+    primary.kill();
+    relay_is(&outage.a, "degraded").await;
+    outage.send("without a primary").await;
+    eventually("frames are dropped", async || outage.a.metric("kefu_relay_dropped_total").await >= 1.0).await;
+    outage.end().await;
+    assert!(replica.ask("INFO replication").await.contains("role:master"));
+}
+
+#[tokio::test]
 async fn a_node_starts_before_its_redis() {
     let mut redis = Redis::spawn().await;
     redis.kill();
@@ -309,7 +333,7 @@ async fn presence_covers_all_nodes_and_heals_when_one_dies() {
 
 #[tokio::test]
 async fn presence_without_other_nodes() {
-    let app = TestApp::spawn().await;
+    let app = TestApp::spawn_with(|settings| settings.push.relay = Relay::Local).await;
     let (owner, member) = (app.owner().await, app.member(7).await);
     let _sockets = (owner.socket("").await, member.socket("").await, member.socket("").await);
     assert_eq!(online(&owner, "").await, [(1, 7, 1), (2, owner.id(), 1)]);

@@ -13,7 +13,7 @@ use kefu::auth::{Auth, Role, Tokens};
 use kefu::clock::{Clock, Millis};
 use kefu::db::{Backend, Db};
 use kefu::id::{TenantId, UserId};
-use kefu::settings::{Settings, signing_secret};
+use kefu::settings::{Relay, Settings, signing_secret};
 use tempfile::TempDir;
 
 pub use redis::{Forwarder, Redis};
@@ -36,7 +36,8 @@ pub async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     tokio::time::timeout(Duration::from_secs(30), holds).await.unwrap_or_else(|_| panic!("never: {what}"));
 }
 
-/// A service on a free port with a fresh database. Must be stopped by [`TestApp::stop`].
+/// A service on a free port with a fresh database; with `KEFU_TEST_RELAY=redis` in the environment, as a node with a
+/// private Redis, unless the test asks for another relay. Must be stopped by [`TestApp::stop`].
 pub struct TestApp {
     pub address: SocketAddr,
     pub clock: Clock,
@@ -46,6 +47,7 @@ pub struct TestApp {
     pub db: Db,
     auth: Auth,
     app: Option<App>,
+    redis: Option<Redis>,
     folder: TempDir,
 }
 
@@ -62,8 +64,21 @@ impl TestApp {
 
     /// On a clock of its own.
     pub async fn spawn_on(clock: Clock, change: impl FnOnce(&mut Settings)) -> Self {
-        let (settings, folder) = Self::settings(change);
-        Self::start(settings, clock, folder).await
+        let redis = match std::env::var_os("KEFU_TEST_RELAY") {
+            None => None,
+            Some(relay) if relay == "redis" => Some(Redis::spawn().await),
+            Some(other) => panic!("KEFU_TEST_RELAY must be redis, not {other:?}"),
+        };
+        let (settings, folder) = Self::settings(|settings| {
+            if let Some(redis) = &redis {
+                settings.push.relay = Relay::Redis;
+                settings.push.redis_url = Some(redis.url());
+            }
+            change(settings);
+        });
+        let mut app = Self::start(settings, clock, folder).await;
+        app.redis = redis;
+        app
     }
 
     /// The line with which a service refuses to start.
@@ -96,6 +111,7 @@ impl TestApp {
             db,
             auth,
             app: Some(app),
+            redis: None,
             folder,
         }
     }
@@ -104,7 +120,9 @@ impl TestApp {
     pub async fn restart(mut self) -> Self {
         self.app.take().unwrap().stop().await;
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
-        Self::start(self.settings.clone(), self.clock.clone(), folder).await
+        let mut app = Self::start(self.settings.clone(), self.clock.clone(), folder).await;
+        app.redis = self.redis.take();
+        app
     }
 
     /// Starts another node on the same data, with changed settings.

@@ -26,13 +26,39 @@ impl Redis {
 
     /// With further arguments, e.g. `--requirepass`.
     pub async fn spawn_with(arguments: &[&str]) -> Self {
+        let own = ["--save", "", "--appendonly", "no"];
+        Self::start(tempfile::tempdir().unwrap(), own.iter().chain(arguments).map(|&one| one.to_owned()).collect())
+            .await
+    }
+
+    /// A sentinel that watches this server as the service `main`, and decides alone and fast.
+    pub async fn sentinel(&self) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("sentinel.conf");
+        let text = format!(
+            "sentinel monitor main 127.0.0.1 {} 1\nsentinel down-after-milliseconds main 500\n\
+             sentinel failover-timeout main 2000\n",
+            self.port
+        );
+        std::fs::write(&file, text).unwrap();
+        Self::start(folder, vec![file.to_str().unwrap().to_owned(), "--sentinel".to_owned()]).await
+    }
+
+    async fn start(folder: TempDir, arguments: Vec<String>) -> Self {
         let port = StdTcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        let child = start(port, &arguments, &folder);
+        let child = run(port, &arguments, &folder);
         let mut redis = Self { port, arguments, child, folder };
         redis.wait_until_it_answers().await;
         redis
+    }
+
+    /// What it answers to a command without spaces in its arguments.
+    pub async fn ask(&self, command: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        stream.write_all(format!("{command}\r\nQUIT\r\n").as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
     }
 
     pub fn url(&self) -> String {
@@ -56,7 +82,7 @@ impl Redis {
 
     /// Starts a killed one again, on its port.
     pub async fn restart(&mut self) {
-        self.child = start(self.port, &self.arguments, &self.folder);
+        self.child = run(self.port, &self.arguments, &self.folder);
         self.wait_until_it_answers().await;
     }
 
@@ -78,12 +104,11 @@ impl Redis {
     }
 }
 
-fn start(port: u16, arguments: &[String], folder: &TempDir) -> Child {
-    let port = port.to_string();
+fn run(port: u16, arguments: &[String], folder: &TempDir) -> Child {
     Command::new("redis-server")
-        .args(["--bind", "127.0.0.1", "--port", &port, "--save", "", "--appendonly", "no", "--dir"])
-        .arg(folder.path())
         .args(arguments)
+        .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--dir"])
+        .arg(folder.path())
         .stdout(Stdio::null())
         .spawn()
         .expect("redis-server must be on PATH; on Debian: sudo apt-get install redis-server")
