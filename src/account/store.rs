@@ -78,11 +78,11 @@ pub(crate) fn admin_by_name(
     row.map(AdminRow::read).transpose()
 }
 
-/// Whether an admin's password is still the one with this hash.
-pub(crate) fn has_password(connection: &mut AnyConnection, key: UserKey, hash: &str) -> Result<bool> {
-    let found: Option<String> =
-        kefu_admin::table.find(key.user.get()).select(kefu_admin::password_hash).first(connection).optional()?;
-    Ok(found.is_some_and(|found| found == hash))
+/// Whether an admin's password is still the one with this hash. Written, not read: the row stays locked until the
+/// transaction ends, so that a login and a change of the password come one after the other on every database.
+pub(crate) fn confirm_password(connection: &mut AnyConnection, key: UserKey, hash: &str) -> Result<bool> {
+    let row = kefu_admin::table.find(key.user.get()).filter(kefu_admin::password_hash.eq(hash));
+    Ok(diesel::update(row).set(kefu_admin::password_hash.eq(hash)).execute(connection)? > 0)
 }
 
 /// The admins of a tenant, by name.

@@ -58,19 +58,56 @@ impl Cache {
         Epoch(self.epoch.load(Ordering::SeqCst))
     }
 
-    /// Keeps what was verified since `epoch`; returns whether nothing was dropped meanwhile, so that it still holds.
-    pub fn insert(&self, token: &str, verified: Verified, epoch: Epoch) -> bool {
+    /// Keeps what was verified since `epoch`, unless something was dropped meanwhile.
+    pub fn insert(&self, token: &str, verified: Verified, epoch: Epoch) {
         self.tokens.insert(token.to_owned(), verified);
-        let current = self.epoch() == epoch;
-        if !current {
+        if self.epoch() != epoch {
             self.tokens.remove(token);
         }
-        current
     }
 
     /// Drops every token of these users.
     pub fn drop_users(&self, is_dropped: impl Fn(&UserKey) -> bool) {
         self.epoch.fetch_add(1, Ordering::SeqCst);
         self.tokens.retain(|_, verified| !is_dropped(&verified.principal.key));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Credential;
+    use super::*;
+    use crate::id::{LoginId, TenantId, UserId, UserType};
+
+    fn verified(rest: bool) -> Verified {
+        let key = UserKey { tenant: TenantId::new(1), user_type: UserType::Member, user: UserId::new(1) };
+        let credential = Credential::Login(LoginId::new(1));
+        let principal =
+            Principal { key, nickname: "".into(), avatar: "".into(), role: None, expires_at: 9000, credential };
+        Verified { principal: Arc::new(principal), rest, checked_at: 1000 }
+    }
+
+    #[test]
+    fn a_hit_is_good_for_its_use_and_a_short_time() {
+        let cache = Cache::new();
+        cache.insert("t", verified(false), cache.epoch());
+        assert!(cache.get("t", TokenUse::Socket, 1000).is_some());
+        assert!(cache.get("t", TokenUse::Rest, 1000).is_none());
+        cache.insert("t", verified(true), cache.epoch());
+        assert!(cache.get("t", TokenUse::Rest, 1000 + TRUST_MS - 1).is_some());
+        assert!(cache.get("t", TokenUse::Rest, 1000 + TRUST_MS).is_none());
+        assert!(cache.get("t", TokenUse::Rest, 999).is_none(), "the clock went back");
+        let fresh = Verified { checked_at: 8999, ..verified(true) };
+        cache.insert("t", fresh, cache.epoch());
+        assert!(cache.get("t", TokenUse::Rest, 9000).is_none(), "expired");
+    }
+
+    #[test]
+    fn a_verification_under_way_does_not_bring_back_what_was_dropped() {
+        let cache = Cache::new();
+        let began = cache.epoch();
+        cache.drop_users(|_| true);
+        cache.insert("t", verified(true), began);
+        assert!(cache.get("t", TokenUse::Rest, 1000).is_none());
     }
 }

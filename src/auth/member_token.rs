@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, PublicKeyUse};
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind, Validation};
 use serde_json::{Map, Value};
 
 use super::token::{ISSUER, LENGTH_LIMIT, SECRET_MIN};
@@ -169,6 +169,9 @@ fn pem_key(file: &Path) -> Result<Key, String> {
     }
     let pem = pem.as_bytes();
     let (key, algorithms) = if let Ok(key) = DecodingKey::from_rsa_pem(pem) {
+        if !is_long_enough(&key) {
+            return Err(wrong("RSA keys need at least 2048 bits"));
+        }
         (key, RSA.to_vec())
     } else if let Ok(key) = DecodingKey::from_ec_pem(pem) {
         // The uncompressed point: one byte, then both coordinates.
@@ -186,13 +189,22 @@ fn pem_key(file: &Path) -> Result<Key, String> {
     Ok(Key { id: None, key, algorithms })
 }
 
+/// Whether an RSA key has 2048 bits or more; the library refuses every signature of shorter ones.
+fn is_long_enough(key: &DecodingKey) -> bool {
+    let modulus = match key.kind() {
+        DecodingKeyKind::SecretOrDer(der) => der.len(),
+        DecodingKeyKind::RsaModulusExponent { n, .. } => n.len(),
+    };
+    modulus >= 256
+}
+
 fn jwks_keys(file: &Path) -> Result<Vec<Key>, String> {
     let wrong = |what: &str| format!("auth.member_token.jwks_file: {}: {what}", file.display());
     let text = std::fs::read(file).map_err(|error| wrong(&error.to_string()))?;
     let set: JwkSet = serde_json::from_slice(&text).map_err(|error| wrong(&error.to_string()))?;
     let keys: Vec<Key> = set.keys.iter().filter_map(jwk).collect();
     if keys.is_empty() {
-        return Err(wrong("no RSA, EC (P-256, P-384) or Ed25519 key for signatures"));
+        return Err(wrong("no RSA (2048 bits or more), EC (P-256, P-384) or Ed25519 key for signatures"));
     }
     Ok(keys)
 }
@@ -214,7 +226,9 @@ fn jwk(jwk: &Jwk) -> Option<Key> {
         None => fitting.to_vec(),
         Some(named) => vec![Algorithm::try_from(named).ok().filter(|algorithm| fitting.contains(algorithm))?],
     };
-    Some(Key { id: jwk.common.key_id.clone(), key: DecodingKey::from_jwk(jwk).ok()?, algorithms })
+    let key = DecodingKey::from_jwk(jwk).ok()?;
+    (key.family() != AlgorithmFamily::Rsa || is_long_enough(&key)).then_some(())?;
+    Some(Key { id: jwk.common.key_id.clone(), key, algorithms })
 }
 
 #[cfg(test)]

@@ -135,7 +135,7 @@ impl Inner {
         let expires_at = self.refresh_expiry(now);
         let insert = move |connection: &mut AnyConnection| {
             if let Some(compared) = password_hash
-                && !account::store::has_password(connection, key, &compared)?
+                && !account::store::confirm_password(connection, key, &compared)?
             {
                 return Err(Error::LoginFailed);
             }
