@@ -15,6 +15,7 @@ use utoipa_actix_web::AppExt;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::account;
+use crate::auth::address::ClientAddress;
 use crate::auth::{Auth, RevokeReason, Revoked};
 use crate::clock::Clock;
 use crate::db::checkpoint::Checkpointer;
@@ -81,10 +82,13 @@ impl App {
             clock: clock.clone(),
             settings: settings.clone(),
         };
+        let client_address =
+            web::Data::new(ClientAddress { trust_forwarded_for: settings.server.trust_forwarded_for });
         let parts = Parts {
             settings: web::Data::new(settings),
             db: web::Data::new(db),
             auth: web::Data::new(auth),
+            client_address,
             files: web::Data::new(files),
             writer: web::Data::new(writer),
             hub: web::Data::new(hub.clone()),
@@ -127,6 +131,7 @@ struct Parts {
     settings: web::Data<Settings>,
     db: web::Data<Db>,
     auth: web::Data<Auth>,
+    client_address: web::Data<ClientAddress>,
     files: web::Data<Files>,
     writer: web::Data<Writer>,
     hub: web::Data<Hub>,
@@ -149,6 +154,7 @@ fn serve(parts: Parts, listener: TcpListener) -> std::io::Result<Server> {
             .app_data(parts.settings)
             .app_data(parts.db)
             .app_data(parts.auth)
+            .app_data(parts.client_address)
             .app_data(parts.files)
             .app_data(parts.writer)
             .app_data(parts.hub)

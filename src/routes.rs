@@ -32,7 +32,7 @@ pub fn register(config: &mut ServiceConfig<'_>) {
         (name = "socket", description = "Push."),
         (name = "operation", description = "Health and metrics.")
     ),
-    security(("token" = []))
+    security(("bearer" = []))
 )]
 struct Document;
 
@@ -48,7 +48,7 @@ pub fn document_head() -> utoipa::openapi::OpenApi {
         .components
         .get_or_insert_default()
         .security_schemes
-        .insert("token".to_owned(), utoipa::openapi::RefOr::T(SecurityScheme::Http(scheme)));
+        .insert("bearer".to_owned(), utoipa::openapi::RefOr::T(SecurityScheme::Http(scheme)));
     document
 }
 
