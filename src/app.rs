@@ -12,6 +12,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, HttpServer, web};
 use tokio::task::JoinHandle;
 use utoipa_actix_web::AppExt;
+use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::account;
@@ -83,7 +84,7 @@ impl App {
             settings: settings.clone(),
         };
         let client_address = web::Data::new(ClientAddress { trust_forwarded_for: settings.server.trust_forwarded_for });
-        let document = routes::document().map_err(text)?;
+        let document = routes::document(settings.server.shop_placeholders).map_err(text)?;
         let parts = Parts {
             settings: web::Data::new(settings),
             db: web::Data::new(db),
@@ -149,6 +150,7 @@ fn serve(parts: Parts, listener: TcpListener) -> std::io::Result<Server> {
     let mut server = HttpServer::new(move || {
         let parts = parts.clone();
         let body_bytes = parts.settings.limits.body_bytes;
+        let shop_placeholders = parts.settings.server.shop_placeholders;
         let cors = cors(&parts.settings.server.cors_origins);
         let app = ActixApp::new()
             .into_utoipa_app()
@@ -165,7 +167,7 @@ fn serve(parts: Parts, listener: TcpListener) -> std::io::Result<Server> {
             .app_data(parts.request_ids)
             .app_data(parts.known_paths)
             .app_data(web::PayloadConfig::new(body_bytes))
-            .configure(routes::register)
+            .configure(|config: &mut ServiceConfig<'_>| routes::register(config, shop_placeholders))
             .into_app();
         let swagger = SwaggerUi::new("/swagger-ui/{_:.*}").external_url_unchecked("/v3/api-docs", parts.document);
         app.service(swagger).default_service(web::to(routes::not_found)).wrap(from_fn(observe)).wrap(cors)

@@ -17,5 +17,6 @@ pub mod operation;
 pub mod push;
 pub mod routes;
 pub mod settings;
+pub mod shop;
 pub mod socket;
 pub mod telemetry;

@@ -54,7 +54,7 @@ struct Login {
     request_body = Login,
     params(("tenant-id" = Option<i64>, Header, description = "The tenant, by default 1", example = 1)),
     responses((status = 200, body = Envelope<Tokens>)),
-    extensions(("x-errors" = json!(["LoginFailed", "AccountDisabled", "TooManyRequests", "Busy"]))),
+    extensions(("x-errors" = json!(["LoginFailed", "AccountDisabled", "TooManyRequests"]))),
     security(()),
 )]
 #[post("/admin-api/system/auth/login")]
@@ -77,7 +77,7 @@ async fn login_admin(
     tag = "auth",
     responses((status = 200, body = Envelope<bool>)),
     security((), ("token" = [])),
-    extensions(("x-errors" = json!(["Forbidden", "TenantForeign", "Busy"]))),
+    extensions(("x-errors" = json!(["Forbidden", "TenantForeign"]))),
 )]
 #[post("/admin-api/system/auth/logout")]
 async fn logout_admin(
@@ -96,7 +96,7 @@ async fn logout_admin(
     tag = "auth",
     responses((status = 200, body = Envelope<bool>)),
     security((), ("token" = [])),
-    extensions(("x-errors" = json!(["Forbidden", "TenantForeign", "Busy"]))),
+    extensions(("x-errors" = json!(["Forbidden", "TenantForeign"]))),
 )]
 #[post("/app-api/member/auth/logout")]
 async fn logout_member(auth: web::Data<Auth>, request: HttpRequest, caller: Result<Member>) -> Result<HttpResponse> {
@@ -137,7 +137,7 @@ struct Refresh {
     tag = "auth",
     params(Refresh),
     responses((status = 200, body = Envelope<Tokens>)),
-    extensions(("x-errors" = json!(["RefreshTokenInvalid", "RefreshTokenExpired", "Busy"]))),
+    extensions(("x-errors" = json!(["RefreshTokenInvalid", "RefreshTokenExpired"]))),
     security(()),
 )]
 #[post("/admin-api/system/auth/refresh-token")]
@@ -153,7 +153,7 @@ async fn refresh_admin(auth: web::Data<Auth>, Query(query): Query<Refresh>) -> R
     tag = "auth",
     params(Refresh),
     responses((status = 200, body = Envelope<Tokens>)),
-    extensions(("x-errors" = json!(["RefreshTokenInvalid", "RefreshTokenExpired", "Busy"]))),
+    extensions(("x-errors" = json!(["RefreshTokenInvalid", "RefreshTokenExpired"]))),
     security(()),
 )]
 #[post("/app-api/member/auth/refresh-token")]

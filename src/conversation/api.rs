@@ -96,7 +96,7 @@ struct PinRequest {
     responses((status = 200, body = Envelope<bool>)),
     extensions(
         ("x-permission" = json!("promotion:kefu-conversation:update")),
-        ("x-errors" = json!(["ConversationNotFound", "Busy"]))
+        ("x-errors" = json!(["ConversationNotFound"]))
     )
 )]
 #[put("/admin-api/promotion/kefu-conversation/update-conversation-pinned")]
@@ -123,7 +123,7 @@ async fn pin(
     responses((status = 200, body = Envelope<bool>)),
     extensions(
         ("x-permission" = json!("promotion:kefu-conversation:delete")),
-        ("x-errors" = json!(["ConversationNotFound", "Busy"]))
+        ("x-errors" = json!(["ConversationNotFound"]))
     )
 )]
 #[delete("/admin-api/promotion/kefu-conversation/delete")]

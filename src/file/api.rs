@@ -66,7 +66,7 @@ struct UploadForm {
     responses((status = 200, body = Envelope<String>,
         example = json!({"code": 0, "msg": "",
             "data": "https://kefu.example/infra/file/20261121/0123456789abcdef0123456789abcdef.png"}))),
-    extensions(("x-permission" = json!("any admin")), ("x-errors" = json!(["UploadTooLarge", "Busy"])))
+    extensions(("x-permission" = json!("any admin")), ("x-errors" = json!(["Missing", "UploadTooLarge"])))
 )]
 #[post("/admin-api/infra/file/upload")]
 async fn upload_as_admin(
@@ -87,7 +87,7 @@ async fn upload_as_admin(
     responses((status = 200, body = Envelope<String>,
         example = json!({"code": 0, "msg": "",
             "data": "https://kefu.example/infra/file/20261121/0123456789abcdef0123456789abcdef.png"}))),
-    extensions(("x-errors" = json!(["UploadTooLarge", "Busy"])))
+    extensions(("x-errors" = json!(["Missing", "UploadTooLarge"])))
 )]
 #[post("/app-api/infra/file/upload")]
 async fn upload_as_member(

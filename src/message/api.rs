@@ -81,7 +81,7 @@ struct AdminSend {
     tag = "member message",
     request_body(content = MemberSend, example = json!({"contentType": 1, "content": "{\"text\":\"你好\"}"})),
     responses((status = 200, body = Envelope<MessageId>)),
-    extensions(("x-errors" = json!(["TooManyRequests", "Busy"])))
+    extensions(("x-errors" = json!(["TooManyRequests"])))
 )]
 #[post("/app-api/promotion/kefu-message/send")]
 async fn member_send(
@@ -108,7 +108,7 @@ async fn member_send(
     responses((status = 200, body = Envelope<MessageId>)),
     extensions(
         ("x-permission" = json!("promotion:kefu-message:send")),
-        ("x-errors" = json!(["ConversationNotFound", "TooManyRequests", "Busy"]))
+        ("x-errors" = json!(["ConversationNotFound", "TooManyRequests"]))
     )
 )]
 #[post("/admin-api/promotion/kefu-message/send")]
@@ -318,7 +318,7 @@ struct ReadQuery {
     tag = "member message",
     params(ReadQuery),
     responses((status = 200, body = Envelope<bool>)),
-    extensions(("x-errors" = json!(["ConversationNotFound", "Busy"])))
+    extensions(("x-errors" = json!(["ConversationNotFound"])))
 )]
 #[put("/app-api/promotion/kefu-message/update-read-status")]
 async fn member_mark_read(
@@ -342,7 +342,7 @@ async fn member_mark_read(
     responses((status = 200, body = Envelope<bool>)),
     extensions(
         ("x-permission" = json!("promotion:kefu-message:update")),
-        ("x-errors" = json!(["ConversationNotFound", "Busy"]))
+        ("x-errors" = json!(["ConversationNotFound"]))
     )
 )]
 #[put("/admin-api/promotion/kefu-message/update-read-status")]

@@ -4,7 +4,8 @@
 //! - `x-errors`: variants of [`Error`], besides those that follow from its token, parameters and body. They become
 //!   examples of the status that the error has, made from the error itself, so that the two cannot differ.
 //! - `x-error-statuses`: the same with a status of their own, for the few answers that are not HTTP 200.
-//! - `x-permission`: a permission or one of [`ANY_ADMIN`], [`ANY_USER`]; on `/admin-api` it must be there.
+//! - `x-permission`: a permission or one of [`ANY_ADMIN`], [`ANY_MEMBER`], [`ANY_USER`] and [`ANYONE`]; it may be left
+//!   out where no token is needed, and on `/app-api`, where it is [`ANY_MEMBER`].
 
 use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
@@ -70,7 +71,7 @@ fn complete_envelopes(schemas: &mut Value) {
             let mut schema = schema.clone();
             *schema.pointer_mut("/properties/data")? = json!({
                 "description": "The answer; `null` on failure.",
-                "oneOf": [{"type": "null"}, data],
+                "anyOf": [{"type": "null"}, data],
             });
             schema.as_object_mut()?.insert("required".to_owned(), json!(["code", "msg", "data"]));
             Some((name.clone(), schema))
@@ -104,7 +105,7 @@ fn complete(path: &str, operation: &mut Value, schemas: &Value) -> Result<(), St
 fn add_permission(path: &str, needs_token: bool, operation: &mut Value) -> Result<(), String> {
     let named = operation.get("x-permission").and_then(Value::as_str);
     let permission = match named {
-        Some(name) if [ANY_ADMIN, ANY_USER].contains(&name) => name,
+        Some(name) if [ANY_ADMIN, ANY_MEMBER, ANY_USER, ANYONE].contains(&name) => name,
         Some(name) if Permission::ALL.iter().any(|permission| permission.as_str() == name) => name,
         Some(name) => return Err(format!("there is no permission {name}")),
         None if !needs_token => ANYONE,
@@ -149,25 +150,21 @@ fn add_successes(operation: &mut Value, schemas: &Value) {
         if refers_to(schema, FAILURE) {
             continue;
         }
-        let value = content.get("example").cloned().unwrap_or_else(|| match status.as_str() {
-            "200" => envelope(schema, schemas),
-            _ => sample(schema, schemas),
-        });
+        let value = content.get("example").cloned().unwrap_or_else(|| answer(schema, schemas));
         if let Some(content) = content.as_object_mut() {
             content.remove("example");
         }
-        put(content, "examples", json!({"success": {"summary": "Success", "value": value}}));
+        let (name, summary) = if status == "200" { ("success", "Success") } else { ("failure", "Failure") };
+        put(content, "examples", json!({name: {"summary": summary, "value": value}}));
     }
 }
 
-/// The example of an answer: `code` and `msg` are those of a success.
-fn envelope(schema: &Value, schemas: &Value) -> Value {
-    let mut value = sample(schema, schemas);
-    if resolve(schema, schemas).pointer("/properties/code").is_some() {
-        put(&mut value, "code", json!(0));
-        put(&mut value, "msg", json!(""));
+/// The example of an answer: an envelope's is the one of a success.
+fn answer(schema: &Value, schemas: &Value) -> Value {
+    match resolve(schema, schemas).pointer("/properties/data/anyOf/1") {
+        Some(data) => json!({"code": 0, "msg": "", "data": sample(data, schemas)}),
+        None => sample(schema, schemas),
     }
-    value
 }
 
 fn description(status: &str) -> &'static str {
@@ -196,12 +193,10 @@ fn named_errors(operation: &mut Value) -> Result<Vec<(Option<String>, Error)>, S
     errors.collect()
 }
 
-/// Whether failures come in the 200 of this operation.
+/// Whether the answer is an envelope.
 fn answers_envelope(operation: &Value) -> bool {
     let schema = operation.pointer("/responses/200/content/application~1json/schema");
-    schema.is_some_and(|schema| {
-        refers_to(schema, FAILURE) || refers_to(schema, &format!("#/components/schemas/{ENVELOPE}"))
-    })
+    schema.is_some_and(|schema| refers_to(schema, &format!("#/components/schemas/{ENVELOPE}")))
 }
 
 fn refers_to(schema: &Value, prefix: &str) -> bool {
@@ -210,7 +205,7 @@ fn refers_to(schema: &Value, prefix: &str) -> bool {
 
 /// The errors that follow from an operation's token, parameters and body.
 fn implied_errors(operation: &Value, needs_token: bool) -> impl Iterator<Item = Error> {
-    let mut errors = vec![Error::Internal(String::new())];
+    let mut errors = vec![Error::Internal(String::new()), Error::Busy];
     if needs_token {
         errors.extend([Error::Unauthenticated, Error::Forbidden, Error::TenantForeign]);
     }
@@ -220,11 +215,12 @@ fn implied_errors(operation: &Value, needs_token: bool) -> impl Iterator<Item = 
     if let Some(parameter) = parameters().find(required) {
         errors.push(Error::Missing(name(parameter).into()));
     }
-    let has_body = operation.get("requestBody").is_some();
-    let wrong = parameters().next().map(name).or_else(|| has_body.then(|| "request body".to_owned()));
-    if let Some(wrong) = wrong {
-        let problem = Problem { zh: format!("{wrong} 不合法").into(), en: format!("{wrong} is not valid").into() };
-        errors.extend([Error::WrongType(wrong.into()), Error::Invalid(problem)]);
+    let body = operation.get("requestBody").map(|_| "request body".to_owned());
+    if let Some(input) = parameters().next().map(name).or(body) {
+        let problem = Problem { zh: format!("{input} 不合法").into(), en: format!("{input} is not valid").into() };
+        errors.extend([Error::WrongType(input.into()), Error::Invalid(problem)]);
+    } else if needs_token {
+        errors.push(Error::WrongType("tenant-id".into()));
     }
     errors.into_iter()
 }

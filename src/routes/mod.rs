@@ -13,10 +13,10 @@ use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::{Error, Failure, Result};
-use crate::{account, conversation, file, message, operation, socket};
+use crate::{account, conversation, file, message, operation, shop, socket};
 
-/// Registers every route.
-pub fn register(config: &mut ServiceConfig<'_>) {
+/// Registers every route, those of [`shop`] when they are asked for.
+pub fn register(config: &mut ServiceConfig<'_>, shop_placeholders: bool) {
     config
         .configure(message::api::routes)
         .configure(conversation::api::routes)
@@ -24,6 +24,9 @@ pub fn register(config: &mut ServiceConfig<'_>) {
         .configure(file::api::routes)
         .configure(socket::api::routes)
         .configure(operation::api::routes);
+    if shop_placeholders {
+        config.configure(shop::api::routes);
+    }
 }
 
 #[derive(OpenApi)]
@@ -37,14 +40,17 @@ pub fn register(config: &mut ServiceConfig<'_>) {
         (name = "member", description = "Who a member is."),
         (name = "file", description = "Uploaded files."),
         (name = "socket", description = "Push."),
-        (name = "operation", description = "Health and metrics.")
+        (name = "operation", description = "Health and metrics."),
+        (name = "shop placeholder", description = "What stock clients ask of a shop's backend, answered with nothing. \
+            Behind a gateway the shop answers; `server.shop_placeholders` turns these off.")
     ),
+    components(schemas(Failure)),
     security(("bearer" = []))
 )]
 struct Document;
 
 /// The document without its paths, which [`register`] adds.
-pub fn document_head() -> utoipa::openapi::OpenApi {
+fn document_head() -> utoipa::openapi::OpenApi {
     let mut document = Document::openapi();
     let scheme = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
@@ -59,21 +65,24 @@ pub fn document_head() -> utoipa::openapi::OpenApi {
     document
 }
 
-/// The whole document.
+/// The document of what [`register`] registers.
 ///
 /// # Errors
 /// [`Error::Internal`] when a handler's description is wrong (see [`document::finish`]).
-pub fn document() -> Result<Value> {
-    let app = actix_web::App::new().into_utoipa_app().openapi(document_head()).configure(register);
+pub fn document(shop_placeholders: bool) -> Result<Value> {
+    let app = actix_web::App::new()
+        .into_utoipa_app()
+        .openapi(document_head())
+        .configure(|config: &mut ServiceConfig<'_>| register(config, shop_placeholders));
     document::finish(&app.split_for_parts().1)
 }
 
-/// The document as it is committed in `openapi/openapi.json`: sorted, indented, with a line feed at its end.
+/// The whole document as it is committed in `openapi/openapi.json`: sorted, indented, with a line feed at its end.
 ///
 /// # Errors
 /// As [`document`].
 pub fn document_text() -> Result<String> {
-    let text = serde_json::to_string_pretty(&document()?).map_err(Error::internal)?;
+    let text = serde_json::to_string_pretty(&document(true)?).map_err(Error::internal)?;
     Ok(format!("{text}\n"))
 }
 

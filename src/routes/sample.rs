@@ -12,10 +12,6 @@ pub(super) fn sample(schema: &Value, schemas: &Value) -> Value {
         let target = resolve(schema, schemas);
         return if target.get("$ref").is_some() { Value::Null } else { sample(target, schemas) };
     }
-    if let Some(kinds) = schema.get("oneOf").or_else(|| schema.get("anyOf")).and_then(Value::as_array) {
-        let kind = kinds.iter().find(|kind| kind.get("type").is_none_or(|kind| kind != "null"));
-        return kind.map(|kind| sample(kind, schemas)).unwrap_or_default();
-    }
     match schema.get("type").and_then(Value::as_str) {
         Some("object") => {
             let fields = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
@@ -47,10 +43,11 @@ mod tests {
             "id": {"$ref": "#/components/schemas/Id"},
             "name": {"type": "string", "example": "小明"},
             "avatar": {"type": ["string", "null"]},
-            "data": {"oneOf": [{"type": "null"}, {"type": "array", "items": {"type": "boolean"}}]},
+            "receiver": {"oneOf": [{"type": "null"}, {"$ref": "#/components/schemas/Id"}]},
+            "list": {"type": "array", "items": {"type": "boolean"}},
             "lost": {"$ref": "#/components/schemas/Nowhere"},
         }});
-        let expected = json!({"id": 1, "name": "小明", "avatar": null, "data": [true], "lost": null});
+        let expected = json!({"id": 1, "name": "小明", "avatar": null, "receiver": null, "list": [true], "lost": null});
         assert_eq!(sample(&schema, &schemas), expected);
     }
 }

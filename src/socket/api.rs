@@ -66,7 +66,7 @@ struct Handshake {
     ),
     extensions(
         ("x-permission" = json!("any user")),
-        ("x-errors" = json!(["Forbidden", "Busy"])),
+        ("x-errors" = json!(["WrongType", "Invalid", "Forbidden", "Busy", "Internal"])),
         ("x-error-statuses" = json!({"400": "WrongType", "401": "Unauthenticated"}))
     ),
     security(())
