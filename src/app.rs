@@ -3,6 +3,7 @@
 //! Shutdown: `/readyz` says no and sockets are closed with 1001; the server stops accepting and finishes open requests,
 //! whose sends the writer still takes; the writer finishes its queue; the checkpointer ends.
 
+use std::any::Any;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ use crate::telemetry::metrics::Metrics;
 
 /// How often sockets are looked at and revocations of other processes are read.
 const SWEEP: Duration = Duration::from_secs(1);
+/// How long written bytes may stay unacknowledged.
+const SILENT_PEER: Duration = Duration::from_secs(60);
 /// Sweeps between clean-ups of what only grows.
 const TIDY_EVERY: u32 = 60;
 
@@ -172,12 +175,24 @@ fn serve(parts: Parts, listener: TcpListener) -> std::io::Result<Server> {
         let swagger = SwaggerUi::new("/swagger-ui/{_:.*}").external_url_unchecked("/v3/api-docs", parts.document);
         app.service(swagger).default_service(web::to(routes::not_found)).wrap(from_fn(observe)).wrap(cors)
     })
+    .on_connect(|connection, _| give_up_on_silent_peers(connection))
     .disable_signals()
     .shutdown_timeout(settings.server.shutdown_timeout_s);
     if settings.server.workers > 0 {
         server = server.workers(settings.server.workers);
     }
     Ok(server.listen(listener)?.run())
+}
+
+/// A peer that acknowledges nothing for [`SILENT_PEER`] is gone, or has stopped reading: the kernel then ends the
+/// connection. A socket that was closed as too slow would otherwise hold its last chunk for ever.
+fn give_up_on_silent_peers(connection: &dyn Any) {
+    #[cfg(target_os = "linux")]
+    if let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>()
+        && let Err(error) = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(SILENT_PEER))
+    {
+        tracing::debug!(%error, "a connection has no timeout");
+    }
 }
 
 /// Browsers of these origins may call (contract, "CORS"). Asked headers are echoed: `*` does not cover Authorization.

@@ -3,3 +3,5 @@
 mod support;
 
 mod message;
+mod openapi_document;
+mod shop;
