@@ -17,7 +17,7 @@ use crate::clock::Millis;
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::http::{Envelope, Json, Query, ok};
-use crate::id::{UserId, UserType};
+use crate::id::{TenantId, UserId, UserType};
 
 /// Registers the routes; they need [`Auth`], [`Db`] and [`ClientAddress`] in the application's data.
 pub fn routes(config: &mut ServiceConfig) {
@@ -52,7 +52,7 @@ struct Login {
 #[utoipa::path(
     tag = "auth",
     request_body = Login,
-    params(("tenant-id" = Option<i64>, Header, description = "The tenant, by default 1", example = 1)),
+    params(("tenant-id" = Option<TenantId>, Header, description = "The tenant, by default 1", example = 1)),
     responses((status = 200, body = Envelope<Tokens>)),
     extensions(("x-errors" = json!(["LoginFailed", "AccountDisabled", "TooManyRequests"]))),
     security(()),
@@ -197,12 +197,19 @@ struct AdminProfile {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Menu {
+    #[schema(example = 2797)]
     id: i64,
+    #[schema(example = 2362)]
     parent_id: i64,
+    #[schema(example = "客服中心")]
     name: &'static str,
+    #[schema(example = "kefu")]
     path: &'static str,
+    #[schema(example = "mall/promotion/kefu/index")]
     component: &'static str,
+    #[schema(example = "KeFu")]
     component_name: &'static str,
+    #[schema(example = "fa-solid:user-alt")]
     icon: &'static str,
     visible: bool,
     keep_alive: bool,

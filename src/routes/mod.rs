@@ -13,6 +13,7 @@ use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::{Error, Failure, Result};
+use crate::id::TenantId;
 use crate::{account, conversation, file, message, operation, shop, socket};
 
 /// Registers every route, those of [`shop`] when they are asked for.
@@ -29,9 +30,20 @@ pub fn register(config: &mut ServiceConfig<'_>, shop_placeholders: bool) {
     }
 }
 
+/// What holds for every operation.
+const INTRODUCTION: &str = "Customer-service chat: HTTP up, WebSocket down.
+
+Every answer is an envelope, `{\"code\":0,\"msg\":\"\",\"data\":…}`, and its HTTP status is 200 also for errors: look at \
+    `code`, which is 0 on success. Only 429 and 503 are HTTP statuses too, with `Retry-After`. An unknown path has the \
+    code 404, another method of a known path 405. `msg` is Chinese; with `Accept-Language: en` it is English.
+
+The token in `Authorization` decides the tenant; the header `tenant-id` may name it, and another one is refused.
+
+Times are milliseconds since the epoch, ids are numbers below 2^53, fields without a value are `null`.";
+
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "kefu", description = "Customer-service chat: HTTP up, WebSocket down."),
+    info(title = "kefu", description = INTRODUCTION),
     tags(
         (name = "member message", description = "What a member's client calls."),
         (name = "admin message", description = "Messages in the admin console."),
@@ -44,7 +56,7 @@ pub fn register(config: &mut ServiceConfig<'_>, shop_placeholders: bool) {
         (name = "shop placeholder", description = "What stock clients ask of a shop's backend, answered with nothing. \
             Behind a gateway the shop answers; `server.shop_placeholders` turns these off.")
     ),
-    components(schemas(Failure)),
+    components(schemas(Failure, TenantId)),
     security(("bearer" = []))
 )]
 struct Document;
