@@ -4,8 +4,8 @@
 //! - `x-errors`: variants of [`Error`], besides those that follow from its token, parameters and body. They become
 //!   examples of the status that the error has, made from the error itself, so that the two cannot differ.
 //! - `x-error-statuses`: the same with a status of their own, for the few answers that are not HTTP 200.
-//! - `x-permission`: a permission or one of [`ANY_ADMIN`], [`ANY_MEMBER`], [`ANY_USER`] and [`ANYONE`]; it may be left
-//!   out where no token is needed, and on `/app-api`, where it is [`ANY_MEMBER`].
+//! - `x-permission`: a permission or `any admin`, `any member`, `any user` or `anyone`; it may be left out where no token is
+//!   needed, and on `/app-api`, where it is `any member`.
 
 use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
@@ -15,13 +15,13 @@ use crate::auth::Permission;
 use crate::error::{Error, Language, Problem, Result};
 
 /// `x-permission` where every admin may call.
-pub const ANY_ADMIN: &str = "any admin";
+const ANY_ADMIN: &str = "any admin";
 /// `x-permission` where every admin and every member may call.
-pub const ANY_USER: &str = "any user";
+const ANY_USER: &str = "any user";
 /// `x-permission` where every member may call.
-pub const ANY_MEMBER: &str = "any member";
+const ANY_MEMBER: &str = "any member";
 /// `x-permission` where no token is needed.
-pub const ANYONE: &str = "anyone";
+const ANYONE: &str = "anyone";
 
 const ENVELOPE: &str = "Envelope_";
 const FAILURE: &str = "#/components/schemas/Failure";

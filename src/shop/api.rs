@@ -12,7 +12,6 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use crate::account::DEFAULT_TENANT;
 use crate::auth::extract::{Admin, AnyAdmin, Member};
 use crate::http::ok;
-use crate::routes::document::{ANY_ADMIN, ANY_MEMBER, ANYONE};
 
 /// The tag in the document.
 const TAG: &str = "shop placeholder";
@@ -100,9 +99,9 @@ impl Placeholder {
 
     const fn permission(&self) -> &'static str {
         match self.caller {
-            Caller::Anyone => ANYONE,
-            Caller::Admin => ANY_ADMIN,
-            Caller::Member => ANY_MEMBER,
+            Caller::Anyone => "anyone",
+            Caller::Admin => "any admin",
+            Caller::Member => "any member",
         }
     }
 }
