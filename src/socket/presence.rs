@@ -39,6 +39,7 @@ struct ListQuery {
 #[serde(rename_all = "camelCase")]
 struct OnlineUser {
     /// 1 member, 2 admin
+    #[schema(minimum = 1, maximum = 2)]
     user_type: i32,
     user_id: UserId,
     /// The nodes where the sockets are; a node takes a new name at each start.
@@ -51,6 +52,7 @@ struct OnlineUser {
 /// The tenant's users with an open socket at any node, members first, by id. What other nodes report is a few seconds
 /// old; a node that has died is forgotten after some seconds.
 #[utoipa::path(
+    operation_id = "list_online_users",
     tag = "admin conversation",
     params(ListQuery),
     responses((status = 200, body = Envelope<Vec<OnlineUser>>)),

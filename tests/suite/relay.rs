@@ -47,15 +47,20 @@ async fn relay_is(node: &TestApp, state: &str) {
 #[tokio::test]
 async fn frames_reach_sockets_of_other_nodes_in_order_and_once() {
     let redis = Redis::spawn().await;
-    let (a, b) = two_nodes(&redis).await;
+    let a = TestApp::spawn_with(|settings| {
+        by(redis.url())(settings);
+        settings.limits.content_length = 65536;
+    })
+    .await;
+    let b = a.another_node(|_| {}).await;
     let (member, owner) = (a.member(1001).await, a.owner().await);
     let mut sockets = Vec::new();
     for node in [&a, &b] {
         sockets.push((at(node, &member).socket("").await, at(node, &owner).socket("").await));
     }
 
-    // All at once, so that the writer makes batches of them.
-    let ids = futures_util::future::join_all((0..50).map(|n| async move { n.to_string() }).map(|text| {
+    // All at once and large, so that the writer makes batches of them, and the relay several packets of a batch.
+    let ids = futures_util::future::join_all((0..50).map(|n| async move { format!("{n:40000}") }).map(|text| {
         let member = member.clone();
         async move { member.says(&text.await).await }
     }))
@@ -232,15 +237,26 @@ async fn sentinels_lead_the_nodes_to_the_new_primary() {
 }
 
 #[tokio::test]
-async fn a_node_starts_before_its_redis() {
+async fn nodes_start_before_their_redis() {
     let mut redis = Redis::spawn().await;
     redis.kill();
-    let node = TestApp::spawn_with(by(redis.url())).await;
-    relay_is(&node, "degraded").await;
-    node.member(1001).await.says("你好").await;
+    let a = TestApp::spawn_with(by(redis.url())).await;
+    let b = a.another_node(|_| {}).await;
+    for node in [&a, &b] {
+        relay_is(node, "degraded").await;
+    }
+    let member = a.member(1001).await;
+    let mut far = at(&b, &member).socket("").await;
+    member.says("你好").await;
+    eventually("the frames are dropped", async || a.metric("kefu_relay_dropped_total").await >= 1.0).await;
     redis.restart().await;
-    relay_is(&node, "ok").await;
-    node.stop().await;
+    // They have never met, and still the one learns that the other has lost something.
+    assert!(far.expect("kefu_resync_required").await["since"].as_i64().unwrap() <= START);
+    for node in [&a, &b] {
+        relay_is(node, "ok").await;
+    }
+    a.stop().await;
+    b.stop().await;
 }
 
 #[tokio::test]
@@ -274,10 +290,10 @@ impl Process {
             .arg("serve")
             .env("KEFU_DATA_DIR", &like.settings.data_dir)
             .env("KEFU_SERVER__LISTEN", "127.0.0.1:0")
+            .env("KEFU_LOG__FILTER", "warn")
             .env("KEFU_PUSH__RELAY", "redis")
             .env("KEFU_PUSH__REDIS_URL", push.redis_url.as_deref().unwrap())
             .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::null())
             .spawn()
             .unwrap();
         let output = child.stdout.take().unwrap();

@@ -36,7 +36,7 @@ pub async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     tokio::time::timeout(Duration::from_secs(30), holds).await.unwrap_or_else(|_| panic!("never: {what}"));
 }
 
-/// A service on a free port with a fresh database; with `KEFU_TEST_RELAY=redis` in the environment, as a node with a
+/// A service on a free port with a fresh database; with `TEST_RELAY=redis` in the environment, as a node with a
 /// private Redis, unless the test asks for another relay. Must be stopped by [`TestApp::stop`].
 pub struct TestApp {
     pub address: SocketAddr,
@@ -64,10 +64,10 @@ impl TestApp {
 
     /// On a clock of its own.
     pub async fn spawn_on(clock: Clock, change: impl FnOnce(&mut Settings)) -> Self {
-        let redis = match std::env::var_os("KEFU_TEST_RELAY") {
+        let redis = match std::env::var_os("TEST_RELAY") {
             None => None,
             Some(relay) if relay == "redis" => Some(Redis::spawn().await),
-            Some(other) => panic!("KEFU_TEST_RELAY must be redis, not {other:?}"),
+            Some(other) => panic!("TEST_RELAY must be redis, not {other:?}"),
         };
         let (settings, folder) = Self::settings(|settings| {
             if let Some(redis) = &redis {
