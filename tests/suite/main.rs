@@ -2,4 +2,6 @@
 
 mod support;
 
+mod handshake;
 mod message;
+mod socket;

@@ -1,6 +1,7 @@
 //! A running service for one test, its users and their sockets.
 
 mod socket;
+pub mod tables;
 mod user;
 
 use std::net::SocketAddr;
@@ -14,7 +15,7 @@ use kefu::id::{TenantId, UserId};
 use kefu::settings::{Settings, signing_secret};
 use tempfile::TempDir;
 
-pub use socket::{Event, Socket};
+pub use socket::{Event, PATIENCE, Socket, TEXT, client_frame};
 pub use user::{Reply, User};
 
 /// When every test begins: 2026-11-21 12:00:00 in Shanghai.
@@ -84,6 +85,34 @@ impl TestApp {
 
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// The address of a socket, `query` as in `token=…&lastSeq=3`.
+    pub fn socket_url(&self, query: &str) -> String {
+        format!("ws://{}/infra/ws?{query}", self.address)
+    }
+
+    /// The HTTP status of a handshake: 101 for a socket.
+    pub async fn handshake(&self, query: &str) -> u16 {
+        match Socket::open(&self.socket_url(query)).await {
+            Ok(_) => 101,
+            Err(tokio_tungstenite::tungstenite::Error::Http(response)) => response.status().as_u16(),
+            Err(error) => panic!("no answer: {error}"),
+        }
+    }
+
+    /// One number of `/metrics`, by its name and labels.
+    pub async fn metric(&self, name: &str) -> i64 {
+        let text = self.http.get(self.url("/metrics")).send().await.unwrap().text().await.unwrap();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("{name} is not in\n{text}")).parse().unwrap()
+    }
+
+    /// Asks for a number again and again until it is this; whoever waits for a socket to be forgotten has nothing else
+    /// to wait for.
+    pub async fn until_metric(&self, name: &str, value: i64) {
+        let reached = async { while self.metric(name).await != value {} };
+        tokio::time::timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("{name} has not become {value}"));
     }
 
     /// Someone without a token.

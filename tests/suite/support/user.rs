@@ -142,6 +142,27 @@ impl User {
         self.get("/app-api/promotion/kefu-conversation/get").await.ok()["id"].as_i64().unwrap()
     }
 
+    /// A member marks the admins' messages as read.
+    pub async fn reads_own(&self, conversation: i64) {
+        self.put(&format!("/app-api/promotion/kefu-message/update-read-status?conversationId={conversation}")).await.ok();
+    }
+
+    /// An admin marks the member's messages as read.
+    pub async fn reads(&self, conversation: i64) {
+        self.put(&format!("/admin-api/promotion/kefu-message/update-read-status?conversationId={conversation}")).await.ok();
+    }
+
+    /// An admin pins or unpins a conversation.
+    pub async fn pins(&self, conversation: i64, pinned: bool) {
+        let path = "/admin-api/promotion/kefu-conversation/update-conversation-pinned";
+        self.put_json(path, json!({"id": conversation, "adminPinned": pinned})).await.ok();
+    }
+
+    /// An admin deletes a conversation.
+    pub async fn deletes(&self, conversation: i64) {
+        self.delete(&format!("/admin-api/promotion/kefu-conversation/delete?id={conversation}")).await.ok();
+    }
+
     /// Opens a socket with the refresh token, as the stock clients do; `query` as in `lastSeq=3`, or empty.
     pub async fn socket(&self, query: &str) -> Socket {
         let base = self.base.replace("http://", "ws://");
