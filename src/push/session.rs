@@ -133,6 +133,8 @@ pub enum Incoming<'a> {
 fn reason(error: &ProtocolError) -> CloseReason {
     match error {
         ProtocolError::Overflow => CloseReason::TooBig,
+        // actix-http has no variant of its own for these.
+        ProtocolError::Io(error) if error.to_string().contains("reserved bits") => CloseReason::Protocol,
         ProtocolError::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => CloseReason::NotUtf8,
         ProtocolError::Io(error) if error.to_string().contains("continuation size") => CloseReason::TooBig,
         _ => CloseReason::Protocol,
