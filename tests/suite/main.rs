@@ -4,4 +4,6 @@ mod support;
 
 mod handshake;
 mod message;
+mod push;
 mod socket;
+mod typing;
