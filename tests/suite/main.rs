@@ -3,7 +3,9 @@
 mod support;
 
 mod handshake;
+mod lifetime;
 mod message;
 mod push;
+mod resync;
 mod socket;
 mod typing;
