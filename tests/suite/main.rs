@@ -2,9 +2,11 @@
 
 mod support;
 
+mod crash;
 mod handshake;
 mod lifetime;
 mod message;
+mod property;
 mod push;
 mod resync;
 mod socket;

@@ -53,7 +53,12 @@ impl Reply {
 
 impl User {
     pub(super) fn new(app: &TestApp, tokens: Option<Tokens>) -> Self {
-        Self { base: format!("http://{}", app.address), http: app.http.clone(), tokens }
+        Self::at(format!("http://{}", app.address), app.http.clone(), tokens)
+    }
+
+    /// A user of a service that runs elsewhere, `base` as in `http://127.0.0.1:48080`.
+    pub fn at(base: String, http: reqwest::Client, tokens: Option<Tokens>) -> Self {
+        Self { base, http, tokens }
     }
 
     pub fn id(&self) -> i64 {
