@@ -8,6 +8,7 @@ mod lifetime;
 mod message;
 mod property;
 mod push;
+mod push_fault;
 mod resync;
 mod socket;
 mod typing;
