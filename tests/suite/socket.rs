@@ -153,6 +153,13 @@ async fn a_message_over_the_limit_closes_with_1009() {
     let mut socket = member.socket("").await;
     socket.send_raw(&[client_frame(TEXT_BEGINS, &half), client_frame(ENDS, &half)].concat()).await;
     assert_eq!(socket.close_code().await, Some(1009));
+
+    // The header alone says it: a client that announces gigabytes is not listened to.
+    for header in [b"\x81\xFF\0\0\0\0\0\0\x03\xE9\0\0\0\0".as_slice(), b"\x81\xFF\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF"] {
+        let mut socket = member.socket("").await;
+        socket.send_raw(header).await;
+        assert_eq!(socket.close_code().await, Some(1009));
+    }
     app.stop().await;
 }
 
