@@ -190,7 +190,8 @@ impl Load {
                     return;
                 }
                 if let Some(conversation) = conversation.filter(|_| number % 4 == 0) {
-                    let path = format!("/admin-api/promotion/kefu-message/update-read-status?conversationId={conversation}");
+                    let path =
+                        format!("/admin-api/promotion/kefu-message/update-read-status?conversationId={conversation}");
                     drop(user.request(Method::PUT, &path).send().await);
                 }
                 if answers.fetch_add(1, Ordering::Relaxed) + 1 == kill_after {
@@ -204,7 +205,6 @@ impl Load {
             server.kill().await.unwrap();
         };
         tokio::join!(join_all(lanes), kill);
-        drop(lane);
         outcomes.into_inner().unwrap()
     }
 

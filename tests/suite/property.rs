@@ -15,7 +15,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use crate::support::tables::{StoredConversation, sound_conversations};
+use crate::support::tables::{Row, StoredConversation, sound_conversations};
 use crate::support::{START, Socket, TestApp, User};
 
 const MEMBERS: usize = 3;
@@ -23,18 +23,41 @@ const ADMINS: usize = 2;
 
 #[derive(Clone, Debug)]
 enum Step {
-    MemberSends { member: usize, repeat_key: Option<u8> },
-    AdminSends { admin: usize, member: usize, repeat_key: Option<u8> },
-    MemberReads { member: usize },
-    AdminReads { admin: usize, member: usize },
-    Deletes { member: usize },
-    Pins { member: usize, pinned: bool },
+    MemberSends {
+        member: usize,
+        repeat_key: Option<u8>,
+    },
+    AdminSends {
+        admin: usize,
+        member: usize,
+        repeat_key: Option<u8>,
+    },
+    MemberReads {
+        member: usize,
+    },
+    AdminReads {
+        admin: usize,
+        member: usize,
+    },
+    Deletes {
+        member: usize,
+    },
+    Pins {
+        member: usize,
+        pinned: bool,
+    },
     /// The client's socket breaks, with whatever was under way.
-    Breaks { client: usize },
+    Breaks {
+        client: usize,
+    },
     /// The client connects again and asks for what it missed.
-    Returns { client: usize },
+    Returns {
+        client: usize,
+    },
     /// The clock moves, forwards or back.
-    Clock { offset_ms: i64 },
+    Clock {
+        offset_ms: i64,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -201,10 +224,11 @@ impl<'a> Case<'a> {
         for client in &self.clients {
             client.lock().await.read().await;
         }
-        let rows = sound_conversations(&self.app.db, self.tenant.get()).await;
-        assert_eq!(rows.iter().map(|row| row.messages.len()).sum::<usize>(), self.answered.len());
-        for row in &rows {
-            let member = usize::try_from(row.member).unwrap() - 1;
+        let conversations = sound_conversations(&self.app.db, self.tenant.get()).await;
+        let messages = conversations.iter().map(|conversation| conversation.messages.len());
+        assert_eq!(messages.sum::<usize>(), self.answered.len(), "every answer has its row");
+        for StoredConversation { row, .. } in &conversations {
+            let member = usize::try_from(row.user_id).unwrap() - 1;
             let known = self.conversations.insert(member, row.id).is_some();
             self.check_marks(member, row, group, known, stored.contains(&member));
         }
@@ -256,7 +280,7 @@ impl<'a> Case<'a> {
     }
 
     /// Compares the marks of a conversation with what the group asked for, where that is determined.
-    fn check_marks(&mut self, member: usize, row: &StoredConversation, group: &[Step], known: bool, new_mail: bool) {
+    fn check_marks(&mut self, member: usize, row: &Row, group: &[Step], known: bool, new_mail: bool) {
         let deletes = known && group.iter().any(|step| matches!(step, Step::Deletes { member: m } if *m == member));
         let deleted = match (deletes, new_mail) {
             (true, true) => None,
@@ -281,8 +305,8 @@ impl<'a> Case<'a> {
 
         for step in group.iter().filter(|_| known && !new_mail) {
             match step {
-                Step::AdminReads { member: m, .. } if *m == member => assert_eq!(row.admin_unread, 0, "{row:?}"),
-                Step::MemberReads { member: m } if *m == member => assert_eq!(row.member_unread, 0, "{row:?}"),
+                Step::AdminReads { member: m, .. } if *m == member => assert_eq!(row.admin_unread_message_count, 0, "{row:?}"),
+                Step::MemberReads { member: m } if *m == member => assert_eq!(row.member_unread_message_count, 0, "{row:?}"),
                 _ => {}
             }
         }
@@ -292,14 +316,14 @@ impl<'a> Case<'a> {
     async fn end(self) {
         let rows = sound_conversations(&self.app.db, self.tenant.get()).await;
         let stored: HashMap<i64, Vec<i64>> =
-            rows.iter().map(|row| (row.id, row.messages.iter().map(|message| message.id).collect())).collect();
+            rows.iter().map(|one| (one.row.id, one.messages.iter().map(|message| message.id).collect())).collect();
         for (index, client) in self.clients.iter().enumerate() {
             let mut client = client.lock().await;
             client.connect(self.user(index)).await;
             client.read().await;
             let mut expected = stored.clone();
             if let Some(member) = self.members.get(index) {
-                expected.retain(|id, _| rows.iter().any(|row| row.id == *id && row.member == member.id()));
+                expected.retain(|id, _| rows.iter().any(|one| one.row.id == *id && one.row.user_id == member.id()));
             }
             assert_eq!(client.seen, expected, "client {index} has every message once");
         }

@@ -16,7 +16,7 @@ use kefu::settings::{Settings, signing_secret};
 use tempfile::TempDir;
 
 pub use socket::{Event, PATIENCE, Socket, TEXT, client_frame};
-pub use user::{Reply, User};
+pub use user::User;
 
 /// When every test begins: 2026-11-21 12:00:00 in Shanghai.
 pub const START: Millis = 1_795_233_600_000;
@@ -127,8 +127,9 @@ impl TestApp {
 
     pub async fn member_of(&self, tenant: TenantId, id: i64) -> User {
         let nickname = format!("会员{id}");
-        let key =
-            account::ensure_member(&self.db, &self.clock, tenant, UserId::new(id), Some(&nickname), None).await.unwrap();
+        let key = account::ensure_member(&self.db, &self.clock, tenant, UserId::new(id), Some(&nickname), None)
+            .await
+            .unwrap();
         User::new(self, Some(self.auth.issue(key).await.unwrap()))
     }
 

@@ -77,13 +77,10 @@ impl Socket {
     }
 
     /// The next event, which must be of this kind; its content.
-    #[track_caller]
-    pub fn expect(&mut self, kind: &str) -> impl Future<Output = Value> {
-        async move {
-            let event = self.event().await;
-            assert_eq!(event.kind, kind, "{:?}", event.content);
-            event.content
-        }
+    pub async fn expect(&mut self, kind: &str) -> Value {
+        let event = self.event().await;
+        assert_eq!(event.kind, kind, "{:?}", event.content);
+        event.content
     }
 
     /// Everything that was published to this socket until now: frames leave in order, so what comes before the answer to

@@ -1,12 +1,13 @@
 //! What must hold in the tables whatever happened before.
 
+use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use kefu::clock::{Millis, from_timestamp};
 use kefu::db::Db;
-use kefu::db::schema::{kefu_conversation as c, kefu_message as m};
+use kefu::db::schema::{kefu_conversation, kefu_message};
 
 /// A stored message.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable)]
+#[diesel(table_name = kefu_message)]
 pub struct StoredMessage {
     pub id: i64,
     pub seq: i64,
@@ -14,118 +15,77 @@ pub struct StoredMessage {
     pub sender_id: i64,
     pub content_type: i32,
     pub content: String,
-    pub read: bool,
+    pub read_status: bool,
     pub client_message_id: Option<String>,
-    pub create_time: Millis,
+    pub create_time: NaiveDateTime,
 }
 
-/// A stored conversation with all its messages, the oldest first.
-#[derive(Clone, Debug)]
-pub struct StoredConversation {
+/// A stored conversation.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = kefu_conversation)]
+pub struct Row {
     pub id: i64,
-    pub tenant: i64,
-    pub member: i64,
+    pub user_id: i64,
     pub admin_pinned: bool,
     pub admin_deleted: bool,
-    pub admin_unread: i32,
-    pub member_unread: i32,
+    pub admin_unread_message_count: i32,
+    pub member_unread_message_count: i32,
     pub last_seq: i64,
-    pub last_message: (Millis, String, i32),
+    pub last_message_time: NaiveDateTime,
+    pub last_message_content: String,
+    pub last_message_content_type: i32,
+}
+
+/// A conversation with all its messages, the oldest first.
+#[derive(Clone, Debug)]
+pub struct StoredConversation {
+    pub row: Row,
     pub messages: Vec<StoredMessage>,
 }
 
 /// Reads a tenant's conversations and asserts invariants 3 to 6 on each.
 pub async fn sound_conversations(db: &Db, tenant: i64) -> Vec<StoredConversation> {
     let conversations = db.run(move |connection| {
-        let rows: Vec<(i64, i64, bool, bool, i32, i32, i64, chrono::NaiveDateTime, String, i32)> = c::table
-            .filter(c::tenant_id.eq(tenant))
-            .order(c::id)
-            .select((
-                c::id,
-                c::user_id,
-                c::admin_pinned,
-                c::admin_deleted,
-                c::admin_unread_message_count,
-                c::member_unread_message_count,
-                c::last_seq,
-                c::last_message_time,
-                c::last_message_content,
-                c::last_message_content_type,
-            ))
+        let rows: Vec<Row> = kefu_conversation::table
+            .filter(kefu_conversation::tenant_id.eq(tenant))
+            .order(kefu_conversation::id)
+            .select(Row::as_select())
             .load(connection)?;
         let mut conversations = Vec::new();
-        for (id, member, admin_pinned, admin_deleted, admin_unread, member_unread, last_seq, time, text, kind) in rows {
-            let messages: Vec<(i64, i64, i32, i64, i32, String, bool, Option<String>, chrono::NaiveDateTime)> = m::table
-                .filter(m::conversation_id.eq(id))
-                .order(m::seq)
-                .select((
-                    m::id,
-                    m::seq,
-                    m::sender_type,
-                    m::sender_id,
-                    m::content_type,
-                    m::content,
-                    m::read_status,
-                    m::client_message_id,
-                    m::create_time,
-                ))
+        for row in rows {
+            let messages = kefu_message::table
+                .filter(kefu_message::conversation_id.eq(row.id))
+                .order(kefu_message::seq)
+                .select(StoredMessage::as_select())
                 .load(connection)?;
-            let messages = messages
-                .into_iter()
-                .map(|(id, seq, sender_type, sender_id, content_type, content, read, client_message_id, time)| {
-                    let create_time = from_timestamp(time);
-                    StoredMessage {
-                        id,
-                        seq,
-                        sender_type,
-                        sender_id,
-                        content_type,
-                        content,
-                        read,
-                        client_message_id,
-                        create_time,
-                    }
-                })
-                .collect();
-            let last_message = (from_timestamp(time), text, kind);
-            conversations.push(StoredConversation {
-                id,
-                tenant,
-                member,
-                admin_pinned,
-                admin_deleted,
-                admin_unread,
-                member_unread,
-                last_seq,
-                last_message,
-                messages,
-            });
+            conversations.push(StoredConversation { row, messages });
         }
         Ok(conversations)
     });
     let conversations = conversations.await.unwrap();
-    let mut members: Vec<i64> = conversations.iter().map(|conversation| conversation.member).collect();
+    let mut members: Vec<i64> = conversations.iter().map(|conversation| conversation.row.user_id).collect();
     members.sort_unstable();
     members.dedup();
     assert_eq!(members.len(), conversations.len(), "one conversation per member");
-    conversations.iter().for_each(StoredConversation::is_sound);
+    conversations.iter().for_each(StoredConversation::assert_sound);
     conversations
 }
 
 impl StoredConversation {
-    fn is_sound(&self) {
-        let messages = &self.messages;
+    fn assert_sound(&self) {
+        let Self { row, messages } = self;
         let seqs: Vec<i64> = messages.iter().map(|message| message.seq).collect();
-        assert_eq!(seqs, (1..=self.last_seq).collect::<Vec<_>>(), "seq starts at 1 and has no gaps: {self:?}");
+        assert_eq!(seqs, (1..=row.last_seq).collect::<Vec<_>>(), "seq starts at 1 and has no gaps: {self:?}");
         assert!(messages.is_sorted_by(|one, next| one.create_time < next.create_time), "createTime increases: {self:?}");
 
-        let unread = |sender| messages.iter().filter(|message| message.sender_type == sender && !message.read).count();
-        let counts = (usize::try_from(self.admin_unread).unwrap(), usize::try_from(self.member_unread).unwrap());
-        assert_eq!(counts, (unread(1), unread(2)), "the counts equal the rows: {self:?}");
+        let unread = |sender| messages.iter().filter(|one| one.sender_type == sender && !one.read_status).count();
+        let counts = [row.admin_unread_message_count, row.member_unread_message_count].map(usize::try_from);
+        assert_eq!(counts, [Ok(unread(1)), Ok(unread(2))], "the counts equal the rows: {self:?}");
 
         if let Some(last) = messages.last() {
-            let newest = (last.create_time, last.content.clone(), last.content_type);
-            assert_eq!(self.last_message, newest, "the last message is the newest: {self:?}");
+            let newest = (last.create_time, &last.content, last.content_type);
+            let shown = (row.last_message_time, &row.last_message_content, row.last_message_content_type);
+            assert_eq!(shown, newest, "the last message is the newest: {self:?}");
         }
 
         let mut ids: Vec<i64> = messages.iter().map(|message| message.id).collect();

@@ -149,12 +149,16 @@ impl User {
 
     /// A member marks the admins' messages as read.
     pub async fn reads_own(&self, conversation: i64) {
-        self.put(&format!("/app-api/promotion/kefu-message/update-read-status?conversationId={conversation}")).await.ok();
+        self.put(&format!("/app-api/promotion/kefu-message/update-read-status?conversationId={conversation}"))
+            .await
+            .ok();
     }
 
     /// An admin marks the member's messages as read.
     pub async fn reads(&self, conversation: i64) {
-        self.put(&format!("/admin-api/promotion/kefu-message/update-read-status?conversationId={conversation}")).await.ok();
+        self.put(&format!("/admin-api/promotion/kefu-message/update-read-status?conversationId={conversation}"))
+            .await
+            .ok();
     }
 
     /// An admin pins or unpins a conversation.
