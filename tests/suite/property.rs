@@ -305,8 +305,12 @@ impl<'a> Case<'a> {
 
         for step in group.iter().filter(|_| known && !new_mail) {
             match step {
-                Step::AdminReads { member: m, .. } if *m == member => assert_eq!(row.admin_unread_message_count, 0, "{row:?}"),
-                Step::MemberReads { member: m } if *m == member => assert_eq!(row.member_unread_message_count, 0, "{row:?}"),
+                Step::AdminReads { member: m, .. } if *m == member => {
+                    assert_eq!(row.admin_unread_message_count, 0, "{row:?}")
+                }
+                Step::MemberReads { member: m } if *m == member => {
+                    assert_eq!(row.member_unread_message_count, 0, "{row:?}")
+                }
                 _ => {}
             }
         }

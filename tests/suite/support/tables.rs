@@ -76,7 +76,10 @@ impl StoredConversation {
         let Self { row, messages } = self;
         let seqs: Vec<i64> = messages.iter().map(|message| message.seq).collect();
         assert_eq!(seqs, (1..=row.last_seq).collect::<Vec<_>>(), "seq starts at 1 and has no gaps: {self:?}");
-        assert!(messages.is_sorted_by(|one, next| one.create_time < next.create_time), "createTime increases: {self:?}");
+        assert!(
+            messages.is_sorted_by(|one, next| one.create_time < next.create_time),
+            "createTime increases: {self:?}"
+        );
 
         let unread = |sender| messages.iter().filter(|one| one.sender_type == sender && !one.read_status).count();
         let counts = [row.admin_unread_message_count, row.member_unread_message_count].map(usize::try_from);
