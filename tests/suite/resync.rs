@@ -209,3 +209,32 @@ async fn pings_are_answered_during_a_replay() {
     }
     app.stop().await;
 }
+
+/// The client does not read, so the replay cannot end before all this has happened.
+#[tokio::test]
+async fn what_happens_during_a_replay_follows_it() {
+    let app = TestApp::spawn_with(|settings| {
+        settings.limits.sends_per_s = 0;
+        settings.limits.content_length = 65_536;
+    })
+    .await;
+    let (member, owner) = (app.member(1001).await, app.owner().await);
+    let large = "x".repeat(60_000);
+    stream::iter(0..190)
+        .for_each_concurrent(16, async |_| {
+            member.says(&large).await;
+        })
+        .await;
+    let id = member.own_conversation().await;
+    let address = app.socket_url(&format!("token={}&lastSeq=0", member.refresh_token()));
+    let mut socket = Socket::open_with_buffer(&address, Some(4096)).await.unwrap();
+    owner.reads(id).await;
+    owner.answers(id, "在").await;
+
+    let events = socket.events_until(DONE).await;
+    assert_eq!(seqs(&events), (1..=191).collect::<Vec<_>>());
+    let reads = events.iter().filter(|event| event.kind == "kefu_message_read_status_change").count();
+    assert_eq!(reads, 1, "what is not in the table of messages was held back and follows");
+    assert_eq!(socket.events_so_far().await, []);
+    app.stop().await;
+}
