@@ -160,7 +160,7 @@ struct MemberList {
     /// Messages before this time, `yyyy-MM-dd HH:mm:ss` in the server's time zone, and on to the end of the last one's
     /// second: the stock clients' cursor.
     create_time: Option<String>,
-    /// Most messages to return, 1–200; 10 by default.
+    /// How many messages to return, 1–200; 10 by default.
     #[validate(range(min = 1, max = 200))]
     #[param(minimum = 1, maximum = 200)]
     limit: Option<i64>,
@@ -183,7 +183,7 @@ struct AdminList {
     /// Messages before this time, `yyyy-MM-dd HH:mm:ss` in the server's time zone, and on to the end of the last one's
     /// second: the stock clients' cursor.
     create_time: Option<String>,
-    /// Most messages to return, 1–200; 10 by default.
+    /// How many messages to return, 1–200; 10 by default.
     #[validate(range(min = 1, max = 200))]
     #[param(minimum = 1, maximum = 200)]
     limit: Option<i64>,
@@ -199,7 +199,8 @@ struct AdminList {
 
 /// List the member's messages
 ///
-/// Newest first, oldest first with `afterSeq`; empty before the first message.
+/// Newest first and on to the end of the last one's second, as the stock clients want; exactly `limit` with `beforeSeq`, and
+/// oldest first with `afterSeq`; empty before the first message.
 #[utoipa::path(
     tag = "member message",
     params(MemberList),
@@ -226,7 +227,8 @@ async fn member_list(
 
 /// List a conversation's messages
 ///
-/// Newest first, oldest first with `afterSeq`.
+/// Newest first and on to the end of the last one's second, as the stock clients want; exactly `limit` with `beforeSeq`, and
+/// oldest first with `afterSeq`.
 #[utoipa::path(
     tag = "admin message",
     params(AdminList),
@@ -257,7 +259,8 @@ async fn admin_list(
 #[derive(Clone, Copy, Debug)]
 enum Wanted {
     Page(Page, i64),
-    BeforeTime(Millis, i64),
+    /// Before a time, or the newest.
+    BeforeTime(Option<Millis>, i64),
 }
 
 impl Wanted {
@@ -273,8 +276,12 @@ impl Wanted {
         Ok(match (after_seq, before_seq, create_time) {
             (Some(seq), _, _) => Self::Page(Page::After(seq), limit),
             (_, Some(seq), _) => Self::Page(Page::Before(seq), limit),
-            (_, _, Some(text)) => Self::BeforeTime(parse_time(&text, settings.server.time_zone)?, limit),
-            _ => Self::Page(Page::Before(i64::MAX), limit),
+            // The first page of the stock clients goes on to the end of its last second, too: their next cursor is that
+            // second's beginning.
+            (_, _, text) => {
+                let cursor = text.map(|text| parse_time(&text, settings.server.time_zone)).transpose()?;
+                Self::BeforeTime(cursor, limit)
+            }
         })
     }
 

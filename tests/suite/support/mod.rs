@@ -1,5 +1,8 @@
 //! A running service for one test, its users and their sockets.
 
+pub mod path;
+pub mod process;
+mod rows;
 mod socket;
 mod user;
 
@@ -15,7 +18,7 @@ use kefu::settings::{Settings, signing_secret};
 use tempfile::TempDir;
 
 pub use socket::{Event, Socket};
-pub use user::{Reply, User};
+pub use user::{Reply, User, text};
 
 /// When every test begins: 2026-11-21 12:00:00 in Shanghai.
 pub const START: Millis = 1_795_233_600_000;
