@@ -51,7 +51,8 @@ async fn call(user: &User, operation: &Operation) -> Reply {
 fn only_these_operations_need_no_authorization_header() {
     let document = serde_json::to_value(kefu::routes::document()).unwrap();
     let paths = |path: &&str| !protected().iter().any(|operation| operation.path == **path);
-    let open: BTreeSet<&str> = document["paths"].as_object().unwrap().keys().map(String::as_str).filter(paths).collect();
+    let open: BTreeSet<&str> =
+        document["paths"].as_object().unwrap().keys().map(String::as_str).filter(paths).collect();
     let expected = [
         "/admin-api/system/auth/login",
         "/admin-api/system/auth/logout",

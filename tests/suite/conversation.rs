@@ -106,7 +106,11 @@ async fn new_mail_of_either_side_restores_a_deleted_conversation_with_its_histor
     for (seq, answers) in [(2, false), (3, true)] {
         owner.delete(&format!("{}?id={id}", path::DELETE)).await.ok();
         assert_eq!(listed(&owner, "").await, [] as [i64; 0]);
-        if answers { owner.answers(id, "hi").await } else { member.says("hi").await };
+        if answers {
+            owner.answers(id, "hi").await
+        } else {
+            member.says("hi").await
+        };
         assert_eq!(listed(&owner, "").await, [id]);
         let restored = owner.conversation(id).await;
         assert_eq!((&restored["adminDeleted"], &restored["lastSeq"]), (&json!(false), &json!(seq)));

@@ -8,7 +8,8 @@ use crate::support::{TestApp, path};
 const SHOP: &str = "https://shop.example";
 
 async fn app() -> TestApp {
-    TestApp::spawn_with(|settings| settings.server.cors_origins = vec![SHOP.into(), "https://admin.example".into()]).await
+    TestApp::spawn_with(|settings| settings.server.cors_origins = vec![SHOP.into(), "https://admin.example".into()])
+        .await
 }
 
 async fn preflight(app: &TestApp, origin: &str, path: &str, method: &str, headers: &str) -> (StatusCode, HeaderMap) {
@@ -64,7 +65,10 @@ async fn answers_carry_the_origin_whether_they_succeed_or_fail() {
     ];
     for (user, path, status) in member_and_path {
         let response = user.request(Method::GET, path).header("origin", SHOP).send().await.unwrap();
-        assert_eq!((response.status().as_u16(), &response.headers()["access-control-allow-origin"]), (status, &SHOP.parse().unwrap()));
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["access-control-allow-origin"]),
+            (status, &SHOP.parse().unwrap())
+        );
         assert!(response.headers()["vary"].to_str().unwrap().to_ascii_lowercase().contains("origin"));
     }
     app.stop().await;

@@ -94,7 +94,8 @@ async fn a_token_opens_rest_and_socket_until_it_expires() {
 #[tokio::test]
 async fn a_token_that_is_not_the_integrators_is_refused_and_makes_no_member() {
     let app = app().await;
-    let none = format!("eyJhbGciOiJub25lIn0.{}.", signed(&claims(), Algorithm::HS256, SHARED).split('.').nth(1).unwrap());
+    let none =
+        format!("eyJhbGciOiJub25lIn0.{}.", signed(&claims(), Algorithm::HS256, SHARED).split('.').nth(1).unwrap());
     for (what, token) in [
         ("another key", signed(&claims(), Algorithm::HS256, "another secret of sufficient length!")),
         ("another algorithm", signed(&claims(), Algorithm::HS512, SHARED)),

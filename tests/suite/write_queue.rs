@@ -19,9 +19,8 @@ fn queue(commands: usize) -> impl FnOnce(&mut Settings) {
 }
 
 fn send(member: &User, words: &str) -> JoinHandle<Sent> {
-    let request = member
-        .request(Method::POST, path::MEMBER_SEND)
-        .json(&json!({"contentType": 1, "content": text(words)}));
+    let request =
+        member.request(Method::POST, path::MEMBER_SEND).json(&json!({"contentType": 1, "content": text(words)}));
     tokio::spawn(async move {
         let response = request.send().await.unwrap();
         let retry_after = response.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());

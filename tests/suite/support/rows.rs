@@ -23,7 +23,9 @@ impl TestApp {
     /// The unread rows of a conversation: those that admins have not read and those that the member has not.
     pub async fn unread_rows(&self, conversation: i64) -> (i64, i64) {
         let of = |sender: u8| {
-            format!("kefu_message WHERE conversation_id = {conversation} AND sender_type = {sender} AND NOT read_status")
+            format!(
+                "kefu_message WHERE conversation_id = {conversation} AND sender_type = {sender} AND NOT read_status"
+            )
         };
         (self.count(&of(1)).await, self.count(&of(2)).await)
     }

@@ -61,6 +61,12 @@ impl User {
         Self { base: format!("http://{}", app.address), http: app.http.clone(), tokens }
     }
 
+    /// A user of a service that runs elsewhere, e.g. in a process of its own.
+    pub fn at(address: &str, tokens: Option<Tokens>) -> Self {
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self { base: format!("http://{address}"), http, tokens }
+    }
+
     pub fn id(&self) -> i64 {
         self.tokens.as_ref().unwrap().user_id.get()
     }
