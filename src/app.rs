@@ -3,6 +3,7 @@
 //! Shutdown: `/readyz` says no and sockets are closed with 1001; the server stops accepting and finishes open requests,
 //! whose sends the writer still takes; the writer finishes its queue; the checkpointer ends.
 
+use std::any::Any;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ use crate::telemetry::metrics::Metrics;
 
 /// How often sockets are looked at and revocations of other processes are read.
 const SWEEP: Duration = Duration::from_secs(1);
+/// How long written bytes may stay unacknowledged.
+const SILENT_PEER: Duration = Duration::from_secs(60);
 /// Sweeps between clean-ups of what only grows.
 const TIDY_EVERY: u32 = 60;
 
@@ -82,8 +85,7 @@ impl App {
             clock: clock.clone(),
             settings: settings.clone(),
         };
-        let client_address =
-            web::Data::new(ClientAddress { trust_forwarded_for: settings.server.trust_forwarded_for });
+        let client_address = web::Data::new(ClientAddress { trust_forwarded_for: settings.server.trust_forwarded_for });
         let parts = Parts {
             settings: web::Data::new(settings),
             db: web::Data::new(db),
@@ -171,12 +173,24 @@ fn serve(parts: Parts, listener: TcpListener) -> std::io::Result<Server> {
             .wrap(from_fn(observe))
             .wrap(cors)
     })
+    .on_connect(|connection, _| give_up_on_silent_peers(connection))
     .disable_signals()
     .shutdown_timeout(settings.server.shutdown_timeout_s);
     if settings.server.workers > 0 {
         server = server.workers(settings.server.workers);
     }
     Ok(server.listen(listener)?.run())
+}
+
+/// A peer that acknowledges nothing for [`SILENT_PEER`] is gone, or has stopped reading: the kernel then ends the
+/// connection. A socket that was closed as too slow would otherwise hold its last chunk for ever.
+fn give_up_on_silent_peers(connection: &dyn Any) {
+    #[cfg(target_os = "linux")]
+    if let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>()
+        && let Err(error) = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(SILENT_PEER))
+    {
+        tracing::debug!(%error, "a connection has no timeout");
+    }
 }
 
 /// Browsers of these origins may call (contract, "CORS"). Asked headers are echoed: `*` does not cover Authorization.

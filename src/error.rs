@@ -230,7 +230,9 @@ impl From<diesel::result::Error> for Error {
     fn from(error: diesel::result::Error) -> Self {
         use diesel::result::{DatabaseErrorKind, Error as Cause};
         let passing = match &error {
-            Cause::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand, _) => true,
+            Cause::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand, _) => {
+                true
+            }
             Cause::DatabaseError(_, information) => information.message() == "database is locked",
             _ => false,
         };

@@ -42,11 +42,7 @@ struct ListQuery {
     extensions(("x-permission" = json!("promotion:kefu-conversation:query")))
 )]
 #[get("/admin-api/promotion/kefu-conversation/list")]
-async fn list(
-    admin: Admin<QueryConversations>,
-    query: Query<ListQuery>,
-    db: web::Data<Db>,
-) -> Result<HttpResponse> {
+async fn list(admin: Admin<QueryConversations>, query: Query<ListQuery>, db: web::Data<Db>) -> Result<HttpResponse> {
     let Query(ListQuery { limit, cursor }) = query;
     let cursor = cursor
         .map(|text| Cursor::parse(&text).ok_or(Error::Invalid(Problem::new("cursor 不合法", "cursor is not valid"))))

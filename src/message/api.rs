@@ -216,12 +216,11 @@ async fn member_list(
     let Query(MemberList { create_time, limit, before_seq, after_seq }) = query;
     let wanted = Wanted::new(create_time, limit, before_seq, after_seq, &settings)?;
     let key = member.0.key;
-    let messages = db.run(move |connection| {
-        match conversation::store::head_by_member(connection, key.tenant, key.user)? {
+    let messages =
+        db.run(move |connection| match conversation::store::head_by_member(connection, key.tenant, key.user)? {
             Some(head) => wanted.read(connection, key.tenant, head),
             None => Ok(Vec::new()),
-        }
-    });
+        });
     Ok(ok(messages.await?))
 }
 
@@ -298,8 +297,8 @@ impl Wanted {
 /// The instant of a time in a query string (contract, "JSON values"). A time that a clock change makes ambiguous is the
 /// later instant, one that it skips the hour after: both show messages twice rather than never.
 fn parse_time(text: &str, zone: chrono_tz::Tz) -> Result<Millis> {
-    let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S")
-        .map_err(|_| Error::WrongType("createTime".into()))?;
+    let local =
+        NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").map_err(|_| Error::WrongType("createTime".into()))?;
     zone.from_local_datetime(&local)
         .latest()
         .or_else(|| zone.from_local_datetime(&(local + chrono::TimeDelta::hours(1))).latest())

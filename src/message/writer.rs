@@ -53,7 +53,13 @@ impl Writer {
     ///
     /// # Errors
     /// When the connection or the thread cannot be had.
-    pub fn start(db: &Db, hub: &Hub, clock: &Clock, limits: &Limits, metrics: &Metrics) -> Result<(Self, WriterThread)> {
+    pub fn start(
+        db: &Db,
+        hub: &Hub,
+        clock: &Clock,
+        limits: &Limits,
+        metrics: &Metrics,
+    ) -> Result<(Self, WriterThread)> {
         let (queue, waiting) = sync_channel(limits.write_queue);
         let depth = Arc::new(AtomicUsize::new(0));
         let mut thread = Thread {

@@ -236,8 +236,10 @@ impl Socket {
         let key = self.principal.key;
         let found = match key.user_type {
             UserType::Member => {
-                self.services.db.run(move |connection| conversation::store::head_by_member(connection, key.tenant, key.user))
-            .await?
+                self.services
+                    .db
+                    .run(move |connection| conversation::store::head_by_member(connection, key.tenant, key.user))
+                    .await?
             }
             UserType::Admin => {
                 if !self.principal.may(Permission::SendMessages) {
