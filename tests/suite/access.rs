@@ -6,7 +6,7 @@ use kefu::auth::{Role, Tokens};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{Reply, TestApp, User, path};
+use crate::support::{Reply, TestApp, User, document, path};
 
 /// An operation of the document.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ struct Operation {
 
 /// Every operation that needs a token.
 fn protected() -> Vec<Operation> {
-    let document = serde_json::to_value(kefu::routes::document()).unwrap();
+    let document = document();
     let everywhere = &document["security"];
     let mut operations = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -49,7 +49,7 @@ async fn call(user: &User, operation: &Operation) -> Reply {
 
 #[test]
 fn only_these_operations_need_no_authorization_header() {
-    let document = serde_json::to_value(kefu::routes::document()).unwrap();
+    let document = document();
     let paths = |path: &&str| !protected().iter().any(|operation| operation.path == **path);
     let open: BTreeSet<&str> =
         document["paths"].as_object().unwrap().keys().map(String::as_str).filter(paths).collect();

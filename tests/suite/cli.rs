@@ -5,7 +5,6 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::User;
 use crate::support::path;
 use crate::support::process::{Serve, kefu};
 
@@ -24,10 +23,6 @@ async fn failed(folder: &Path, arguments: &[&str], input: &str) -> String {
     ended.errors
 }
 
-fn user(serve: &Serve, tokens: &str) -> User {
-    User::at(&serve.address, Some(serde_json::from_str(tokens).unwrap()))
-}
-
 #[tokio::test]
 async fn the_first_start_makes_a_secret_and_an_admin_whose_password_it_prints_once() {
     let folder = tempfile::tempdir().unwrap();
@@ -39,14 +34,14 @@ async fn the_first_start_makes_a_secret_and_an_admin_whose_password_it_prints_on
         assert!(serve.greeting.contains(part), "{}", serve.greeting);
     }
     let login = json!({"username": "admin", "password": password});
-    User::at(&serve.address, None).post(path::LOGIN, login.clone()).await.ok();
+    serve.user_with(None).post(path::LOGIN, login.clone()).await.ok();
     let ended = serve.terminate().await;
     assert_eq!(ended.code, Some(0), "{}", ended.errors);
     assert!(!ended.errors.contains(&password));
 
     let serve = Serve::start(folder.path(), &["serve"]).await;
     assert_eq!(serve.first_password(), None);
-    User::at(&serve.address, None).post(path::LOGIN, login).await.ok();
+    serve.user_with(None).post(path::LOGIN, login).await.ok();
     assert_eq!(serve.terminate().await.code, Some(0));
 }
 
@@ -66,7 +61,7 @@ async fn admins_are_added_listed_disabled_and_given_passwords() {
     let serve = Serve::start(folder.path(), &[]).await;
     let log_in = async |password: &str| {
         let body = json!({"username": "red", "password": password});
-        User::at(&serve.address, None).post(path::LOGIN, body).await.code
+        serve.user_with(None).post(path::LOGIN, body).await.code
     };
     assert_eq!((log_in("correct horse").await, log_in("another horse").await), (1_002_000_000, 0));
     serve.terminate().await;
@@ -89,7 +84,7 @@ async fn tokens_of_the_command_line_are_good_for_the_service() {
 
     let serve = Serve::start(folder.path(), &[]).await;
     let admin = done(folder.path(), &["token", "admin", "--username", "admin"], "").await;
-    let (member, admin) = (user(&serve, &tokens), user(&serve, &admin));
+    let (member, admin) = (serve.user(&tokens), serve.user(&admin));
     let mut socket = admin.socket("").await;
     member.says("hi").await;
     socket.expect("kefu_conversation_created").await;
@@ -105,7 +100,7 @@ async fn disabling_an_admin_elsewhere_ends_the_running_services_sessions() {
     let add = ["admin", "add", "--username", "red", "--nickname", "r", "--role", "agent"];
     done(folder.path(), &add, "correct horse\n").await;
     let serve = Serve::start(folder.path(), &[]).await;
-    let admin = user(&serve, &done(folder.path(), &["token", "admin", "--username", "red"], "").await);
+    let admin = serve.user(&done(folder.path(), &["token", "admin", "--username", "red"], "").await);
     admin.get(path::PERMISSION_INFO).await.ok();
     let mut socket = admin.socket("").await;
     done(folder.path(), &["admin", "disable", "--username", "red"], "").await;
@@ -121,7 +116,7 @@ async fn a_stop_closes_sockets_with_1001_and_ends_with_0() {
     let folder = tempfile::tempdir().unwrap();
     let tokens = done(folder.path(), &["token", "member", "--user-id", "1", "--nickname", "m"], "").await;
     let serve = Serve::start(folder.path(), &[]).await;
-    let mut socket = user(&serve, &tokens).socket("").await;
+    let mut socket = serve.user(&tokens).socket("").await;
     let (ended, code) = tokio::join!(serve.terminate(), socket.close_code());
     assert_eq!((ended.code, code), (Some(0), Some(1001)));
 }

@@ -202,11 +202,11 @@ async fn fault_13_neither_message_text_nor_tokens_nor_passwords_are_in_the_log()
     .await;
     assert_eq!((member.code, admin.code), (Some(0), Some(0)), "{member:?} {admin:?}");
     let serve = Serve::start(folder.path(), &["--set", "log.filter=trace"]).await;
-    let member = User::at(&serve.address, Some(serde_json::from_str(&member.output).unwrap()));
-    let anonymous = User::at(&serve.address, None);
+    let member = serve.user(&member.output);
+    let anonymous = serve.user_with(None);
     let body = json!({"username": "a", "password": "a secret password"});
     let tokens = anonymous.post(path::LOGIN, body).await.ok();
-    let admin = User::at(&serve.address, Some(serde_json::from_value(tokens).unwrap()));
+    let admin = serve.user(&tokens.to_string());
 
     let mut socket = admin.socket("").await;
     member.says("MARKER").await;

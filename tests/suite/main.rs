@@ -1,5 +1,13 @@
 //! The integration suite: real HTTP, real sockets, a fresh database for each test, a clock that tests move.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail loudly, too"
+)]
+
 mod support;
 
 mod access;

@@ -1,5 +1,7 @@
 //! The committed document.
 
+use crate::support::{TestApp, document};
+
 #[test]
 fn the_committed_document_is_what_the_routes_say() {
     let committed = include_str!("../../openapi/openapi.json");
@@ -9,9 +11,9 @@ fn the_committed_document_is_what_the_routes_say() {
 
 #[tokio::test]
 async fn the_service_serves_the_document_and_its_pages() {
-    let app = crate::support::TestApp::spawn().await;
+    let app = TestApp::spawn().await;
     let served: serde_json::Value = app.http.get(app.url("/v3/api-docs")).send().await.unwrap().json().await.unwrap();
-    assert_eq!(served, serde_json::to_value(kefu::routes::document()).unwrap());
+    assert_eq!(served, document());
     let page = app.http.get(app.url("/swagger-ui/")).send().await.unwrap();
     assert_eq!(page.status(), 200);
     assert!(page.text().await.unwrap().contains("swagger-ui-bundle.js"));

@@ -3,8 +3,11 @@
 use std::path::Path;
 use std::process::Stdio;
 
+use kefu::auth::Tokens;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
+
+use super::User;
 
 /// How a command ended.
 #[derive(Debug)]
@@ -70,6 +73,17 @@ impl Serve {
         let mut errors = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut errors).await.unwrap();
         Ended { code: self.child.wait().await.unwrap().code(), output: String::new(), errors }
+    }
+
+    /// Someone with these tokens, as the command line printed them.
+    pub fn user(&self, tokens: &str) -> User {
+        self.user_with(Some(serde_json::from_str(tokens).unwrap()))
+    }
+
+    /// Someone with or without tokens.
+    pub fn user_with(&self, tokens: Option<Tokens>) -> User {
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        User::at(format!("http://{}", self.address), http, tokens)
     }
 
     /// The first password, when this start printed one.

@@ -58,13 +58,12 @@ impl Reply {
 
 impl User {
     pub(super) fn new(app: &TestApp, tokens: Option<Tokens>) -> Self {
-        Self { base: format!("http://{}", app.address), http: app.http.clone(), tokens }
+        Self::at(format!("http://{}", app.address), app.http.clone(), tokens)
     }
 
-    /// A user of a service that runs elsewhere, e.g. in a process of its own.
-    pub fn at(address: &str, tokens: Option<Tokens>) -> Self {
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { base: format!("http://{address}"), http, tokens }
+    /// A user of a service that runs in another process.
+    pub fn at(base: String, http: reqwest::Client, tokens: Option<Tokens>) -> Self {
+        Self { base, http, tokens }
     }
 
     pub fn id(&self) -> i64 {
