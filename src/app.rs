@@ -65,7 +65,6 @@ impl App {
         settings::create_private_folder(&settings.data_dir).map_err(|error| error.to_string())?;
         let db = Db::open(Backend::parse(&settings.database_url())?, &settings.database)?;
         let auth = Auth::new(&settings.auth, &settings.limits, &secret, db.clone(), clock.clone())?;
-        let first_admin = account::ensure_first_admin(&db, &clock).await.map_err(text)?;
 
         let metrics = Metrics::new();
         let checkpointer = Checkpointer::start(&db).map_err(text)?;
@@ -79,6 +78,8 @@ impl App {
         let listener = TcpListener::bind(settings.server.listen)
             .map_err(|error| format!("cannot listen on {}: {error}", settings.server.listen))?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
+        // Late, because its password is shown by a start that succeeds and never again.
+        let first_admin = account::ensure_first_admin(&db, &clock).await.map_err(text)?;
         let services = socket::api::Services {
             hub: hub.clone(),
             db: db.clone(),
@@ -242,4 +243,23 @@ fn close(hub: &Hub, revoked: &Revoked) {
         RevokeReason::Disabled | RevokeReason::PasswordChanged => CloseReason::ShutOut,
     };
     hub.close_user(revoked.key, revoked.credential, reason);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_start_that_fails_to_listen_leaves_the_first_admin_to_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut settings = Settings { data_dir: folder.path().join("data"), ..Settings::default() };
+        settings.server.listen = taken.local_addr().unwrap();
+        assert!(App::start(settings.clone(), Clock::system()).await.is_err());
+
+        settings.server.listen = "127.0.0.1:0".parse().unwrap();
+        let app = App::start(settings, Clock::system()).await.unwrap();
+        assert!(app.first_admin.is_some());
+        app.stop().await;
+    }
 }

@@ -28,7 +28,7 @@ struct Readiness {
     status: &'static str,
     /// `ok` or `unreachable`
     database: &'static str,
-    /// `ok` or `full`
+    /// `ok`, or `full` when a send would be refused
     write_queue: &'static str,
     /// `ok` or `stopping`
     process: &'static str,
@@ -53,7 +53,7 @@ async fn healthz() -> HttpResponse {
 async fn readyz(db: web::Data<Db>, writer: web::Data<Writer>, hub: web::Data<Hub>) -> HttpResponse {
     let word = |fine: bool, otherwise: &'static str| if fine { "ok" } else { otherwise };
     let database = word(db.ping().await.is_ok(), "unreachable");
-    let write_queue = word(!writer.is_full(), "full");
+    let write_queue = word(writer.is_ready(), "full");
     let process = word(!hub.is_draining(), "stopping");
     let ready = [database, write_queue, process].iter().all(|state| *state == "ok");
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

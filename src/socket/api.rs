@@ -220,7 +220,7 @@ impl Socket {
             };
             if let Err(error) = replayed.await {
                 tracing::warn!(%error, "a replay failed; its socket is closed");
-                session.close(CloseReason::Slow);
+                session.close(CloseReason::Fault);
             }
         });
     }
