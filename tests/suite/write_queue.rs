@@ -32,7 +32,7 @@ async fn write_queue(app: &TestApp) -> (StatusCode, Value) {
     let response = app.anonymous().request(Method::GET, "/readyz").send().await.unwrap();
     let status = response.status();
     let state: Value = response.json().await.unwrap();
-    (status, state.get("writeQueue").or(state.get("write_queue")).unwrap().clone())
+    (status, state["write_queue"].clone())
 }
 
 /// Sends `words(0)`, `words(1)`, … until the queue is full.
