@@ -31,7 +31,8 @@ fn protected() -> Vec<Operation> {
             operations.push(Operation {
                 method: method.to_uppercase().parse().unwrap(),
                 path: path.clone(),
-                permission: operation["x-permission"].as_str().map(str::to_owned),
+                // The others name no permission but `any admin`.
+                permission: operation["x-permission"].as_str().filter(|name| name.contains(':')).map(str::to_owned),
             });
         }
     }

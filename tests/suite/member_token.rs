@@ -38,7 +38,7 @@ fn member(app: &TestApp, claims: &Value) -> User {
 }
 
 fn bearer(app: &TestApp, token: &str) -> User {
-    let tokens = json!({"userId": 0, "accessToken": token, "refreshToken": token, "expiresTime": 0});
+    let tokens = json!({"userId": 1, "accessToken": token, "refreshToken": token, "expiresTime": 0});
     app.user_with(serde_json::from_value(tokens).unwrap())
 }
 
