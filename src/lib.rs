@@ -9,6 +9,7 @@
 //! | [`mod@file`] | uploads |
 //! | [`socket`], [`push`] | the WebSocket's handshake and client frames; events to sessions |
 //! | [`operation`], [`telemetry`] | health and metrics; numbers and logs |
+//! | [`shop`] | empty answers to what stock clients ask of a shop |
 //! | [`http`], [`limit`] | extractors, envelope, middleware; rate limits |
 //! | [`db`] | pool, migrations, checkpoints, ids |
 //! | [`settings`], [`error`], [`id`], [`clock`] | what everything stands on |
@@ -35,5 +36,6 @@ pub mod operation;
 pub mod push;
 pub mod routes;
 pub mod settings;
+pub mod shop;
 pub mod socket;
 pub mod telemetry;

@@ -1,21 +1,40 @@
 //! The integration suite: real HTTP, real sockets, a fresh database for each test, a clock that tests move.
-#![expect(
+
+#![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test fails by panicking"
+    reason = "helpers of tests are tests, too"
 )]
 
 mod support;
 
+mod access;
+mod auth;
+mod bad_input;
+mod cli;
+mod content;
+mod conversation;
+mod cors;
 mod crash;
+mod fault;
+mod file;
 mod handshake;
+mod history;
 mod lifetime;
+mod member_token;
 mod message;
+mod openapi;
+mod openapi_document;
+mod operation;
 mod property;
 mod push;
 mod push_fault;
 mod resync;
+mod shop;
 mod socket;
+mod tenant;
 mod typing;
+mod unread;
+mod write_queue;

@@ -1,5 +1,8 @@
 //! A running service for one test, its users and their sockets.
 
+pub mod path;
+pub mod process;
+mod rows;
 mod socket;
 pub mod tables;
 mod user;
@@ -16,13 +19,18 @@ use kefu::settings::{Settings, signing_secret};
 use tempfile::TempDir;
 
 pub use socket::{Event, PATIENCE, Socket, TEXT, client_frame};
-pub use user::User;
+pub use user::{Reply, User, text};
 
 /// When every test begins: 2026-11-21 12:00:00 in Shanghai.
 pub const START: Millis = 1_795_233_600_000;
 
 /// The first tenant, as on a fresh installation.
 pub const TENANT: TenantId = TenantId::new(1);
+
+/// The OpenAPI document of the service's own routes, without the shop's placeholders.
+pub fn document() -> serde_json::Value {
+    kefu::routes::document(false).unwrap()
+}
 
 /// A service on a free port with a fresh database. Must be stopped by [`TestApp::stop`].
 pub struct TestApp {

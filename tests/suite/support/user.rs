@@ -6,6 +6,11 @@ use serde_json::{Value, json};
 
 use super::{Socket, TestApp};
 
+/// The content of a text message, as the stock clients write it.
+pub fn text(text: &str) -> String {
+    json!({"text": text}).to_string()
+}
+
 /// A client with or without tokens.
 #[derive(Clone)]
 pub struct User {
@@ -56,7 +61,7 @@ impl User {
         Self::at(format!("http://{}", app.address), app.http.clone(), tokens)
     }
 
-    /// A user of a service that runs elsewhere, `base` as in `http://127.0.0.1:48080`.
+    /// A user of a service that runs in another process, `base` as in `http://127.0.0.1:48080`.
     pub fn at(base: String, http: reqwest::Client, tokens: Option<Tokens>) -> Self {
         Self { base, http, tokens }
     }
@@ -108,15 +113,13 @@ impl User {
 
     /// A member sends a text; returns the message's id.
     pub async fn says(&self, text: &str) -> i64 {
-        let body = json!({"contentType": 1, "content": json!({"text": text}).to_string()});
+        let body = json!({"contentType": 1, "content": self::text(text)});
         self.post("/app-api/promotion/kefu-message/send", body).await.ok().as_i64().unwrap()
     }
 
     /// An admin answers in a conversation; returns the message's id.
     pub async fn answers(&self, conversation: i64, text: &str) -> i64 {
-        let body = json!({
-            "conversationId": conversation, "contentType": 1, "content": json!({"text": text}).to_string()
-        });
+        let body = json!({"conversationId": conversation, "contentType": 1, "content": self::text(text)});
         self.post("/admin-api/promotion/kefu-message/send", body).await.ok().as_i64().unwrap()
     }
 
