@@ -8,6 +8,7 @@ use kefu::id::TenantId;
 use kefu::settings::{Relay, Settings};
 use serde_json::{Value, json};
 
+use crate::support::process::Serve;
 use crate::support::{Forwarder, Redis, START, Socket, TestApp, User, eventually};
 
 fn by(url: String) -> impl Fn(&mut Settings) {
@@ -207,11 +208,11 @@ async fn a_frozen_redis_delays_no_send_and_afterwards_every_socket_resyncs() {
     outage.send("while nobody knows it yet").await;
     relay_is(&outage.a, "degraded").await;
     relay_is(&outage.b, "degraded").await;
-    assert_eq!(outage.a.metric("kefu_relay_up").await, 0.0);
+    assert_eq!(outage.a.metric("kefu_relay_up").await, 0);
     for number in 0..20 {
         outage.send(&number.to_string()).await;
     }
-    eventually("frames are dropped", async || outage.a.metric("kefu_relay_dropped_total").await >= 20.0).await;
+    eventually("frames are dropped", async || outage.a.metric("kefu_relay_dropped_total").await >= 20).await;
     redis.thaw();
     outage.end().await;
 }
@@ -227,7 +228,7 @@ async fn a_killed_redis_delays_no_send_and_afterwards_every_socket_resyncs() {
     }
     relay_is(&outage.a, "degraded").await;
     relay_is(&outage.b, "degraded").await;
-    eventually("frames are dropped", async || outage.a.metric("kefu_relay_dropped_total").await >= 1.0).await;
+    eventually("frames are dropped", async || outage.a.metric("kefu_relay_dropped_total").await >= 1).await;
     redis.restart().await;
     outage.end().await;
 }
@@ -241,8 +242,8 @@ async fn a_subscription_that_dies_silently_is_noticed() {
     let mut outage = Outage::begin(a, b).await;
     forwarder.make_subscriptions_deaf();
     outage.send("unheard").await;
-    eventually("it is opened again", async || outage.b.metric("kefu_relay_reconnects_total").await >= 1.0).await;
-    assert_eq!(outage.a.metric("kefu_relay_dropped_total").await, 0.0, "only the subscription is broken");
+    eventually("it is opened again", async || outage.b.metric("kefu_relay_reconnects_total").await >= 1).await;
+    assert_eq!(outage.a.metric("kefu_relay_dropped_total").await, 0, "only the subscription is broken");
     outage.end().await;
 }
 
@@ -265,7 +266,7 @@ async fn sentinels_lead_the_nodes_to_the_new_primary() {
     primary.kill();
     relay_is(&outage.a, "degraded").await;
     outage.send("without a primary").await;
-    eventually("frames are dropped", async || outage.a.metric("kefu_relay_dropped_total").await >= 1.0).await;
+    eventually("frames are dropped", async || outage.a.metric("kefu_relay_dropped_total").await >= 1).await;
     outage.end().await;
     assert!(replica.ask("INFO replication").await.contains("role:master"));
 }
@@ -282,7 +283,7 @@ async fn nodes_start_before_their_redis() {
     let member = a.member(1001).await;
     let mut far = at(&b, &member).socket("").await;
     member.says("你好").await;
-    eventually("the frames are dropped", async || a.metric("kefu_relay_dropped_total").await >= 1.0).await;
+    eventually("the frames are dropped", async || a.metric("kefu_relay_dropped_total").await >= 1).await;
     redis.restart().await;
     // They have never met, and still the one learns that the other has lost something.
     assert!(far.expect("kefu_resync_required").await["since"].as_i64().unwrap() <= START);
@@ -311,41 +312,6 @@ async fn a_redis_that_refuses_is_one_line_at_start() {
     node.stop().await;
 }
 
-/// A node in a process of its own.
-struct Process {
-    child: std::process::Child,
-    address: String,
-}
-
-impl Process {
-    async fn start(like: &TestApp) -> Self {
-        let push = &like.settings.push;
-        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_kefu"))
-            .arg("serve")
-            .env("KEFU_DATA_DIR", &like.settings.data_dir)
-            .env("KEFU_SERVER__LISTEN", "127.0.0.1:0")
-            .env("KEFU_LOG__FILTER", "warn")
-            .env("KEFU_PUSH__RELAY", "redis")
-            .env("KEFU_PUSH__REDIS_URL", push.redis_url.as_deref().unwrap())
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        let output = child.stdout.take().unwrap();
-        let address = tokio::task::spawn_blocking(|| {
-            let mut lines = std::io::BufRead::lines(std::io::BufReader::new(output));
-            lines.find_map(|line| Some(line.unwrap().split_once("ws://")?.1.split_once('/')?.0.to_owned())).unwrap()
-        });
-        Self { child, address: address.await.unwrap() }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
 async fn online(owner: &User, query: &str) -> Vec<(i64, i64, usize)> {
     let list = owner.get(&format!("/admin-api/promotion/kefu-presence/list?{query}")).await.ok();
     let number = |value: &Value| value.as_i64().unwrap();
@@ -359,7 +325,9 @@ async fn presence_covers_all_nodes_and_heals_when_one_dies() {
     let redis = Redis::spawn().await;
     // The other process reads the system's clock, and so must this one.
     let a = TestApp::spawn_on(Clock::system(), by(redis.url())).await;
-    let other = Process::start(&a).await;
+    let folder = a.settings.data_dir.parent().unwrap();
+    let url = format!("push.redis_url={}", redis.url());
+    let other = Serve::start(folder, &["--set", "push.relay=redis", "--set", &url]).await;
     let (owner, one, two) = (a.owner().await, a.member(1).await, a.member(2).await);
     assert_eq!(online(&owner, "").await, []);
 

@@ -1,7 +1,11 @@
 //! A running service for one test, its users and their sockets.
 
+pub mod path;
+pub mod process;
 mod redis;
+mod rows;
 mod socket;
+pub mod tables;
 mod user;
 
 use std::net::SocketAddr;
@@ -17,8 +21,8 @@ use kefu::settings::{Relay, Settings, signing_secret};
 use tempfile::TempDir;
 
 pub use redis::{Forwarder, Redis};
-pub use socket::{Event, Socket};
-pub use user::{Reply, User};
+pub use socket::{Event, PATIENCE, Socket, TEXT, client_frame};
+pub use user::{Reply, User, text};
 
 /// When every test begins: 2026-11-21 12:00:00 in Shanghai.
 pub const START: Millis = 1_795_233_600_000;
@@ -34,6 +38,11 @@ pub async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
         }
     };
     tokio::time::timeout(Duration::from_secs(30), holds).await.unwrap_or_else(|_| panic!("never: {what}"));
+}
+
+/// The OpenAPI document of the service's own routes, without the shop's placeholders.
+pub fn document() -> serde_json::Value {
+    kefu::routes::document(false).unwrap()
 }
 
 /// A service on a free port with a fresh database; with `TEST_RELAY=redis` in the environment, as a node with a
@@ -138,13 +147,6 @@ impl TestApp {
         (response.status().as_u16(), response.json().await.unwrap())
     }
 
-    /// One number of `/metrics`.
-    pub async fn metric(&self, name: &str) -> f64 {
-        let text = self.http.get(self.url("/metrics")).send().await.unwrap().text().await.unwrap();
-        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        line.unwrap_or_else(|| panic!("{name} is not in\n{text}")).parse().unwrap()
-    }
-
     /// Takes the service down in order.
     pub async fn stop(mut self) {
         self.app.take().unwrap().stop().await;
@@ -152,6 +154,34 @@ impl TestApp {
 
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// The address of a socket, `query` as in `token=…&lastSeq=3`.
+    pub fn socket_url(&self, query: &str) -> String {
+        format!("ws://{}/infra/ws?{query}", self.address)
+    }
+
+    /// The HTTP status of a handshake: 101 for a socket.
+    pub async fn handshake(&self, query: &str) -> u16 {
+        match Socket::open(&self.socket_url(query)).await {
+            Ok(_) => 101,
+            Err(tokio_tungstenite::tungstenite::Error::Http(response)) => response.status().as_u16(),
+            Err(error) => panic!("no answer: {error}"),
+        }
+    }
+
+    /// One number of `/metrics`, by its name and labels.
+    pub async fn metric(&self, name: &str) -> i64 {
+        let text = self.http.get(self.url("/metrics")).send().await.unwrap().text().await.unwrap();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("{name} is not in\n{text}")).parse().unwrap()
+    }
+
+    /// Asks for a number again and again until it is this; whoever waits for a socket to be forgotten has nothing else
+    /// to wait for.
+    pub async fn until_metric(&self, name: &str, value: i64) {
+        let reached = async { while self.metric(name).await != value {} };
+        tokio::time::timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("{name} has not become {value}"));
     }
 
     /// Someone without a token.
