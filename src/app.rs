@@ -15,7 +15,7 @@ use actix_web::{App as ActixApp, HttpServer, web};
 use tokio::task::JoinHandle;
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
 use crate::account;
 use crate::auth::address::ClientAddress;
@@ -178,8 +178,15 @@ fn serve(parts: Parts, listener: TcpListener) -> std::io::Result<Server> {
             .app_data(web::PayloadConfig::new(body_bytes))
             .configure(|config: &mut ServiceConfig<'_>| routes::register(config, shop_placeholders))
             .into_app();
-        let swagger = SwaggerUi::new("/swagger-ui/{_:.*}").external_url_unchecked("/v3/api-docs", parts.document);
-        app.service(swagger).default_service(web::to(routes::not_found)).wrap(from_fn(observe)).wrap(cors)
+        // Without a validator: the page would show the document to a server of swagger.io.
+        let swagger = SwaggerUi::new("/swagger-ui/{_:.*}")
+            .config(SwaggerConfig::default().validator_url("none"))
+            .external_url_unchecked("/v3/api-docs", parts.document);
+        app.service(web::redirect("/swagger-ui", "/swagger-ui/"))
+            .service(swagger)
+            .default_service(web::to(routes::not_found))
+            .wrap(cors)
+            .wrap(from_fn(observe))
     })
     .on_connect(|connection, _| give_up_on_silent_peers(connection))
     .disable_signals()
