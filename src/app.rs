@@ -12,6 +12,7 @@ use actix_cors::Cors;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, HttpServer, web};
+use socket2::{Domain, Socket, Type};
 use tokio::task::JoinHandle;
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -65,9 +66,10 @@ impl App {
     /// One line for the operator.
     pub async fn start(settings: Settings, clock: Clock) -> Result<Self, String> {
         let text = |error: Error| error.to_string();
+        let backend = Backend::parse(&settings.database_url())?;
         let secret = settings::signing_secret(&settings).map_err(|error| error.to_string())?;
         settings::create_private_folder(&settings.data_dir).map_err(|error| error.to_string())?;
-        let db = Db::open(Backend::parse(&settings.database_url())?, &settings.database)?;
+        let db = Db::open(backend, &settings.database)?;
         let auth = Auth::new(&settings.auth, &settings.limits, &secret, db.clone(), clock.clone())?;
 
         let metrics = Metrics::new();
@@ -77,13 +79,13 @@ impl App {
         let files = Files::new(&settings, db.clone(), clock.clone())?;
         let limit = web::Data::new(SendLimit::new(&settings.limits, clock.clone()));
 
-        let sweeper =
-            tokio::spawn(sweep(hub.clone(), auth.clone(), web::Data::clone(&limit).into_inner(), clock.clone()));
-        let listener = TcpListener::bind(settings.server.listen)
+        let listener = listen(settings.server.listen)
             .map_err(|error| format!("cannot listen on {}: {error}", settings.server.listen))?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         // Late, because its password is shown by a start that succeeds and never again.
         let first_admin = account::ensure_first_admin(&db, &clock).await.map_err(text)?;
+        let sweeper =
+            tokio::spawn(sweep(hub.clone(), auth.clone(), web::Data::clone(&limit).into_inner(), clock.clone()));
         let services = socket::api::Services {
             hub: hub.clone(),
             db: db.clone(),
@@ -189,12 +191,24 @@ fn serve(parts: Parts, listener: TcpListener) -> std::io::Result<Server> {
             .wrap(from_fn(observe))
     })
     .on_connect(|connection, _| give_up_on_silent_peers(connection))
+    .tcp_nodelay(true)
     .disable_signals()
     .shutdown_timeout(settings.server.shutdown_timeout_s);
     if settings.server.workers > 0 {
         server = server.workers(settings.server.workers);
     }
     Ok(server.listen(listener)?.run())
+}
+
+/// After an outage every client comes back at once: as many as this may wait to be accepted.
+const BACKLOG: i32 = 4096;
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
 }
 
 /// A peer that acknowledges nothing for [`SILENT_PEER`] is gone, or has stopped reading: the kernel then ends the

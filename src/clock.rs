@@ -72,9 +72,12 @@ impl Clock {
     }
 }
 
-/// The database timestamp (UTC, milliseconds) of an instant. Instants beyond chrono's range become the epoch.
+/// The first and the last instant with a year of four digits: SQLite compares times as text.
+const TIMESTAMPS: (Millis, Millis) = (-62_135_596_800_000, 253_402_300_799_999);
+
+/// The database timestamp (UTC, milliseconds) of an instant; one before the year 1 or after 9999 becomes the nearest.
 pub fn to_timestamp(ms: Millis) -> NaiveDateTime {
-    DateTime::from_timestamp_millis(ms).unwrap_or_default().naive_utc()
+    DateTime::from_timestamp_millis(ms.clamp(TIMESTAMPS.0, TIMESTAMPS.1)).unwrap_or_default().naive_utc()
 }
 
 /// The instant of a database timestamp.

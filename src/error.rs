@@ -212,6 +212,13 @@ impl Error {
         response.json(self.envelope(&self.message(language)))
     }
 
+    /// The answer where there is no stock client to read an envelope: the same body under an HTTP status of its own.
+    pub fn with_status(self, status: StatusCode) -> HttpResponse {
+        let mut response = HttpResponse::from_error(self);
+        *response.status_mut() = status;
+        response
+    }
+
     /// Seconds for `Retry-After`, `None` when trying again does not help.
     pub const fn retry_after_s(&self) -> Option<u64> {
         match self {

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::id::UserKey;
 use crate::settings::Limits;
 
-/// Our clock as governor wants it.
+/// Our clock, as governor asks for one.
 #[derive(Clone, Debug)]
 pub struct LimitClock(pub Clock);
 

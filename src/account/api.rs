@@ -16,7 +16,7 @@ use crate::auth::{Auth, Permission, Principal, Tokens};
 use crate::clock::Millis;
 use crate::db::Db;
 use crate::error::{Error, Result};
-use crate::http::{Envelope, Json, Query, ok};
+use crate::http::{Envelope, Json, Query, Then, ok};
 use crate::id::{TenantId, UserId, UserType};
 
 /// Registers the routes; they need [`Auth`], [`Db`] and [`ClientAddress`] in the application's data.
@@ -36,13 +36,13 @@ pub fn routes(config: &mut ServiceConfig) {
 #[derive(Deserialize, Validate, ToSchema)]
 struct Login {
     /// The user name.
-    #[validate(length(min = 1, max = 64))]
-    #[schema(example = "admin", min_length = 1, max_length = 64)]
-    username: String,
+    #[validate(required, length(min = 1, max = 64))]
+    #[schema(required, nullable = false, example = "admin", min_length = 1, max_length = 64)]
+    username: Option<String>,
     /// The password.
-    #[validate(length(min = 1, max = 128))]
-    #[schema(example = "correct horse battery", min_length = 1, max_length = 128)]
-    password: String,
+    #[validate(required, length(min = 1, max = 128))]
+    #[schema(required, nullable = false, example = "correct horse battery", min_length = 1, max_length = 128)]
+    password: Option<String>,
 }
 
 /// Log an admin in
@@ -65,6 +65,8 @@ async fn login_admin(
     body: Json<Login>,
 ) -> Result<HttpResponse> {
     let Json(Login { username, password }) = body;
+    let username = username.ok_or(Error::Missing("username".into()))?;
+    let password = password.ok_or(Error::Missing("password".into()))?;
     let tenant = extract::tenant(request.headers())?.unwrap_or(DEFAULT_TENANT);
     Ok(ok(auth.login(tenant, &username, &password, address.of(&request)).await?))
 }
@@ -343,8 +345,7 @@ struct MemberCard {
 #[get("/admin-api/member/user/get")]
 async fn member_card(
     db: web::Data<Db>,
-    Admin(caller, _): Admin<QueryConversations>,
-    Query(MemberQuery { id }): Query<MemberQuery>,
+    Then(Admin(caller, _), Query(MemberQuery { id })): Then<Admin<QueryConversations>, Query<MemberQuery>>,
 ) -> Result<HttpResponse> {
     let tenant = caller.key.tenant;
     let member = db.run(move |connection| store::member(connection, tenant, id)).await?;

@@ -2,7 +2,6 @@
 
 use std::hash::Hash;
 use std::num::NonZeroU32;
-use std::time::Duration;
 
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DefaultKeyedStateStore;
@@ -10,6 +9,7 @@ use governor::{Quota, RateLimiter};
 
 use crate::clock::{Clock, Millis};
 use crate::error::{Error, Result};
+use crate::limit::LimitClock;
 
 /// How many keys may be known before those that are as good as new are dropped.
 const KEYS: usize = 8192;
@@ -21,7 +21,7 @@ struct Inner<K: Clone + Eq + Hash> {
     clock: Clock,
     /// How long one failure takes to be forgotten.
     slot_ms: Millis,
-    failures: RateLimiter<K, DefaultKeyedStateStore<K>, GovernorClock, StateInformationMiddleware>,
+    failures: RateLimiter<K, DefaultKeyedStateStore<K>, LimitClock, StateInformationMiddleware>,
     /// Until when a key is locked: governor itself cannot be asked without counting.
     locked: quick_cache::sync::Cache<K, Millis>,
 }
@@ -33,7 +33,7 @@ impl<K: Clone + Eq + Hash> Lockout<K> {
             Inner {
                 clock: clock.clone(),
                 slot_ms: 60_000 / Millis::from(per_minute.get()) + 1,
-                failures: RateLimiter::dashmap_with_clock(Quota::per_minute(per_minute), GovernorClock(clock.clone()))
+                failures: RateLimiter::dashmap_with_clock(Quota::per_minute(per_minute), LimitClock(clock.clone()))
                     .with_middleware(),
                 locked: quick_cache::sync::Cache::new(KEYS),
             }
@@ -65,17 +65,6 @@ impl<K: Clone + Eq + Hash> Lockout<K> {
         if exhausted {
             inner.locked.insert(key.clone(), inner.clock.now() + inner.slot_ms);
         }
-    }
-}
-
-/// Our clock, as governor asks for one.
-struct GovernorClock(Clock);
-
-impl governor::clock::Clock for GovernorClock {
-    type Instant = Duration;
-
-    fn now(&self) -> Duration {
-        Duration::from_millis(u64::try_from(self.0.now()).unwrap_or(0))
     }
 }
 

@@ -51,7 +51,7 @@ pub(super) struct Polled {
 
 impl Polled {
     pub fn starting_at(now: Millis) -> Self {
-        Self { at: now, cleaned_at: now, reported: HashMap::new() }
+        Self { at: now, cleaned_at: 0, reported: HashMap::new() }
     }
 }
 

@@ -10,7 +10,7 @@ use super::{ConversationView, Cursor, store};
 use crate::auth::extract::{Admin, DeleteConversations, Member, QueryConversations, UpdateConversations};
 use crate::db::Db;
 use crate::error::{Error, Problem, Result};
-use crate::http::{Envelope, Json, Query, ok};
+use crate::http::{Envelope, Json, Query, Then, ok};
 use crate::id::ConversationId;
 use crate::message::Writer;
 
@@ -43,7 +43,10 @@ struct ListQuery {
     extensions(("x-permission" = json!("promotion:kefu-conversation:query")))
 )]
 #[get("/admin-api/promotion/kefu-conversation/list")]
-async fn list(admin: Admin<QueryConversations>, query: Query<ListQuery>, db: web::Data<Db>) -> Result<HttpResponse> {
+async fn list(
+    Then(admin, query): Then<Admin<QueryConversations>, Query<ListQuery>>,
+    db: web::Data<Db>,
+) -> Result<HttpResponse> {
     let Query(ListQuery { limit, cursor }) = query;
     let cursor = cursor
         .map(|text| Cursor::parse(&text).ok_or(Error::Invalid(Problem::new("cursor 不合法", "cursor is not valid"))))
@@ -70,7 +73,10 @@ struct IdQuery {
     extensions(("x-permission" = json!("promotion:kefu-conversation:query")))
 )]
 #[get("/admin-api/promotion/kefu-conversation/get")]
-async fn get(admin: Admin<QueryConversations>, query: Query<IdQuery>, db: web::Data<Db>) -> Result<HttpResponse> {
+async fn get(
+    Then(admin, query): Then<Admin<QueryConversations>, Query<IdQuery>>,
+    db: web::Data<Db>,
+) -> Result<HttpResponse> {
     let (tenant, id) = (admin.0.key.tenant, query.0.id);
     Ok(ok(db.run(move |connection| store::get(connection, tenant, id)).await?))
 }
@@ -101,8 +107,7 @@ struct PinRequest {
 )]
 #[put("/admin-api/promotion/kefu-conversation/update-conversation-pinned")]
 async fn pin(
-    admin: Admin<UpdateConversations>,
-    request: Json<PinRequest>,
+    Then(admin, request): Then<Admin<UpdateConversations>, Json<PinRequest>>,
     writer: web::Data<Writer>,
 ) -> Result<HttpResponse> {
     // Both are there: the extractor has checked it.
@@ -128,8 +133,7 @@ async fn pin(
 )]
 #[delete("/admin-api/promotion/kefu-conversation/delete")]
 async fn delete(
-    admin: Admin<DeleteConversations>,
-    query: Query<IdQuery>,
+    Then(admin, query): Then<Admin<DeleteConversations>, Query<IdQuery>>,
     writer: web::Data<Writer>,
 ) -> Result<HttpResponse> {
     writer.delete(admin.0.key.tenant, query.0.id).await?;

@@ -23,7 +23,7 @@ use super::range::{self, Part};
 use super::{FilePath, Files};
 use crate::auth::extract::{Admin, AnyAdmin, Member};
 use crate::error::{Error, Failure, Result};
-use crate::http::{Envelope, language, ok};
+use crate::http::{Envelope, ok};
 use crate::id::UserKey;
 
 /// Where files are read, before their path.
@@ -45,7 +45,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(upload_as_admin)
         .service(upload_as_member)
         .service(read_file)
-        .route(&format!("{READ_PATH}/{{path:.*}}"), web::get().to(async |request: HttpRequest| not_found(&request)));
+        .route(&format!("{READ_PATH}/{{path:.*}}"), web::get().to(async || not_found()));
 }
 
 /// The form of an upload; parts with other names are ignored.
@@ -227,10 +227,10 @@ async fn read_file(
 ) -> Result<HttpResponse> {
     match FilePath::parse(&path.0, &path.1) {
         Some(path) => match answer(&request, &files, &path).await {
-            Err(Error::NotFound) => Ok(not_found(&request)),
+            Err(Error::NotFound) => Ok(not_found()),
             answered => answered,
         },
-        None => Ok(not_found(&request)),
+        None => Ok(not_found()),
     }
 }
 
@@ -287,8 +287,6 @@ fn respond(status: StatusCode, path: &FilePath, tag: EntityTag) -> HttpResponseB
 }
 
 /// The only error with a status of its own: what loads a file looks at the status and not at an envelope.
-fn not_found(request: &HttpRequest) -> HttpResponse {
-    let mut response = Error::NotFound.to_response(language(request.headers()));
-    *response.status_mut() = StatusCode::NOT_FOUND;
-    response
+fn not_found() -> HttpResponse {
+    Error::NotFound.with_status(StatusCode::NOT_FOUND)
 }

@@ -41,6 +41,28 @@ pub fn language(headers: &HeaderMap) -> Language {
     if english { Language::English } else { Language::Chinese }
 }
 
+/// `A`, and only then `B`: who may not call is told so, whatever else is wrong with the request. Extractors that stand
+/// side by side run side by side, and the first failure would win.
+#[derive(Debug)]
+pub struct Then<A, B>(pub A, pub B);
+
+impl<A, B> FromRequest for Then<A, B>
+where
+    A: FromRequest<Error = Error> + 'static,
+    B: FromRequest<Error = Error> + 'static,
+{
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, mut payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let first = A::from_request(&request, &mut Payload::None).await?;
+            Ok(Self(first, B::from_request(&request, &mut payload).await?))
+        })
+    }
+}
+
 /// A JSON body that keeps the rules of `T`.
 ///
 /// A missing or unknown content type, a body that is not JSON or a field of the wrong type is

@@ -17,7 +17,7 @@ use crate::conversation::store::Head;
 use crate::conversation::{self};
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Problem, Result};
-use crate::http::{Envelope, Json, Query, ok};
+use crate::http::{Envelope, Json, Query, Then, ok};
 use crate::id::{ConversationId, MessageId, TenantId, UserType};
 use crate::limit::SendLimit;
 use crate::settings::Settings;
@@ -85,8 +85,7 @@ struct AdminSend {
 )]
 #[post("/app-api/promotion/kefu-message/send")]
 async fn member_send(
-    member: Member,
-    request: Json<MemberSend>,
+    Then(member, request): Then<Member, Json<MemberSend>>,
     settings: web::Data<Settings>,
     limit: web::Data<SendLimit>,
     writer: web::Data<Writer>,
@@ -113,8 +112,7 @@ async fn member_send(
 )]
 #[post("/admin-api/promotion/kefu-message/send")]
 async fn admin_send(
-    admin: Admin<SendMessages>,
-    request: Json<AdminSend>,
+    Then(admin, request): Then<Admin<SendMessages>, Json<AdminSend>>,
     settings: web::Data<Settings>,
     limit: web::Data<SendLimit>,
     writer: web::Data<Writer>,
@@ -212,8 +210,7 @@ struct AdminList {
 )]
 #[get("/app-api/promotion/kefu-message/list")]
 async fn member_list(
-    member: Member,
-    query: Query<MemberList>,
+    Then(member, query): Then<Member, Query<MemberList>>,
     settings: web::Data<Settings>,
     db: web::Data<Db>,
 ) -> Result<HttpResponse> {
@@ -243,8 +240,7 @@ async fn member_list(
 )]
 #[get("/admin-api/promotion/kefu-message/list")]
 async fn admin_list(
-    admin: Admin<QueryMessages>,
-    query: Query<AdminList>,
+    Then(admin, query): Then<Admin<QueryMessages>, Query<AdminList>>,
     settings: web::Data<Settings>,
     db: web::Data<Db>,
 ) -> Result<HttpResponse> {
@@ -305,7 +301,10 @@ fn parse_time(text: &str, zone: chrono_tz::Tz) -> Result<Millis> {
         NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").map_err(|_| Error::WrongType("createTime".into()))?;
     zone.from_local_datetime(&local)
         .latest()
-        .or_else(|| zone.from_local_datetime(&(local + chrono::TimeDelta::hours(1))).latest())
+        .or_else(|| {
+            let later = local.checked_add_signed(chrono::TimeDelta::hours(1))?;
+            zone.from_local_datetime(&later).latest()
+        })
         .map(|time| time.timestamp_millis())
         .ok_or(Error::WrongType("createTime".into()))
 }
@@ -329,8 +328,7 @@ struct ReadQuery {
 )]
 #[put("/app-api/promotion/kefu-message/update-read-status")]
 async fn member_mark_read(
-    member: Member,
-    query: Query<ReadQuery>,
+    Then(member, query): Then<Member, Query<ReadQuery>>,
     db: web::Data<Db>,
     writer: web::Data<Writer>,
 ) -> Result<HttpResponse> {
@@ -354,8 +352,7 @@ async fn member_mark_read(
 )]
 #[put("/admin-api/promotion/kefu-message/update-read-status")]
 async fn admin_mark_read(
-    admin: Admin<UpdateMessages>,
-    query: Query<ReadQuery>,
+    Then(admin, query): Then<Admin<UpdateMessages>, Query<ReadQuery>>,
     db: web::Data<Db>,
     writer: web::Data<Writer>,
 ) -> Result<HttpResponse> {

@@ -79,12 +79,15 @@ enum At {
 
 impl Cursor {
     fn new(since: Option<Since>) -> Self {
-        let at = match since {
-            None => At::End,
-            Some(Since::Seq(conversation, seq)) => At::Seq(conversation, seq),
-            Some(Since::Time(time)) => At::Time(time.saturating_sub(OVERLAP), 0),
+        // What the client names it has: a frame of it may still be on its way.
+        let (at, replayed) = match since {
+            None => (At::End, HashMap::new()),
+            Some(Since::Seq(conversation, seq)) => {
+                (At::Seq(conversation, seq), HashMap::from([(conversation.get(), seq)]))
+            }
+            Some(Since::Time(time)) => (At::Time(time.saturating_sub(OVERLAP), 0), HashMap::new()),
         };
-        Self { at, replayed: HashMap::new() }
+        Self { at, replayed }
     }
 
     /// Moves past a message; `false` when it was replayed before.

@@ -136,9 +136,14 @@ impl Writer {
         self.submit(Command::Delete { tenant, conversation }).await.map(drop)
     }
 
-    /// Whether a send would be taken now: the queue has room and the thread runs.
-    pub fn is_ready(&self) -> bool {
-        self.depth.load(Ordering::Relaxed) < self.capacity && self.alive.strong_count() > 0
+    /// Whether a send would be refused now because too many wait.
+    pub fn is_full(&self) -> bool {
+        self.depth.load(Ordering::Relaxed) >= self.capacity
+    }
+
+    /// Whether the thread runs: before a shutdown only a panic ends it.
+    pub fn is_running(&self) -> bool {
+        self.alive.strong_count() > 0
     }
 
     async fn submit(&self, command: Command) -> Result<Done> {

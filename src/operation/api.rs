@@ -31,7 +31,7 @@ struct Readiness {
     /// `ok` or `unreachable`
     #[schema(example = "ok")]
     database: &'static str,
-    /// `ok`, or `full` when a send would be refused
+    /// `ok`, `full`, or `ended` when only a restart helps
     #[schema(example = "ok")]
     write_queue: &'static str,
     /// `ok` or `stopping`
@@ -67,7 +67,7 @@ async fn healthz() -> HttpResponse {
 async fn readyz(db: web::Data<Db>, writer: web::Data<Writer>, hub: web::Data<Hub>) -> HttpResponse {
     let word = |fine: bool, otherwise: &'static str| if fine { "ok" } else { otherwise };
     let database = word(db.ping().await.is_ok(), "unreachable");
-    let write_queue = word(writer.is_ready(), "full");
+    let write_queue = if writer.is_running() { word(!writer.is_full(), "full") } else { "ended" };
     let process = word(!hub.is_draining(), "stopping");
     let ready = [database, write_queue, process].iter().all(|state| *state == "ok");
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

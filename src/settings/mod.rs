@@ -152,7 +152,7 @@ pub struct Limits {
     pub sends_per_s: u32,
     /// Sends that a user may make at once before `sends_per_s` counts. Default 200.
     pub send_burst: u32,
-    /// Failed logins per minute and account before it is locked out for the rest of it; 0 = unlimited. Default 10.
+    /// Failed logins per minute and account before it is locked out until one of them is forgotten; 0 = unlimited. Default 10.
     pub login_failures_per_account: u32,
     /// Failed logins per minute and address; 0 = unlimited. Default 60.
     pub login_failures_per_address: u32,

@@ -18,7 +18,7 @@ use crate::clock::{Clock, Millis};
 use crate::conversation;
 use crate::db::Db;
 use crate::error::{Error, Failure, Language, Problem, Result};
-use crate::http::{language, parse_query};
+use crate::http::parse_query;
 use crate::id::UserType;
 use crate::message::event;
 use crate::message::resync::{self, Since};
@@ -82,12 +82,12 @@ async fn connect(
 ) -> Result<HttpResponse> {
     let handshake: Handshake = match parse_query(request.query_string()) {
         Ok(handshake) => handshake,
-        Err(Error::Missing(name)) if name == "token" => return Ok(refused(&request)),
+        Err(Error::Missing(name)) if name == "token" => return Ok(refused()),
         Err(error) => return Err(error),
     };
     let principal = match auth.authenticate(&handshake.token, TokenUse::Socket).await {
         Ok(principal) => principal,
-        Err(Error::Unauthenticated) => return Ok(refused(&request)),
+        Err(Error::Unauthenticated) => return Ok(refused()),
         Err(error) => return Err(error),
     };
     if services.hub.is_draining() {
@@ -112,9 +112,7 @@ async fn connect(
     let limited = Box::pin(FrameLimit::new(payload, limit));
     let payload = web::Payload::from_request(&request, &mut Payload::Stream { payload: limited }).await;
     let Ok((response, _, stream)) = actix_ws::handle(&request, payload.map_err(Error::internal)?) else {
-        let mut response = Error::WrongType("WebSocket handshake".into()).to_response(language(request.headers()));
-        *response.status_mut() = StatusCode::BAD_REQUEST;
-        return Ok(response);
+        return Ok(Error::WrongType("WebSocket handshake".into()).with_status(StatusCode::BAD_REQUEST));
     };
     let stream = stream.max_frame_size(limit).aggregate_continuations().max_continuation_size(limit);
     let ticket = Ticket {
@@ -124,6 +122,11 @@ async fn connect(
         expires_at: principal.expires_at,
     };
     let session = services.hub.connect(ticket, wanted.is_some());
+    // Whoever was revoked between the check above and the registration would be closed by nobody.
+    if auth.authenticate(&handshake.token, TokenUse::Socket).await.is_err() {
+        services.hub.disconnect(&session);
+        return Ok(refused());
+    }
     let outbox = Arc::clone(session.outbox());
     let mut socket = Socket { services: services.into_inner(), principal, session, last_typing: Millis::MIN };
     actix_web::rt::spawn(async move {
@@ -135,11 +138,9 @@ async fn connect(
     Ok(response.map_body(|_, body| BoxBody::new(OutboxBody::new(outbox, body))))
 }
 
-/// The one answer of this path that is not HTTP 200: there is no socket to read an envelope from.
-fn refused(request: &HttpRequest) -> HttpResponse {
-    let mut response = Error::Unauthenticated.to_response(language(request.headers()));
-    *response.status_mut() = StatusCode::UNAUTHORIZED;
-    response
+/// There is no socket to read an envelope from (contract, "WebSocket").
+fn refused() -> HttpResponse {
+    Error::Unauthenticated.with_status(StatusCode::UNAUTHORIZED)
 }
 
 /// What sockets use.
@@ -177,7 +178,7 @@ impl Socket {
                 Incoming::Binary => Err(Error::WrongType("binary frame".into())),
             };
             if let Err(error) = done {
-                self.tell(&error);
+                tell(&session, &error);
             }
         })
         .await;
@@ -220,7 +221,11 @@ impl Socket {
                             (UserType::Admin, Some(id)) => conversation::store::head(connection, key.tenant, id),
                             _ => conversation::store::head_by_member(connection, key.tenant, key.user),
                         });
-                        found.await?.map(|head| Since::Seq(head.id, seq))
+                        let head = found.await?.filter(|head| named.is_none_or(|named| named == head.id));
+                        if head.is_none() && named.is_some() {
+                            tell(&session, &Error::ConversationNotFound);
+                        }
+                        head.map(|head| Since::Seq(head.id, seq))
                     }
                     ClientFrame::Typing(_) => None,
                 };
@@ -269,20 +274,21 @@ impl Socket {
             None => Err(Error::ConversationNotFound),
         }
     }
+}
 
-    fn tell(&self, error: &Error) {
-        #[derive(Serialize)]
-        struct Refusal<'a> {
-            code: i64,
-            msg: &'a str,
-        }
-        if let Error::Internal(cause) = error {
-            tracing::error!(%cause, "a socket's frame failed");
-        }
-        let failure = Refusal { code: error.code(), msg: &error.message(Language::Chinese) };
-        if let Ok(frame) = frame::event(ERROR, &failure) {
-            self.session.send(frame);
-        }
+/// Answers what was not understood or not allowed.
+fn tell(session: &Session, error: &Error) {
+    #[derive(Serialize)]
+    struct Refusal<'a> {
+        code: i64,
+        msg: &'a str,
+    }
+    if let Error::Internal(cause) = error {
+        tracing::error!(%cause, "a socket's frame failed");
+    }
+    let failure = Refusal { code: error.code(), msg: &error.message(Language::Chinese) };
+    if let Ok(frame) = frame::event(ERROR, &failure) {
+        session.send(frame);
     }
 }
 

@@ -8,7 +8,7 @@ use validator::Validate;
 
 use crate::auth::extract::{Admin, QueryConversations};
 use crate::error::Result;
-use crate::http::{Envelope, Query, ok};
+use crate::http::{Envelope, Query, Then, ok};
 use crate::id::UserId;
 use crate::push::Hub;
 
@@ -59,8 +59,10 @@ struct OnlineUser {
     extensions(("x-permission" = json!("promotion:kefu-conversation:query")))
 )]
 #[get("/admin-api/promotion/kefu-presence/list")]
-async fn list(admin: Admin<QueryConversations>, query: Query<ListQuery>, hub: web::Data<Hub>) -> Result<HttpResponse> {
-    let Query(ListQuery { user_type, limit }) = query;
+async fn list(
+    Then(admin, Query(ListQuery { user_type, limit })): Then<Admin<QueryConversations>, Query<ListQuery>>,
+    hub: web::Data<Hub>,
+) -> Result<HttpResponse> {
     let users: Vec<_> = hub
         .online(admin.0.key.tenant)
         .into_iter()
