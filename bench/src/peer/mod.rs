@@ -1,0 +1,8 @@
+//! What is measured: the product and its competitors, each a process of its own that is started for one run.
+
+pub mod bare;
+pub mod kefu;
+pub mod naive;
+pub mod nchan;
+pub mod node_ws;
+pub mod sqlite;
