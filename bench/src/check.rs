@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::Result;
-use crate::load::socket::Inbox;
+use crate::load::socket::{Dialect, Inbox};
 
 /// Fails unless the inbox holds each of the answered ids once and nothing else.
 pub fn complete(inbox: &Inbox, answered: &[u64]) -> Result {
@@ -22,9 +22,17 @@ pub fn complete(inbox: &Inbox, answered: &[u64]) -> Result {
     Ok(())
 }
 
-/// Fails unless the inboxes together hold each of the answered ids once: one recipient for each message.
-pub fn complete_together(inboxes: &[Inbox], answered: &[u64]) -> Result {
-    let mut all = Inbox::new(crate::load::socket::Dialect::Kefu);
-    all.heard = inboxes.iter().flat_map(|inbox| inbox.heard.iter().copied()).collect();
+/// Fails unless each of the first `admins` inboxes, and all others together, hold each of the answered ids once: an admin
+/// receives every message, a member only the own.
+pub fn admins_and_members(inboxes: &[Inbox], admins: usize, answered: &[u64]) -> Result {
+    let (admins, members) = inboxes.split_at_checked(admins).ok_or("sockets are missing")?;
+    for inbox in admins {
+        complete(inbox, answered)?;
+    }
+    if members.is_empty() {
+        return Ok(());
+    }
+    let mut all = Inbox::new(Dialect::Kefu);
+    all.heard = members.iter().flat_map(|inbox| inbox.heard.iter().copied()).collect();
     complete(&all, answered)
 }

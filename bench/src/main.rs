@@ -10,6 +10,7 @@ mod token;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use case::{Case, Context};
 use clap::{Parser, Subcommand, ValueEnum};
@@ -37,8 +38,11 @@ struct Cli {
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Seconds of load in one run
-    #[arg(long, default_value_t = 4)]
-    seconds: u64,
+    #[arg(long, default_value_t = 4.0)]
+    seconds: f64,
+    /// The share of the growth case's rows to prepare, for a trial
+    #[arg(long, default_value_t = 1.0)]
+    scale: f64,
 }
 
 /// One of the competitors that are this program
@@ -81,17 +85,25 @@ fn bench(cli: Cli) -> Result {
     let cases = cases(&cli.what)?;
     // Every socket takes a file descriptor.
     rlimit::increase_nofile_limit(u64::MAX)?;
-    let context = Context { kefu: peer::kefu::program(cli.kefu)?, rounds: cli.rounds, seconds: cli.seconds };
+    let context = Context {
+        kefu: peer::kefu::program(cli.kefu)?,
+        rounds: cli.rounds,
+        duration: Duration::try_from_secs_f64(cli.seconds)?,
+        scale: cli.scale,
+    };
     // The load has threads of its own; this one only waits.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         tokio::select! {
             done = run(&cases, &context) => done,
             _ = interrupt.recv() => Err("interrupted".into()),
             _ = terminate.recv() => Err("terminated".into()),
         }
-    })
+    });
+    // Whatever is still loading ends with the program; what it loaded has ended already.
+    runtime.shutdown_background();
+    outcome
 }
 
 async fn run(cases: &[Case], context: &Context) -> Result {

@@ -53,9 +53,15 @@ impl Child {
         self.child.id()
     }
 
-    /// The memory it has in RAM now, in KiB.
-    pub fn memory(&self) -> Result<u64> {
-        memory_of(self.id())
+    /// The memory that it and its own children have in RAM now, in KiB; what processes share counts once.
+    pub fn memory(&self) -> Result<f64> {
+        let id = self.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
+        let mut total = share_of(&id.to_string())?;
+        for child in children.split_whitespace() {
+            total += share_of(child)?;
+        }
+        Ok(total)
     }
 }
 
@@ -77,17 +83,11 @@ impl Drop for Child {
     }
 }
 
-/// VmRSS of a process in KiB.
-pub fn memory_of(id: u32) -> Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS in /proc")?;
+/// The proportional set size of a process in KiB.
+fn share_of(id: &str) -> Result<f64> {
+    let rollup = std::fs::read_to_string(format!("/proc/{id}/smaps_rollup"))?;
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).ok_or("no Pss in /proc")?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)
-}
-
-/// The processes that this one has started.
-pub fn children_of(id: u32) -> Result<Vec<u32>> {
-    let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
-    Ok(children.split_whitespace().filter_map(|child| child.parse().ok()).collect())
 }
 
 /// A folder on the disk that the project lies on, as /tmp may be in memory and would make every commit free.

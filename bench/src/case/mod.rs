@@ -3,6 +3,7 @@
 mod send;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::ValueEnum;
 
@@ -31,8 +32,10 @@ pub struct Context {
     pub kefu: PathBuf,
     /// How often each competitor runs.
     pub rounds: usize,
-    /// Seconds of load in one run.
-    pub seconds: u64,
+    /// How long the load of one run lasts.
+    pub duration: Duration,
+    /// The share of its rows that the growth case prepares.
+    pub scale: f64,
 }
 
 /// Runs one case.

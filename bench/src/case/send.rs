@@ -5,26 +5,46 @@ use std::time::Duration;
 
 use super::Context;
 use crate::load::http::{self, Plan, Until};
+use crate::load::on_own_thread;
 use crate::load::socket::Listeners;
 use crate::peer::bare::{self, Endpoint};
+use crate::peer::channel::{self, Run};
 use crate::peer::kefu::{self, Kefu};
-use crate::report::{Report, Samples, Target, Unit, progress};
-use crate::{Result, check, token};
+use crate::peer::{nchan, node_ws, sqlite};
+use crate::report::{Report, Samples, Target, Unit, float, progress};
+use crate::{Result, check, process, token};
 
-const MEMBERS: u64 = 1000;
+const MEMBERS: usize = 1000;
 const SENDERS: usize = 64;
+/// Messages in a transaction of the ceiling.
+const BATCH: usize = 64;
 
 pub async fn run(context: &Context, report: &mut Report) -> Result {
-    let members = token::members(MEMBERS)?;
-    let duration = Duration::from_secs(context.seconds);
-    let (mut ours, mut bare) = (Samples::default(), Samples::default());
+    let members = token::members(u64::try_from(MEMBERS)?)?;
+    let duration = context.duration;
+    let channels = Run { channels: MEMBERS, subscribers: 1, publishers: SENDERS, duration };
+    let mut ours = Samples::default();
+    let mut theirs: [Samples; 5] = Default::default();
     for round in 1..=context.rounds {
+        let [ceiling, bare, published, sent, naive] = &mut theirs;
         ours.push(product(context, &members, duration).await?);
+        ceiling.push(statements(duration).await?);
         bare.push(endpoint("bare", &members, duration).await?);
-        progress(&format!("round {round}: kefu {:.0}/s, bare {:.0}/s", ours.median(), bare.median()));
+        published.push(nchan::start().await?.publish(channels).await?.publishes);
+        sent.push(node_ws::start()?.publish(channels).await?.publishes);
+        naive.push(endpoint("naive", &members, duration).await?);
+        progress(&format!("send, round {round}: kefu {:.0}/s", ours.median()));
     }
-    report.figure("send", "kefu", Unit::PerSecond, &ours);
-    report.against("send", "bare endpoint", Unit::PerSecond, &bare, &ours, Some(Target::AtLeast(0.3)));
+    let [ceiling, bare, nchan, node, naive] = &theirs;
+    let mut against = |name, samples, bound: Option<f64>| {
+        report.against("send", name, Unit::PerSecond, samples, &ours, bound.map(Target::AtLeast));
+    };
+    against("SQLite's ceiling: the same statements, 64 a transaction", ceiling, Some(0.5));
+    against("bare endpoint: parses and verifies", bare, Some(0.3));
+    against("nchan, one subscriber each, stores nothing", nchan, Some(0.6));
+    against("Node's ws, one subscriber each, stores nothing", node, None);
+    against("a transaction per send, delivers nothing", naive, Some(8.0));
+    report.figure("send", "kefu: durable and delivered", Unit::PerSecond, &ours);
     Ok(())
 }
 
@@ -34,27 +54,26 @@ async fn product(context: &Context, members: &[String], duration: Duration) -> R
     let requests = Kefu::sends(members);
     kefu.warm_up(&requests).await?;
     let listeners = Listeners::open(kefu.listeners(1, members)).await?;
-    let plan =
-        Plan { address: kefu.address, connections: SENDERS, requests, until: Until::Elapsed(duration), rate: None };
-    let sent = http::send(plan).await?.all_accepted()?;
-    let answered = sent.ids();
-    listeners.wait_for(2 * u64::try_from(answered.len())?).await?;
+    let until = Until::Elapsed(duration);
+    let sent = http::send(Plan { address: kefu.address, connections: SENDERS, requests, until, rate: None }).await?;
+    let answered = sent.all_accepted()?;
+    let (started, ids) = (answered.started, answered.ids());
+    listeners.wait_for(2 * u64::try_from(ids.len())?).await?;
     let inboxes = listeners.close().await?;
-    let (admin, members) = inboxes.split_at_checked(1).ok_or("no admin")?;
-    for inbox in admin {
-        check::complete(inbox, &answered)?;
-    }
-    check::complete_together(members, &answered)?;
-    // A message counts when its last frame has arrived.
-    let last = inboxes.iter().filter_map(|inbox| inbox.heard.last()).map(|heard| heard.at).max();
-    let seconds = last.ok_or("nothing has arrived")?.duration_since(sent.started).as_secs_f64();
-    Ok(crate::report::float(answered.len()) / seconds)
+    check::admins_and_members(&inboxes, 1, &ids)?;
+    Ok(float(ids.len()) / channel::seconds_until_last(&inboxes, started)?)
+}
+
+/// SQLite alone.
+async fn statements(duration: Duration) -> Result<f64> {
+    let folder = process::folder()?;
+    let file = folder.path().join("ceiling.db");
+    on_own_thread("sqlite", async move || sqlite::ceiling(&file, i64::try_from(MEMBERS)?, BATCH, duration)).await
 }
 
 /// An endpoint of this program, which delivers nothing.
-async fn endpoint(name: &str, members: &[String], duration: Duration) -> Result<f64> {
-    let folder = bare::folder()?;
-    let endpoint = Endpoint::start(name, folder.path())?;
+pub async fn endpoint(name: &str, members: &[String], duration: Duration) -> Result<f64> {
+    let endpoint = Endpoint::start(name)?;
     let requests = members.iter().map(|token| http::post(bare::SEND, Some(token), kefu::BODY)).collect();
     let plan = Plan {
         address: endpoint.address,

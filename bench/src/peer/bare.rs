@@ -8,6 +8,7 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 
 use crate::Result;
 use crate::process::{self, Child};
@@ -20,17 +21,18 @@ pub const SEND: &str = "/send";
 pub struct Endpoint {
     /// Where it listens.
     pub address: SocketAddr,
-    /// The process.
     _child: Child,
+    _folder: TempDir,
 }
 
 impl Endpoint {
     /// Starts `bench peer <name>`.
-    pub fn start(name: &str, folder: &std::path::Path) -> Result<Self> {
+    pub fn start(name: &str) -> Result<Self> {
+        let folder = process::folder()?;
         let program = std::env::current_exe()?;
-        let mut child = Child::spawn(Command::new(program).arg("peer").arg(name).current_dir(folder))?;
+        let mut child = Child::spawn(Command::new(program).arg("peer").arg(name).current_dir(folder.path()))?;
         let address = child.line_after("http://")?.parse()?;
-        Ok(Self { address, _child: child })
+        Ok(Self { address, _child: child, _folder: folder })
     }
 }
 
@@ -85,9 +87,4 @@ pub fn serve_app(configure: impl Fn(&mut web::ServiceConfig) + Clone + std::mark
         crate::report::print(&format!("http://{address}\n"))?;
         Ok(server.shutdown_timeout(1).run().await?)
     })
-}
-
-/// A folder for an endpoint that stores nothing, or its own database.
-pub fn folder() -> Result<tempfile::TempDir> {
-    process::folder()
 }

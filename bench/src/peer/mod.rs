@@ -1,6 +1,7 @@
 //! What is measured: the product and its competitors, each a process of its own that is started for one run.
 
 pub mod bare;
+pub mod channel;
 pub mod kefu;
 pub mod naive;
 pub mod nchan;
