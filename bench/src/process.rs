@@ -69,7 +69,7 @@ impl Drop for Child {
     fn drop(&mut self) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         if let Some(pid) = pid {
-            drop(kill_process(pid, Signal::TERM));
+            let _ = kill_process(pid, Signal::TERM);
         }
         let asked = Instant::now();
         while asked.elapsed() < PATIENCE {

@@ -43,7 +43,6 @@ pub enum Unit {
     Milliseconds,
     KiB,
     MiB,
-    Count,
     /// A share or a multiple.
     Ratio,
 }
@@ -56,7 +55,6 @@ impl Unit {
             Self::Milliseconds => format!("{value:.1} ms"),
             Self::KiB => format!("{value:.1} KiB"),
             Self::MiB => format!("{value:.1} MiB"),
-            Self::Count => thousands(value),
             Self::Ratio => format!("{value:.2}"),
         }
     }
@@ -107,6 +105,20 @@ impl Report {
         self.row(case, name, unit, samples, None, Some(target));
     }
 
+    /// A figure of the product as a multiple of another one.
+    pub fn multiple(
+        &mut self,
+        case: &str,
+        name: &str,
+        unit: Unit,
+        samples: &Samples,
+        of: &Samples,
+        target: Option<Target>,
+    ) {
+        let ratio = samples.median() / of.median();
+        self.row(case, name, unit, samples, Some(ratio), target);
+    }
+
     /// A figure of a competitor and how the product compares to it: the ratio of the medians, product / competitor.
     pub fn against(
         &mut self,
@@ -154,7 +166,7 @@ impl Report {
     /// The Markdown table.
     pub fn table(&self) -> String {
         let mut table =
-            String::from("| case | figure | median | min – max | kefu / it | target |\n|---|---|---|---|---|---|\n");
+            String::from("| case | figure | median | min – max | ratio | target |\n|---|---|---|---|---|---|\n");
         for row in &self.rows {
             table.push_str(&format!("| {} |\n", row.join(" | ")));
         }

@@ -154,7 +154,7 @@ async fn run(
             steady.spawn_local(listener.read());
         }
     }
-    drop(opened.send(()));
+    let _ = opened.send(());
     let mut ended = phases;
     ended.wait_for(|phase| *phase == Phase::Ended).await?;
     let drained = async { while stalling.join_next().await.is_some() {} };

@@ -19,8 +19,8 @@ pub struct Server {
     pub address: SocketAddr,
     /// The process.
     pub child: Child,
-    /// Its files, when it needs any.
-    pub folder: Option<TempDir>,
+    /// Its files, when it needs any; they go with it.
+    pub _folder: Option<TempDir>,
 }
 
 /// A run of publishers and subscribers.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -20,6 +21,8 @@ pub struct Kefu {
     pub address: SocketAddr,
     /// An admin's access token.
     pub admin: String,
+    /// How long it took to listen.
+    pub started_in: Duration,
     /// The process.
     pub child: Child,
     folder: Arc<TempDir>,
@@ -65,12 +68,14 @@ impl Kefu {
                 .envs(settings.iter().copied());
             command
         };
+        let started = Instant::now();
         let mut child = Child::spawn(&mut command(&["serve"]))?;
         let socket = child.line_after("ws://")?;
+        let started_in = started.elapsed();
         let address = socket.split('/').next().unwrap_or_default().parse()?;
         let tokens = command(&["token", "admin", "--username", "admin"]).stderr(Stdio::inherit()).output()?;
         let tokens: Tokens = serde_json::from_slice(&tokens.stdout)?;
-        Ok(Self { address, admin: tokens.access_token, child, folder })
+        Ok(Self { address, admin: tokens.access_token, started_in, child, folder })
     }
 
     /// Where the database is.

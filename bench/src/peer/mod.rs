@@ -6,4 +6,5 @@ pub mod kefu;
 pub mod naive;
 pub mod nchan;
 pub mod node_ws;
+pub mod prepare;
 pub mod sqlite;

@@ -100,7 +100,7 @@ fn over_rows(head: &str, columns: usize, rows: usize, tail: &str) -> String {
     let row = format!("({})", vec!["?"; columns].join(", "));
     let mut sql = head.to_owned();
     // Writing to a string does not fail.
-    drop(write!(sql, " (VALUES {}) AS v {tail}", vec![row; rows].join(", ")));
+    let _ = write!(sql, " (VALUES {}) AS v {tail}", vec![row; rows].join(", "));
     sql
 }
 
