@@ -10,6 +10,8 @@ use crate::{Result, check, token};
 const SOCKETS: usize = 2000;
 const STALLING: usize = 1000;
 const SENDERS: usize = 8;
+/// The product's default queue, as it is what this case is about.
+const SETTINGS: [(&str, &str); 1] = [("KEFU_PUSH__QUEUE_FRAMES", "1024")];
 /// The close code of a socket that cannot keep up.
 const SLOW: u16 = 4008;
 /// How long the load lasts, in usual runs: the queues of the slow ones have to fill.
@@ -47,7 +49,7 @@ pub async fn run(context: &Context, report: &mut Report) -> Result {
 }
 
 async fn product(context: &Context, stall: bool) -> Result<Outcome> {
-    let kefu = Kefu::start(&context.kefu, &[])?;
+    let kefu = Kefu::start(&context.kefu, &SETTINGS)?;
     let members = token::members(u64::try_from(SENDERS)?)?;
     let requests = Kefu::sends(&members);
     kefu.warm_up(&requests).await?;

@@ -50,6 +50,8 @@ pub struct Listeners {
 struct Counts {
     reading: AtomicU64,
     stalling: AtomicU64,
+    /// Sockets that the server has closed.
+    closed: AtomicU64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -98,7 +100,8 @@ impl Listeners {
             if now > last {
                 (last, quiet) = (now, Instant::now());
             } else if quiet.elapsed() > Duration::from_secs(3) {
-                return Err(format!("only {last} of {frames} messages have arrived").into());
+                let closed = self.counts.closed.load(Ordering::Relaxed);
+                return Err(format!("only {last} of {frames} messages have arrived; {closed} sockets were closed").into());
             }
         }
         Ok(())
@@ -174,6 +177,7 @@ struct Listener {
 impl Listener {
     async fn read(self) {
         while self.stream.readable().await.is_ok() && self.take(&self.counts.reading) {}
+        self.counts.closed.fetch_add(1, Ordering::Relaxed);
     }
 
     async fn read_and_stall(self, mut phases: watch::Receiver<Phase>) {

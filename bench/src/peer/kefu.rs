@@ -37,8 +37,10 @@ pub const BODY: &str =
 
 const SEND: &str = "/app-api/promotion/kefu-message/send";
 
-/// Settings of every run: no rate limit for the few users who stand for many, and quiet logs.
-const SETTINGS: [(&str, &str); 6] = [
+/// Settings of every run: no rate limit for the few users who stand for many, quiet logs, and a queue in which an admin's
+/// socket, which gets all the shop's messages at many thousands a second, outlasts a moment without the processor.
+const SETTINGS: [(&str, &str); 7] = [
+    ("KEFU_PUSH__QUEUE_FRAMES", "16384"),
     ("KEFU_SERVER__LISTEN", "127.0.0.1:0"),
     ("KEFU_AUTH__MEMBER_TOKEN__SECRET", token::SECRET),
     ("KEFU_AUTH__ACCESS_TTL_S", "86400"),
