@@ -101,7 +101,9 @@ impl Listeners {
                 (last, quiet) = (now, Instant::now());
             } else if quiet.elapsed() > Duration::from_secs(3) {
                 let closed = self.counts.closed.load(Ordering::Relaxed);
-                return Err(format!("only {last} of {frames} messages have arrived; {closed} sockets were closed").into());
+                return Err(
+                    format!("only {last} of {frames} messages have arrived; {closed} sockets were closed").into()
+                );
             }
         }
         Ok(())
