@@ -86,7 +86,11 @@ fn password() -> Result<String> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
     let password = line.trim_end_matches(['\r', '\n']).to_owned();
-    if password.is_empty() { Err("the password is read from standard input, which is empty".into()) } else { Ok(password) }
+    if password.is_empty() {
+        Err("the password is read from standard input, which is empty".into())
+    } else {
+        Ok(password)
+    }
 }
 
 fn line(admin: &Admin) -> String {

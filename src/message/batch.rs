@@ -124,10 +124,7 @@ pub struct Ids {
 impl Ids {
     /// Empty stocks; the blocks bound how many ids a restart leaves unused.
     pub const fn new() -> Self {
-        Self {
-            conversations: IdStock::new(IdKind::Conversation, 128),
-            messages: IdStock::new(IdKind::Message, 4096),
-        }
+        Self { conversations: IdStock::new(IdKind::Conversation, 128), messages: IdStock::new(IdKind::Message, 4096) }
     }
 
     /// Forgets what was taken in a transaction that failed: the table has it again.
@@ -305,9 +302,11 @@ impl Conversations {
     fn id_of(&self, tenant: TenantId, target: Target) -> Option<ConversationId> {
         match target {
             Target::OfMember(member) => self.by_member.get(&(tenant, member)).copied(),
-            Target::Id(id) => {
-                self.entries.get(&id).filter(|entry| entry.conversation.tenant == tenant).map(|entry| entry.conversation.id)
-            }
+            Target::Id(id) => self
+                .entries
+                .get(&id)
+                .filter(|entry| entry.conversation.tenant == tenant)
+                .map(|entry| entry.conversation.id),
         }
     }
 
@@ -317,12 +316,7 @@ impl Conversations {
     }
 
     /// Does what a command other than a send asks; `None` for a send.
-    fn mark(
-        &mut self,
-        command: &Command,
-        reads: &mut Vec<Read>,
-        changes: &mut Vec<Change>,
-    ) -> Option<Result<Done>> {
+    fn mark(&mut self, command: &Command, reads: &mut Vec<Read>, changes: &mut Vec<Change>) -> Option<Result<Done>> {
         let (tenant, conversation) = match command {
             Command::Send(_) => return None,
             Command::MarkRead { tenant, conversation, .. }
@@ -341,8 +335,9 @@ impl Conversations {
             }),
             Command::Pin { pinned, .. } => (std::mem::replace(&mut row.admin_pinned, *pinned) != *pinned)
                 .then_some(Change::Pinned { tenant, conversation, pinned: *pinned }),
-            Command::Delete { .. } => (!std::mem::replace(&mut row.admin_deleted, true))
-                .then_some(Change::Deleted { tenant, conversation }),
+            Command::Delete { .. } => {
+                (!std::mem::replace(&mut row.admin_deleted, true)).then_some(Change::Deleted { tenant, conversation })
+            }
         };
         entry.marked |= change.is_some();
         changes.extend(change);
@@ -350,12 +345,7 @@ impl Conversations {
     }
 
     /// Stores every conversation that the batch changed.
-    fn store(
-        &self,
-        connection: &mut AnyConnection,
-        commands: &[&Command],
-        now: chrono::NaiveDateTime,
-    ) -> Result<()> {
+    fn store(&self, connection: &mut AnyConnection, commands: &[&Command], now: chrono::NaiveDateTime) -> Result<()> {
         let mut advanced = Vec::with_capacity(self.entries.len());
         let mut marked = Vec::new();
         for entry in self.entries.values() {

@@ -63,9 +63,10 @@ struct TypingContent {
 /// The event of a change that was committed.
 pub(super) fn of_change(change: &Change, commands: &[&Command]) -> Result<Option<Event>> {
     Ok(Some(match *change {
-        Change::Created { tenant, conversation, member } => {
-            to_admins(tenant, frame::event(CREATED, &CreatedContent { conversation_id: conversation, user_id: member })?)
-        }
+        Change::Created { tenant, conversation, member } => to_admins(
+            tenant,
+            frame::event(CREATED, &CreatedContent { conversation_id: conversation, user_id: member })?,
+        ),
         Change::Sent { command, id, conversation, member, seq, create_time } => {
             let Some(Command::Send(message)) = commands.get(command) else { return Ok(None) };
             let view = view(message, id, conversation, member, seq, create_time);

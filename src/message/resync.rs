@@ -31,14 +31,18 @@ pub enum Since {
 ///
 /// # Errors
 /// Of the database; the replay is then still running, and the socket should be closed.
-pub async fn replay(db: &Db, outbox: &Outbox, tenant: TenantId, since: Option<Since>, last: bytes::Bytes) -> Result<()> {
+pub async fn replay(
+    db: &Db,
+    outbox: &Outbox,
+    tenant: TenantId,
+    since: Option<Since>,
+    last: bytes::Bytes,
+) -> Result<()> {
     let mut cursor = Cursor::new(since);
     loop {
         let at = cursor.at;
         let messages = db.run(move |connection| match at {
-            At::Seq(conversation, seq) => {
-                store::page(connection, tenant, conversation, store::Page::After(seq), PAGE)
-            }
+            At::Seq(conversation, seq) => store::page(connection, tenant, conversation, store::Page::After(seq), PAGE),
             At::Time(time, id) => store::since(connection, tenant, (time, id), PAGE),
             At::End => Ok(Vec::new()),
         });

@@ -22,8 +22,11 @@ pub(crate) trait WriteConversations {
     /// Creates these conversations, or those of them that nobody else has created meanwhile.
     fn create(&mut self, conversations: &[Conversation], now: NaiveDateTime) -> QueryResult<()>;
     /// Stores conversations that took new messages, with the newest one's content.
-    fn store_advanced(&mut self, conversations: &[(&Conversation, LastMessage<'_>)], now: NaiveDateTime)
-    -> QueryResult<()>;
+    fn store_advanced(
+        &mut self,
+        conversations: &[(&Conversation, LastMessage<'_>)],
+        now: NaiveDateTime,
+    ) -> QueryResult<()>;
     /// Stores conversations whose marks changed and that took no message.
     fn store_marks(&mut self, conversations: &[&Conversation], now: NaiveDateTime) -> QueryResult<()>;
 }
@@ -40,8 +43,19 @@ pub(crate) struct LastMessage<'a> {
 type LockedRow = (i64, i64, i64, i64, NaiveDateTime, bool, bool, i32, i32, i64, i64);
 
 fn from_locked(row: LockedRow) -> Conversation {
-    let (id, tenant, member, last_seq, time, admin_pinned, admin_deleted, admin_unread, member_unread, admin_read, member_read) =
-        row;
+    let (
+        id,
+        tenant,
+        member,
+        last_seq,
+        time,
+        admin_pinned,
+        admin_deleted,
+        admin_unread,
+        member_unread,
+        admin_read,
+        member_read,
+    ) = row;
     Conversation {
         id: ConversationId::new(id),
         tenant: TenantId::new(tenant),
@@ -204,13 +218,7 @@ const HEAD: (t::id, t::user_id, t::last_seq, t::admin_unread_message_count, t::m
 
 fn from_head(row: HeadRow) -> Head {
     let (id, member, last_seq, admin_unread_count, member_unread_count) = row;
-    Head {
-        id: ConversationId::new(id),
-        member: UserId::new(member),
-        last_seq,
-        admin_unread_count,
-        member_unread_count,
-    }
+    Head { id: ConversationId::new(id), member: UserId::new(member), last_seq, admin_unread_count, member_unread_count }
 }
 
 /// The head of a conversation by its id.
@@ -221,10 +229,8 @@ pub fn head(connection: &mut AnyConnection, tenant: TenantId, id: ConversationId
 
 /// The head of a member's own conversation.
 pub fn head_by_member(connection: &mut AnyConnection, tenant: TenantId, member: UserId) -> Result<Option<Head>> {
-    let query = t::table
-        .filter(t::tenant_id.eq(tenant.get()))
-        .filter(t::user_id.eq(member.get()))
-        .filter(t::deleted.eq(false));
+    let query =
+        t::table.filter(t::tenant_id.eq(tenant.get())).filter(t::user_id.eq(member.get())).filter(t::deleted.eq(false));
     Ok(query.select(HEAD).first::<HeadRow>(connection).optional()?.map(from_head))
 }
 

@@ -98,8 +98,9 @@ impl TestApp {
 
     pub async fn member_of(&self, tenant: TenantId, id: i64) -> User {
         let nickname = format!("会员{id}");
-        let key =
-            account::ensure_member(&self.db, &self.clock, tenant, UserId::new(id), Some(&nickname), None).await.unwrap();
+        let key = account::ensure_member(&self.db, &self.clock, tenant, UserId::new(id), Some(&nickname), None)
+            .await
+            .unwrap();
         User::new(self, Some(self.auth.issue(key).await.unwrap()))
     }
 

@@ -102,4 +102,3 @@ impl Event {
         Self { kind: frame["type"].as_str().unwrap().to_owned(), content }
     }
 }
-
