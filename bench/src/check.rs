@@ -36,3 +36,41 @@ pub fn admins_and_members(inboxes: &[Inbox], admins: usize, answered: &[u64]) ->
     all.heard = members.iter().flat_map(|inbox| inbox.heard.iter().copied()).collect();
     complete(&all, answered)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::load::socket::Heard;
+
+    fn inbox(ids: &[u64]) -> Inbox {
+        let mut inbox = Inbox::new(Dialect::Kefu);
+        inbox.heard = ids.iter().map(|id| Heard { id: *id, at: Instant::now() }).collect();
+        inbox
+    }
+
+    #[test]
+    fn what_is_lost_doubled_foreign_or_answered_twice_is_found() {
+        complete(&inbox(&[2, 1, 3]), &[1, 2, 3]).unwrap();
+        let wrong: [(&[u64], &[u64], &str); 4] = [
+            (&[1, 3], &[1, 2, 3], "1 messages were lost"),
+            (&[1, 2, 2], &[1, 2], "1 messages arrived twice"),
+            (&[1, 2, 9], &[1, 2], "1 came that nobody sent"),
+            (&[1, 2], &[1, 2, 2], "two sends were answered with one id"),
+        ];
+        for (heard, answered, says) in wrong {
+            let error = complete(&inbox(heard), answered).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_admin_has_all_and_the_members_have_them_among_them() {
+        let (all, first, second) = (inbox(&[1, 2]), inbox(&[1]), inbox(&[2]));
+        admins_and_members(&[all, first, second], 1, &[1, 2]).unwrap();
+        assert!(admins_and_members(&[inbox(&[1]), inbox(&[1]), inbox(&[2])], 1, &[1, 2]).is_err());
+        assert!(admins_and_members(&[inbox(&[1, 2]), inbox(&[1]), inbox(&[1])], 1, &[1, 2]).is_err());
+        assert!(admins_and_members(&[inbox(&[1, 2]), inbox(&[1]), inbox(&[])], 1, &[1, 2]).is_err());
+    }
+}

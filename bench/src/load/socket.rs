@@ -14,6 +14,8 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::inbox::Duty;
+#[cfg(test)]
+pub use super::inbox::Heard;
 pub use super::inbox::{Dialect, Inbox};
 use super::on_own_thread;
 use crate::Result;
