@@ -110,10 +110,16 @@ fn bench(cli: Cli) -> Result {
 
 async fn run(cases: &[Case], context: &Context) -> Result {
     let mut report = Report::default();
+    let mut failed = Vec::new();
     for case in cases {
-        case::run(*case, context, &mut report).await?;
+        // One that fails leaves the others their results.
+        if let Err(error) = case::run(*case, context, &mut report).await {
+            progress(&format!("{} has failed: {error}", name(*case)));
+            failed.push(name(*case));
+        }
     }
-    print(&report.table())
+    print(&report.table())?;
+    if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", ")).into()) }
 }
 
 fn name(case: Case) -> String {

@@ -10,11 +10,13 @@ use super::kefu::BODY;
 use crate::load::http::{self, Plan, Until};
 use crate::load::socket::{self, Dialect, Inbox, Listeners};
 use crate::process::Child;
-use crate::report::float;
+use crate::report::{float, float_u64, progress};
 use crate::{Failure, Result};
 
 /// A running competitor.
 pub struct Server {
+    /// What it is.
+    pub name: &'static str,
     /// Where it listens.
     pub address: SocketAddr,
     /// The process.
@@ -38,7 +40,7 @@ pub struct Run {
 
 /// What came of it.
 pub struct Delivered {
-    /// Publishes per second, up to the arrival of the last frame.
+    /// Publishes per second that have arrived, up to the last frame.
     pub publishes: f64,
     /// Frames per second, up to the last.
     pub frames: f64,
@@ -51,7 +53,7 @@ impl Server {
         Listeners::open(socket::Plan { address: self.address, paths, dialect: Dialect::Plain, stalling: 0 }).await
     }
 
-    /// Publishes until the time is over and waits until everything has arrived.
+    /// Publishes until the time is over and waits for what arrives.
     pub async fn publish(&self, run: Run) -> Result<Delivered> {
         let listeners = self.subscribe(run.channels, run.subscribers).await?;
         let requests = (0..run.channels).map(|channel| http::post(&format!("/publish?id={channel}"), None, BODY));
@@ -63,11 +65,14 @@ impl Server {
             rate: None,
         };
         let sent = http::send(plan).await?.all_accepted()?;
-        let published = sent.answers.len();
-        let frames = published * run.subscribers;
-        listeners.wait_for(u64::try_from(frames)?).await?;
+        let published = sent.answers.len() * run.subscribers;
+        // What a competitor loses is its own affair: only what has arrived counts.
+        if listeners.wait_for(u64::try_from(published)?).await.is_err() {
+            progress(&format!("{}: only {} of {published} frames have arrived", self.name, listeners.frames()));
+        }
+        let frames = float_u64(listeners.frames());
         let seconds = seconds_until_last(&listeners.close().await?, sent.started)?;
-        Ok(Delivered { publishes: float(published) / seconds, frames: float(frames) / seconds })
+        Ok(Delivered { publishes: frames / float(run.subscribers) / seconds, frames: frames / seconds })
     }
 }
 

@@ -67,7 +67,7 @@ pub async fn start() -> Result<Server> {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    Ok(Server { address, child, _folder: Some(folder) })
+    Ok(Server { name: "nchan", address, child, _folder: Some(folder) })
 }
 
 /// A port that was free just now.

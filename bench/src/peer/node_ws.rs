@@ -21,5 +21,5 @@ pub fn start() -> Result<Server> {
     std::fs::write(&file, SERVER)?;
     let mut child = Child::spawn(Command::new("node").arg(&file).env("NODE_ENV", "production"))?;
     let address = child.line_after("http://")?.parse()?;
-    Ok(Server { address, child, _folder: None })
+    Ok(Server { name: "Node's ws", address, child, _folder: None })
 }
