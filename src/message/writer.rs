@@ -22,14 +22,17 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::batch::{self, Command, Done, Ids};
-use super::{NewMessage, event};
-use crate::clock::Clock;
+use super::{NewMessage, event, store};
+use crate::clock::{Clock, Millis};
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId, TenantId, UserType};
 use crate::push::{Event, Hub};
 use crate::settings::Limits;
 use crate::telemetry::metrics::{Metrics, Outcome};
+
+/// How far the clock may go back, in milliseconds, before that counts as the correction of a wrong clock.
+const CORRECTION: Millis = 600_000;
 
 /// The way to the writer's thread. Cheap to clone.
 #[derive(Clone)]
@@ -64,8 +67,10 @@ impl Writer {
     ) -> Result<(Self, WriterThread)> {
         let (queue, waiting) = sync_channel(limits.write_queue);
         let depth = Arc::new(AtomicUsize::new(0));
+        let mut connection = db.connect()?;
         let mut thread = Thread {
-            connection: db.connect()?,
+            newest: store::newest_time(&mut connection)?.unwrap_or(Millis::MIN),
+            connection,
             db: db.clone(),
             hub: hub.clone(),
             clock: clock.clone(),
@@ -166,6 +171,8 @@ struct Thread {
     metrics: Metrics,
     depth: Arc<AtomicUsize>,
     ids: Ids,
+    /// The newest time given to a batch.
+    newest: Millis,
 }
 
 impl Thread {
@@ -204,9 +211,18 @@ impl Thread {
         }
     }
 
+    /// The time of the next batch. It does not go back with the clock, so that an admin who resyncs from the newest time
+    /// seen misses no later message; a clock that was far ahead and has been corrected is believed.
+    fn now(&mut self) -> Millis {
+        let now = self.clock.now();
+        self.newest = if self.newest.saturating_sub(now) > CORRECTION { now } else { self.newest.max(now) };
+        self.newest
+    }
+
     fn commit(&mut self, batch: &[&Command]) -> Result<(Vec<Result<Done>>, Vec<Event>)> {
         let started = Instant::now();
-        let (ids, now) = (&mut self.ids, self.clock.now());
+        let now = self.now();
+        let ids = &mut self.ids;
         let committed = self.db.transaction(&mut self.connection, |connection| {
             let (outcomes, changes) = batch::run(connection, ids, batch, now)?;
             // Frames are built before the commit: what cannot be told is not stored.

@@ -2,3 +2,5 @@
 
 pub mod api;
 pub mod client_frame;
+mod frame_limit;
+pub mod presence;

@@ -1,9 +1,15 @@
 //! A running service for one test, its users and their sockets.
 
+pub mod path;
+pub mod process;
+mod redis;
+mod rows;
 mod socket;
+pub mod tables;
 mod user;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use kefu::account::{self, NewAdmin};
 use kefu::app::App;
@@ -11,11 +17,12 @@ use kefu::auth::{Auth, Role, Tokens};
 use kefu::clock::{Clock, Millis};
 use kefu::db::{Backend, Db};
 use kefu::id::{TenantId, UserId};
-use kefu::settings::{Settings, signing_secret};
+use kefu::settings::{Relay, Settings, signing_secret};
 use tempfile::TempDir;
 
-pub use socket::{Event, Socket};
-pub use user::{Reply, User};
+pub use redis::{Forwarder, Redis};
+pub use socket::{Event, PATIENCE, Socket, TEXT, client_frame};
+pub use user::{Reply, User, text};
 
 /// When every test begins: 2026-11-21 12:00:00 in Shanghai.
 pub const START: Millis = 1_795_233_600_000;
@@ -23,7 +30,23 @@ pub const START: Millis = 1_795_233_600_000;
 /// The first tenant, as on a fresh installation.
 pub const TENANT: TenantId = TenantId::new(1);
 
-/// A service on a free port with a fresh database. Must be stopped by [`TestApp::stop`].
+/// Waits until a condition holds, which must be soon.
+pub async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let holds = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), holds).await.unwrap_or_else(|_| panic!("never: {what}"));
+}
+
+/// The OpenAPI document of the service's own routes, without the shop's placeholders.
+pub fn document() -> serde_json::Value {
+    kefu::routes::document(false).unwrap()
+}
+
+/// A service on a free port with a fresh database; with `TEST_RELAY=redis` in the environment, as a node with a
+/// private Redis, unless the test asks for another relay. Must be stopped by [`TestApp::stop`].
 pub struct TestApp {
     pub address: SocketAddr,
     pub clock: Clock,
@@ -33,6 +56,7 @@ pub struct TestApp {
     pub db: Db,
     auth: Auth,
     app: Option<App>,
+    redis: Option<Redis>,
     folder: TempDir,
 }
 
@@ -44,13 +68,43 @@ impl TestApp {
 
     /// With changed settings.
     pub async fn spawn_with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::spawn_on(Clock::manual(START), change).await
+    }
+
+    /// On a clock of its own.
+    pub async fn spawn_on(clock: Clock, change: impl FnOnce(&mut Settings)) -> Self {
+        let redis = match std::env::var_os("TEST_RELAY") {
+            None => None,
+            Some(relay) if relay == "redis" => Some(Redis::spawn().await),
+            Some(other) => panic!("TEST_RELAY must be redis, not {other:?}"),
+        };
+        let (settings, folder) = Self::settings(|settings| {
+            if let Some(redis) = &redis {
+                settings.push.relay = Relay::Redis;
+                settings.push.redis_url = Some(redis.url());
+            }
+            change(settings);
+        });
+        let mut app = Self::start(settings, clock, folder).await;
+        app.redis = redis;
+        app
+    }
+
+    /// The line with which a service refuses to start.
+    pub async fn refusal(change: impl FnOnce(&mut Settings)) -> String {
+        let (settings, _folder) = Self::settings(change);
+        let started = App::start(settings, Clock::manual(START)).await;
+        started.err().expect("it has started")
+    }
+
+    fn settings(change: impl FnOnce(&mut Settings)) -> (Settings, TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = Settings { data_dir: folder.path().join("data"), ..Settings::default() };
         settings.server.listen = "127.0.0.1:0".parse().unwrap();
         settings.server.workers = 2;
         settings.server.shutdown_timeout_s = 2;
         change(&mut settings);
-        Self::start(settings, Clock::manual(START), folder).await
+        (settings, folder)
     }
 
     async fn start(settings: Settings, clock: Clock, folder: TempDir) -> Self {
@@ -66,6 +120,7 @@ impl TestApp {
             db,
             auth,
             app: Some(app),
+            redis: None,
             folder,
         }
     }
@@ -74,7 +129,22 @@ impl TestApp {
     pub async fn restart(mut self) -> Self {
         self.app.take().unwrap().stop().await;
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
-        Self::start(self.settings.clone(), self.clock.clone(), folder).await
+        let mut app = Self::start(self.settings.clone(), self.clock.clone(), folder).await;
+        app.redis = self.redis.take();
+        app
+    }
+
+    /// Starts another node on the same data, with changed settings.
+    pub async fn another_node(&self, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = self.settings.clone();
+        change(&mut settings);
+        Self::start(settings, self.clock.clone(), tempfile::tempdir().unwrap()).await
+    }
+
+    /// What `/readyz` says, with its HTTP status.
+    pub async fn readiness(&self) -> (u16, serde_json::Value) {
+        let response = self.http.get(self.url("/readyz")).send().await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
     }
 
     /// Takes the service down in order.
@@ -84,6 +154,34 @@ impl TestApp {
 
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// The address of a socket, `query` as in `token=…&lastSeq=3`.
+    pub fn socket_url(&self, query: &str) -> String {
+        format!("ws://{}/infra/ws?{query}", self.address)
+    }
+
+    /// The HTTP status of a handshake: 101 for a socket.
+    pub async fn handshake(&self, query: &str) -> u16 {
+        match Socket::open(&self.socket_url(query)).await {
+            Ok(_) => 101,
+            Err(tokio_tungstenite::tungstenite::Error::Http(response)) => response.status().as_u16(),
+            Err(error) => panic!("no answer: {error}"),
+        }
+    }
+
+    /// One number of `/metrics`, by its name and labels.
+    pub async fn metric(&self, name: &str) -> i64 {
+        let text = self.http.get(self.url("/metrics")).send().await.unwrap().text().await.unwrap();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("{name} is not in\n{text}")).parse().unwrap()
+    }
+
+    /// Asks for a number again and again until it is this; whoever waits for a socket to be forgotten has nothing else
+    /// to wait for.
+    pub async fn until_metric(&self, name: &str, value: i64) {
+        let reached = async { while self.metric(name).await != value {} };
+        tokio::time::timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("{name} has not become {value}"));
     }
 
     /// Someone without a token.
