@@ -1,0 +1,78 @@
+//! The cases of the bench.
+
+mod fanout;
+mod growth;
+mod latency;
+mod memory;
+mod overload;
+mod send;
+mod slow;
+pub mod smoke;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use crate::Result;
+use crate::report::Report;
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Case {
+    /// Durable, delivered messages per second
+    Send,
+    /// From the POST to the last frame
+    Latency,
+    /// One message to many sockets
+    Fanout,
+    /// Idle sockets
+    Memory,
+    /// Sockets that stop reading
+    Slow,
+    /// A large database
+    Growth,
+    /// Senders at twice the capacity
+    Overload,
+}
+
+impl Case {
+    /// One line about it.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Send => "durable, delivered messages per second, 64 senders, 1,000 members and an admin listening",
+            Self::Latency => "POST to the last recipient's frame at a steady 1,000 sends/s, against one durable commit",
+            Self::Fanout => "frames per second to 1,000 and 10,000 listening admins, against nchan and Node's ws",
+            Self::Memory => "an idle server, 20,000 idle sockets, and what stays when they are closed",
+            Self::Slow => "1,000 of 2,000 sockets stop reading: the others' rate, memory, the slow code",
+            Self::Growth => "1 M conversations and 10 M messages against an empty and a small database",
+            Self::Overload => "senders at twice the capacity: accepted rate, how fast the rest is refused, memory",
+        }
+    }
+}
+
+/// What every case needs.
+pub struct Context {
+    /// The product's program.
+    pub kefu: PathBuf,
+    /// How often each competitor runs.
+    pub rounds: usize,
+    /// How long the load of one run lasts.
+    pub duration: Duration,
+    /// The share of its rows that the growth case prepares.
+    pub scale: f64,
+}
+
+/// Runs one case.
+pub async fn run(case: Case, context: &Context, report: &mut Report) -> Result {
+    crate::report::progress(&format!("== {case:?}: {}", case.about()));
+    match case {
+        Case::Send => send::run(context, report).await,
+        Case::Latency => latency::run(context, report).await,
+        Case::Fanout => fanout::run(context, report).await,
+        Case::Memory => memory::run(context, report).await,
+        Case::Slow => slow::run(context, report).await,
+        Case::Growth => growth::run(context, report).await,
+        Case::Overload => overload::run(context, report).await,
+    }
+}

@@ -1,0 +1,89 @@
+//! Case 9: senders at twice the capacity.
+
+use std::time::Duration;
+
+use super::Context;
+use crate::load::http::{self, Answer, Plan, Sent, Until};
+use crate::peer::kefu::Kefu;
+use crate::report::{Report, Samples, Target, Unit, float, millis, progress, quantile};
+use crate::{Result, token};
+
+const MEMBERS: u64 = 1000;
+/// Senders that fill the server without overflowing it.
+const SENDERS: usize = 64;
+/// Senders of the overload, far more than the queue holds.
+const CROWD: usize = 512;
+/// How long the crowd is there before it counts.
+const WARM_UP: Duration = Duration::from_secs(1);
+/// Commands that may wait, and share a transaction: small, so that the queue overflows.
+const SETTINGS: [(&str, &str); 2] = [("KEFU_LIMITS__WRITE_QUEUE", "64"), ("KEFU_LIMITS__WRITE_BATCH", "64")];
+const BUSY: u16 = 503;
+
+pub async fn run(context: &Context, report: &mut Report) -> Result {
+    let members = token::members(MEMBERS)?;
+    let [mut best, mut offered, mut accepted, mut grown] = std::array::from_fn(|_| Samples::default());
+    let [mut calm, mut waited, mut refused, mut refused_p99] = std::array::from_fn(|_| Samples::default());
+    for round in 1..=context.rounds {
+        let kefu = Kefu::start(&context.kefu, &SETTINGS)?;
+        let requests = Kefu::sends(&members);
+        kefu.warm_up(&requests).await?;
+        let until = Until::Elapsed(context.duration);
+        let plan = Plan { address: kefu.address, connections: SENDERS, requests, until, rate: None };
+        let full = http::send(plan.clone()).await?.all_accepted()?;
+        let capacity = full.rate();
+        best.push(capacity);
+        calm.push(p99(full.answers.iter()));
+        let crowd = Plan { connections: CROWD, rate: Some(2.0 * capacity), ..plan };
+        // Connections cost memory; what is asked is whether it grows with what is refused.
+        http::send(Plan { until: Until::Elapsed(WARM_UP), ..crowd.clone() }).await?;
+        let before = kefu.child.memory()?;
+        let sent = http::send(crowd).await?;
+        grown.push((kefu.child.memory()? - before) / 1024.0);
+        let busy = refusals(&sent)?;
+        offered.push(float(sent.answers.len()) / context.duration.as_secs_f64());
+        accepted.push(sent.rate());
+        waited.push(p99(sent.accepted()));
+        refused.push(quantile(&mut busy.clone(), 0.5));
+        refused_p99.push(quantile(&mut busy.clone(), 0.99));
+        progress(&format!(
+            "overload, round {round}: {:.0}/s accepted of at best {:.0}/s",
+            accepted.median(),
+            best.median()
+        ));
+    }
+    let case = "overload";
+    report.figure(case, "best: 64 senders", Unit::PerSecond, &best);
+    report.figure(case, "best, p99 of an answer", Unit::Milliseconds, &calm);
+    report.figure(case, "offered", Unit::PerSecond, &offered);
+    report.multiple(
+        case,
+        "accepted (ratio to the best)",
+        Unit::PerSecond,
+        &accepted,
+        &best,
+        Some(Target::AtLeast(0.9)),
+    );
+    report.multiple(case, "p99 of the accepted (ratio to the best's)", Unit::Milliseconds, &waited, &calm, None);
+    report.figure(case, "503 after, p50", Unit::Milliseconds, &refused);
+    report.figure(case, "503 after, p99", Unit::Milliseconds, &refused_p99);
+    report.bounded(case, "memory gained", Unit::MiB, &grown, Target::AtMost(8.0));
+    Ok(())
+}
+
+fn p99<'a>(answers: impl Iterator<Item = &'a Answer>) -> f64 {
+    quantile(&mut answers.map(|answer| millis(answer.took)).collect::<Vec<_>>(), 0.99)
+}
+
+/// Milliseconds of each refusal.
+///
+/// # Errors
+/// When something was refused with another status than 503.
+fn refusals(sent: &Sent) -> Result<Vec<f64>> {
+    let refused = sent.answers.iter().filter(|answer| !answer.accepted);
+    refused
+        .map(|answer| match answer.status {
+            BUSY => Ok(millis(answer.took)),
+            other => Err(format!("a send was refused with status {other}").into()),
+        })
+        .collect()
+}

@@ -1,0 +1,86 @@
+//! Case 1: accepted and delivered messages per second.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Context;
+use crate::load::http::{self, Plan, Until};
+use crate::load::on_own_thread;
+use crate::load::socket::Listeners;
+use crate::peer::bare::{self, Endpoint};
+use crate::peer::channel::{self, Run};
+use crate::peer::kefu::{self, Kefu};
+use crate::peer::{nchan, node_ws, sqlite};
+use crate::report::{Report, Samples, Target, Unit, float, progress};
+use crate::{Result, check, process, token};
+
+const MEMBERS: usize = 1000;
+const SENDERS: usize = 64;
+/// Messages in a transaction of the ceiling.
+const BATCH: usize = 64;
+
+pub async fn run(context: &Context, report: &mut Report) -> Result {
+    let members = token::members(u64::try_from(MEMBERS)?)?;
+    let duration = context.duration;
+    let channels = Run { channels: MEMBERS, subscribers: 1, publishers: SENDERS, duration };
+    let mut ours = Samples::default();
+    let mut theirs: [Samples; 5] = Default::default();
+    for round in 1..=context.rounds {
+        let [ceiling, bare, published, sent, naive] = &mut theirs;
+        ours.push(product(context, &members, duration).await?);
+        ceiling.push(statements(duration).await?);
+        bare.push(endpoint("bare", &members, duration).await?);
+        published.push(nchan::start().await?.publish(channels).await?.publishes);
+        sent.push(node_ws::start()?.publish(channels).await?.publishes);
+        naive.push(endpoint("naive", &members, duration).await?);
+        progress(&format!("send, round {round}: kefu {:.0}/s", ours.median()));
+    }
+    let [ceiling, bare, nchan, node, naive] = &theirs;
+    let mut against = |name, samples, bound: Option<f64>| {
+        report.against("send", name, Unit::PerSecond, samples, &ours, bound.map(Target::AtLeast));
+    };
+    against("SQLite's ceiling: the same statements, 64 a transaction", ceiling, Some(0.5));
+    against("bare endpoint: parses and verifies", bare, Some(0.3));
+    against("nchan, one subscriber each, stores nothing", nchan, Some(0.6));
+    against("Node's ws, one subscriber each, stores nothing", node, None);
+    against("a transaction per send, delivers nothing", naive, Some(8.0));
+    report.figure("send", "kefu: durable and delivered", Unit::PerSecond, &ours);
+    Ok(())
+}
+
+/// The product with one admin and every member listening; all that was answered must have arrived.
+async fn product(context: &Context, members: &[String], duration: Duration) -> Result<f64> {
+    let kefu = Kefu::start(&context.kefu, &[])?;
+    let requests = Kefu::sends(members);
+    kefu.warm_up(&requests).await?;
+    let listeners = Listeners::open(kefu.listeners(1, members)).await?;
+    let until = Until::Elapsed(duration);
+    let sent = http::send(Plan { address: kefu.address, connections: SENDERS, requests, until, rate: None }).await?;
+    let answered = sent.all_accepted()?;
+    let (started, ids) = (answered.started, answered.ids());
+    listeners.wait_for(2 * u64::try_from(ids.len())?).await?;
+    let inboxes = listeners.close().await?;
+    check::admins_and_members(&inboxes, 1, &ids)?;
+    Ok(float(ids.len()) / channel::seconds_until_last(&inboxes, started)?)
+}
+
+/// SQLite alone.
+async fn statements(duration: Duration) -> Result<f64> {
+    let folder = process::folder()?;
+    let file = folder.path().join("ceiling.db");
+    on_own_thread("sqlite", async move || sqlite::ceiling(&file, i64::try_from(MEMBERS)?, BATCH, duration)).await
+}
+
+/// An endpoint of this program, which delivers nothing.
+pub async fn endpoint(name: &str, members: &[String], duration: Duration) -> Result<f64> {
+    let endpoint = Endpoint::start(name)?;
+    let requests = members.iter().map(|token| http::post(bare::SEND, Some(token), kefu::BODY)).collect();
+    let plan = Plan {
+        address: endpoint.address,
+        connections: SENDERS,
+        requests: Arc::new(requests),
+        until: Until::Elapsed(duration),
+        rate: None,
+    };
+    Ok(http::send(plan).await?.all_accepted()?.rate())
+}

@@ -1,0 +1,252 @@
+//! Senders: keep-alive HTTP/1.1 over raw connections with prebuilt requests.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use memchr::memmem::{self, Finder};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use super::on_own_thread;
+use crate::Result;
+
+/// What a sender does.
+#[derive(Clone)]
+pub struct Plan {
+    /// Where the requests go.
+    pub address: SocketAddr,
+    /// Connections, each with one request in flight.
+    pub connections: usize,
+    /// The requests; connection `c` takes `c`, `c + connections`, … and starts over at the end.
+    pub requests: Arc<Vec<Bytes>>,
+    /// When to stop.
+    pub until: Until,
+    /// Requests per second over all connections; `None` = as fast as the answers come.
+    pub rate: Option<f64>,
+}
+
+/// When a sender stops.
+#[derive(Clone, Copy)]
+pub enum Until {
+    /// Each request was answered once.
+    AllAnswered,
+    /// This time is over; what is in flight is awaited.
+    Elapsed(Duration),
+}
+
+/// One answered request.
+#[derive(Clone, Copy)]
+pub struct Answer {
+    /// When it was sent; for a paced sender that is late because of the server, when it should have been.
+    pub sent: Instant,
+    /// How long the answer took.
+    pub took: Duration,
+    /// The HTTP status.
+    pub status: u16,
+    /// Whether it is a success: the envelope's code is 0, or any 2xx of those who have no envelope.
+    pub accepted: bool,
+    /// The envelope's `data` when that is a number.
+    pub id: Option<u64>,
+}
+
+/// What was sent.
+pub struct Sent {
+    /// When the first request could go.
+    pub started: Instant,
+    /// Every answer, by connection.
+    pub answers: Vec<Answer>,
+}
+
+impl Sent {
+    /// The ids of what was accepted.
+    pub fn ids(&self) -> Vec<u64> {
+        self.accepted().filter_map(|answer| answer.id).collect()
+    }
+
+    /// What was accepted.
+    pub fn accepted(&self) -> impl Iterator<Item = &Answer> {
+        self.answers.iter().filter(|answer| answer.accepted)
+    }
+
+    /// Accepted requests per second, up to the last answer.
+    pub fn rate(&self) -> f64 {
+        let last = self.answers.iter().map(|answer| answer.sent + answer.took).max().unwrap_or(self.started);
+        let seconds = last.duration_since(self.started).as_secs_f64();
+        crate::report::float(self.accepted().count()) / seconds.max(f64::EPSILON)
+    }
+
+    /// Fails when anything but successes came back.
+    pub fn all_accepted(self) -> Result<Self> {
+        match self.answers.iter().find(|answer| !answer.accepted) {
+            Some(answer) => Err(format!("a request was answered with status {} and no success", answer.status).into()),
+            None => Ok(self),
+        }
+    }
+}
+
+/// Builds a POST of JSON.
+pub fn post(path: &str, token: Option<&str>, body: &str) -> Bytes {
+    request("POST", path, token, body)
+}
+
+/// Builds a request.
+pub fn request(method: &str, path: &str, token: Option<&str>, body: &str) -> Bytes {
+    let authorization = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
+    let length = body.len();
+    Bytes::from(format!(
+        "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n{authorization}content-type: application/json\r\n\
+         content-length: {length}\r\n\r\n{body}"
+    ))
+}
+
+/// Runs the plan.
+///
+/// # Errors
+/// When a connection fails or an answer is no HTTP.
+pub async fn send(plan: Plan) -> Result<Sent> {
+    on_own_thread("senders", async move || run(plan).await).await
+}
+
+async fn run(plan: Plan) -> Result<Sent> {
+    let mut connections = Vec::with_capacity(plan.connections);
+    for _ in 0..plan.connections {
+        connections.push(Connection::open(plan.address).await?);
+    }
+    let started = Instant::now();
+    let plan = Rc::new(plan);
+    let mut running = JoinSet::new();
+    for (index, connection) in connections.into_iter().enumerate() {
+        let plan = Rc::clone(&plan);
+        running.spawn_local(async move { drive(connection, index, &plan, started).await });
+    }
+    let mut answers = Vec::new();
+    while let Some(done) = running.join_next().await {
+        answers.append(&mut done??);
+    }
+    Ok(Sent { started, answers })
+}
+
+async fn drive(mut connection: Connection, index: usize, plan: &Plan, started: Instant) -> Result<Vec<Answer>> {
+    let mut answers = Vec::new();
+    let own = plan.requests.iter().skip(index).step_by(plan.connections);
+    // With fewer requests than connections every connection still has one.
+    let own: Vec<&Bytes> = if own.len() == 0 { plan.requests.iter().take(1).collect() } else { own.collect() };
+    let gap = plan.rate.map(|rate| Duration::from_secs_f64(crate::report::float(plan.connections) / rate));
+    let phase = gap.map(|gap| gap.mul_f64(crate::report::float(index) / crate::report::float(plan.connections)));
+    let mut due = started + phase.unwrap_or_default();
+    let deadline = match plan.until {
+        Until::Elapsed(duration) => Some(started + duration),
+        Until::AllAnswered => None,
+    };
+    let mut round = own.iter();
+    loop {
+        let request = match (round.next(), deadline) {
+            (Some(request), _) => request,
+            (None, Some(_)) => {
+                round = own.iter();
+                continue;
+            }
+            (None, None) => return Ok(answers),
+        };
+        let mut sent = Instant::now();
+        if let Some(gap) = gap {
+            if sent < due {
+                tokio::time::sleep_until(due.into()).await;
+                sent = Instant::now();
+            } else {
+                // The answer before came too late for this one: its time counts from when it was due.
+                sent = due;
+            }
+            due += gap;
+        }
+        if deadline.is_some_and(|deadline| sent >= deadline) {
+            return Ok(answers);
+        }
+        let (status, accepted, id) = connection.exchange(request).await?;
+        answers.push(Answer { sent, took: sent.elapsed(), status, accepted, id });
+    }
+}
+
+const CODE: &[u8] = br#""code":"#;
+const DATA: &[u8] = br#""data":"#;
+
+/// One keep-alive connection.
+pub struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+    head_end: Finder<'static>,
+    length: Finder<'static>,
+}
+
+impl Connection {
+    /// Connects.
+    pub async fn open(address: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            stream,
+            buffer: Vec::with_capacity(4096),
+            head_end: Finder::new(b"\r\n\r\n"),
+            length: Finder::new(b"ontent-"),
+        })
+    }
+
+    /// Sends a request and awaits its answer: status, whether it is a success, the number in `data`.
+    pub async fn exchange(&mut self, request: &[u8]) -> Result<(u16, bool, Option<u64>)> {
+        let (status, body) = self.call(request).await?;
+        let (code, id) = (number_after(CODE, body), number_after(DATA, body));
+        let accepted = code.map_or((200..300).contains(&status), |code| code == 0);
+        Ok((status, accepted, id))
+    }
+
+    /// Sends a request and returns status and body of its answer.
+    pub async fn call(&mut self, request: &[u8]) -> Result<(u16, &[u8])> {
+        self.buffer.clear();
+        self.stream.write_all(request).await?;
+        let head = loop {
+            if self.stream.read_buf(&mut self.buffer).await? == 0 {
+                return Err("the server has closed a connection".into());
+            }
+            if let Some(end) = self.head_end.find(&self.buffer) {
+                break end + self.head_end.needle().len();
+            }
+        };
+        let text = self.buffer.get(..head).unwrap_or_default();
+        let status = text.get(9..12).and_then(leading_number).and_then(|status| u16::try_from(status).ok());
+        let status = status.ok_or("an answer that is no HTTP")?;
+        let total = head + content_length(&self.length, text).ok_or("an answer without content-length")?;
+        while self.buffer.len() < total {
+            if self.stream.read_buf(&mut self.buffer).await? == 0 {
+                return Err("the server has closed a connection inside an answer".into());
+            }
+        }
+        Ok((status, self.buffer.get(head..total).unwrap_or_default()))
+    }
+}
+
+/// The number behind a key of the envelope.
+fn number_after(key: &[u8], body: &[u8]) -> Option<u64> {
+    leading_number(body.get(memmem::find(body, key)? + key.len()..)?)
+}
+
+/// `Content-Length: n`, in whatever case the server writes it.
+fn content_length(finder: &Finder<'_>, head: &[u8]) -> Option<usize> {
+    finder.find_iter(head).find_map(|at| {
+        let rest = head.get(at + finder.needle().len()..)?;
+        let (name, value) = rest.split_at_checked(7)?;
+        if !name.eq_ignore_ascii_case(b"length:") {
+            return None;
+        }
+        usize::try_from(leading_number(value.trim_ascii_start())?).ok()
+    })
+}
+
+/// The decimal number at the start of `text`.
+pub fn leading_number(text: &[u8]) -> Option<u64> {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit());
+    digits.fold(None, |number, digit| number.unwrap_or(0_u64).checked_mul(10)?.checked_add(u64::from(digit - b'0')))
+}

@@ -1,0 +1,104 @@
+//! What the bench starts: child processes that end with their value, by their id, and the folder that they work in.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::Result;
+
+/// How long a child may take to begin and to end.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running program; dropping it ends it and waits for its end.
+pub struct Child {
+    child: std::process::Child,
+    /// Kept open, as a program that prints into a closed pipe may fail.
+    output: BufReader<ChildStdout>,
+}
+
+impl Child {
+    /// Starts a program, its standard output piped.
+    pub fn spawn(command: &mut Command) -> Result<Self> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("cannot start {name}: {error}"))?;
+        let output = child.stdout.take().map(BufReader::new).ok_or("no standard output")?;
+        Ok(Self { child, output })
+    }
+
+    /// The rest of the first line of its output that contains `mark`, from there on.
+    ///
+    /// # Errors
+    /// When the program ends before.
+    pub fn line_after(&mut self, mark: &str) -> Result<String> {
+        let mut line = String::new();
+        while self.output.read_line(&mut line)? > 0 {
+            if let Some((_, rest)) = line.split_once(mark) {
+                return Ok(rest.trim().to_owned());
+            }
+            line.clear();
+        }
+        Err(format!("a server has ended before it said {mark:?}").into())
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The memory that it and its own children have in RAM now, in KiB; what processes share counts once.
+    pub fn memory(&self) -> Result<f64> {
+        let id = self.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
+        let mut total = share_of(&id.to_string())?;
+        for child in children.split_whitespace() {
+            total += share_of(child)?;
+        }
+        Ok(total)
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        if let Some(pid) = pid {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let asked = Instant::now();
+        while asked.elapsed() < PATIENCE {
+            match self.child.try_wait() {
+                Ok(None) => std::thread::sleep(Duration::from_millis(5)),
+                Ok(Some(_)) | Err(_) => return,
+            }
+        }
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The proportional set size of a process in KiB.
+fn share_of(id: &str) -> Result<f64> {
+    let rollup = std::fs::read_to_string(format!("/proc/{id}/smaps_rollup"))?;
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).ok_or("no Pss in /proc")?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
+
+/// A folder on the disk that the project lies on, as /tmp may be in memory and would make every commit free.
+pub fn folder() -> Result<TempDir> {
+    let parent = target_folder();
+    std::fs::create_dir_all(&parent)?;
+    Ok(tempfile::Builder::new().prefix("bench-").tempdir_in(parent)?)
+}
+
+/// `target/`, where cargo has put this very program.
+pub fn target_folder() -> PathBuf {
+    let program = std::env::current_exe().unwrap_or_default();
+    program.parent().and_then(Path::parent).unwrap_or(Path::new("target")).to_path_buf()
+}
