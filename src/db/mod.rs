@@ -20,8 +20,8 @@ use diesel::connection::SimpleConnection;
 use tokio::sync::Semaphore;
 
 pub use backend::{Backend, MigrationStatus, migrate, migration_status};
-pub(crate) use connection::{MultiBackend, each_backend};
 pub use connection::AnyConnection;
+pub(crate) use connection::{MultiBackend, each_backend};
 
 use crate::error::{Error, Result};
 use crate::settings;
