@@ -24,7 +24,8 @@ use tokio::sync::oneshot;
 use super::batch::{self, Command, Done, Ids};
 use super::{NewMessage, event};
 use crate::clock::Clock;
-use crate::db::{AnyConnection, Db};
+use crate::db::held::Held;
+use crate::db::{Db, PATIENCE};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId, TenantId, UserType};
 use crate::push::{Event, Hub};
@@ -63,8 +64,7 @@ impl Writer {
         let (queue, waiting) = sync_channel(limits.write_queue);
         let depth = Arc::new(AtomicUsize::new(0));
         let mut thread = Thread {
-            connection: db.connect()?,
-            db: db.clone(),
+            connection: Held::new(db)?,
             hub: hub.clone(),
             clock: clock.clone(),
             metrics: metrics.clone(),
@@ -137,8 +137,9 @@ impl Writer {
             self.depth.fetch_sub(1, Ordering::Relaxed);
             return Err(Error::Busy);
         }
-        // A thread that died drops the answers; nothing is known of the command then.
-        answered.await.map_err(|_| Error::Busy)?
+        // A thread that died drops the answers, one that hangs on a database keeps them; nothing is known of the command
+        // then.
+        tokio::time::timeout(PATIENCE, answered).await.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?
     }
 }
 
@@ -152,8 +153,7 @@ impl WriterThread {
 }
 
 struct Thread {
-    connection: AnyConnection,
-    db: Db,
+    connection: Held,
     hub: Hub,
     clock: Clock,
     metrics: Metrics,
@@ -200,7 +200,11 @@ impl Thread {
     fn commit(&mut self, batch: &[&Command]) -> Result<(Vec<Result<Done>>, Vec<Event>)> {
         let started = Instant::now();
         let (ids, now) = (&mut self.ids, self.clock.now());
-        let committed = self.db.transaction(&mut self.connection, |connection| {
+        let mut tried = false;
+        let committed = self.connection.transaction(|connection| {
+            if std::mem::replace(&mut tried, true) {
+                ids.discard();
+            }
             let (outcomes, changes) = batch::run(connection, ids, batch, now)?;
             // Frames are built before the commit: what cannot be told is not stored.
             let mut events = Vec::with_capacity(changes.len());
