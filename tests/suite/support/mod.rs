@@ -1,5 +1,6 @@
 //! A running service for one test, its users and their sockets.
 
+pub mod database;
 mod socket;
 mod user;
 
@@ -14,6 +15,7 @@ use kefu::id::{TenantId, UserId};
 use kefu::settings::{Settings, signing_secret};
 use tempfile::TempDir;
 
+pub use database::TestDatabase;
 pub use socket::{Event, Socket};
 pub use user::{Reply, User};
 
@@ -34,6 +36,7 @@ pub struct TestApp {
     auth: Auth,
     app: Option<App>,
     folder: TempDir,
+    pub database: TestDatabase,
 }
 
 impl TestApp {
@@ -46,14 +49,16 @@ impl TestApp {
     pub async fn spawn_with(change: impl FnOnce(&mut Settings)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = Settings { data_dir: folder.path().join("data"), ..Settings::default() };
+        let database = TestDatabase::create();
+        settings.database.url = database.url.clone();
         settings.server.listen = "127.0.0.1:0".parse().unwrap();
         settings.server.workers = 2;
         settings.server.shutdown_timeout_s = 2;
         change(&mut settings);
-        Self::start(settings, Clock::manual(START), folder).await
+        Self::start(settings, Clock::manual(START), folder, database).await
     }
 
-    async fn start(settings: Settings, clock: Clock, folder: TempDir) -> Self {
+    async fn start(settings: Settings, clock: Clock, folder: TempDir, database: TestDatabase) -> Self {
         let app = App::start(settings.clone(), clock.clone()).await.unwrap();
         let db = Db::open(Backend::parse(&settings.database_url()).unwrap(), &settings.database).unwrap();
         let secret = signing_secret(&settings).unwrap();
@@ -67,6 +72,7 @@ impl TestApp {
             auth,
             app: Some(app),
             folder,
+            database,
         }
     }
 
@@ -74,7 +80,8 @@ impl TestApp {
     pub async fn restart(mut self) -> Self {
         self.app.take().unwrap().stop().await;
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
-        Self::start(self.settings.clone(), self.clock.clone(), folder).await
+        let database = std::mem::take(&mut self.database);
+        Self::start(self.settings.clone(), self.clock.clone(), folder, database).await
     }
 
     /// Takes the service down in order.
