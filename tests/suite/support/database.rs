@@ -27,7 +27,7 @@ impl Kind {
     }
 
     /// The server's URL, without a database.
-    fn server(self) -> Option<String> {
+    pub fn server(self) -> Option<String> {
         let variable = match self {
             Self::Sqlite => return None,
             Self::Mysql => "KEFU_TEST_MYSQL",
@@ -73,6 +73,11 @@ impl TestDatabase {
         let name = format!("kefu_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         on_server(kind, &server, &format!("CREATE DATABASE {name}"));
         Self { url: Some(format!("{server}/{name}")), server: Some((server, name)) }
+    }
+
+    /// The same one, not dropped with this.
+    pub fn shared(&self) -> Self {
+        Self { url: self.url.clone(), server: None }
     }
 
     /// A connection of the test's own.

@@ -84,6 +84,12 @@ impl TestApp {
         Self::start(self.settings.clone(), self.clock.clone(), folder, database).await
     }
 
+    /// A second node on the same database, with the same signing secret.
+    pub async fn another_node(&self) -> Self {
+        let database = self.database.shared();
+        Self::start(self.settings.clone(), self.clock.clone(), tempfile::tempdir().unwrap(), database).await
+    }
+
     /// Takes the service down in order.
     pub async fn stop(mut self) {
         self.app.take().unwrap().stop().await;

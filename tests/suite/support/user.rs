@@ -56,6 +56,11 @@ impl User {
         Self { base: format!("http://{}", app.address), http: app.http.clone(), tokens }
     }
 
+    /// The same user at another node.
+    pub fn at(&self, node: &TestApp) -> Self {
+        Self { base: format!("http://{}", node.address), ..self.clone() }
+    }
+
     pub fn id(&self) -> i64 {
         self.tokens.as_ref().unwrap().user_id.get()
     }
