@@ -32,6 +32,10 @@ use crate::push::{Event, Hub};
 use crate::settings::Limits;
 use crate::telemetry::metrics::{Metrics, Outcome};
 
+/// Message content above which a batch takes no further command: servers refuse a statement of more than a limit of
+/// theirs (`max_allowed_packet`, 16 MiB on MariaDB).
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+
 /// The way to the writer's thread. Cheap to clone.
 #[derive(Clone)]
 pub struct Writer {
@@ -166,9 +170,14 @@ impl Thread {
         let mut commands = Vec::with_capacity(batch_size);
         let mut answers = Vec::with_capacity(batch_size);
         while let Ok(first) = waiting.recv() {
+            let mut bytes = 0;
             for queued in std::iter::once(first).chain(waiting.try_iter()).take(batch_size) {
+                bytes += queued.command.content_bytes();
                 commands.push(queued.command);
                 answers.push(queued.answer);
+                if bytes >= BATCH_BYTES {
+                    break;
+                }
             }
             let depth = self.depth.fetch_sub(commands.len(), Ordering::Relaxed).saturating_sub(commands.len());
             self.metrics.write_queue.set(i64::try_from(depth).unwrap_or(i64::MAX));

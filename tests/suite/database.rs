@@ -178,8 +178,8 @@ async fn a_killed_server_costs_only_honest_refusals() {
     assert!(!only_on_servers("which has no process of its own"));
     let app = TestApp::spawn_with(|settings| settings.limits.sends_per_s = 0).await;
     let file = std::env::var(match Kind::chosen() {
-        Kind::Mysql => "KEFU_TEST_MYSQL_PID",
-        _ => "KEFU_TEST_POSTGRES_PID",
+        Kind::Mysql => "TEST_MYSQL_PID",
+        _ => "TEST_POSTGRES_PID",
     });
     let file = file.unwrap();
     let stored = under_disturbance(&app, 3, |_| {

@@ -1,4 +1,4 @@
-//! Which database the suite runs on: `KEFU_TEST_DATABASE` is `sqlite` (the default), `mysql` or `postgres`.
+//! Which database the suite runs on: `TEST_DATABASE` is `sqlite` (the default), `mysql` or `postgres`.
 //!
 //! `scripts/servers` starts the servers and says where they are. Every test gets a database of its own there.
 
@@ -18,11 +18,11 @@ pub enum Kind {
 impl Kind {
     /// The one that this run is for.
     pub fn chosen() -> Self {
-        match std::env::var("KEFU_TEST_DATABASE").as_deref() {
+        match std::env::var("TEST_DATABASE").as_deref() {
             Err(_) | Ok("sqlite" | "") => Self::Sqlite,
             Ok("mysql") => Self::Mysql,
             Ok("postgres") => Self::Postgres,
-            Ok(other) => panic!("KEFU_TEST_DATABASE={other}: must be sqlite, mysql or postgres"),
+            Ok(other) => panic!("TEST_DATABASE={other}: must be sqlite, mysql or postgres"),
         }
     }
 
@@ -30,8 +30,8 @@ impl Kind {
     pub fn server(self) -> Option<String> {
         let variable = match self {
             Self::Sqlite => return None,
-            Self::Mysql => "KEFU_TEST_MYSQL",
-            Self::Postgres => "KEFU_TEST_POSTGRES",
+            Self::Mysql => "TEST_MYSQL",
+            Self::Postgres => "TEST_POSTGRES",
         };
         Some(std::env::var(variable).unwrap_or_else(|_| {
             panic!("{variable} does not say where the server is; run: scripts/servers mysql postgres -- cargo test …")
