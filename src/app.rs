@@ -13,6 +13,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, HttpServer, web};
 use tokio::task::JoinHandle;
 use utoipa_actix_web::AppExt;
+use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::account;
@@ -65,7 +66,6 @@ impl App {
         settings::create_private_folder(&settings.data_dir).map_err(|error| error.to_string())?;
         let db = Db::open(Backend::parse(&settings.database_url())?, &settings.database)?;
         let auth = Auth::new(&settings.auth, &settings.limits, &secret, db.clone(), clock.clone())?;
-        let first_admin = account::ensure_first_admin(&db, &clock).await.map_err(text)?;
 
         let metrics = Metrics::new();
         let checkpointer = Checkpointer::start(&db).map_err(text)?;
@@ -79,6 +79,8 @@ impl App {
         let listener = TcpListener::bind(settings.server.listen)
             .map_err(|error| format!("cannot listen on {}: {error}", settings.server.listen))?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
+        // Late, because its password is shown by a start that succeeds and never again.
+        let first_admin = account::ensure_first_admin(&db, &clock).await.map_err(text)?;
         let services = socket::api::Services {
             hub: hub.clone(),
             db: db.clone(),
@@ -86,6 +88,7 @@ impl App {
             settings: settings.clone(),
         };
         let client_address = web::Data::new(ClientAddress { trust_forwarded_for: settings.server.trust_forwarded_for });
+        let document = routes::document(settings.server.shop_placeholders).map_err(text)?;
         let parts = Parts {
             settings: web::Data::new(settings),
             db: web::Data::new(db),
@@ -98,7 +101,8 @@ impl App {
             metrics: web::Data::new(metrics),
             services: web::Data::new(services),
             request_ids: web::Data::new(RequestIds::new()),
-            known_paths: web::Data::new(routes::KnownPaths::new(&routes::document())),
+            known_paths: web::Data::new(routes::KnownPaths::new(&document)),
+            document,
         };
         let server = serve(parts, listener).map_err(|error| format!("cannot start the server: {error}"))?;
         let handle = server.handle();
@@ -142,6 +146,7 @@ struct Parts {
     services: web::Data<socket::api::Services>,
     request_ids: web::Data<RequestIds>,
     known_paths: web::Data<routes::KnownPaths>,
+    document: serde_json::Value,
 }
 
 fn serve(parts: Parts, listener: TcpListener) -> std::io::Result<Server> {
@@ -149,10 +154,10 @@ fn serve(parts: Parts, listener: TcpListener) -> std::io::Result<Server> {
     let mut server = HttpServer::new(move || {
         let parts = parts.clone();
         let body_bytes = parts.settings.limits.body_bytes;
+        let shop_placeholders = parts.settings.server.shop_placeholders;
         let cors = cors(&parts.settings.server.cors_origins);
-        let (app, document) = ActixApp::new()
+        let app = ActixApp::new()
             .into_utoipa_app()
-            .openapi(routes::document_head())
             .app_data(parts.settings)
             .app_data(parts.db)
             .app_data(parts.auth)
@@ -166,12 +171,10 @@ fn serve(parts: Parts, listener: TcpListener) -> std::io::Result<Server> {
             .app_data(parts.request_ids)
             .app_data(parts.known_paths)
             .app_data(web::PayloadConfig::new(body_bytes))
-            .configure(routes::register)
-            .split_for_parts();
-        app.service(SwaggerUi::new("/swagger-ui/{_:.*}").url("/v3/api-docs", document))
-            .default_service(web::to(routes::not_found))
-            .wrap(from_fn(observe))
-            .wrap(cors)
+            .configure(|config: &mut ServiceConfig<'_>| routes::register(config, shop_placeholders))
+            .into_app();
+        let swagger = SwaggerUi::new("/swagger-ui/{_:.*}").external_url_unchecked("/v3/api-docs", parts.document);
+        app.service(swagger).default_service(web::to(routes::not_found)).wrap(from_fn(observe)).wrap(cors)
     })
     .on_connect(|connection, _| give_up_on_silent_peers(connection))
     .disable_signals()
@@ -242,4 +245,23 @@ fn close(hub: &Hub, revoked: &Revoked) {
         RevokeReason::Disabled | RevokeReason::PasswordChanged => CloseReason::ShutOut,
     };
     hub.close_user(revoked.key, revoked.credential, reason);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_start_that_fails_to_listen_leaves_the_first_admin_to_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut settings = Settings { data_dir: folder.path().join("data"), ..Settings::default() };
+        settings.server.listen = taken.local_addr().unwrap();
+        assert!(App::start(settings.clone(), Clock::system()).await.is_err());
+
+        settings.server.listen = "127.0.0.1:0".parse().unwrap();
+        let app = App::start(settings, Clock::system()).await.unwrap();
+        assert!(app.first_admin.is_some());
+        app.stop().await;
+    }
 }

@@ -10,6 +10,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, Type};
 
 /// The result of everything that can fail towards a client.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -85,6 +87,22 @@ pub enum Error {
     RefreshTokenExpired,
     /// A fault of ours; the text is for the log only.
     Internal(String),
+}
+
+/// The envelope of a failure.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Failure<'a> {
+    /// One of the contract's codes, never 0.
+    pub code: i64,
+    /// The message for the user.
+    pub msg: &'a str,
+    /// Always `null`.
+    #[schema(schema_with = null)]
+    pub data: (),
+}
+
+fn null() -> Object {
+    Object::with_type(Type::Null)
 }
 
 impl Error {
@@ -184,22 +202,22 @@ impl Error {
         }
     }
 
+    /// The envelope around a message.
+    pub const fn envelope<'a>(&self, msg: &'a str) -> Failure<'a> {
+        Failure { code: self.code(), msg, data: () }
+    }
+
     /// The whole answer in one language.
     pub fn to_response(&self, language: Language) -> HttpResponse {
-        #[derive(Serialize)]
-        struct Failure<'a> {
-            code: i64,
-            msg: &'a str,
-            data: (),
-        }
         let mut response = HttpResponse::build(self.http_status());
         if let Some(seconds) = self.retry_after_s() {
             response.insert_header((header::RETRY_AFTER, HeaderValue::from(seconds)));
         }
-        response.json(Failure { code: self.code(), msg: &self.message(language), data: () })
+        response.json(self.envelope(&self.message(language)))
     }
 
-    const fn retry_after_s(&self) -> Option<u64> {
+    /// Seconds for `Retry-After`, `None` when trying again does not help.
+    pub const fn retry_after_s(&self) -> Option<u64> {
         match self {
             Self::TooManyRequests { retry_after_s } => Some(*retry_after_s),
             Self::Busy | Self::Conflict => Some(1),

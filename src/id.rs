@@ -12,7 +12,7 @@ macro_rules! id_type {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-        #[serde(transparent)]
+        #[serde(try_from = "i64", into = "i64")]
         #[schema(value_type = i64, minimum = 1, maximum = 9007199254740991_i64)]
         pub struct $name(i64);
 
@@ -25,6 +25,21 @@ macro_rules! id_type {
             /// The plain number.
             pub const fn get(self) -> i64 {
                 self.0
+            }
+        }
+
+        impl TryFrom<i64> for $name {
+            type Error = &'static str;
+
+            /// Refuses what cannot be an id, so that no client's number outside the range gets any further.
+            fn try_from(value: i64) -> Result<Self, Self::Error> {
+                if (1..ID_LIMIT).contains(&value) { Ok(Self(value)) } else { Err("not an id") }
+            }
+        }
+
+        impl From<$name> for i64 {
+            fn from(id: $name) -> Self {
+                id.0
             }
         }
 
@@ -103,4 +118,19 @@ pub enum Credential {
     Login(LoginId),
     /// A token that the integrator signed: its SHA-256.
     Token([u8; 32]),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_browsers_can_count_is_an_id() {
+        for good in ["1", "9007199254740991"] {
+            assert_eq!(serde_json::to_string(&serde_json::from_str::<MessageId>(good).unwrap()).unwrap(), good);
+        }
+        for bad in ["0", "-1", "9007199254740992", "1.5", "\"1\"", "null"] {
+            assert!(serde_json::from_str::<MessageId>(bad).is_err(), "{bad}");
+        }
+    }
 }

@@ -17,7 +17,7 @@ use crate::clock::Millis;
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::http::{Envelope, Json, Query, ok};
-use crate::id::{UserId, UserType};
+use crate::id::{TenantId, UserId, UserType};
 
 /// Registers the routes; they need [`Auth`], [`Db`] and [`ClientAddress`] in the application's data.
 pub fn routes(config: &mut ServiceConfig) {
@@ -47,19 +47,14 @@ struct Login {
 
 /// Log an admin in
 ///
-/// The tenant comes from the `tenant-id` header, by default 1. Errors: 1002000000 unknown user or wrong password,
-/// 1002000001 account disabled, 429 after too many failures of the account or the address.
+/// The tenant comes from the `tenant-id` header, by default 1. After too many failures of the account or the address
+/// every answer is 429.
 #[utoipa::path(
     tag = "auth",
     request_body = Login,
-    params(("tenant-id" = Option<i64>, Header, description = "The tenant, by default 1", example = 1)),
-    responses(
-        (status = 200, description = "Tokens, or an error in the envelope: 400, 1002000000, 1002000001",
-            body = Envelope<Tokens>),
-        (status = 429, description = "Too many failed logins; `Retry-After` says how long to wait",
-            body = Envelope<Tokens>),
-        (status = 503, description = "Too many logins at once", body = Envelope<Tokens>),
-    ),
+    params(("tenant-id" = Option<TenantId>, Header, description = "The tenant, by default 1", example = 1)),
+    responses((status = 200, body = Envelope<Tokens>)),
+    extensions(("x-errors" = json!(["LoginFailed", "AccountDisabled", "TooManyRequests"]))),
     security(()),
 )]
 #[post("/admin-api/system/auth/login")]
@@ -80,8 +75,9 @@ async fn login_admin(
 /// answer is `true` too.
 #[utoipa::path(
     tag = "auth",
-    responses((status = 200, description = "`true`, or an error in the envelope: 403", body = Envelope<bool>)),
-    security((), ("bearer" = [])),
+    responses((status = 200, body = Envelope<bool>)),
+    security((), ("token" = [])),
+    extensions(("x-errors" = json!(["Forbidden", "TenantForeign"]))),
 )]
 #[post("/admin-api/system/auth/logout")]
 async fn logout_admin(
@@ -98,8 +94,9 @@ async fn logout_admin(
 /// happens and the answer is `true` too.
 #[utoipa::path(
     tag = "auth",
-    responses((status = 200, description = "`true`, or an error in the envelope: 403", body = Envelope<bool>)),
-    security((), ("bearer" = [])),
+    responses((status = 200, body = Envelope<bool>)),
+    security((), ("token" = [])),
+    extensions(("x-errors" = json!(["Forbidden", "TenantForeign"]))),
 )]
 #[post("/app-api/member/auth/logout")]
 async fn logout_member(auth: web::Data<Auth>, request: HttpRequest, caller: Result<Member>) -> Result<HttpResponse> {
@@ -136,11 +133,11 @@ struct Refresh {
 /// Get an admin's new access token
 ///
 /// The refresh token stays the same unless the settings ask for rotation. A bad `Authorization` header does not matter.
-/// Errors: 400 invalid refresh token, 401 expired refresh token.
 #[utoipa::path(
     tag = "auth",
     params(Refresh),
-    responses((status = 200, description = "Tokens, or an error in the envelope: 400, 401", body = Envelope<Tokens>)),
+    responses((status = 200, body = Envelope<Tokens>)),
+    extensions(("x-errors" = json!(["RefreshTokenInvalid", "RefreshTokenExpired"]))),
     security(()),
 )]
 #[post("/admin-api/system/auth/refresh-token")]
@@ -151,11 +148,12 @@ async fn refresh_admin(auth: web::Data<Auth>, Query(query): Query<Refresh>) -> R
 /// Get a member's new access token
 ///
 /// For logins that `kefu token` made; the integrator renews its own tokens. A bad `Authorization` header does not
-/// matter. Errors: 400 invalid refresh token, 401 expired refresh token.
+/// matter.
 #[utoipa::path(
     tag = "auth",
     params(Refresh),
-    responses((status = 200, description = "Tokens, or an error in the envelope: 400, 401", body = Envelope<Tokens>)),
+    responses((status = 200, body = Envelope<Tokens>)),
+    extensions(("x-errors" = json!(["RefreshTokenInvalid", "RefreshTokenExpired"]))),
     security(()),
 )]
 #[post("/app-api/member/auth/refresh-token")]
@@ -199,12 +197,19 @@ struct AdminProfile {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Menu {
+    #[schema(example = 2797)]
     id: i64,
+    #[schema(example = 2362)]
     parent_id: i64,
+    #[schema(example = "客服中心")]
     name: &'static str,
+    #[schema(example = "kefu")]
     path: &'static str,
+    #[schema(example = "mall/promotion/kefu/index")]
     component: &'static str,
+    #[schema(example = "KeFu")]
     component_name: &'static str,
+    #[schema(example = "fa-solid:user-alt")]
     icon: &'static str,
     visible: bool,
     keep_alive: bool,
@@ -244,13 +249,10 @@ fn menus() -> Vec<Menu> {
 }
 
 /// Get the admin's profile, permissions and menus
-///
-/// Needs no permission.
 #[utoipa::path(
     tag = "auth",
-    responses((status = 200, description = "The profile, or an error in the envelope: 401, 403",
-        body = Envelope<PermissionInfo>)),
-    security(("bearer" = [])),
+    responses((status = 200, body = Envelope<PermissionInfo>)),
+    extensions(("x-permission" = json!("any admin"))),
 )]
 #[get("/admin-api/system/auth/get-permission-info")]
 async fn permission_info(db: web::Data<Db>, Admin(caller, _): Admin<AnyAdmin>) -> Result<HttpResponse> {
@@ -286,9 +288,7 @@ struct MemberProfile {
 /// Get the member's own profile
 #[utoipa::path(
     tag = "member",
-    responses((status = 200, description = "The profile, or an error in the envelope: 401, 403",
-        body = Envelope<MemberProfile>)),
-    security(("bearer" = [])),
+    responses((status = 200, body = Envelope<MemberProfile>)),
 )]
 #[get("/app-api/member/user/get")]
 async fn own_profile(Member(caller): Member) -> HttpResponse {
@@ -332,14 +332,13 @@ struct MemberCard {
 
 /// Get a member's card
 ///
-/// Needs `promotion:kefu-conversation:query`. A member who is not known gets an empty card, because the console's panel
+/// A member who is not known gets an empty card, because the console's panel
 /// cannot bear `null`.
 #[utoipa::path(
     tag = "member",
     params(MemberQuery),
-    responses((status = 200, description = "The card, or an error in the envelope: 400, 401, 403",
-        body = Envelope<MemberCard>)),
-    security(("bearer" = ["promotion:kefu-conversation:query"])),
+    responses((status = 200, body = Envelope<MemberCard>)),
+    extensions(("x-permission" = json!("promotion:kefu-conversation:query"))),
 )]
 #[get("/admin-api/member/user/get")]
 async fn member_card(

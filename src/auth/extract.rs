@@ -110,14 +110,14 @@ pub fn token(headers: &HeaderMap) -> Option<&str> {
 /// The tenant that the header `tenant-id` names, `None` without one.
 ///
 /// # Errors
-/// [`Error::WrongType`] when it is no number.
+/// [`Error::WrongType`] when it cannot be a tenant's number.
 pub fn tenant(headers: &HeaderMap) -> Result<Option<TenantId>> {
     let Some(value) = headers.get("tenant-id") else { return Ok(None) };
     match value.to_str().map(str::trim) {
         Ok("") => Ok(None),
-        Ok(text) => match text.parse() {
-            Ok(number) => Ok(Some(TenantId::new(number))),
-            Err(_) => Err(Error::WrongType("tenant-id".into())),
+        Ok(text) => match text.parse::<i64>().map(TenantId::try_from) {
+            Ok(Ok(tenant)) => Ok(Some(tenant)),
+            _ => Err(Error::WrongType("tenant-id".into())),
         },
         Err(_) => Err(Error::WrongType("tenant-id".into())),
     }

@@ -28,7 +28,7 @@ struct ListQuery {
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<i64>,
     /// Continue below the conversation that carries this cursor (additive).
-    #[param(max_length = 64)]
+    #[param(max_length = 64, pattern = r"^[01]\.\d{1,16}\.\d{1,16}$")]
     cursor: Option<String>,
 }
 
@@ -36,6 +36,7 @@ struct ListQuery {
 ///
 /// All that admins have not deleted: pinned first, then by the newest message's time, descending.
 #[utoipa::path(
+    operation_id = "list_conversations",
     tag = "admin conversation",
     params(ListQuery),
     responses((status = 200, body = Envelope<Vec<ConversationView>>)),
@@ -62,6 +63,7 @@ struct IdQuery {
 ///
 /// One conversation, deleted by admins or not; `null` when there is none.
 #[utoipa::path(
+    operation_id = "get_conversation",
     tag = "admin conversation",
     params(IdQuery),
     responses((status = 200, body = Envelope<ConversationView>)),
@@ -82,18 +84,19 @@ struct PinRequest {
     id: Option<ConversationId>,
     /// Whether admins see it pinned from now on.
     #[validate(required)]
-    #[schema(required, nullable = false)]
+    #[schema(required, nullable = false, example = true)]
     admin_pinned: Option<bool>,
 }
 
 /// Pin or unpin a conversation
 #[utoipa::path(
+    operation_id = "pin_conversation",
     tag = "admin conversation",
     request_body = PinRequest,
     responses((status = 200, body = Envelope<bool>)),
     extensions(
         ("x-permission" = json!("promotion:kefu-conversation:update")),
-        ("x-errors" = json!(["ConversationNotFound", "Busy"]))
+        ("x-errors" = json!(["ConversationNotFound"]))
     )
 )]
 #[put("/admin-api/promotion/kefu-conversation/update-conversation-pinned")]
@@ -114,12 +117,13 @@ async fn pin(
 ///
 /// Its messages stay, and the next message brings it back.
 #[utoipa::path(
+    operation_id = "delete_conversation",
     tag = "admin conversation",
     params(IdQuery),
     responses((status = 200, body = Envelope<bool>)),
     extensions(
         ("x-permission" = json!("promotion:kefu-conversation:delete")),
-        ("x-errors" = json!(["ConversationNotFound", "Busy"]))
+        ("x-errors" = json!(["ConversationNotFound"]))
     )
 )]
 #[delete("/admin-api/promotion/kefu-conversation/delete")]
@@ -136,6 +140,7 @@ async fn delete(
 ///
 /// With the member's unread count; `null` before the first message.
 #[utoipa::path(
+    operation_id = "get_own_conversation",
     tag = "member message",
     responses((status = 200, body = Envelope<ConversationView>)),
 )]

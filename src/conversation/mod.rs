@@ -111,28 +111,40 @@ pub struct ConversationView {
     /// The member's avatar.
     pub user_avatar: Option<String>,
     /// The member's nickname.
+    #[schema(example = "小明")]
     pub user_nickname: String,
     /// The newest message's time, epoch milliseconds.
+    #[schema(value_type = i64, example = 1_795_235_421_115_i64)]
     pub last_message_time: Millis,
     /// The newest message's content.
+    #[schema(example = "{\"text\":\"你好\"}")]
     pub last_message_content: String,
     /// The newest message's content type.
+    #[schema(example = 1)]
     pub last_message_content_type: i32,
     /// Whether admins see it pinned.
+    #[schema(example = false)]
     pub admin_pinned: bool,
     /// Whether the member has deleted it.
+    #[schema(example = false)]
     pub user_deleted: bool,
     /// Whether admins have deleted it from their list.
+    #[schema(example = false)]
     pub admin_deleted: bool,
     /// The member's messages that no admin has read.
+    #[schema(minimum = 0)]
     pub admin_unread_message_count: i32,
     /// Admins' messages that the member has not read (additive).
+    #[schema(minimum = 0)]
     pub member_unread_message_count: i32,
     /// The newest message's `seq` (additive).
+    #[schema(minimum = 0)]
     pub last_seq: i64,
     /// When the first message came, epoch milliseconds.
+    #[schema(value_type = i64, example = 1_795_235_421_115_i64)]
     pub create_time: Millis,
     /// Pass it as `cursor` to get the list's part after this one (additive).
+    #[schema(example = "0.1795235421115.1")]
     pub cursor: String,
 }
 

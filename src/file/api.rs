@@ -16,13 +16,13 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, pos
 use futures_util::stream::{self, Fuse};
 use futures_util::{Stream, StreamExt};
 use object_store::{GetOptions, GetRange};
-use utoipa::{IntoResponses, ToSchema};
+use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::range::{self, Part};
 use super::{FilePath, Files};
 use crate::auth::extract::{Admin, AnyAdmin, Member};
-use crate::error::{Error, Result};
+use crate::error::{Error, Failure, Result};
 use crate::http::{Envelope, language, ok};
 use crate::id::UserKey;
 
@@ -57,25 +57,16 @@ struct UploadForm {
     file: Vec<u8>,
 }
 
-/// What an upload answers.
-#[derive(IntoResponses)]
-#[response(
-    status = 200,
-    description = "The file's URL. Codes of failures: 400 no form, no `file`, empty, too large or of a kind that is not \
-                   accepted; 401 no valid token; 403 a token of the other user type or tenant; 500; 503",
-    example = json!({"code": 0, "msg": "",
-        "data": "https://kefu.example/infra/file/20261121/0123456789abcdef0123456789abcdef.png"}),
-)]
-#[expect(dead_code, reason = "only describes the answer")]
-struct Uploaded(Envelope<String>);
-
 /// Upload a file as an admin
 ///
 /// Answers the URL of the file. Anyone who knows the URL can read the file.
 #[utoipa::path(
     tag = "file",
     request_body(content = UploadForm, content_type = "multipart/form-data"),
-    responses(Uploaded),
+    responses((status = 200, body = Envelope<String>,
+        example = json!({"code": 0, "msg": "",
+            "data": "https://kefu.example/infra/file/20261121/0123456789abcdef0123456789abcdef.png"}))),
+    extensions(("x-permission" = json!("any admin")), ("x-errors" = json!(["Missing", "UploadTooLarge"])))
 )]
 #[post("/admin-api/infra/file/upload")]
 async fn upload_as_admin(
@@ -93,7 +84,10 @@ async fn upload_as_admin(
 #[utoipa::path(
     tag = "file",
     request_body(content = UploadForm, content_type = "multipart/form-data"),
-    responses(Uploaded),
+    responses((status = 200, body = Envelope<String>,
+        example = json!({"code": 0, "msg": "",
+            "data": "https://kefu.example/infra/file/20261121/0123456789abcdef0123456789abcdef.png"}))),
+    extensions(("x-errors" = json!(["Missing", "UploadTooLarge"])))
 )]
 #[post("/app-api/infra/file/upload")]
 async fn upload_as_member(
@@ -220,10 +214,10 @@ struct FileContent(Vec<u8>);
         (status = 206, description = "The part that `Range` asks for", content_type = "*/*",
             body = FileContent),
         (status = 304, description = "The client has it already"),
-        (status = 404, description = "No such file", body = Envelope<String>,
-            example = json!({"code": 404, "msg": "请求未找到", "data": null})),
+        (status = 404, description = "No such file", body = Failure),
         (status = 416, description = "No byte of the range exists"),
     ),
+    extensions(("x-error-statuses" = json!({"404": "NotFound", "503": "Busy"})))
 )]
 #[route("/infra/file/{date}/{name}", method = "GET", method = "HEAD")]
 async fn read_file(

@@ -38,15 +38,16 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 struct MemberSend {
     /// 1 text, 2 image, 3 voice, 4 video, 10 product, 11 order.
     #[validate(required)]
-    #[schema(required, nullable = false)]
+    #[schema(required, nullable = false, minimum = 1, maximum = 11, example = 1)]
     content_type: Option<i32>,
-    /// By convention JSON: `{"text":"…"}`, `{"picUrl":"…"}`, …; a bare string is accepted.
+    /// By convention JSON: `{"text":"…"}`, `{"picUrl":"…"}`, …; a bare string is accepted. The longest is a setting, by
+    /// default 2048 characters, and never more than 65,536 bytes.
     #[validate(required)]
-    #[schema(required, nullable = false)]
+    #[schema(required, nullable = false, min_length = 1, max_length = 65536)]
     content: Option<String>,
     /// Chosen by the client; a repeated send with the same one stores nothing and returns the first id (additive).
     #[validate(length(min = 1, max = 64))]
-    #[schema(max_length = 64)]
+    #[schema(min_length = 1, max_length = 64)]
     client_message_id: Option<String>,
 }
 
@@ -59,15 +60,16 @@ struct AdminSend {
     conversation_id: Option<ConversationId>,
     /// 1 text, 2 image, 3 voice, 4 video, 5 system, 10 product, 11 order.
     #[validate(required)]
-    #[schema(required, nullable = false)]
+    #[schema(required, nullable = false, minimum = 1, maximum = 11, example = 1)]
     content_type: Option<i32>,
-    /// By convention JSON: `{"text":"…"}`, `{"picUrl":"…"}`, …; a bare string is accepted.
+    /// By convention JSON: `{"text":"…"}`, `{"picUrl":"…"}`, …; a bare string is accepted. The longest is a setting, by
+    /// default 2048 characters, and never more than 65,536 bytes.
     #[validate(required)]
-    #[schema(required, nullable = false)]
+    #[schema(required, nullable = false, min_length = 1, max_length = 65536)]
     content: Option<String>,
     /// Chosen by the client; a repeated send with the same one stores nothing and returns the first id (additive).
     #[validate(length(min = 1, max = 64))]
-    #[schema(max_length = 64)]
+    #[schema(min_length = 1, max_length = 64)]
     client_message_id: Option<String>,
 }
 
@@ -79,7 +81,7 @@ struct AdminSend {
     tag = "member message",
     request_body(content = MemberSend, example = json!({"contentType": 1, "content": "{\"text\":\"你好\"}"})),
     responses((status = 200, body = Envelope<MessageId>)),
-    extensions(("x-errors" = json!(["TooManyRequests", "Busy"])))
+    extensions(("x-errors" = json!(["TooManyRequests"])))
 )]
 #[post("/app-api/promotion/kefu-message/send")]
 async fn member_send(
@@ -106,7 +108,7 @@ async fn member_send(
     responses((status = 200, body = Envelope<MessageId>)),
     extensions(
         ("x-permission" = json!("promotion:kefu-message:send")),
-        ("x-errors" = json!(["ConversationNotFound", "TooManyRequests", "Busy"]))
+        ("x-errors" = json!(["ConversationNotFound", "TooManyRequests"]))
     )
 )]
 #[post("/admin-api/promotion/kefu-message/send")]
@@ -159,6 +161,7 @@ fn new_message(
 struct MemberList {
     /// Messages before this time, `yyyy-MM-dd HH:mm:ss` in the server's time zone, and on to the end of the last one's
     /// second: the stock clients' cursor.
+    #[param(pattern = r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$", example = "2036-11-21 12:00:00")]
     create_time: Option<String>,
     /// Most messages to return, 1–200; 10 by default.
     #[validate(range(min = 1, max = 200))]
@@ -182,6 +185,7 @@ struct AdminList {
     conversation_id: ConversationId,
     /// Messages before this time, `yyyy-MM-dd HH:mm:ss` in the server's time zone, and on to the end of the last one's
     /// second: the stock clients' cursor.
+    #[param(pattern = r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$", example = "2036-11-21 12:00:00")]
     create_time: Option<String>,
     /// Most messages to return, 1–200; 10 by default.
     #[validate(range(min = 1, max = 200))]
@@ -314,7 +318,7 @@ struct ReadQuery {
     tag = "member message",
     params(ReadQuery),
     responses((status = 200, body = Envelope<bool>)),
-    extensions(("x-errors" = json!(["ConversationNotFound", "Busy"])))
+    extensions(("x-errors" = json!(["ConversationNotFound"])))
 )]
 #[put("/app-api/promotion/kefu-message/update-read-status")]
 async fn member_mark_read(
@@ -338,7 +342,7 @@ async fn member_mark_read(
     responses((status = 200, body = Envelope<bool>)),
     extensions(
         ("x-permission" = json!("promotion:kefu-message:update")),
-        ("x-errors" = json!(["ConversationNotFound", "Busy"]))
+        ("x-errors" = json!(["ConversationNotFound"]))
     )
 )]
 #[put("/admin-api/promotion/kefu-message/update-read-status")]

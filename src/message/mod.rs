@@ -34,20 +34,26 @@ pub struct MessageView {
     /// The sender's avatar.
     pub sender_avatar: Option<String>,
     /// 1 member, 2 admin.
+    #[schema(minimum = 1, maximum = 2)]
     pub sender_type: i32,
     /// The member when an admin sent it; a member's message goes to all admins and names none.
     pub receiver_id: Option<UserId>,
     /// 1 when an admin sent it.
     pub receiver_type: Option<i32>,
     /// 1 text, 2 image, 3 voice, 4 video, 5 system, 10 product, 11 order.
+    #[schema(example = 1)]
     pub content_type: i32,
     /// As it was sent, byte for byte.
+    #[schema(example = "{\"text\":\"你好\"}")]
     pub content: String,
     /// Whether the other side has read it.
+    #[schema(example = false)]
     pub read_status: bool,
     /// Epoch milliseconds; strictly increases with `seq`.
+    #[schema(value_type = i64, example = 1_795_235_421_115_i64)]
     pub create_time: Millis,
     /// The place in the conversation, gapless from 1 (additive).
+    #[schema(minimum = 1)]
     pub seq: i64,
     /// As the sender gave it (additive).
     pub client_message_id: Option<String>,

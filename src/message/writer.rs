@@ -13,9 +13,9 @@
 //! - One bad row fails its own sender only: a batch that fails is run again command by command.
 //! - The thread ends when every [`Writer`] is dropped and the queue is empty: nothing accepted is left unwritten.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -42,6 +42,8 @@ pub struct Writer {
     queue: SyncSender<Queued>,
     depth: Arc<AtomicUsize>,
     capacity: usize,
+    /// Gone when the thread has ended, which before a shutdown only a panic brings about.
+    alive: Weak<()>,
     metrics: Metrics,
 }
 
@@ -76,9 +78,14 @@ impl Writer {
             ids: Ids::new(),
         };
         let batch_size = limits.write_batch;
-        let run = move || thread.run(&waiting, batch_size);
+        let running = Arc::new(());
+        let alive = Arc::downgrade(&running);
+        let run = move || {
+            let _running = running;
+            thread.run(&waiting, batch_size);
+        };
         let thread = std::thread::Builder::new().name("writer".into()).spawn(run).map_err(Error::internal)?;
-        let writer = Self { queue, depth, capacity: limits.write_queue, metrics: metrics.clone() };
+        let writer = Self { queue, depth, capacity: limits.write_queue, alive, metrics: metrics.clone() };
         Ok((writer, WriterThread(thread)))
     }
 
@@ -128,9 +135,9 @@ impl Writer {
         self.submit(Command::Delete { tenant, conversation }).await.map(drop)
     }
 
-    /// Whether a send would be refused now.
-    pub fn is_full(&self) -> bool {
-        self.depth.load(Ordering::Relaxed) >= self.capacity
+    /// Whether a send would be taken now: the queue has room and the thread runs.
+    pub fn is_ready(&self) -> bool {
+        self.depth.load(Ordering::Relaxed) < self.capacity && self.alive.strong_count() > 0
     }
 
     async fn submit(&self, command: Command) -> Result<Done> {
@@ -222,11 +229,13 @@ impl Thread {
             }
             Ok((outcomes, events))
         });
-        if committed.is_err() {
-            self.ids.discard();
+        match &committed {
+            Ok(_) => {
+                self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
+                self.metrics.write_batch.observe(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
+            }
+            Err(_) => self.ids.discard(),
         }
-        self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
-        self.metrics.write_batch.observe(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
         committed
     }
 }

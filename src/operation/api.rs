@@ -19,23 +19,28 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 #[derive(Serialize, ToSchema)]
 struct Health {
     /// `ok`
+    #[schema(example = "ok")]
     status: &'static str,
 }
 
 #[derive(Serialize, ToSchema)]
 struct Readiness {
     /// `ok` when everything below is.
+    #[schema(example = "ok")]
     status: &'static str,
     /// `ok` or `unreachable`
+    #[schema(example = "ok")]
     database: &'static str,
-    /// `ok` or `full`
+    /// `ok`, or `full` when a send would be refused
+    #[schema(example = "ok")]
     write_queue: &'static str,
     /// `ok` or `stopping`
+    #[schema(example = "ok")]
     process: &'static str,
 }
 
 /// Whether the process is alive
-#[utoipa::path(tag = "operation", responses((status = 200, body = Health)), security(()))]
+#[utoipa::path(tag = "operation", responses((status = 200, description = "It is alive", body = Health)), security(()))]
 #[get("/healthz")]
 async fn healthz() -> HttpResponse {
     HttpResponse::Ok().json(Health { status: "ok" })
@@ -46,14 +51,19 @@ async fn healthz() -> HttpResponse {
 /// The database answers, the write queue has room, and no shutdown has begun.
 #[utoipa::path(
     tag = "operation",
-    responses((status = 200, body = Readiness), (status = 503, body = Readiness)),
+    responses(
+        (status = 200, description = "Ready", body = Readiness),
+        (status = 503, description = "Not ready", body = Readiness, example = json!({
+            "status": "unavailable", "database": "ok", "write_queue": "full", "process": "ok"
+        }))
+    ),
     security(())
 )]
 #[get("/readyz")]
 async fn readyz(db: web::Data<Db>, writer: web::Data<Writer>, hub: web::Data<Hub>) -> HttpResponse {
     let word = |fine: bool, otherwise: &'static str| if fine { "ok" } else { otherwise };
     let database = word(db.ping().await.is_ok(), "unreachable");
-    let write_queue = word(!writer.is_full(), "full");
+    let write_queue = word(writer.is_ready(), "full");
     let process = word(!hub.is_draining(), "stopping");
     let ready = [database, write_queue, process].iter().all(|state| *state == "ok");
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -64,7 +74,7 @@ async fn readyz(db: web::Data<Db>, writer: web::Data<Writer>, hub: web::Data<Hub
 /// Metrics for Prometheus
 #[utoipa::path(
     tag = "operation",
-    responses((status = 200, content_type = "application/openmetrics-text", body = String)),
+    responses((status = 200, description = "OpenMetrics", content_type = "application/openmetrics-text", body = String)),
     security(())
 )]
 #[get("/metrics")]

@@ -64,6 +64,8 @@ pub enum CloseReason {
     NotUtf8,
     /// A message over the size limit.
     TooBig,
+    /// A fault of ours: what the client asked for cannot be had now.
+    Fault,
     /// The token has expired.
     Expired,
     /// The login was ended: logout, or a refresh token used twice.
@@ -87,6 +89,7 @@ impl CloseReason {
             Self::Protocol => 1002,
             Self::NotUtf8 => 1007,
             Self::TooBig => 1009,
+            Self::Fault => 1011,
             Self::Expired => 4001,
             Self::LoggedOut => 4002,
             Self::ShutOut => 4003,
@@ -104,6 +107,7 @@ impl CloseReason {
             Self::Protocol => "protocol error",
             Self::NotUtf8 => "text that is not UTF-8",
             Self::TooBig => "message too big",
+            Self::Fault => "internal error: reconnect and resync",
             Self::Expired => "the token has expired",
             Self::LoggedOut => "logged out",
             Self::ShutOut => "the account was disabled or its password changed",

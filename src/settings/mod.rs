@@ -74,6 +74,9 @@ pub struct Server {
     pub shutdown_timeout_s: u64,
     /// Whether `X-Forwarded-For` of a proxy in front is believed for rate limits by address. Default false.
     pub trust_forwarded_for: bool,
+    /// Whether what the stock clients ask of a shop's backend gets empty answers here (see [`crate::shop`]). Default
+    /// true.
+    pub shop_placeholders: bool,
 }
 
 /// `[database]`
@@ -275,6 +278,7 @@ impl Default for Server {
             public_url: None,
             shutdown_timeout_s: 10,
             trust_forwarded_for: false,
+            shop_placeholders: true,
         }
     }
 }

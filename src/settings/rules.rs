@@ -44,6 +44,7 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
         ),
         number("server.shutdown_timeout_s", server.shutdown_timeout_s, 0..=3600),
         switch("server.trust_forwarded_for"),
+        switch("server.shop_placeholders"),
         rule(
             "database.url",
             "sqlite:<path>, mysql://user:password@host/database or postgres://user:password@host/database",

@@ -15,7 +15,7 @@ use crate::auth::{Auth, Permission, Principal, TokenUse};
 use crate::clock::{Clock, Millis};
 use crate::conversation;
 use crate::db::Db;
-use crate::error::{Error, Language, Problem, Result};
+use crate::error::{Error, Failure, Language, Problem, Result};
 use crate::http::{language, parse_query};
 use crate::id::UserType;
 use crate::message::event;
@@ -46,7 +46,7 @@ struct Handshake {
     /// For admins: the newest message time that the client has, epoch milliseconds; everything from shortly before it on is
     /// replayed first, and the client drops by `id` what it has (additive).
     #[validate(range(min = 0))]
-    #[param(minimum = 0)]
+    #[param(value_type = Option<i64>, minimum = 0)]
     since: Option<Millis>,
 }
 
@@ -59,10 +59,15 @@ struct Handshake {
     params(Handshake),
     responses(
         (status = 101, description = "The connection is a WebSocket from here on"),
-        (status = 200, description = "A parameter is wrong", body = crate::http::Envelope<bool>),
-        (status = 400, description = "Not a WebSocket handshake", body = crate::http::Envelope<bool>),
-        (status = 401, description = "The token is not valid", body = crate::http::Envelope<bool>),
-        (status = 503, description = "The service is stopping", body = crate::http::Envelope<bool>)
+        (status = 200, description = "A parameter is wrong, or the user may not have what it asks for", body = Failure),
+        (status = 400, description = "Not a WebSocket handshake", body = Failure),
+        (status = 401, description = "The token is not valid", body = Failure),
+        (status = 503, description = "The service is stopping", body = Failure)
+    ),
+    extensions(
+        ("x-permission" = json!("any user")),
+        ("x-errors" = json!(["WrongType", "Invalid", "Forbidden", "Busy", "Internal"])),
+        ("x-error-statuses" = json!({"400": "WrongType", "401": "Unauthenticated"}))
     ),
     security(())
 )]
@@ -220,7 +225,7 @@ impl Socket {
             };
             if let Err(error) = replayed.await {
                 tracing::warn!(%error, "a replay failed; its socket is closed");
-                session.close(CloseReason::Slow);
+                session.close(CloseReason::Fault);
             }
         });
     }
@@ -263,14 +268,14 @@ impl Socket {
 
     fn tell(&self, error: &Error) {
         #[derive(Serialize)]
-        struct Failure<'a> {
+        struct Refusal<'a> {
             code: i64,
             msg: &'a str,
         }
         if let Error::Internal(cause) = error {
             tracing::error!(%cause, "a socket's frame failed");
         }
-        let failure = Failure { code: error.code(), msg: &error.message(Language::Chinese) };
+        let failure = Refusal { code: error.code(), msg: &error.message(Language::Chinese) };
         if let Ok(frame) = frame::event(ERROR, &failure) {
             self.session.send(frame);
         }

@@ -61,7 +61,11 @@ fn line(column: &Column) -> String {
         other => panic!("{}.{}: unexpected type {other}", column.of_table, column.named),
     };
     let Column { of_table, named, nullable, .. } = column;
-    if *nullable { format!("{of_table}.{named} -> Nullable<{sql_type}>") } else { format!("{of_table}.{named} -> {sql_type}") }
+    if *nullable {
+        format!("{of_table}.{named} -> Nullable<{sql_type}>")
+    } else {
+        format!("{of_table}.{named} -> {sql_type}")
+    }
 }
 
 fn introspection() -> &'static str {

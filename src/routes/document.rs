@@ -1,0 +1,295 @@
+//! Completes the document that the handlers describe: what many operations have in common is written here, once.
+//!
+//! A handler names its errors and its permission as extensions of `#[utoipa::path]`:
+//! - `x-errors`: variants of [`Error`], besides those that follow from its token, parameters and body. They become
+//!   examples of the status that the error has, made from the error itself, so that the two cannot differ.
+//! - `x-error-statuses`: the same with a status of their own, for the few answers that are not HTTP 200.
+//! - `x-permission`: a permission or `any admin`, `any member`, `any user` or `anyone`; it may be left out where no token is
+//!   needed, and on `/app-api`, where it is `any member`.
+
+use serde_json::{Map, Value, json};
+use utoipa::openapi::OpenApi;
+
+use super::sample::{resolve, sample};
+use crate::auth::Permission;
+use crate::error::{Error, Language, Problem, Result};
+
+/// `x-permission` where every admin may call.
+const ANY_ADMIN: &str = "any admin";
+/// `x-permission` where every admin and every member may call.
+const ANY_USER: &str = "any user";
+/// `x-permission` where every member may call.
+const ANY_MEMBER: &str = "any member";
+/// `x-permission` where no token is needed.
+const ANYONE: &str = "anyone";
+
+const ENVELOPE: &str = "Envelope_";
+const FAILURE: &str = "#/components/schemas/Failure";
+const JSON: &str = "application/json";
+
+/// The finished document; its keys are sorted.
+///
+/// # Errors
+/// [`Error::Internal`] when a handler names an error or a permission that does not exist, or forgets its permission.
+pub fn finish(document: &OpenApi) -> Result<Value> {
+    let mut document = serde_json::to_value(document).map_err(Error::internal)?;
+    let mut schemas = document.pointer_mut("/components/schemas").map(Value::take).unwrap_or_default();
+    complete_envelopes(&mut schemas);
+    for (path, operations) in members(&mut document, "paths") {
+        for (method, operation) in operations.as_object_mut().into_iter().flatten() {
+            complete(path, operation, &schemas)
+                .map_err(|problem| Error::internal(format!("the description of {method} {path}: {problem}")))?;
+        }
+    }
+    if let Some(place) = document.pointer_mut("/components/schemas") {
+        *place = schemas;
+    }
+    Ok(document)
+}
+
+/// The members of an object inside an object, none when there is no such object.
+fn members<'a>(parent: &'a mut Value, name: &str) -> impl Iterator<Item = (&'a String, &'a mut Value)> {
+    parent.get_mut(name).and_then(Value::as_object_mut).into_iter().flatten()
+}
+
+/// Every envelope's `data` may be `null`, and refers to the schema of its type instead of repeating it.
+fn complete_envelopes(schemas: &mut Value) {
+    let reference = |name: &str| schemas.get(name).map(|_| json!({"$ref": format!("#/components/schemas/{name}")}));
+    let data = |name: &str, inlined: &Value| {
+        match name.strip_prefix("Vec_") {
+            Some(item) => reference(item).map(|items| json!({"type": "array", "items": items})),
+            None => reference(name),
+        }
+        .unwrap_or_else(|| inlined.clone())
+    };
+    let nullable: Vec<(String, Value)> = schemas
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, schema)| {
+            let data = data(name.strip_prefix(ENVELOPE)?, schema.pointer("/properties/data")?);
+            let mut schema = schema.clone();
+            *schema.pointer_mut("/properties/data")? = json!({
+                "description": "The answer; `null` on failure.",
+                "anyOf": [{"type": "null"}, data],
+            });
+            schema.as_object_mut()?.insert("required".to_owned(), json!(["code", "msg", "data"]));
+            Some((name.clone(), schema))
+        })
+        .collect();
+    if let Some(schemas) = schemas.as_object_mut() {
+        schemas.extend(nullable);
+    }
+}
+
+/// Completes one operation, or says what is wrong with it.
+fn complete(path: &str, operation: &mut Value, schemas: &Value) -> Result<(), String> {
+    let needs_token = match operation.get("security").and_then(Value::as_array) {
+        Some(ways) => !ways.iter().any(|way| *way == json!({})),
+        None => true,
+    };
+    add_permission(path, needs_token, operation)?;
+    add_request_example(operation, schemas);
+    add_successes(operation, schemas);
+    let mut failures = named_errors(operation)?;
+    if answers_envelope(operation) {
+        failures.extend(implied_errors(operation, needs_token).map(|error| (None, error)));
+    }
+    for (status, error) in failures {
+        let status = status.unwrap_or_else(|| error.http_status().as_str().to_owned());
+        add_failure(operation, &status, &error);
+    }
+    Ok(())
+}
+
+fn add_permission(path: &str, needs_token: bool, operation: &mut Value) -> Result<(), String> {
+    let named = operation.get("x-permission").and_then(Value::as_str);
+    let permission = match named {
+        Some(name) if [ANY_ADMIN, ANY_MEMBER, ANY_USER, ANYONE].contains(&name) => name,
+        Some(name) if Permission::ALL.iter().any(|permission| permission.as_str() == name) => name,
+        Some(name) => return Err(format!("there is no permission {name}")),
+        None if !needs_token => ANYONE,
+        None if path.starts_with("/app-api/") => ANY_MEMBER,
+        None => return Err("x-permission is missing".to_owned()),
+    }
+    .to_owned();
+    let sentence = match permission.as_str() {
+        ANY_ADMIN => "Every admin may call it.".to_owned(),
+        ANY_USER => "Every member and every admin may call it.".to_owned(),
+        ANY_MEMBER => "Every member may call it.".to_owned(),
+        ANYONE => "No token is needed.".to_owned(),
+        name => format!("Needs the permission `{name}`."),
+    };
+    let description = match operation.get("description").and_then(Value::as_str) {
+        Some(text) => format!("{text}\n\n{sentence}"),
+        None => sentence,
+    };
+    put(operation, "description", json!(description));
+    put(operation, "x-permission", json!(permission));
+    Ok(())
+}
+
+fn add_request_example(operation: &mut Value, schemas: &Value) {
+    let Some(body) = operation.get_mut("requestBody") else { return };
+    for (_, content) in members(body, "content") {
+        if content.get("example").is_none() {
+            let example = content.get("schema").map(|schema| sample(schema, schemas)).unwrap_or_default();
+            put(content, "example", example);
+        }
+    }
+}
+
+/// Gives every JSON answer its example, by name, so that failures can stand beside it.
+fn add_successes(operation: &mut Value, schemas: &Value) {
+    for (status, response) in members(operation, "responses") {
+        if response.get("description").is_none_or(|text| *text == "") {
+            put(response, "description", json!(description(status)));
+        }
+        let Some(content) = response.pointer_mut("/content/application~1json") else { continue };
+        let Some(schema) = content.get("schema") else { continue };
+        if refers_to(schema, FAILURE) {
+            continue;
+        }
+        let value = content.get("example").cloned().unwrap_or_else(|| answer(schema, schemas));
+        if let Some(content) = content.as_object_mut() {
+            content.remove("example");
+        }
+        let (name, summary) = if status == "200" { ("success", "Success") } else { ("failure", "Failure") };
+        put(content, "examples", json!({name: {"summary": summary, "value": value}}));
+    }
+}
+
+/// The example of an answer: an envelope's is the one of a success.
+fn answer(schema: &Value, schemas: &Value) -> Value {
+    match resolve(schema, schemas).pointer("/properties/data/anyOf/1") {
+        Some(data) => json!({"code": 0, "msg": "", "data": sample(data, schemas)}),
+        None => sample(schema, schemas),
+    }
+}
+
+fn description(status: &str) -> &'static str {
+    match status {
+        "200" => "A success, or an error in the envelope",
+        "429" => "Too many requests; try again after `Retry-After` seconds",
+        "503" => "Busy; try again after `Retry-After` seconds",
+        _ => "An error",
+    }
+}
+
+/// The errors that the handler names, with their status when it is not the error's own.
+fn named_errors(operation: &mut Value) -> Result<Vec<(Option<String>, Error)>, String> {
+    let Some(operation) = operation.as_object_mut() else { return Ok(Vec::new()) };
+    let mut names = Vec::new();
+    if let Some(Value::Array(plain)) = operation.remove("x-errors") {
+        names.extend(plain.into_iter().map(|name| (None, name)));
+    }
+    if let Some(Value::Object(by_status)) = operation.remove("x-error-statuses") {
+        names.extend(by_status.into_iter().map(|(status, name)| (Some(status), name)));
+    }
+    let errors = names.into_iter().map(|(status, name)| match name.as_str().and_then(error_of_name) {
+        Some(error) => Ok((status, error)),
+        None => Err(format!("there is no error {name}")),
+    });
+    errors.collect()
+}
+
+/// Whether the answer is an envelope.
+fn answers_envelope(operation: &Value) -> bool {
+    let schema = operation.pointer("/responses/200/content/application~1json/schema");
+    schema.is_some_and(|schema| refers_to(schema, &format!("#/components/schemas/{ENVELOPE}")))
+}
+
+fn refers_to(schema: &Value, prefix: &str) -> bool {
+    schema.get("$ref").and_then(Value::as_str).is_some_and(|reference| reference.starts_with(prefix))
+}
+
+/// The errors that follow from an operation's token, parameters and body.
+fn implied_errors(operation: &Value, needs_token: bool) -> impl Iterator<Item = Error> {
+    let mut errors = vec![Error::Internal(String::new()), Error::Busy];
+    if needs_token {
+        errors.extend([Error::Unauthenticated, Error::Forbidden, Error::TenantForeign]);
+    }
+    let parameters = || operation.get("parameters").and_then(Value::as_array).into_iter().flatten();
+    let name = |parameter: &Value| parameter.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let required = |parameter: &&Value| parameter.get("required") == Some(&json!(true));
+    if let Some(parameter) = parameters().find(required) {
+        errors.push(Error::Missing(name(parameter).into()));
+    }
+    let body = operation.get("requestBody").map(|_| "request body".to_owned());
+    if let Some(input) = parameters().next().map(name).or(body) {
+        let problem = Problem { zh: format!("{input} 不合法").into(), en: format!("{input} is not valid").into() };
+        errors.extend([Error::WrongType(input.into()), Error::Invalid(problem)]);
+    } else if needs_token {
+        errors.push(Error::WrongType("tenant-id".into()));
+    }
+    errors.into_iter()
+}
+
+/// Adds a failure to the answers, named as its variant.
+fn add_failure(operation: &mut Value, status: &str, error: &Error) {
+    let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
+    let response = responses.entry(status).or_insert_with(|| json!({"description": description(status)}));
+    if error.retry_after_s().is_some() {
+        let header = json!({"description": "Seconds to wait", "schema": {"type": "integer", "minimum": 1}});
+        put(response, "headers", json!({"Retry-After": header}));
+    }
+    let content = entry(entry(response, "content"), JSON);
+    if content.get("schema").is_none() {
+        put(content, "schema", json!({"$ref": FAILURE}));
+    }
+    let example = json!({
+        "summary": error.message(Language::English),
+        "value": error.envelope(&error.message(Language::Chinese)),
+    });
+    put(entry(content, "examples"), &name_of_error(error), example);
+}
+
+/// The member of that name, an empty object when it is not there yet.
+fn entry<'a>(parent: &'a mut Value, name: &str) -> &'a mut Value {
+    if !parent.is_object() {
+        *parent = Value::Object(Map::new());
+    }
+    match parent {
+        Value::Object(members) => members.entry(name).or_insert_with(|| json!({})),
+        other => other,
+    }
+}
+
+fn put(parent: &mut Value, name: &str, value: Value) {
+    *entry(parent, name) = value;
+}
+
+/// The variant's name.
+fn name_of_error(error: &Error) -> String {
+    format!("{error:?}").chars().take_while(|letter| letter.is_alphanumeric()).collect()
+}
+
+/// The error that a handler names; the three whose text depends on the request follow from the description itself.
+fn error_of_name(name: &str) -> Option<Error> {
+    let named = [
+        Error::Invalid(Problem::new("content 不能为空", "content must not be empty")),
+        Error::Missing("id".into()),
+        Error::WrongType("id".into()),
+        Error::Unauthenticated,
+        Error::Forbidden,
+        Error::TenantMissing,
+        Error::TenantForeign,
+        Error::NotFound,
+        Error::MethodNotAllowed,
+        Error::UploadTooLarge,
+        Error::TooManyRequests { retry_after_s: 1 },
+        Error::Busy,
+        Error::ConversationNotFound,
+        Error::MessageNotFound,
+        Error::LoginFailed,
+        Error::AccountDisabled,
+        Error::RefreshTokenInvalid,
+        Error::RefreshTokenExpired,
+        Error::Internal(String::new()),
+    ];
+    named.into_iter().find(|error| name_of_error(error) == name)
+}
+
+#[cfg(test)]
+#[path = "document_tests.rs"]
+mod tests;

@@ -1,0 +1,116 @@
+//! The one route table, which is also the OpenAPI document: a route is registered and described in one call, so that
+//! the two cannot drift apart.
+
+pub mod document;
+mod sample;
+
+use actix_web::dev::ResourceDef;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::Value;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_actix_web::AppExt;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::error::{Error, Failure, Result};
+use crate::id::TenantId;
+use crate::{account, conversation, file, message, operation, shop, socket};
+
+/// Registers every route, those of [`shop`] when they are asked for.
+pub fn register(config: &mut ServiceConfig<'_>, shop_placeholders: bool) {
+    config
+        .configure(message::api::routes)
+        .configure(conversation::api::routes)
+        .configure(account::api::routes)
+        .configure(file::api::routes)
+        .configure(socket::api::routes)
+        .configure(operation::api::routes);
+    if shop_placeholders {
+        config.configure(shop::api::routes);
+    }
+}
+
+/// What holds for every operation.
+const INTRODUCTION: &str = "Customer-service chat: HTTP up, WebSocket down.
+
+Every answer is an envelope, `{\"code\":0,\"msg\":\"\",\"data\":…}`, and its HTTP status is 200 also for errors: look at \
+    `code`, which is 0 on success. Only 429 and 503 are HTTP statuses too, with `Retry-After`. An unknown path has the \
+    code 404, another method of a known path 405. `msg` is Chinese; with `Accept-Language: en` it is English.
+
+The token in `Authorization` decides the tenant; the header `tenant-id` may name it, and another one is refused.
+
+Times are milliseconds since the epoch, ids are numbers below 2^53, fields without a value are `null`.";
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "kefu", description = INTRODUCTION),
+    tags(
+        (name = "member message", description = "What a member's client calls."),
+        (name = "admin message", description = "Messages in the admin console."),
+        (name = "admin conversation", description = "Conversations in the admin console."),
+        (name = "auth", description = "Logins."),
+        (name = "member", description = "Who a member is."),
+        (name = "file", description = "Uploaded files."),
+        (name = "socket", description = "Push."),
+        (name = "operation", description = "Health and metrics."),
+        (name = "shop placeholder", description = "What stock clients ask of a shop's backend, answered with nothing. \
+            Behind a gateway the shop answers; `server.shop_placeholders` turns these off.")
+    ),
+    components(schemas(Failure, TenantId)),
+    security(("bearer" = []))
+)]
+struct Document;
+
+/// The document without its paths, which [`register`] adds.
+fn document_head() -> utoipa::openapi::OpenApi {
+    let mut document = Document::openapi();
+    let scheme = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some("An access token; `Bearer ` may be left out."))
+        .build();
+    document
+        .components
+        .get_or_insert_default()
+        .security_schemes
+        .insert("bearer".to_owned(), utoipa::openapi::RefOr::T(SecurityScheme::Http(scheme)));
+    document
+}
+
+/// The document of what [`register`] registers.
+///
+/// # Errors
+/// [`Error::Internal`] when a handler's description is wrong (see [`document::finish`]).
+pub fn document(shop_placeholders: bool) -> Result<Value> {
+    let app = actix_web::App::new()
+        .into_utoipa_app()
+        .openapi(document_head())
+        .configure(|config: &mut ServiceConfig<'_>| register(config, shop_placeholders));
+    document::finish(&app.split_for_parts().1)
+}
+
+/// The whole document as it is committed in `openapi/openapi.json`: sorted, indented, with a line feed at its end.
+///
+/// # Errors
+/// As [`document`].
+pub fn document_text() -> Result<String> {
+    let text = serde_json::to_string_pretty(&document(true)?).map_err(Error::internal)?;
+    Ok(format!("{text}\n"))
+}
+
+/// The paths of the document, to tell a wrong method from an unknown path.
+pub struct KnownPaths(Vec<ResourceDef>);
+
+impl KnownPaths {
+    /// All paths of the document.
+    pub fn new(document: &Value) -> Self {
+        let paths = document.get("paths").and_then(Value::as_object).into_iter().flatten();
+        Self(paths.map(|(path, _)| ResourceDef::new(path.as_str())).collect())
+    }
+}
+
+/// Answers whatever no route took.
+pub async fn not_found(request: HttpRequest, known: web::Data<KnownPaths>) -> Result<HttpResponse> {
+    let wrong_method = known.0.iter().any(|path| path.is_match(request.path()));
+    Err(if wrong_method { Error::MethodNotAllowed } else { Error::NotFound })
+}
