@@ -18,19 +18,21 @@ pub enum Backend {
     Sqlite(PathBuf),
     /// MariaDB from 10.6 or MySQL from 8.0 at this URL.
     #[cfg(feature = "mysql")]
-    Mysql(ServerUrl),
+    Mysql(super::mysql::MysqlServer),
     /// PostgreSQL from 13 at this URL.
     #[cfg(feature = "postgres")]
-    Postgres(ServerUrl),
+    Postgres(PostgresUrl),
 }
 
-/// A server's URL, which holds a password and therefore shows itself nowhere.
+/// The URL holds a password and therefore shows itself nowhere.
+#[cfg(feature = "postgres")]
 #[derive(Clone, PartialEq, Eq)]
-pub struct ServerUrl(String);
+pub struct PostgresUrl(String);
 
-impl std::fmt::Debug for ServerUrl {
+#[cfg(feature = "postgres")]
+impl std::fmt::Debug for PostgresUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("…")
+        f.write_str("PostgresUrl")
     }
 }
 
@@ -48,9 +50,9 @@ impl Backend {
                 path => Ok(Self::Sqlite(path.into())),
             },
             #[cfg(feature = "mysql")]
-            "mysql" => Ok(Self::Mysql(ServerUrl(url.to_owned()))),
+            "mysql" => super::mysql::MysqlServer::parse(url).map(Self::Mysql),
             #[cfg(feature = "postgres")]
-            "postgres" | "postgresql" => Ok(Self::Postgres(ServerUrl(with_timeouts(url)))),
+            "postgres" | "postgresql" => Ok(Self::Postgres(PostgresUrl(with_timeouts(url)))),
             #[cfg(not(feature = "mysql"))]
             "mysql" => Err(without_feature("mysql")),
             #[cfg(not(feature = "postgres"))]
@@ -64,10 +66,7 @@ impl Backend {
         match self {
             Self::Sqlite(path) => connect_sqlite(path).map(AnyConnection::Sqlite),
             #[cfg(feature = "mysql")]
-            Self::Mysql(url) => {
-                let connection = diesel::MysqlConnection::establish(&url.0)?;
-                set_up(connection, MYSQL_SESSION).map(AnyConnection::Mysql)
-            }
+            Self::Mysql(server) => server.connect().map(AnyConnection::Mysql),
             #[cfg(feature = "postgres")]
             Self::Postgres(url) => {
                 let connection = diesel::PgConnection::establish(&url.0)?;
@@ -116,15 +115,6 @@ fn connect_sqlite(path: &Path) -> diesel::ConnectionResult<SqliteConnection> {
          PRAGMA temp_store = MEMORY;",
     )
 }
-
-/// READ COMMITTED locks the rows and not the gaps between them. The strict mode refuses what does not fit instead of
-/// cutting it. The comments are code for MariaDB (`M!`) and for MySQL (`!50708`).
-#[cfg(feature = "mysql")]
-const MYSQL_SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
-     SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', lc_messages = 'en_US',
-         innodb_lock_wait_timeout = 5
-         /*M!100300 , max_statement_time = 10, idle_write_transaction_timeout = 30 */
-         /*!50708 , max_execution_time = 10000 */";
 
 #[cfg(feature = "postgres")]
 const POSTGRES_SESSION: &str = "SET default_transaction_isolation = 'read committed';

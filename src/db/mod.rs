@@ -17,6 +17,8 @@ mod connection;
 pub(crate) mod held;
 pub mod id_block;
 mod migration;
+#[cfg(feature = "mysql")]
+mod mysql;
 #[expect(missing_docs, reason = "generated")]
 pub mod schema;
 pub(crate) mod values;
@@ -28,7 +30,7 @@ use diesel::RunQueryDsl;
 use diesel::connection::SimpleConnection;
 use tokio::sync::Semaphore;
 
-pub use backend::{Backend, ServerUrl};
+pub use backend::Backend;
 pub use connection::AnyConnection;
 pub(crate) use connection::{MultiBackend, each_backend};
 pub use migration::{MigrationStatus, migrate, migration_status};

@@ -1,5 +1,6 @@
 //! What differs between the databases: texts and times they must keep, connections that are lost, several nodes.
 
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
@@ -8,7 +9,7 @@ use kefu::db::{AnyConnection, Backend};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::database::{Kind, only_on_servers};
+use crate::support::database::{Kind, only_on_servers, variable};
 use crate::support::{START, TestApp, User};
 
 /// How long a database may take to come back, on a busy machine.
@@ -161,6 +162,46 @@ async fn two_nodes_write_to_the_same_conversations() {
 }
 
 #[tokio::test]
+async fn whoever_loses_a_deadlock_tries_again() {
+    if only_on_servers("where writers take turns") {
+        return;
+    }
+    let app = TestApp::spawn().await;
+    let both_hold_one = Arc::new(Barrier::new(2));
+    let crosswise = |first: &'static str, second: &'static str| {
+        let (db, both_hold_one, mut tries) = (app.db.clone(), Arc::clone(&both_hold_one), 0);
+        tokio::spawn(async move {
+            let take = |name: &str| {
+                diesel::sql_query(format!("UPDATE kefu_id_block SET next_id = next_id + 1 WHERE name = '{name}'"))
+            };
+            db.write(move |connection| {
+                tries += 1;
+                take(first).execute(connection)?;
+                if tries == 1 {
+                    both_hold_one.wait();
+                }
+                take(second).execute(connection)?;
+                Ok(tries)
+            })
+            .await
+        })
+    };
+    let (one, other) = (crosswise("file", "revocation"), crosswise("revocation", "file"));
+    let tries = (one.await.unwrap().unwrap(), other.await.unwrap().unwrap());
+    assert!(tries.0 + tries.1 >= 3, "nobody lost: {tries:?}");
+    #[derive(QueryableByName)]
+    struct Next {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        next_id: i64,
+    }
+    let taken = "SELECT next_id FROM kefu_id_block WHERE name IN ('file', 'revocation')";
+    for Next { next_id } in diesel::sql_query(taken).load(&mut app.database.connect()).unwrap() {
+        assert_eq!(next_id, 3);
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn lost_connections_cost_only_honest_refusals() {
     if only_on_servers("which has no connections to lose") {
         return;
@@ -177,11 +218,7 @@ async fn lost_connections_cost_only_honest_refusals() {
 async fn a_killed_server_costs_only_honest_refusals() {
     assert!(!only_on_servers("which has no process of its own"));
     let app = TestApp::spawn_with(|settings| settings.limits.sends_per_s = 0).await;
-    let file = std::env::var(match Kind::chosen() {
-        Kind::Mysql => "TEST_MYSQL_PID",
-        _ => "TEST_POSTGRES_PID",
-    });
-    let file = file.unwrap();
+    let file = variable(if Kind::chosen() == Kind::Mysql { "TEST_MYSQL_PID" } else { "TEST_POSTGRES_PID" }).unwrap();
     let stored = under_disturbance(&app, 3, |_| {
         let pid = std::fs::read_to_string(&file).unwrap();
         assert!(std::process::Command::new("kill").args(["-KILL", pid.trim()]).status().unwrap().success());
@@ -225,7 +262,7 @@ async fn under_disturbance(app: &TestApp, times: usize, mut disturb: impl FnMut(
     while let Some(done) = tasks.join_next().await {
         refused += done.unwrap();
     }
-    println!("{refused} refusals");
+    assert!(refused > 0, "nothing was disturbed");
     eventually("ready again", async || {
         owner.request(Method::GET, "/readyz").send().await.unwrap().status() == StatusCode::OK
     })

@@ -2,6 +2,7 @@
 //!
 //! `scripts/servers` starts the servers and says where they are. Every test gets a database of its own there.
 
+use std::io::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use diesel::connection::SimpleConnection;
@@ -18,23 +19,23 @@ pub enum Kind {
 impl Kind {
     /// The one that this run is for.
     pub fn chosen() -> Self {
-        match std::env::var("TEST_DATABASE").as_deref() {
-            Err(_) | Ok("sqlite" | "") => Self::Sqlite,
-            Ok("mysql") => Self::Mysql,
-            Ok("postgres") => Self::Postgres,
-            Ok(other) => panic!("TEST_DATABASE={other}: must be sqlite, mysql or postgres"),
+        match variable("TEST_DATABASE").as_deref() {
+            None | Some("sqlite") => Self::Sqlite,
+            Some("mysql") => Self::Mysql,
+            Some("postgres") => Self::Postgres,
+            Some(other) => panic!("TEST_DATABASE={other}: must be sqlite, mysql or postgres"),
         }
     }
 
     /// The server's URL, without a database.
     pub fn server(self) -> Option<String> {
-        let variable = match self {
+        let name = match self {
             Self::Sqlite => return None,
             Self::Mysql => "TEST_MYSQL",
             Self::Postgres => "TEST_POSTGRES",
         };
-        Some(std::env::var(variable).unwrap_or_else(|_| {
-            panic!("{variable} does not say where the server is; run: scripts/servers mysql postgres -- cargo test …")
+        Some(variable(name).unwrap_or_else(|| {
+            panic!("{name} does not say where the server is; run: scripts/servers mysql postgres -- cargo test …")
         }))
     }
 }
@@ -43,7 +44,7 @@ impl Kind {
 pub fn only_on_sqlite(why: &str) -> bool {
     let other = Kind::chosen() != Kind::Sqlite;
     if other {
-        println!("NOT RUN on {:?}: only for SQLite, {why}", Kind::chosen());
+        say(&format!("NOT RUN on {:?}: only for SQLite, {why}", Kind::chosen()));
     }
     other
 }
@@ -52,9 +53,20 @@ pub fn only_on_sqlite(why: &str) -> bool {
 pub fn only_on_servers(why: &str) -> bool {
     let other = Kind::chosen() == Kind::Sqlite;
     if other {
-        println!("NOT RUN on SQLite: only for servers, {why}");
+        say(&format!("NOT RUN on SQLite: only for servers, {why}"));
     }
     other
+}
+
+/// Past the harness, which shows what tests print only when they fail.
+fn say(text: &str) {
+    std::io::stderr().write_all(format!("{text}\n").as_bytes()).unwrap();
+}
+
+/// A variable of `scripts/servers`.
+#[expect(clippy::disallowed_methods, reason = "the suite has no settings")]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// One test's own database; on a server it is dropped with this.
