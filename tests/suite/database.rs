@@ -252,6 +252,7 @@ async fn under_disturbance(app: &TestApp, times: usize, mut disturb: impl FnMut(
             refused
         });
     }
+    drop(progress);
     for time in 0..times {
         for _ in 0..(8 * 40 / (times + 1)) {
             progressed.recv().await.unwrap();
