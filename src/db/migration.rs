@@ -106,7 +106,7 @@ fn newer_migration(connection: &mut AnyConnection) -> Result<Option<String>, Str
     let applied: Vec<String> = super::each_backend!(connection, inner => {
         inner.applied_migrations()
             .map(|applied| applied.iter().map(ToString::to_string).collect())
-            .map_err(|error| super::one_line(&error.to_string()))
+            .map_err(|error| super::one_line(&format!("cannot read the database's version: {error}")))
     })?;
     let known = known_migrations()?;
     Ok(applied.into_iter().find(|version| known.iter().all(|(ours, _)| ours != version)))
