@@ -163,7 +163,7 @@ struct MemberList {
     /// second: the stock clients' cursor.
     #[param(pattern = r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$", example = "2036-11-21 12:00:00")]
     create_time: Option<String>,
-    /// Most messages to return, 1–200; 10 by default.
+    /// How many messages to return, 1–200; 10 by default.
     #[validate(range(min = 1, max = 200))]
     #[param(minimum = 1, maximum = 200)]
     limit: Option<i64>,
@@ -187,7 +187,7 @@ struct AdminList {
     /// second: the stock clients' cursor.
     #[param(pattern = r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$", example = "2036-11-21 12:00:00")]
     create_time: Option<String>,
-    /// Most messages to return, 1–200; 10 by default.
+    /// How many messages to return, 1–200; 10 by default.
     #[validate(range(min = 1, max = 200))]
     #[param(minimum = 1, maximum = 200)]
     limit: Option<i64>,
@@ -203,7 +203,8 @@ struct AdminList {
 
 /// List the member's messages
 ///
-/// Newest first, oldest first with `afterSeq`; empty before the first message.
+/// Newest first and on to the end of the last one's second, as the stock clients want; exactly `limit` with `beforeSeq`, and
+/// oldest first with `afterSeq`; empty before the first message.
 #[utoipa::path(
     tag = "member message",
     params(MemberList),
@@ -229,7 +230,8 @@ async fn member_list(
 
 /// List a conversation's messages
 ///
-/// Newest first, oldest first with `afterSeq`.
+/// Newest first and on to the end of the last one's second, as the stock clients want; exactly `limit` with `beforeSeq`, and
+/// oldest first with `afterSeq`.
 #[utoipa::path(
     tag = "admin message",
     params(AdminList),
@@ -260,7 +262,8 @@ async fn admin_list(
 #[derive(Clone, Copy, Debug)]
 enum Wanted {
     Page(Page, i64),
-    BeforeTime(Millis, i64),
+    /// Before a time, or the newest.
+    BeforeTime(Option<Millis>, i64),
 }
 
 impl Wanted {
@@ -276,8 +279,12 @@ impl Wanted {
         Ok(match (after_seq, before_seq, create_time) {
             (Some(seq), _, _) => Self::Page(Page::After(seq), limit),
             (_, Some(seq), _) => Self::Page(Page::Before(seq), limit),
-            (_, _, Some(text)) => Self::BeforeTime(parse_time(&text, settings.server.time_zone)?, limit),
-            _ => Self::Page(Page::Before(i64::MAX), limit),
+            // The first page of the stock clients goes on to the end of its last second, too: their next cursor is that
+            // second's beginning.
+            (_, _, text) => {
+                let cursor = text.map(|text| parse_time(&text, settings.server.time_zone)).transpose()?;
+                Self::BeforeTime(cursor, limit)
+            }
         })
     }
 

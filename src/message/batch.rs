@@ -381,3 +381,7 @@ impl Conversations {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "batch_tests.rs"]
+mod tests;

@@ -11,7 +11,7 @@ use crate::id::{ConversationId, TenantId};
 use crate::message::MessageView;
 use crate::push::{Outbox, Position, frame};
 
-/// Messages that are read and queued at once.
+/// Messages that are read at once.
 const PAGE: i64 = 200;
 
 /// Two messages of different conversations may be committed in another order than their times: the bumped time of a busy
@@ -49,8 +49,8 @@ pub async fn replay(
         let messages = messages.await?;
         let complete = messages.len() < usize::try_from(PAGE).map_err(Error::internal)?;
         for message in &messages {
-            if cursor.pass(message) {
-                outbox.push_direct(frame::event(event::MESSAGE, message)?);
+            if cursor.pass(message) && !outbox.push_replayed(frame::event(event::MESSAGE, message)?).await {
+                return Ok(());
             }
         }
         if complete {
@@ -58,9 +58,6 @@ pub async fn replay(
                 return Ok(());
             }
             cursor.step_back()?;
-        }
-        if !outbox.wait_for_room().await {
-            return Ok(());
         }
     }
 }

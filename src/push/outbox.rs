@@ -20,7 +20,7 @@ use super::{CloseReason, Position, frame};
 const CHUNK: usize = 16 * 1024;
 /// Frames whose room an idle socket keeps.
 const IDLE_CAPACITY: usize = 8;
-/// Frames below which a replay goes on reading.
+/// Frames that a replay lets wait at most.
 const REPLAY_LOW_WATER: usize = 64;
 
 /// The bounds of one queue.
@@ -157,16 +157,20 @@ impl Outbox {
         free
     }
 
-    /// Waits until the socket has taken most of what was replayed; `false` when it is closing.
-    pub async fn wait_for_room(&self) -> bool {
+    /// Queues a frame of a replay once the socket has taken most of what was queued before: however much is replayed and
+    /// however large the frames are, a replay alone never makes a socket too slow. `false` when it is closing.
+    pub async fn push_replayed(&self, frame: Bytes) -> bool {
         loop {
             let drained = self.drained.notified();
             {
-                let queue = self.lock();
+                let mut queue = self.lock();
                 if queue.closing {
                     return false;
                 }
-                if queue.frames.len() < REPLAY_LOW_WATER {
+                if queue.frames.len() < self.low_water() && queue.bytes <= self.bounds.bytes / 2 {
+                    queue.bytes += frame.len();
+                    queue.frames.push_back(frame);
+                    wake(queue);
                     return true;
                 }
             }
@@ -175,27 +179,34 @@ impl Outbox {
     }
 
     /// Ends the replay if nothing was lost: the held frames that `replayed` does not cover follow, then `last`, then
-    /// live frames. Otherwise (`false`) more arrived than can be held, and the caller reads the database once more.
+    /// live frames. Otherwise (`false`) more arrived than can be held or queued, and the caller reads the database once
+    /// more.
     pub fn end_replay(&self, replayed: impl Fn(Position) -> bool, last: Bytes) -> bool {
         let mut queue = self.lock();
-        match &mut queue.held {
-            Some(held) if held.overflowed => {
-                held.overflowed = false;
-                return false;
-            }
-            _ => {}
+        let waiting = queue.frames.len();
+        let Some(held) = &mut queue.held else { return true };
+        if std::mem::take(&mut held.overflowed) {
+            return false;
+        }
+        held.frames.retain(|(_, position)| !position.is_some_and(&replayed));
+        let in_database = held.frames.iter().any(|(_, position)| position.is_some());
+        if in_database && waiting + held.frames.len() > self.bounds.frames / 2 {
+            // Live frames that follow need room, too.
+            held.frames.retain(|(_, position)| position.is_none());
+            return false;
         }
         let held = queue.held.take().unwrap_or_default();
-        if queue.closing {
-            return true;
-        }
-        let missed = held.frames.into_iter().filter(|(_, position)| !position.is_some_and(&replayed));
-        for frame in missed.map(|(frame, _)| frame).chain([last]) {
+        for frame in held.frames.into_iter().map(|(frame, _)| frame).chain([last]) {
             queue.bytes += frame.len();
             queue.frames.push_back(frame);
         }
         wake(queue);
         true
+    }
+
+    /// Frames below which a replay goes on.
+    fn low_water(&self) -> usize {
+        REPLAY_LOW_WATER.min(self.bounds.frames / 2).max(1)
     }
 
     /// The next chunk for the wire.

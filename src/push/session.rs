@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
+use actix_web::error::PayloadError;
 use actix_ws::{AggregatedMessage, ProtocolError};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
@@ -133,8 +134,16 @@ pub enum Incoming<'a> {
 fn reason(error: &ProtocolError) -> CloseReason {
     match error {
         ProtocolError::Overflow => CloseReason::TooBig,
+        ProtocolError::Io(error) if is_overflow(error) => CloseReason::TooBig,
+        // actix-http has no variant of its own for these.
+        ProtocolError::Io(error) if error.to_string().contains("reserved bits") => CloseReason::Protocol,
         ProtocolError::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => CloseReason::NotUtf8,
         ProtocolError::Io(error) if error.to_string().contains("continuation size") => CloseReason::TooBig,
         _ => CloseReason::Protocol,
     }
+}
+
+/// Whether the stream of bytes was ended because a frame's header names too much.
+fn is_overflow(error: &std::io::Error) -> bool {
+    matches!(error.get_ref().and_then(|cause| cause.downcast_ref()), Some(PayloadError::Overflow))
 }

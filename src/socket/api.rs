@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use actix_web::body::BoxBody;
+use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, get, web};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, get, web};
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
 use super::client_frame::{self, ClientFrame};
+use super::frame_limit::FrameLimit;
 use crate::auth::{Auth, Permission, Principal, TokenUse};
 use crate::clock::{Clock, Millis};
 use crate::conversation;
@@ -106,12 +108,14 @@ async fn connect(
         may_replay(&principal)?;
     }
 
-    let Ok((response, _, stream)) = actix_ws::handle(&request, payload) else {
+    let limit = services.settings.push.client_message_bytes;
+    let limited = Box::pin(FrameLimit::new(payload, limit));
+    let payload = web::Payload::from_request(&request, &mut Payload::Stream { payload: limited }).await;
+    let Ok((response, _, stream)) = actix_ws::handle(&request, payload.map_err(Error::internal)?) else {
         let mut response = Error::WrongType("WebSocket handshake".into()).to_response(language(request.headers()));
         *response.status_mut() = StatusCode::BAD_REQUEST;
         return Ok(response);
     };
-    let limit = services.settings.push.client_message_bytes;
     let stream = stream.max_frame_size(limit).aggregate_continuations().max_continuation_size(limit);
     let ticket = Ticket {
         key: principal.key,

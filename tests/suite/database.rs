@@ -146,7 +146,7 @@ async fn two_nodes_write_to_the_same_conversations() {
     let mut tasks = tokio::task::JoinSet::new();
     for round in 0..20 {
         for member in &members {
-            for (node, member) in [(1, member.clone()), (2, member.at(&second))] {
+            for (node, member) in [(1, member.clone()), (2, member.at_node(&second))] {
                 tasks.spawn(async move { member.says(&format!("{round} at {node}")).await });
             }
         }

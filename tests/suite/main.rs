@@ -10,8 +10,33 @@
 
 mod support;
 
+mod access;
+mod auth;
+mod bad_input;
+mod cli;
+mod content;
+mod conversation;
+mod cors;
+mod crash;
 mod database;
+mod fault;
+mod file;
+mod handshake;
+mod history;
+mod lifetime;
+mod member_token;
 mod message;
+mod openapi;
 mod openapi_document;
+mod operation;
+mod property;
+mod push;
+mod push_fault;
+mod resync;
 mod schema;
 mod shop;
+mod socket;
+mod tenant;
+mod typing;
+mod unread;
+mod write_queue;

@@ -157,18 +157,21 @@ pub fn page(
     shown(connection, tenant, rows)
 }
 
-/// One page of the stock clients, newest first: messages before `cursor`, then on to the end of the last one's second
-/// (contract, "The history cursor"). Costs a bisection and at most `limit` + 999 rows, since no two messages of a
+/// One page of the stock clients, newest first: messages before `cursor` (all without one), then on to the end of the
+/// last one's second (contract, "The history cursor"). Costs a bisection and at most `limit` + 999 rows, since no two messages of a
 /// conversation share a millisecond.
 pub fn page_before_time(
     connection: &mut AnyConnection,
     tenant: TenantId,
     conversation: ConversationId,
     last_seq: i64,
-    cursor: Millis,
+    cursor: Option<Millis>,
     limit: i64,
 ) -> Result<Vec<MessageView>> {
-    let end = first_seq_at(connection, conversation, last_seq, cursor)?;
+    let end = match cursor {
+        Some(cursor) => first_seq_at(connection, conversation, last_seq, cursor)?,
+        None => last_seq + 1,
+    };
     let first_of_page = (end - limit).max(1);
     let second = match time_of(connection, conversation, first_of_page)? {
         Some(time) => time - time.rem_euclid(1000),

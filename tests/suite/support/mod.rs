@@ -1,7 +1,11 @@
 //! A running service for one test, its users and their sockets.
 
 pub mod database;
+pub mod path;
+pub mod process;
+mod rows;
 mod socket;
+pub mod tables;
 mod user;
 
 use std::net::SocketAddr;
@@ -16,14 +20,19 @@ use kefu::settings::{Settings, signing_secret};
 use tempfile::TempDir;
 
 pub use database::TestDatabase;
-pub use socket::{Event, Socket};
-pub use user::{Reply, User};
+pub use socket::{Event, PATIENCE, Socket, TEXT, client_frame};
+pub use user::{Reply, User, text};
 
 /// When every test begins: 2026-11-21 12:00:00 in Shanghai.
 pub const START: Millis = 1_795_233_600_000;
 
 /// The first tenant, as on a fresh installation.
 pub const TENANT: TenantId = TenantId::new(1);
+
+/// The OpenAPI document of the service's own routes, without the shop's placeholders.
+pub fn document() -> serde_json::Value {
+    kefu::routes::document(false).unwrap()
+}
 
 /// A service on a free port with a fresh database. Must be stopped by [`TestApp::stop`].
 pub struct TestApp {
@@ -97,6 +106,34 @@ impl TestApp {
 
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// The address of a socket, `query` as in `token=…&lastSeq=3`.
+    pub fn socket_url(&self, query: &str) -> String {
+        format!("ws://{}/infra/ws?{query}", self.address)
+    }
+
+    /// The HTTP status of a handshake: 101 for a socket.
+    pub async fn handshake(&self, query: &str) -> u16 {
+        match Socket::open(&self.socket_url(query)).await {
+            Ok(_) => 101,
+            Err(tokio_tungstenite::tungstenite::Error::Http(response)) => response.status().as_u16(),
+            Err(error) => panic!("no answer: {error}"),
+        }
+    }
+
+    /// One number of `/metrics`, by its name and labels.
+    pub async fn metric(&self, name: &str) -> i64 {
+        let text = self.http.get(self.url("/metrics")).send().await.unwrap().text().await.unwrap();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("{name} is not in\n{text}")).parse().unwrap()
+    }
+
+    /// Asks for a number again and again until it is this; whoever waits for a socket to be forgotten has nothing else
+    /// to wait for.
+    pub async fn until_metric(&self, name: &str, value: i64) {
+        let reached = async { while self.metric(name).await != value {} };
+        tokio::time::timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("{name} has not become {value}"));
     }
 
     /// Someone without a token.

@@ -4,16 +4,20 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
-use tokio::net::TcpStream;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{WebSocketStream, client_async};
 
 /// How long a frame that must come may take, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The first byte of a whole text frame.
+pub const TEXT: u8 = 0x81;
 
 /// An open socket.
 pub struct Socket {
-    pub stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    pub stream: WebSocketStream<TcpStream>,
 }
 
 /// A server frame, its content opened.
@@ -26,7 +30,22 @@ pub struct Event {
 impl Socket {
     /// Opens a socket; an answer without upgrade is the error `Http`.
     pub async fn open(url: &str) -> Result<Self, Error> {
-        Ok(Self { stream: connect_async(url).await?.0 })
+        Self::open_with_buffer(url, None).await
+    }
+
+    /// As [`Socket::open`], with a limit on what the system takes for a client that does not read.
+    pub async fn open_with_buffer(url: &str, bytes: Option<u32>) -> Result<Self, Error> {
+        let address = url.split('/').nth(2).unwrap().parse().unwrap();
+        let tcp = TcpSocket::new_v4()?;
+        if let Some(bytes) = bytes {
+            tcp.set_recv_buffer_size(bytes)?;
+        }
+        Ok(Self { stream: client_async(url, tcp.connect(address).await?).await?.0 })
+    }
+
+    /// Sends bytes as they are, past all rules of the client's library.
+    pub async fn send_raw(&mut self, bytes: &[u8]) {
+        self.stream.get_mut().write_all(bytes).await.unwrap();
     }
 
     pub async fn send(&mut self, text: &str) {
@@ -36,13 +55,17 @@ impl Socket {
     /// The next message of any kind, protocol pings aside; `None` at the end of the stream.
     pub async fn next(&mut self) -> Option<Message> {
         loop {
-            let next = tokio::time::timeout(PATIENCE, self.stream.next());
-            match next.await.expect("no frame came in time") {
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                Some(Ok(message)) => return Some(message),
-                Some(Err(_)) | None => return None,
+            match self.next_of_any_kind().await {
+                Some(Message::Ping(_) | Message::Pong(_)) => {}
+                other => return other,
             }
         }
+    }
+
+    /// The next message, protocol pings and pongs too; `None` at the end of the stream.
+    pub async fn next_of_any_kind(&mut self) -> Option<Message> {
+        let next = tokio::time::timeout(PATIENCE, self.stream.next());
+        next.await.expect("no frame came in time").and_then(Result::ok)
     }
 
     /// The next event; text `pong` and the like are a failure.
@@ -54,13 +77,10 @@ impl Socket {
     }
 
     /// The next event, which must be of this kind; its content.
-    #[track_caller]
-    pub fn expect(&mut self, kind: &str) -> impl Future<Output = Value> {
-        async move {
-            let event = self.event().await;
-            assert_eq!(event.kind, kind, "{:?}", event.content);
-            event.content
-        }
+    pub async fn expect(&mut self, kind: &str) -> Value {
+        let event = self.event().await;
+        assert_eq!(event.kind, kind, "{:?}", event.content);
+        event.content
     }
 
     /// Everything that was published to this socket until now: frames leave in order, so what comes before the answer to
@@ -73,6 +93,17 @@ impl Socket {
                 Some(Message::Text(text)) if text == "pong" => return events,
                 Some(Message::Text(text)) => events.push(Event::parse(&text)),
                 other => panic!("the socket ended: {other:?}"),
+            }
+        }
+    }
+
+    /// Every event up to the first of this kind, that one left out.
+    pub async fn events_until(&mut self, kind: &str) -> Vec<Event> {
+        let mut events = Vec::new();
+        loop {
+            match self.event().await {
+                event if event.kind == kind => return events,
+                event => events.push(event),
             }
         }
     }
@@ -93,6 +124,22 @@ impl Socket {
         self.stream.close(None).await.unwrap();
         while self.next().await.is_some() {}
     }
+}
+
+/// A frame as a client sends it, masked; `first` holds the flags and the opcode.
+pub fn client_frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    const KEY: [u8; 4] = [0x12, 0x34, 0x56, 0x78];
+    let mut frame = vec![first];
+    match payload.len() {
+        length @ ..126 => frame.push(0x80 | u8::try_from(length).unwrap()),
+        length => {
+            frame.push(0x80 | 127);
+            frame.extend_from_slice(&u64::try_from(length).unwrap().to_be_bytes());
+        }
+    }
+    frame.extend_from_slice(&KEY);
+    frame.extend(payload.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key));
+    frame
 }
 
 impl Event {

@@ -6,6 +6,11 @@ use serde_json::{Value, json};
 
 use super::{Socket, TestApp};
 
+/// The content of a text message, as the stock clients write it.
+pub fn text(text: &str) -> String {
+    json!({"text": text}).to_string()
+}
+
 /// A client with or without tokens.
 #[derive(Clone)]
 pub struct User {
@@ -53,11 +58,16 @@ impl Reply {
 
 impl User {
     pub(super) fn new(app: &TestApp, tokens: Option<Tokens>) -> Self {
-        Self { base: format!("http://{}", app.address), http: app.http.clone(), tokens }
+        Self::at(format!("http://{}", app.address), app.http.clone(), tokens)
+    }
+
+    /// A user of a service that runs in another process, `base` as in `http://127.0.0.1:48080`.
+    pub fn at(base: String, http: reqwest::Client, tokens: Option<Tokens>) -> Self {
+        Self { base, http, tokens }
     }
 
     /// The same user at another node.
-    pub fn at(&self, node: &TestApp) -> Self {
+    pub fn at_node(&self, node: &TestApp) -> Self {
         Self { base: format!("http://{}", node.address), ..self.clone() }
     }
 
@@ -108,15 +118,13 @@ impl User {
 
     /// A member sends a text; returns the message's id.
     pub async fn says(&self, text: &str) -> i64 {
-        let body = json!({"contentType": 1, "content": json!({"text": text}).to_string()});
+        let body = json!({"contentType": 1, "content": self::text(text)});
         self.post("/app-api/promotion/kefu-message/send", body).await.ok().as_i64().unwrap()
     }
 
     /// An admin answers in a conversation; returns the message's id.
     pub async fn answers(&self, conversation: i64, text: &str) -> i64 {
-        let body = json!({
-            "conversationId": conversation, "contentType": 1, "content": json!({"text": text}).to_string()
-        });
+        let body = json!({"conversationId": conversation, "contentType": 1, "content": self::text(text)});
         self.post("/admin-api/promotion/kefu-message/send", body).await.ok().as_i64().unwrap()
     }
 
@@ -145,6 +153,31 @@ impl User {
     /// The member's own conversation's id.
     pub async fn own_conversation(&self) -> i64 {
         self.get("/app-api/promotion/kefu-conversation/get").await.ok()["id"].as_i64().unwrap()
+    }
+
+    /// A member marks the admins' messages as read.
+    pub async fn reads_own(&self, conversation: i64) {
+        self.put(&format!("/app-api/promotion/kefu-message/update-read-status?conversationId={conversation}"))
+            .await
+            .ok();
+    }
+
+    /// An admin marks the member's messages as read.
+    pub async fn reads(&self, conversation: i64) {
+        self.put(&format!("/admin-api/promotion/kefu-message/update-read-status?conversationId={conversation}"))
+            .await
+            .ok();
+    }
+
+    /// An admin pins or unpins a conversation.
+    pub async fn pins(&self, conversation: i64, pinned: bool) {
+        let path = "/admin-api/promotion/kefu-conversation/update-conversation-pinned";
+        self.put_json(path, json!({"id": conversation, "adminPinned": pinned})).await.ok();
+    }
+
+    /// An admin deletes a conversation.
+    pub async fn deletes(&self, conversation: i64) {
+        self.delete(&format!("/admin-api/promotion/kefu-conversation/delete?id={conversation}")).await.ok();
     }
 
     /// Opens a socket with the refresh token, as the stock clients do; `query` as in `lastSeq=3`, or empty.

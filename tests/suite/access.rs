@@ -1,0 +1,167 @@
+//! Who may call what, for every operation of the OpenAPI document.
+
+use std::collections::BTreeSet;
+
+use kefu::auth::{Role, Tokens};
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::{Reply, TestApp, User, document, path};
+
+/// An operation of the document.
+#[derive(Debug)]
+struct Operation {
+    method: Method,
+    path: String,
+    permission: Option<String>,
+}
+
+/// Every operation that needs a token.
+fn protected() -> Vec<Operation> {
+    let document = document();
+    let everywhere = &document["security"];
+    let mut operations = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let security = operation.get("security").unwrap_or(everywhere).as_array().unwrap();
+            // An empty list, or an empty requirement in it, lets anyone in.
+            if security.is_empty() || security.contains(&json!({})) {
+                continue;
+            }
+            operations.push(Operation {
+                method: method.to_uppercase().parse().unwrap(),
+                path: path.clone(),
+                // The others name no permission but `any admin`.
+                permission: operation["x-permission"].as_str().filter(|name| name.contains(':')).map(str::to_owned),
+            });
+        }
+    }
+    operations
+}
+
+fn rest_of(side: &str) -> Vec<Operation> {
+    protected().into_iter().filter(|operation| operation.path.starts_with(side)).collect()
+}
+
+async fn call(user: &User, operation: &Operation) -> Reply {
+    // Neither parameters nor body: who may not call is told so, whatever is sent.
+    User::send(user.request(operation.method.clone(), &operation.path)).await
+}
+
+#[test]
+fn only_these_operations_need_no_authorization_header() {
+    let document = document();
+    let paths = |path: &&str| !protected().iter().any(|operation| operation.path == **path);
+    let open: BTreeSet<&str> =
+        document["paths"].as_object().unwrap().keys().map(String::as_str).filter(paths).collect();
+    let expected = [
+        "/admin-api/system/auth/login",
+        "/admin-api/system/auth/logout",
+        "/admin-api/system/auth/refresh-token",
+        "/app-api/member/auth/logout",
+        "/app-api/member/auth/refresh-token",
+        "/healthz",
+        "/infra/file/{date}/{name}",
+        // Its token stands in the query.
+        "/infra/ws",
+        "/metrics",
+        "/readyz",
+    ];
+    assert_eq!(open, expected.into());
+}
+
+#[tokio::test]
+async fn no_operation_is_reached_without_a_valid_access_token() {
+    let app = TestApp::spawn().await;
+    let (member, owner) = (app.member(1001).await, app.owner().await);
+    let refresh = |user: &User| user.refresh_token().to_owned();
+    let forged = format!("{}x", owner.access_token());
+    let operations: Vec<_> = rest_of("/app-api").into_iter().chain(rest_of("/admin-api")).collect();
+    assert!(operations.len() >= 15, "{operations:?}");
+    for operation in &operations {
+        call(&app.anonymous(), operation).await.fails(401, "账号未登录");
+        for token in ["garbage", "a.b.c", &forged, &refresh(&member), &refresh(&owner)] {
+            call(&bearer(&app, token), operation).await.fails(401, "账号未登录");
+        }
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_socket_is_refused_with_http_401_without_a_valid_token() {
+    let app = TestApp::spawn().await;
+    for token in ["", "garbage", "a.b.c"] {
+        let url = format!("ws://{}/infra/ws?token={token}", app.address);
+        match crate::support::Socket::open(&url).await {
+            Err(tokio_tungstenite::tungstenite::Error::Http(response)) => assert_eq!(response.status(), 401),
+            other => panic!("{:?}", other.map(|_| "opened")),
+        }
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_token_of_the_other_user_type_is_forbidden_everywhere() {
+    let app = TestApp::spawn().await;
+    let (member, owner) = (app.member(1001).await, app.owner().await);
+    known(&member, &owner).await;
+    for operation in rest_of("/admin-api") {
+        call(&member, &operation).await.fails(403, "没有该操作权限");
+    }
+    for operation in rest_of("/app-api") {
+        call(&owner, &operation).await.fails(403, "没有该操作权限");
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn each_role_may_call_what_its_permissions_name_and_nothing_else() {
+    let app = TestApp::spawn().await;
+    let operations = rest_of("/admin-api");
+    let named: BTreeSet<&str> = operations.iter().filter_map(|operation| operation.permission.as_deref()).collect();
+    assert_eq!(named.len(), 6, "each of the contract's permissions guards something: {named:?}");
+    for role in Role::ALL {
+        let admin = app.admin(role.as_str(), role).await;
+        admin.get(path::PERMISSION_INFO).await.ok();
+        for operation in &operations {
+            let reply = call(&admin, operation).await;
+            let allowed = operation.permission.as_deref().is_none_or(|permission| match role {
+                Role::Owner => true,
+                Role::Agent => permission != "promotion:kefu-conversation:delete",
+                Role::Viewer => permission.ends_with(":query"),
+            });
+            if allowed {
+                assert!(![401, 403].contains(&reply.code), "{role:?} {operation:?} {reply:?}");
+            } else {
+                reply.fails(403, "没有该操作权限");
+            }
+        }
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_foreign_tenant_header_is_refused_by_every_operation() {
+    let app = TestApp::spawn().await;
+    let (member, owner) = (app.member(1001).await, app.owner().await);
+    known(&member, &owner).await;
+    for (user, side) in [(&member, "/app-api"), (&owner, "/admin-api")] {
+        for operation in rest_of(side) {
+            let request = || user.request(operation.method.clone(), &operation.path);
+            User::send(request().header("tenant-id", "2")).await.fails(403, "您无权访问该租户的数据");
+            User::send(request().header("tenant-id", "x")).await.fails(400, "请求参数类型错误:tenant-id");
+        }
+    }
+    app.stop().await;
+}
+
+/// Lets both tokens be known to the server already, so that their refusal comes before that of the missing body.
+async fn known(member: &User, admin: &User) {
+    member.get(path::MEMBER_PROFILE).await.ok();
+    admin.get(path::PERMISSION_INFO).await.ok();
+}
+
+fn bearer(app: &TestApp, token: &str) -> User {
+    let tokens = json!({"userId": 1, "accessToken": token, "refreshToken": "", "expiresTime": 0});
+    app.user_with(serde_json::from_value::<Tokens>(tokens).unwrap())
+}

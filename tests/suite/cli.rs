@@ -1,0 +1,182 @@
+//! The built program.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::support::path;
+use crate::support::process::{Serve, kefu};
+
+/// Runs a command that must succeed; its output.
+async fn done(folder: &Path, arguments: &[&str], input: &str) -> String {
+    let ended = kefu(folder, arguments, input).await;
+    assert_eq!((ended.code, ended.errors.as_str()), (Some(0), ""), "{arguments:?}");
+    ended.output
+}
+
+/// Runs a command that must fail with exit code 1; its one line.
+async fn failed(folder: &Path, arguments: &[&str], input: &str) -> String {
+    let ended = kefu(folder, arguments, input).await;
+    assert_eq!((ended.code, ended.output.as_str()), (Some(1), ""), "{arguments:?}: {}", ended.errors);
+    assert_eq!(ended.errors.lines().count(), 1, "{}", ended.errors);
+    ended.errors
+}
+
+#[tokio::test]
+async fn the_first_start_makes_a_secret_and_an_admin_whose_password_it_prints_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let serve = Serve::start(folder.path(), &[]).await;
+    let secret = std::fs::metadata(folder.path().join("data/secret")).unwrap();
+    assert_eq!(secret.permissions().mode() & 0o777, 0o600);
+    let password = serve.first_password().expect("a password is printed").to_owned();
+    for part in ["/swagger-ui/", "ws://", "http://"] {
+        assert!(serve.greeting.contains(part), "{}", serve.greeting);
+    }
+    let login = json!({"username": "admin", "password": password});
+    serve.user_with(None).post(path::LOGIN, login.clone()).await.ok();
+    let ended = serve.terminate().await;
+    assert_eq!(ended.code, Some(0), "{}", ended.errors);
+    assert!(!ended.errors.contains(&password));
+
+    let serve = Serve::start(folder.path(), &["serve"]).await;
+    assert_eq!(serve.first_password(), None);
+    serve.user_with(None).post(path::LOGIN, login).await.ok();
+    assert_eq!(serve.terminate().await.code, Some(0));
+}
+
+#[tokio::test]
+async fn admins_are_added_listed_disabled_and_given_passwords() {
+    let folder = tempfile::tempdir().unwrap();
+    let add = ["admin", "add", "--username", "red", "--nickname", "小红", "--role", "agent"];
+    assert!(done(folder.path(), &add, "correct horse\n").await.starts_with("added red"));
+    assert!(failed(folder.path(), &add, "correct horse\n").await.contains("username"));
+    let list = done(folder.path(), &["admin", "list"], "").await;
+    assert!(list.lines().any(|line| line.ends_with("red\t小红\tagent\tenabled")), "{list}");
+    done(folder.path(), &["admin", "disable", "--username", "red"], "").await;
+    assert!(done(folder.path(), &["admin", "list"], "").await.contains("red\t小红\tagent\tdisabled"));
+    done(folder.path(), &["admin", "enable", "--username", "red"], "").await;
+    done(folder.path(), &["admin", "password", "--username", "red"], "another horse\n").await;
+
+    let serve = Serve::start(folder.path(), &[]).await;
+    let log_in = async |password: &str| {
+        let body = json!({"username": "red", "password": password});
+        serve.user_with(None).post(path::LOGIN, body).await.code
+    };
+    assert_eq!((log_in("correct horse").await, log_in("another horse").await), (1_002_000_000, 0));
+    serve.terminate().await;
+
+    assert!(failed(folder.path(), &["admin", "disable", "--username", "nobody"], "").await.contains("username"));
+    failed(folder.path(), &["admin", "password", "--username", "red"], "").await;
+    failed(folder.path(), &["admin", "password", "--username", "red"], "short\n").await;
+}
+
+#[tokio::test]
+async fn tokens_of_the_command_line_are_good_for_the_service() {
+    let folder = tempfile::tempdir().unwrap();
+    let member = ["token", "member", "--user-id", "1001", "--nickname", "小明"];
+    let tokens = done(folder.path(), &member, "").await;
+    assert_eq!(tokens.lines().count(), 1);
+    let fields: Value = serde_json::from_str(&tokens).unwrap();
+    let names: Vec<&String> = fields.as_object().unwrap().keys().collect();
+    assert_eq!(names.len(), 4, "{names:?}");
+    failed(folder.path(), &["token", "admin", "--username", "admin"], "").await;
+
+    let serve = Serve::start(folder.path(), &[]).await;
+    let admin = done(folder.path(), &["token", "admin", "--username", "admin"], "").await;
+    let (member, admin) = (serve.user(&tokens), serve.user(&admin));
+    let mut socket = admin.socket("").await;
+    member.says("hi").await;
+    socket.expect("kefu_conversation_created").await;
+    assert_eq!(socket.expect("kefu_message_type").await["senderId"], 1001);
+    assert_eq!(admin.conversations().await[0]["userNickname"], "小明");
+    socket.close().await;
+    serve.terminate().await;
+}
+
+#[tokio::test]
+async fn disabling_an_admin_elsewhere_ends_the_running_services_sessions() {
+    let folder = tempfile::tempdir().unwrap();
+    let add = ["admin", "add", "--username", "red", "--nickname", "r", "--role", "agent"];
+    done(folder.path(), &add, "correct horse\n").await;
+    let serve = Serve::start(folder.path(), &[]).await;
+    let admin = serve.user(&done(folder.path(), &["token", "admin", "--username", "red"], "").await);
+    admin.get(path::PERMISSION_INFO).await.ok();
+    let mut socket = admin.socket("").await;
+    done(folder.path(), &["admin", "disable", "--username", "red"], "").await;
+    let code = socket.close_code().await.expect("a close code of the service's own");
+    assert!((4000..5000).contains(&code), "{code}");
+    // What closed the socket has dropped the token, too.
+    admin.get(path::PERMISSION_INFO).await.fails(401, "账号未登录");
+    serve.terminate().await;
+}
+
+#[tokio::test]
+async fn a_stop_closes_sockets_with_1001_and_ends_with_0() {
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = done(folder.path(), &["token", "member", "--user-id", "1", "--nickname", "m"], "").await;
+    let serve = Serve::start(folder.path(), &[]).await;
+    let mut socket = serve.user(&tokens).socket("").await;
+    let (ended, code) = tokio::join!(serve.terminate(), socket.close_code());
+    assert_eq!((ended.code, code), (Some(0), Some(1001)));
+}
+
+#[tokio::test]
+async fn migrations_are_shown_and_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = done(folder.path(), &["migrate", "status"], "").await;
+    assert!(!before.is_empty() && before.lines().all(|line| line.starts_with("pending ")), "{before}");
+    let up = done(folder.path(), &["migrate", "up"], "").await;
+    assert_eq!(up.lines().filter(|line| line.starts_with("applied ")).count(), before.lines().count(), "{up}");
+    let after = done(folder.path(), &["migrate", "status"], "").await;
+    assert!(after.lines().all(|line| line.starts_with("applied ")), "{after}");
+    assert_eq!(done(folder.path(), &["migrate", "up"], "").await, "nothing to do\n");
+}
+
+#[tokio::test]
+async fn openapi_prints_the_document_of_the_routes() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(done(folder.path(), &["openapi"], "").await, kefu::routes::document_text().unwrap());
+    assert!(!folder.path().join("data").exists(), "needs no data");
+}
+
+#[tokio::test]
+async fn wrong_settings_end_with_one_line_that_names_the_key() {
+    let folder = tempfile::tempdir().unwrap();
+    for (setting, key) in [
+        ("limits.content_length=0", "limits.content_length"),
+        ("limits.content_length=many", "limits.content_length"),
+        ("limits.unknown=1", "unknown"),
+        ("server.listen=nowhere", "server.listen"),
+        ("server.time_zone=Mars/Base", "server.time_zone"),
+        ("database.url=oracle://x", "database.url"),
+        ("log.filter=,,=", "log.filter"),
+        ("auth.secret=short", "auth.secret"),
+    ] {
+        let line = failed(folder.path(), &["serve", "--set", setting], "").await;
+        assert!(line.contains(key), "{setting}: {line}");
+        assert!(!line.contains("short"), "{line}");
+    }
+    std::fs::write(folder.path().join("kefu.toml"), "[server]\nlisten = 5\n").unwrap();
+    assert!(failed(folder.path(), &["serve"], "").await.contains("server.listen"));
+}
+
+#[tokio::test]
+async fn a_taken_port_ends_with_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let line = failed(folder.path(), &["serve", "--listen", &address], "").await;
+    assert!(line.contains(&address), "{line}");
+}
+
+#[tokio::test]
+async fn the_settings_are_printed_without_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = "auth.secret=0123456789012345678901234567890123456789";
+    let printed = done(folder.path(), &["serve", "--print-config", "--set", secret, "--listen", "[::1]:9"], "").await;
+    assert!(printed.contains("listen = \"[::1]:9\"") && printed.contains("\"***\""), "{printed}");
+    assert!(!printed.contains("0123456789"), "{printed}");
+    let table: toml::Table = printed.parse().unwrap();
+    assert!(table.contains_key("limits"));
+}

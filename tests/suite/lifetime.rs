@@ -1,0 +1,178 @@
+//! How long a socket lives and with which code it ends (contract, "WebSocket"; invariants 8 and 9).
+
+use futures_util::future::join_all;
+use kefu::account;
+use kefu::auth::Role;
+use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::support::{START, Socket, TENANT, TestApp};
+
+const MEMBERS: &str = "kefu_sockets{user_type=\"member\"}";
+const ADMINS: &str = "kefu_sockets{user_type=\"admin\"}";
+
+#[tokio::test]
+async fn a_silent_socket_is_pinged_at_half_of_the_idle_timeout_and_closed_with_4009_at_the_whole() {
+    let app = TestApp::spawn().await;
+    let member = app.member(1001).await;
+    // Read as bytes: the client's library would answer the ping.
+    let mut silent = member.socket("").await.stream.into_inner();
+    app.clock.advance(30_000);
+    let mut ping = [0; 2];
+    silent.read_exact(&mut ping).await.unwrap();
+    assert_eq!(ping, [0x89, 0]);
+    app.clock.advance(30_000);
+    let mut close = [0; 4];
+    silent.read_exact(&mut close).await.unwrap();
+    assert_eq!((close[0], u16::from_be_bytes([close[2], close[3]])), (0x88, 4009));
+    app.until_metric(MEMBERS, 0).await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_socket_that_answers_stays_open() {
+    let app = TestApp::spawn().await;
+    let mut socket = app.member(1001).await.socket("").await;
+    for _ in 0..5 {
+        app.clock.advance(30_000);
+        assert!(matches!(socket.next_of_any_kind().await, Some(Message::Ping(_))));
+        // The client's library sends the pong before this ping, whose answer tells that both have arrived.
+        assert_eq!(socket.events_so_far().await, []);
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_socket_is_closed_with_4001_when_its_token_expires() {
+    let app = TestApp::spawn().await;
+    let (member, owner) = (app.member(1001).await, app.owner().await);
+    for user in [&member, &owner] {
+        let mut by_access = Socket::open(&app.socket_url(&format!("token={}", user.access_token()))).await.unwrap();
+        assert_eq!(by_access.events_so_far().await, []);
+        app.clock.set(user.tokens.as_ref().unwrap().expires_time);
+        assert_eq!(by_access.close_code().await, Some(4001));
+        app.clock.set(START);
+    }
+    app.until_metric(MEMBERS, 0).await;
+    app.until_metric(ADMINS, 0).await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_logout_closes_the_logins_sockets_with_4002_and_no_others() {
+    let app = TestApp::spawn().await;
+    for (user, again, path) in [
+        (app.member(1001).await, app.member(1001).await, "/app-api/member/auth/logout"),
+        (app.owner().await, app.owner().await, "/admin-api/system/auth/logout"),
+    ] {
+        let mut closed = [
+            user.socket("").await,
+            Socket::open(&app.socket_url(&format!("token={}", user.access_token()))).await.unwrap(),
+        ];
+        let mut open = again.socket("").await;
+        user.post(path, json!({})).await.ok();
+        for socket in &mut closed {
+            assert_eq!(socket.close_code().await, Some(4002));
+        }
+        assert_eq!(open.events_so_far().await, []);
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_logout_with_the_integrators_token_closes_its_sockets_with_4002() {
+    const SHARED: &str = "the integrator's secret of 32 bytes or more";
+    let app = TestApp::spawn_with(|settings| settings.auth.member_token.secret = Some(SHARED.into())).await;
+    let token = |exp: i64| {
+        let key = jsonwebtoken::EncodingKey::from_secret(SHARED.as_bytes());
+        jsonwebtoken::encode(&jsonwebtoken::Header::default(), &json!({"sub": "7", "exp": exp}), &key).unwrap()
+    };
+    let (one, two) = (token(START / 1000 + 600), token(START / 1000 + 601));
+    let open = async |token: &str| Socket::open(&app.socket_url(&format!("token={token}"))).await;
+    let (mut closed, mut stays) = (open(&one).await.unwrap(), open(&two).await.unwrap());
+    let logout = app.http.post(app.url("/app-api/member/auth/logout")).bearer_auth(&one).send().await.unwrap();
+    assert_eq!(logout.json::<Value>().await.unwrap()["code"], json!(0));
+    assert_eq!(closed.close_code().await, Some(4002));
+    assert!(open(&one).await.is_err(), "the token is refused from now on");
+    assert_eq!(stays.events_so_far().await, []);
+    // And at its end, as any other.
+    app.clock.advance(601_000);
+    assert_eq!(stays.close_code().await, Some(4001));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_disabled_account_and_a_new_password_close_all_sockets_with_4003_also_from_another_process() {
+    let app = TestApp::spawn().await;
+    let (disabled, changed) = (app.admin("one", Role::Agent).await, app.admin("two", Role::Agent).await);
+    let mut closed = [
+        disabled.socket("").await,
+        Socket::open(&app.socket_url(&format!("token={}", disabled.access_token()))).await.unwrap(),
+        changed.socket("").await,
+    ];
+    let mut owner = app.owner().await.socket("").await;
+    // The harness's own pool is what `kefu admin` has: another process on the same tables.
+    account::set_enabled(&app.db, &app.clock, TENANT, "one", false).await.unwrap();
+    account::set_password(&app.db, &app.clock, TENANT, "two", "another password").await.unwrap();
+    for socket in &mut closed {
+        assert_eq!(socket.close_code().await, Some(4003));
+    }
+    for user in [&disabled, &changed] {
+        assert_eq!(app.handshake(&format!("token={}", user.refresh_token())).await, 401);
+    }
+    assert_eq!(owner.events_so_far().await, []);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn one_socket_too_many_closes_the_users_oldest_with_4010() {
+    let app = TestApp::spawn_with(|settings| settings.push.sessions_per_user = 2).await;
+    let member = app.member(1001).await;
+    let mut other = app.member(1002).await.socket("").await;
+    let (mut first, mut second) = (member.socket("").await, member.socket("").await);
+    let mut third = member.socket("").await;
+    assert_eq!(first.close_code().await, Some(4010));
+    let id = member.says("在").await;
+    for socket in [&mut second, &mut third] {
+        assert_eq!(socket.expect("kefu_message_type").await["id"], json!(id));
+    }
+    assert_eq!(other.events_so_far().await, []);
+    assert_eq!(app.metric(MEMBERS).await, 3);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_graceful_stop_closes_every_socket_with_1001_after_what_is_queued() {
+    let app = TestApp::spawn().await;
+    let (member, owner) = (app.member(1001).await, app.owner().await);
+    let (mut at_member, mut at_owner) = (member.socket("").await, owner.socket("").await);
+    let id = member.says("再见").await;
+    let see = async {
+        assert_eq!(at_member.expect("kefu_message_type").await["id"], json!(id));
+        assert_eq!(at_member.close_code().await, Some(1001));
+        assert_eq!(at_owner.close_code().await, Some(1001));
+    };
+    tokio::join!(app.stop(), see);
+}
+
+#[tokio::test]
+async fn a_thousand_sockets_dropped_abruptly_leave_the_registry_empty() {
+    let app = TestApp::spawn_with(|settings| settings.push.sessions_per_user = 2000).await;
+    let (member, owner) = (app.member(1001).await, app.owner().await);
+    for round in 0..10 {
+        let user = if round % 2 == 0 { &member } else { &owner };
+        let sockets = join_all((0..100).map(|_| user.socket(""))).await;
+        assert!(app.metric(MEMBERS).await + app.metric(ADMINS).await >= 100);
+        for socket in sockets {
+            // No close frame, no goodbye: a reset.
+            socket.stream.get_ref().set_zero_linger().unwrap();
+        }
+    }
+    app.until_metric(MEMBERS, 0).await;
+    app.until_metric(ADMINS, 0).await;
+    let mut socket = member.socket("").await;
+    let id = member.says("还在").await;
+    assert_eq!(socket.expect("kefu_message_type").await["id"], json!(id));
+    app.stop().await;
+}

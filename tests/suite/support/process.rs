@@ -1,0 +1,94 @@
+//! The built program, in a process of its own.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use kefu::auth::Tokens;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+
+use super::User;
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: Option<i32>,
+    pub output: String,
+    pub errors: String,
+}
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kefu"));
+    command
+        .current_dir(folder)
+        .env_clear()
+        .args(["--data-dir", "data"])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+/// Runs a subcommand to its end; its data is in `folder`.
+pub async fn kefu(folder: &Path, arguments: &[&str], input: &str) -> Ended {
+    let mut child = command(folder, arguments).spawn().unwrap();
+    // A command that reads nothing may be gone already.
+    drop(child.stdin.take().unwrap().write_all(input.as_bytes()).await);
+    let output = child.wait_with_output().await.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ended { code: output.status.code(), output: text(output.stdout), errors: text(output.stderr) }
+}
+
+/// `kefu serve` on a free port.
+pub struct Serve {
+    child: Child,
+    /// The address and port it listens on.
+    pub address: String,
+    /// What it printed before it was ready to be called.
+    pub greeting: String,
+}
+
+impl Serve {
+    pub async fn start(folder: &Path, arguments: &[&str]) -> Self {
+        let mut child = command(folder, &["--listen", "127.0.0.1:0"]).args(arguments).spawn().unwrap();
+        let mut output = child.stdout.take().unwrap();
+        let mut greeting = String::new();
+        // The greeting is printed at once; its last line is the socket's address or the first password.
+        let mut buffer = vec![0; 4096];
+        while !greeting.contains("/infra/ws") {
+            let length = output.read(&mut buffer).await.unwrap();
+            assert!(length > 0, "kefu serve ended: {greeting}");
+            greeting.push_str(std::str::from_utf8(&buffer[..length]).unwrap());
+        }
+        let address = greeting.split("http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
+        Self { child, address, greeting }
+    }
+
+    /// Tells it to stop as a service manager does, and waits until it has.
+    pub async fn terminate(mut self) -> Ended {
+        let id = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
+        let mut errors = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut errors).await.unwrap();
+        Ended { code: self.child.wait().await.unwrap().code(), output: String::new(), errors }
+    }
+
+    /// Someone with these tokens, as the command line printed them.
+    pub fn user(&self, tokens: &str) -> User {
+        self.user_with(Some(serde_json::from_str(tokens).unwrap()))
+    }
+
+    /// Someone with or without tokens.
+    pub fn user_with(&self, tokens: Option<Tokens>) -> User {
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        User::at(format!("http://{}", self.address), http, tokens)
+    }
+
+    /// The first password, when this start printed one.
+    pub fn first_password(&self) -> Option<&str> {
+        let line = self.greeting.lines().find(|line| line.trim_start().starts_with("password "))?;
+        line.split_whitespace().nth(1)
+    }
+}

@@ -1,0 +1,136 @@
+//! The bounded queue and the group commits, seen from outside: somebody else holds the database's write lock, so that
+//! sends pile up.
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use kefu::settings::Settings;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use crate::support::{Reply, TestApp, User, path, text};
+
+/// The answer to a send and what its `Retry-After` says; `None` when the service was gone.
+type Sent = Option<(Reply, Option<String>)>;
+
+fn queue(commands: usize) -> impl FnOnce(&mut Settings) {
+    move |settings| {
+        settings.limits.write_queue = commands;
+        settings.limits.write_batch = commands;
+    }
+}
+
+fn send(member: &User, words: &str) -> JoinHandle<Sent> {
+    let request =
+        member.request(Method::POST, path::MEMBER_SEND).json(&json!({"contentType": 1, "content": text(words)}));
+    tokio::spawn(async move {
+        let response = request.send().await.ok()?;
+        let retry_after = response.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
+        Some((Reply::read(response).await, retry_after))
+    })
+}
+
+async fn write_queue(app: &TestApp) -> (StatusCode, Value) {
+    let response = app.anonymous().request(Method::GET, "/readyz").send().await.unwrap();
+    let status = response.status();
+    let state: Value = response.json().await.unwrap();
+    (status, state["write_queue"].clone())
+}
+
+/// Sends `words(0)`, `words(1)`, … until the queue is full.
+async fn fill(app: &TestApp, member: &User, words: impl Fn(usize) -> String) -> Vec<JoinHandle<Sent>> {
+    let mut sends = Vec::new();
+    loop {
+        sends.push(send(member, &words(sends.len())));
+        let (status, state) = write_queue(app).await;
+        if state == "full" {
+            assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+            return sends;
+        }
+        assert!(sends.len() < 200, "the queue is never full");
+    }
+}
+
+#[tokio::test]
+async fn a_full_queue_answers_503_at_once_and_what_was_accepted_is_stored() {
+    let app = TestApp::spawn_with(queue(1)).await;
+    let member = app.member(1001).await;
+    member.says("first").await;
+    let lock = app.lock_writes();
+    // One fits into the writer's hands and one into the queue; all others are refused while the lock is still held.
+    let mut sends: FuturesUnordered<_> = (0..8).map(|number| send(&member, &number.to_string())).collect();
+    for _ in 0..6 {
+        let (refused, retry_after) = sends.next().await.unwrap().unwrap().unwrap();
+        assert_eq!((refused.status, refused.code), (StatusCode::SERVICE_UNAVAILABLE, 503));
+        assert_eq!((refused.msg.as_str(), retry_after.as_deref()), ("服务繁忙，请稍后重试", Some("1")));
+    }
+    lock.release();
+
+    let mut stored = vec![];
+    while let Some(sent) = sends.next().await {
+        let (reply, _) = sent.unwrap().unwrap();
+        match reply.status {
+            StatusCode::OK => stored.push(reply.ok().as_i64().unwrap()),
+            status => assert_eq!((status, reply.code), (StatusCode::SERVICE_UNAVAILABLE, 503)),
+        }
+    }
+    assert!(!stored.is_empty());
+    stored.sort_unstable();
+    let listed = member.own_messages("afterSeq=1&limit=200").await;
+    assert_eq!(listed.iter().map(|message| message["id"].as_i64().unwrap()).collect::<Vec<_>>(), stored);
+    assert_eq!(write_queue(&app).await, (StatusCode::OK, json!("ok")));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_bad_row_fails_its_own_sender_only() {
+    let app = TestApp::spawn_with(queue(8)).await;
+    let (member, bystander) = (app.member(1001).await, app.member(1002).await);
+    app.refuse("INSERT", "kefu_message", "NEW.content LIKE '%spoilt%'");
+    let lock = app.lock_writes();
+    let others = send(&bystander, "good");
+    let sends = fill(&app, &member, |number| if number % 2 == 0 { "good".into() } else { "spoilt".into() }).await;
+    lock.release();
+
+    let mut good = 0;
+    for (number, sent) in sends.into_iter().enumerate() {
+        let (reply, _) = sent.await.unwrap().unwrap();
+        match number % 2 {
+            // The last ones may have met the full queue.
+            _ if reply.code == 503 => {}
+            0 => good += i64::from(reply.ok().is_i64()),
+            _ => reply.fails(500, "系统异常"),
+        }
+    }
+    let (reply, _) = others.await.unwrap().unwrap();
+    assert!(reply.code == 503 || reply.code == 0, "{reply:?}");
+    let listed = member.own_messages("afterSeq=0&limit=200").await;
+    let seqs: Vec<i64> = listed.iter().map(|message| message["seq"].as_i64().unwrap()).collect();
+    assert!(good > 0 && seqs.into_iter().eq(1..=good));
+    assert!(listed.iter().all(|message| message["content"] == text("good")));
+    let conversation = member.own_conversation().await;
+    assert_eq!(app.owner().await.conversation(conversation).await["adminUnreadMessageCount"], good);
+    assert_eq!(app.unread_rows(conversation).await, (good, 0));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_stop_finishes_what_is_in_the_queue() {
+    let app = TestApp::spawn_with(queue(4)).await;
+    let member = app.member(1001).await;
+    member.says("first").await;
+    let lock = app.lock_writes();
+    let sends = fill(&app, &member, |number| number.to_string()).await;
+    let (app, ()) = tokio::join!(app.restart(), async { lock.release() });
+    let (mut stored, mut unknown) = (1, 0);
+    for sent in sends {
+        match sent.await.unwrap() {
+            Some((reply, _)) => stored += i64::from(reply.code == 0),
+            None => unknown += 1,
+        }
+    }
+    assert!(stored > 1);
+    let found = app.count("kefu_message").await;
+    assert!((stored..=stored + unknown).contains(&found), "{found} of {stored} and perhaps {unknown}");
+    app.stop().await;
+}
