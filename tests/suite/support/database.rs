@@ -40,15 +40,6 @@ impl Kind {
     }
 }
 
-/// For a test that only means something on SQLite: says so and returns true on the others.
-pub fn only_on_sqlite(why: &str) -> bool {
-    let other = Kind::chosen() != Kind::Sqlite;
-    if other {
-        say(&format!("NOT RUN on {:?}: only for SQLite, {why}", Kind::chosen()));
-    }
-    other
-}
-
 /// For a test that only means something on a server.
 pub fn only_on_servers(why: &str) -> bool {
     let other = Kind::chosen() == Kind::Sqlite;
