@@ -1,7 +1,8 @@
 //! Builds everything from the settings, in order, and takes it down in the reverse order.
 //!
 //! Shutdown: `/readyz` says no and sockets are closed with 1001; the server stops accepting and finishes open requests,
-//! whose sends the writer still takes; the writer finishes its queue; the checkpointer ends.
+//! whose sends the writer still takes; the writer finishes its queue; the relay sends the last frames to the other nodes;
+//! the checkpointer ends.
 
 use std::any::Any;
 use std::net::{SocketAddr, TcpListener};
@@ -14,7 +15,7 @@ use actix_web::{App as ActixApp, HttpServer, web};
 use tokio::task::JoinHandle;
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
 use crate::account;
 use crate::auth::address::ClientAddress;
@@ -28,7 +29,8 @@ use crate::http::middleware::{RequestIds, observe};
 use crate::limit::SendLimit;
 use crate::message::Writer;
 use crate::message::writer::WriterThread;
-use crate::push::{CloseReason, Hub};
+use crate::push::relay::RelayTasks;
+use crate::push::{self, CloseReason, Hub};
 use crate::routes;
 use crate::settings::{self, Settings};
 use crate::socket;
@@ -52,6 +54,7 @@ pub struct App {
     sweeper: JoinHandle<()>,
     hub: Hub,
     writer_thread: WriterThread,
+    relay: RelayTasks,
     checkpointer: Checkpointer,
 }
 
@@ -69,7 +72,7 @@ impl App {
 
         let metrics = Metrics::new();
         let checkpointer = Checkpointer::start(&db).map_err(text)?;
-        let hub = Hub::new(&settings.push, clock.clone(), metrics.clone());
+        let (hub, relay) = push::relay::start(&settings.push, &clock, &metrics).await?;
         let (writer, writer_thread) = Writer::start(&db, &hub, &clock, &settings.limits, &metrics).map_err(text)?;
         let files = Files::new(&settings, db.clone(), clock.clone())?;
         let limit = web::Data::new(SendLimit::new(&settings.limits, clock.clone()));
@@ -114,6 +117,7 @@ impl App {
             sweeper,
             hub,
             writer_thread,
+            relay,
             checkpointer,
         })
     }
@@ -127,6 +131,7 @@ impl App {
         drop(self.sweeper.await);
         let writer_thread = self.writer_thread;
         drop(tokio::task::spawn_blocking(move || writer_thread.join()).await);
+        self.relay.stop().await;
         drop(self.checkpointer);
     }
 }
@@ -173,8 +178,15 @@ fn serve(parts: Parts, listener: TcpListener) -> std::io::Result<Server> {
             .app_data(web::PayloadConfig::new(body_bytes))
             .configure(|config: &mut ServiceConfig<'_>| routes::register(config, shop_placeholders))
             .into_app();
-        let swagger = SwaggerUi::new("/swagger-ui/{_:.*}").external_url_unchecked("/v3/api-docs", parts.document);
-        app.service(swagger).default_service(web::to(routes::not_found)).wrap(from_fn(observe)).wrap(cors)
+        // Without a validator: the page would show the document to a server of swagger.io.
+        let swagger = SwaggerUi::new("/swagger-ui/{_:.*}")
+            .config(SwaggerConfig::default().validator_url("none"))
+            .external_url_unchecked("/v3/api-docs", parts.document);
+        app.service(web::redirect("/swagger-ui", "/swagger-ui/"))
+            .service(swagger)
+            .default_service(web::to(routes::not_found))
+            .wrap(cors)
+            .wrap(from_fn(observe))
     })
     .on_connect(|connection, _| give_up_on_silent_peers(connection))
     .disable_signals()

@@ -76,8 +76,8 @@ async fn login_admin(
 #[utoipa::path(
     tag = "auth",
     responses((status = 200, body = Envelope<bool>)),
-    security((), ("token" = [])),
-    extensions(("x-errors" = json!(["Forbidden", "TenantForeign"]))),
+    security((), ("bearer" = [])),
+    extensions(("x-errors" = json!(["WrongType", "Forbidden", "TenantForeign"]))),
 )]
 #[post("/admin-api/system/auth/logout")]
 async fn logout_admin(
@@ -95,8 +95,8 @@ async fn logout_admin(
 #[utoipa::path(
     tag = "auth",
     responses((status = 200, body = Envelope<bool>)),
-    security((), ("token" = [])),
-    extensions(("x-errors" = json!(["Forbidden", "TenantForeign"]))),
+    security((), ("bearer" = [])),
+    extensions(("x-errors" = json!(["WrongType", "Forbidden", "TenantForeign"]))),
 )]
 #[post("/app-api/member/auth/logout")]
 async fn logout_member(auth: web::Data<Auth>, request: HttpRequest, caller: Result<Member>) -> Result<HttpResponse> {

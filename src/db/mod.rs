@@ -113,9 +113,9 @@ impl Db {
             .await
             .map_err(|_| Error::Busy)?
             .map_err(Error::internal)?;
-        let inner = Arc::clone(&self.0);
+        let (inner, span) = (Arc::clone(&self.0), tracing::Span::current());
         let done = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
+            let (_permit, _entered) = (permit, span.enter());
             let mut connection = inner.pool.get().map_err(|error| {
                 tracing::error!(%error, "no database connection");
                 Error::Busy

@@ -10,6 +10,8 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error as ActixError, web};
 
+use tracing::Instrument;
+
 use super::language;
 use crate::error::{Error, Language};
 use crate::telemetry::metrics::Metrics;
@@ -59,7 +61,9 @@ pub async fn observe<B: MessageBody + 'static>(
         Some(ids) => ids.of(request.headers()),
         None => HeaderValue::from_static("0"),
     };
-    let response = next.call(request).await?;
+    let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default());
+    let response = next.call(request).instrument(span.clone()).await?;
+    let _entered = span.enter();
 
     let code = match response.response().error() {
         None => 0,
@@ -73,13 +77,13 @@ pub async fn observe<B: MessageBody + 'static>(
     if let Some(metrics) = response.request().app_data::<web::Data<Metrics>>() {
         metrics.answered(route, method, code, took);
     }
-    let (request_id, ms, route) = (id.to_str().unwrap_or_default(), took.as_millis(), route.unwrap_or("unmatched"));
+    let (ms, route) = (took.as_millis(), route.unwrap_or("unmatched"));
     if let Some(Error::Internal(cause)) = response.response().error().and_then(|error| error.as_error()) {
-        tracing::error!(request_id, method, route, code, ms, %cause, "request failed");
+        tracing::error!(method, route, code, ms, %cause, "request failed");
     } else if ms >= SLOW_MS {
-        tracing::info!(request_id, method, route, code, ms, "slow request");
+        tracing::info!(method, route, code, ms, "slow request");
     } else {
-        tracing::debug!(request_id, method, route, code, ms, "request");
+        tracing::debug!(method, route, code, ms, "request");
     }
 
     let mut response = in_language(response);

@@ -22,8 +22,8 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::batch::{self, Command, Done, Ids};
-use super::{NewMessage, event};
-use crate::clock::Clock;
+use super::{NewMessage, event, store};
+use crate::clock::{Clock, Millis};
 use crate::db::held::Held;
 use crate::db::{Db, PATIENCE};
 use crate::error::{Error, Result};
@@ -35,6 +35,9 @@ use crate::telemetry::metrics::{Metrics, Outcome};
 /// Message content above which a batch takes no further command: servers refuse a statement of more than a limit of
 /// theirs (`max_allowed_packet`, 16 MiB on MariaDB).
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
+
+/// How far the clock may go back, in milliseconds, before that counts as the correction of a wrong clock.
+const CORRECTION: Millis = 600_000;
 
 /// The way to the writer's thread. Cheap to clone.
 #[derive(Clone)]
@@ -71,6 +74,7 @@ impl Writer {
         let depth = Arc::new(AtomicUsize::new(0));
         let mut thread = Thread {
             connection: Held::new(db)?,
+            newest: store::newest_time(&mut db.connect()?)?.unwrap_or(Millis::MIN),
             hub: hub.clone(),
             clock: clock.clone(),
             metrics: metrics.clone(),
@@ -170,6 +174,8 @@ struct Thread {
     metrics: Metrics,
     depth: Arc<AtomicUsize>,
     ids: Ids,
+    /// The newest time given to a batch.
+    newest: Millis,
 }
 
 impl Thread {
@@ -213,10 +219,18 @@ impl Thread {
         }
     }
 
+    /// The time of the next batch. It does not go back with the clock, so that an admin who resyncs from the newest time
+    /// seen misses no later message; a clock that was far ahead and has been corrected is believed.
+    fn now(&mut self) -> Millis {
+        let now = self.clock.now();
+        self.newest = if self.newest.saturating_sub(now) > CORRECTION { now } else { self.newest.max(now) };
+        self.newest
+    }
+
     fn commit(&mut self, batch: &[&Command]) -> Result<(Vec<Result<Done>>, Vec<Event>)> {
         let started = Instant::now();
-        let (ids, now) = (&mut self.ids, self.clock.now());
-        let mut tried = false;
+        let now = self.now();
+        let (ids, mut tried) = (&mut self.ids, false);
         let committed = self.connection.transaction(|connection| {
             if std::mem::replace(&mut tried, true) {
                 ids.discard();

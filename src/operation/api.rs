@@ -25,7 +25,7 @@ struct Health {
 
 #[derive(Serialize, ToSchema)]
 struct Readiness {
-    /// `ok` when everything below is.
+    /// `ok` when the service can take requests.
     #[schema(example = "ok")]
     status: &'static str,
     /// `ok` or `unreachable`
@@ -37,6 +37,9 @@ struct Readiness {
     /// `ok` or `stopping`
     #[schema(example = "ok")]
     process: &'static str,
+    /// `ok`, or `degraded` when frames reach this node's own sockets only; the service is ready all the same.
+    #[schema(example = "ok")]
+    relay: &'static str,
 }
 
 /// Whether the process is alive
@@ -48,13 +51,14 @@ async fn healthz() -> HttpResponse {
 
 /// Whether the service can take requests
 ///
-/// The database answers, the write queue has room, and no shutdown has begun.
+/// The database answers, the write queue has room, and no shutdown has begun. Without its relay a node still takes
+/// requests.
 #[utoipa::path(
     tag = "operation",
     responses(
         (status = 200, description = "Ready", body = Readiness),
         (status = 503, description = "Not ready", body = Readiness, example = json!({
-            "status": "unavailable", "database": "ok", "write_queue": "full", "process": "ok"
+            "status": "unavailable", "database": "ok", "write_queue": "full", "process": "ok", "relay": "ok"
         }))
     ),
     security(())
@@ -67,7 +71,8 @@ async fn readyz(db: web::Data<Db>, writer: web::Data<Writer>, hub: web::Data<Hub
     let process = word(!hub.is_draining(), "stopping");
     let ready = [database, write_queue, process].iter().all(|state| *state == "ok");
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let state = Readiness { status: word(ready, "unavailable"), database, write_queue, process };
+    let relay = word(hub.relay().is_up(), "degraded");
+    let state = Readiness { status: word(ready, "unavailable"), database, write_queue, process, relay };
     HttpResponse::build(status).json(state)
 }
 

@@ -1,17 +1,23 @@
 //! The registry: user → sessions of this node.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use super::outbox::{Bounds, Pushed};
-use super::{CloseReason, Event, Session, Ticket};
+use super::{CloseReason, Event, Relay, Session, Ticket, frame};
 use crate::clock::{Clock, Millis};
 use crate::id::{Credential, TenantId, UserId, UserKey, UserType};
 use crate::settings;
 use crate::telemetry::metrics::Metrics;
 
-/// The sessions of this node. Cheap to clone.
+/// The `type` of the frame that tells a client that frames were lost between nodes. Its content is `{"since":…}`: nothing
+/// that is older than this time, in epoch milliseconds, was lost. An admin resyncs from there, a member from the `seq` up
+/// to which it has everything.
+pub const RESYNC_REQUIRED: &str = "kefu_resync_required";
+
+/// The sessions of this node, and the relay to other nodes. Cheap to clone.
 #[derive(Clone)]
 pub struct Hub(Arc<Inner>);
 
@@ -23,6 +29,7 @@ struct Inner {
     idle_ms: Millis,
     clock: Clock,
     metrics: Metrics,
+    relay: Relay,
 }
 
 #[derive(Default)]
@@ -31,6 +38,23 @@ struct Tenant {
     users: HashMap<(UserType, UserId), Vec<Arc<Session>>>,
     /// The sessions that receive what goes to all admins, in no order.
     watchers: Vec<Arc<Session>>,
+}
+
+/// What became of many frames.
+#[derive(Default)]
+struct Count {
+    queued: u64,
+    too_slow: u64,
+}
+
+impl Count {
+    fn add(&mut self, pushed: Pushed) {
+        match pushed {
+            Pushed::Queued => self.queued += 1,
+            Pushed::TooSlow => self.too_slow += 1,
+            Pushed::Ignored => {}
+        }
+    }
 }
 
 impl Tenant {
@@ -64,8 +88,13 @@ impl Tenant {
 }
 
 impl Hub {
-    /// An empty registry.
+    /// An empty registry of the only node.
     pub fn new(settings: &settings::Push, clock: Clock, metrics: Metrics) -> Self {
+        Self::with_relay(settings, clock, metrics, Relay::Local)
+    }
+
+    /// An empty registry of one node among others.
+    pub(super) fn with_relay(settings: &settings::Push, clock: Clock, metrics: Metrics, relay: Relay) -> Self {
         Self(Arc::new(Inner {
             tenants: RwLock::default(),
             draining: AtomicBool::new(false),
@@ -74,6 +103,7 @@ impl Hub {
             idle_ms: i64::try_from(settings.idle_timeout_s).unwrap_or(i64::MAX / 2000).saturating_mul(1000),
             clock,
             metrics,
+            relay,
         }))
     }
 
@@ -117,11 +147,16 @@ impl Hub {
         }
     }
 
-    /// Hands the events, in their order, to every session of their recipients. Costs one push per recipient: no
-    /// allocation and no serialisation.
+    /// Hands the events, in their order, to every session of their recipients on this node, and then to the relay for
+    /// the other nodes. Costs one push per recipient: no allocation and no serialisation; with Redis, one copy more.
     pub fn publish(&self, events: &[Event]) {
-        let mut sent = 0;
-        let mut slow = 0;
+        self.deliver(events);
+        self.0.relay.publish(events);
+    }
+
+    /// Hands events to this node's sessions.
+    pub(super) fn deliver(&self, events: &[Event]) {
+        let mut pushed = Count::default();
         {
             let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);
             for event in events {
@@ -129,19 +164,63 @@ impl Hub {
                 let member = event.member.and_then(|member| tenant.users.get(&(UserType::Member, member)));
                 let watchers = event.admins.then_some(&tenant.watchers);
                 for session in member.into_iter().chain(watchers).flatten() {
-                    match session.push(&event.frame, event.position) {
-                        Pushed::Queued => sent += 1,
-                        Pushed::TooSlow => slow += 1,
-                        Pushed::Ignored => {}
-                    }
+                    pushed.add(session.push(&event.frame, event.position));
                 }
             }
         }
-        self.0.metrics.frames.inc_by(sent);
-        if slow > 0 {
-            self.0.metrics.slow_closes.inc_by(slow);
-            tracing::info!(sockets = slow, "closed sockets that could not keep up");
+        self.count(&pushed);
+    }
+
+    /// Tells every client of this node that it may have missed something in the last `period`.
+    pub(super) fn require_resync(&self, period: Duration) {
+        let since =
+            self.0.clock.now().saturating_sub(Millis::try_from(period.as_millis()).unwrap_or(Millis::MAX)).max(0);
+        let text = format!(r#"{{"type":"{RESYNC_REQUIRED}","content":"{{\"since\":{since}}}"}}"#);
+        let frame = frame::text(&text);
+        let mut pushed = Count::default();
+        self.each(|session| pushed.add(session.push(&frame, None)));
+        self.count(&pushed);
+    }
+
+    fn count(&self, pushed: &Count) {
+        self.0.metrics.frames.inc_by(pushed.queued);
+        if pushed.too_slow > 0 {
+            self.0.metrics.slow_closes.inc_by(pushed.too_slow);
+            tracing::info!(sockets = pushed.too_slow, "closed sockets that could not keep up");
         }
+    }
+
+    /// The way to the other nodes.
+    pub fn relay(&self) -> &Relay {
+        &self.0.relay
+    }
+
+    /// The users of a tenant who have a socket, each with the numbers of the nodes where; of other nodes as they have
+    /// lately told.
+    pub fn online(&self, tenant: TenantId) -> BTreeMap<(UserType, UserId), Vec<u64>> {
+        let mut online: BTreeMap<_, Vec<u64>> = BTreeMap::new();
+        let mut add = |node, user: UserKey| {
+            if user.tenant == tenant {
+                online.entry((user.user_type, user.user)).or_default().push(node);
+            }
+        };
+        self.users().into_iter().for_each(|user| add(self.0.relay.node(), user));
+        self.0.relay.users_elsewhere(add);
+        online
+    }
+
+    /// The users who have a socket at this node.
+    pub(super) fn users(&self) -> Vec<UserKey> {
+        let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        let of = |(tenant, registered): (&TenantId, &Tenant)| {
+            let tenant = *tenant;
+            registered
+                .users
+                .keys()
+                .map(move |&(user_type, user)| UserKey { tenant, user_type, user })
+                .collect::<Vec<_>>()
+        };
+        tenants.iter().flat_map(of).collect()
     }
 
     /// Closes the sessions of a user: those that `credential` opened, or all.

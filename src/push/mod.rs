@@ -2,7 +2,8 @@
 //!
 //! Protocol: whoever commits a change publishes its [`Event`]s afterwards, those of one conversation always from one
 //! thread at a time and in `seq` order. [`Hub::publish`] puts each event's shared bytes into the bounded outbox of every
-//! session of its recipients and returns; each connection's own thread sends what waits for it.
+//! session of its recipients, hands the events to the [`Relay`] for the other nodes, and returns; each connection's own
+//! thread sends what waits for it.
 //!
 //! Invariants, and what would break them:
 //! - A frame leaves only after its commit (invariant 2): nothing here is called before.
@@ -17,12 +18,14 @@
 pub mod frame;
 mod hub;
 mod outbox;
+pub mod relay;
 mod session;
 
 use bytes::Bytes;
 
-pub use hub::Hub;
+pub use hub::{Hub, RESYNC_REQUIRED};
 pub use outbox::{Outbox, OutboxBody, Pushed};
+pub use relay::Relay;
 pub use session::{Incoming, Session, Ticket, read};
 
 use crate::id::{TenantId, UserId};

@@ -24,6 +24,7 @@ pub fn register(config: &mut ServiceConfig<'_>, shop_placeholders: bool) {
         .configure(account::api::routes)
         .configure(file::api::routes)
         .configure(socket::api::routes)
+        .configure(socket::presence::routes)
         .configure(operation::api::routes);
     if shop_placeholders {
         config.configure(shop::api::routes);

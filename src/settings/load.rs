@@ -200,8 +200,15 @@ impl Keys {
     }
 
     fn refused(&self, key: &str, allowed: &str, entries: &Entries) -> SettingsError {
-        let secret =
-            matches!(key, "auth.secret" | "auth.member_token.secret" | "file.s3_secret_access_key" | "database.url");
+        let secret = matches!(
+            key,
+            "auth.secret"
+                | "auth.member_token.secret"
+                | "file.s3_secret_access_key"
+                | "database.url"
+                | "push.redis_url"
+                | "push.redis_sentinels"
+        );
         let (value, origin) = match (entries.get(key), self.0.get(key)) {
             (Some(entry), _) if secret => (HIDDEN.to_owned(), entry.origin.as_str()),
             (Some(entry), _) => (shown(&entry.value), entry.origin.as_str()),

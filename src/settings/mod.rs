@@ -161,11 +161,20 @@ pub struct Limits {
 }
 
 /// `[push]`
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Push {
     /// How frames reach the other nodes. Default `local`: there are none.
     pub relay: Relay,
+    /// `redis://[user:password@]host[:port][/database]`, with TLS `rediss://…`; needed by the relay `redis`.
+    #[serde(serialize_with = "without_password")]
+    pub redis_url: Option<String>,
+    /// The addresses of Redis Sentinels, as `redis_url`; the host in `redis_url` is then the name of the service that
+    /// they watch. Default: none, `redis_url` is the server itself. In a variable or flag: separated by commas.
+    #[serde(deserialize_with = "list", serialize_with = "without_passwords")]
+    pub redis_sentinels: Vec<String>,
+    /// The channel that all nodes of one installation share. Default `kefu`.
+    pub redis_channel: String,
     /// Seconds without any byte from a client until its socket is closed. A protocol ping goes out at half of it.
     /// Default 60.
     pub idle_timeout_s: u64,
@@ -185,6 +194,8 @@ pub struct Push {
 pub enum Relay {
     /// One node: frames go straight to its own sockets.
     Local,
+    /// Several nodes, connected by a Redis server.
+    Redis,
 }
 
 /// `[file]`
@@ -338,6 +349,9 @@ impl Default for Push {
     fn default() -> Self {
         Self {
             relay: Relay::Local,
+            redis_url: None,
+            redis_sentinels: Vec::new(),
+            redis_channel: "kefu".into(),
             idle_timeout_s: 60,
             queue_frames: 1024,
             queue_bytes: 4 * 1024 * 1024,
@@ -376,9 +390,25 @@ impl std::fmt::Debug for Database {
     }
 }
 
-/// Writes a database's address without its password.
+impl std::fmt::Debug for Push {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let hidden = |url: &String| secret::hide_password(url);
+        f.debug_struct("Push")
+            .field("relay", &self.relay)
+            .field("redis_url", &self.redis_url.as_ref().map(hidden))
+            .field("redis_sentinels", &self.redis_sentinels.iter().map(hidden).collect::<Vec<_>>())
+            .field("redis_channel", &self.redis_channel)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Writes a server's address without its password.
 fn without_password<S: Serializer>(url: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
     url.as_deref().map(secret::hide_password).serialize(serializer)
+}
+
+fn without_passwords<S: Serializer>(urls: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(urls.iter().map(|url| secret::hide_password(url)))
 }
 
 /// A list, or one string with its items separated by commas, as a variable or a flag gives it.

@@ -6,7 +6,9 @@ use tracing_subscriber::EnvFilter;
 use url::{Origin, Url};
 
 use super::secret::SECRET_BYTES;
-use super::{Settings, Storage};
+use super::{Relay, Settings, Storage};
+
+const REDIS_ADDRESS: &str = "redis://user:password@host:port/database or rediss://… for TLS";
 
 /// The rule of one key.
 pub(super) struct Rule {
@@ -86,7 +88,15 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
         number("limits.login_failures_per_account", limits.login_failures_per_account, 0..=1_000_000),
         number("limits.login_failures_per_address", limits.login_failures_per_address, 0..=1_000_000),
         number("limits.typing_per_s", limits.typing_per_s, 1..=1000),
-        rule("push.relay", "local", true),
+        rule("push.relay", "local or redis", true),
+        rule("push.redis_url", REDIS_ADDRESS, push.redis_url.as_deref().is_none_or(is_redis))
+            .and(", set when push.relay is redis", push.relay == Relay::Local || push.redis_url.is_some()),
+        rule(
+            "push.redis_sentinels",
+            &format!("a list of addresses, each {REDIS_ADDRESS}"),
+            push.redis_sentinels.iter().all(|address| is_redis(address)),
+        ),
+        text("push.redis_channel", Some(&push.redis_channel)),
         number("push.idle_timeout_s", push.idle_timeout_s, 1..=24 * 3600),
         number("push.queue_frames", push.queue_frames, 1..=1_000_000),
         number("push.queue_bytes", push.queue_bytes, 1024..=1024 * 1024 * 1024),
@@ -173,6 +183,19 @@ fn is_database(address: &str) -> bool {
     })
 }
 
+/// A server, or with sentinels a service's name, and at most the number of a database behind it. Also refuses what hides
+/// a password from [`super::secret::hide_password`].
+fn is_redis(address: &str) -> bool {
+    Url::parse(address).is_ok_and(|url| {
+        let database = url.path().trim_start_matches('/');
+        matches!(url.scheme(), "redis" | "rediss")
+            && url.host_str().is_some_and(|host| !host.is_empty())
+            && (database.is_empty() || database.parse::<u32>().is_ok())
+            && url.query().is_none()
+            && url.fragment().is_none()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,6 +225,13 @@ mod tests {
         assert!(is_base_address("https://kefu.example/chat"));
         for bad in ["https://kefu.example/", "ftp://kefu.example", "kefu.example", "https://kefu.example?a"] {
             assert!(!is_base_address(bad), "{bad}");
+        }
+        for good in ["redis://h", "redis://:p@h:6379/0", "rediss://u:p@[::1]:1/15"] {
+            assert!(is_redis(good), "{good}");
+        }
+        for bad in ["h:6379", "redis:", "redis:///0", "redis://h/x", "redis://u:1/2@h", "redis://u:12#p@h", "http://h"]
+        {
+            assert!(!is_redis(bad), "{bad}");
         }
         for good in ["sqlite:data/kefu.db", "mysql://u:p@h/d", "postgres://u:p@h:1/d", "postgresql:///d?host=/run"] {
             assert!(is_database(good), "{good}");

@@ -164,7 +164,14 @@ fn a_wrong_value_names_its_key_what_is_allowed_and_its_origin() {
         ("KEFU_SERVER__CORS_ORIGINS", "https://a.example/", "server.cors_origins must be a list of origins"),
         ("KEFU_SERVER__TIME_ZONE", "Mars/Olympus", "server.time_zone must be the name of an IANA time zone"),
         ("KEFU_SERVER__PUBLIC_URL", "https://a.example/", "server.public_url must be an http or https address"),
-        ("KEFU_PUSH__RELAY", "pigeon", "push.relay must be local; it is \"pigeon\""),
+        ("KEFU_PUSH__RELAY", "pigeon", "push.relay must be local or redis; it is \"pigeon\""),
+        (
+            "KEFU_PUSH__RELAY",
+            "redis",
+            "push.redis_url must be redis://user:password@host:port/database or rediss://… for TLS, set when push.relay \
+             is redis; it is not set",
+        ),
+        ("KEFU_PUSH__REDIS_SENTINELS", "one:26379", "push.redis_sentinels must be a list of addresses, each redis://"),
         (
             "KEFU_FILE__STORAGE",
             "s3",
@@ -191,7 +198,13 @@ fn a_wrong_value_names_its_key_what_is_allowed_and_its_origin() {
 
 #[test]
 fn messages_never_show_secrets_or_more_than_one_line() {
-    for name in ["KEFU_AUTH__SECRET", "KEFU_AUTH__MEMBER_TOKEN__SECRET", "KEFU_DATABASE__URL"] {
+    for name in [
+        "KEFU_AUTH__SECRET",
+        "KEFU_AUTH__MEMBER_TOKEN__SECRET",
+        "KEFU_DATABASE__URL",
+        "KEFU_PUSH__REDIS_URL",
+        "KEFU_PUSH__REDIS_SENTINELS",
+    ] {
         let message = refused(name, "hunter2");
         assert!(message.contains("it is ***") && !message.contains("hunter2"), "{message}");
     }
@@ -208,6 +221,8 @@ fn shown_settings_hold_no_secret_and_everything_else() {
         ("KEFU_FILE__S3_ACCESS_KEY_ID", "id"),
         ("KEFU_FILE__S3_SECRET_ACCESS_KEY", "hunter2"),
         ("KEFU_DATABASE__URL", "postgres://kefu:hunter2@db/kefu?sslpassword=hunter2"),
+        ("KEFU_PUSH__REDIS_URL", "rediss://:hunter2@cache/1"),
+        ("KEFU_PUSH__REDIS_SENTINELS", "redis://:hunter2@one:26379,redis://two"),
     ]))
     .unwrap();
     let text = settings.to_toml().unwrap();
@@ -218,6 +233,8 @@ fn shown_settings_hold_no_secret_and_everything_else() {
     assert_eq!(shown["auth"]["member_token"]["secret"].as_str(), Some("***"));
     assert_eq!(shown["file"]["s3_secret_access_key"].as_str(), Some("***"));
     assert_eq!(shown["database"]["url"].as_str(), Some("postgres://kefu:***@db/kefu?sslpassword=***"));
+    assert_eq!(shown["push"]["redis_url"].as_str(), Some("rediss://:***@cache/1"));
+    assert_eq!(shown["push"]["redis_sentinels"][0].as_str(), Some("redis://:***@one:26379"));
 
     let text = Settings::default().to_toml().unwrap();
     let again = load_file(&text).unwrap();

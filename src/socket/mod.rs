@@ -3,3 +3,4 @@
 pub mod api;
 pub mod client_frame;
 mod frame_limit;
+pub mod presence;

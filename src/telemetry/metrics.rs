@@ -33,6 +33,18 @@ pub struct Metrics {
     pub frames: Counter,
     /// Sockets closed because they could not keep up.
     pub slow_closes: Counter,
+    /// 1 when frames reach the other nodes (or there are none).
+    pub relay_up: Gauge,
+    /// Packets of frames sent to other nodes.
+    pub relay_published: Counter,
+    /// Packets of frames received from other nodes.
+    pub relay_received: Counter,
+    /// Packets of frames that could not be sent to other nodes.
+    pub relay_dropped: Counter,
+    /// Subscriptions opened again after they had failed, or tried to.
+    pub relay_reconnects: Counter,
+    /// How often all sockets of this node were told to resync.
+    pub relay_resyncs: Counter,
     http_requests: Family<RequestLabels, Counter>,
     http_seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
 }
@@ -113,6 +125,9 @@ impl Metrics {
         let commit_seconds = seconds();
         let frames = Counter::default();
         let slow_closes = Counter::default();
+        let relay_up = Gauge::default();
+        let [relay_published, relay_received, relay_dropped, relay_reconnects, relay_resyncs] =
+            std::array::from_fn(|_| Counter::default());
         let http_requests = Family::default();
         let http_seconds = Family::<RouteLabels, Histogram, fn() -> Histogram>::new_with_constructor(seconds);
 
@@ -123,6 +138,12 @@ impl Metrics {
         registry.register("commit_seconds", "Duration of one write transaction", commit_seconds.clone());
         registry.register("frames_sent", "Frames handed to sockets", frames.clone());
         registry.register("slow_closes", "Sockets closed because they could not keep up", slow_closes.clone());
+        registry.register("relay_up", "Whether frames reach the other nodes", relay_up.clone());
+        registry.register("relay_published", "Packets of frames sent to other nodes", relay_published.clone());
+        registry.register("relay_received", "Packets of frames received from other nodes", relay_received.clone());
+        registry.register("relay_dropped", "Packets of frames not sent to other nodes", relay_dropped.clone());
+        registry.register("relay_reconnects", "Subscriptions opened again, or tried to", relay_reconnects.clone());
+        registry.register("relay_resyncs", "Times all sockets were told to resync", relay_resyncs.clone());
         registry.register("http_requests", "Requests, by route, method and envelope code", http_requests.clone());
         registry.register("http_request_seconds", "Duration of a request, by route and method", http_seconds.clone());
 
@@ -144,6 +165,12 @@ impl Metrics {
             commit_seconds,
             frames,
             slow_closes,
+            relay_up,
+            relay_published,
+            relay_received,
+            relay_dropped,
+            relay_reconnects,
+            relay_resyncs,
             http_requests,
             http_seconds,
         }
@@ -217,6 +244,8 @@ mod tests {
             "kefu_commit_seconds_count 0",
             "kefu_frames_sent_total 0",
             "kefu_slow_closes_total 0",
+            "kefu_relay_up 0",
+            "kefu_relay_dropped_total 0",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }

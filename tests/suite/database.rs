@@ -137,7 +137,7 @@ async fn two_nodes_write_to_the_same_conversations() {
         return;
     }
     let first = TestApp::spawn_with(|settings| settings.limits.sends_per_s = 0).await;
-    let second = first.another_node().await;
+    let second = first.another_node(|_| {}).await;
     let owner = first.owner().await;
     let mut members = Vec::new();
     for id in 1..=5 {

@@ -32,6 +32,7 @@ mod operation;
 mod property;
 mod push;
 mod push_fault;
+mod relay;
 mod resync;
 mod schema;
 mod shop;

@@ -13,7 +13,7 @@ async fn health_and_readiness_say_ok_without_a_token() {
         (response.status(), response.json::<Value>().await.unwrap())
     };
     assert_eq!(get("/healthz").await, (StatusCode::OK, json!({"status": "ok"})));
-    let ready = json!({"status": "ok", "database": "ok", "write_queue": "ok", "process": "ok"});
+    let ready = json!({"status": "ok", "database": "ok", "write_queue": "ok", "process": "ok", "relay": "ok"});
     assert_eq!(get("/readyz").await, (StatusCode::OK, ready));
     app.stop().await;
 }

@@ -73,7 +73,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (member, any::<bool>()).prop_map(|(member, pinned)| Step::Pins { member, pinned }),
         2 => client.clone().prop_map(|client| Step::Breaks { client }),
         2 => client.prop_map(|client| Step::Returns { client }),
-        1 => (0..8000_i64).prop_map(|offset_ms| Step::Clock { offset_ms }),
+        1 => (0..120_000_i64).prop_map(|offset_ms| Step::Clock { offset_ms }),
     ]
 }
 

@@ -1,7 +1,8 @@
 -- Tables of the yudao kefu model with its common columns (creator, create_time, updater, update_time, deleted,
 -- tenant_id), then what the invariants need. Times are UTC with milliseconds.
 
--- Ids are handed out in blocks from here, so that they depend neither on a clock nor on a node number.
+-- Ids are handed out in blocks from here, so that they depend neither on a clock nor on a node number. Counters are no
+-- rows of the model and belong to no tenant, so they carry none of its common columns.
 CREATE TABLE kefu_id_block (
     name    TEXT   NOT NULL PRIMARY KEY,
     next_id BIGINT NOT NULL

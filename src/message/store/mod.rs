@@ -208,6 +208,13 @@ fn time_of(connection: &mut AnyConnection, conversation: ConversationId, seq: i6
     Ok(time.map(from_timestamp))
 }
 
+/// The time of the message that was stored last by this node: one read at the end of the primary key.
+pub(super) fn newest_time(connection: &mut AnyConnection) -> Result<Option<Millis>> {
+    let query = t::table.order(t::id.desc()).select(t::create_time);
+    let time: Option<NaiveDateTime> = query.first(connection).optional()?;
+    Ok(time.map(from_timestamp))
+}
+
 /// Messages of all the tenant's conversations from `(time, id)` on, exclusive, in that order: one read along the index
 /// `kefu_message_time` of at most `limit` rows.
 pub fn since(

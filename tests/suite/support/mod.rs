@@ -3,12 +3,14 @@
 pub mod database;
 pub mod path;
 pub mod process;
+mod redis;
 mod rows;
 mod socket;
 pub mod tables;
 mod user;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use kefu::account::{self, NewAdmin};
 use kefu::app::App;
@@ -16,10 +18,11 @@ use kefu::auth::{Auth, Role, Tokens};
 use kefu::clock::{Clock, Millis};
 use kefu::db::{Backend, Db};
 use kefu::id::{TenantId, UserId};
-use kefu::settings::{Settings, signing_secret};
+use kefu::settings::{Relay, Settings, signing_secret};
 use tempfile::TempDir;
 
 pub use database::TestDatabase;
+pub use redis::{Forwarder, Redis};
 pub use socket::{Event, PATIENCE, Socket, TEXT, client_frame};
 pub use user::{Reply, User, text};
 
@@ -29,12 +32,23 @@ pub const START: Millis = 1_795_233_600_000;
 /// The first tenant, as on a fresh installation.
 pub const TENANT: TenantId = TenantId::new(1);
 
+/// Waits until a condition holds, which must be soon.
+pub async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let holds = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), holds).await.unwrap_or_else(|_| panic!("never: {what}"));
+}
+
 /// The OpenAPI document of the service's own routes, without the shop's placeholders.
 pub fn document() -> serde_json::Value {
     kefu::routes::document(false).unwrap()
 }
 
-/// A service on a free port with a fresh database. Must be stopped by [`TestApp::stop`].
+/// A service on a free port with a fresh database; with `TEST_RELAY=redis` in the environment, as a node with a
+/// private Redis, unless the test asks for another relay. Must be stopped by [`TestApp::stop`].
 pub struct TestApp {
     pub address: SocketAddr,
     pub clock: Clock,
@@ -44,6 +58,7 @@ pub struct TestApp {
     pub db: Db,
     auth: Auth,
     app: Option<App>,
+    redis: Option<Redis>,
     folder: TempDir,
     pub database: TestDatabase,
 }
@@ -56,6 +71,36 @@ impl TestApp {
 
     /// With changed settings.
     pub async fn spawn_with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::spawn_on(Clock::manual(START), change).await
+    }
+
+    /// On a clock of its own.
+    pub async fn spawn_on(clock: Clock, change: impl FnOnce(&mut Settings)) -> Self {
+        let redis = match std::env::var_os("TEST_RELAY") {
+            None => None,
+            Some(relay) if relay == "redis" => Some(Redis::spawn().await),
+            Some(other) => panic!("TEST_RELAY must be redis, not {other:?}"),
+        };
+        let (settings, folder, database) = Self::settings(|settings| {
+            if let Some(redis) = &redis {
+                settings.push.relay = Relay::Redis;
+                settings.push.redis_url = Some(redis.url());
+            }
+            change(settings);
+        });
+        let mut app = Self::start(settings, clock, folder, database).await;
+        app.redis = redis;
+        app
+    }
+
+    /// The line with which a service refuses to start.
+    pub async fn refusal(change: impl FnOnce(&mut Settings)) -> String {
+        let (settings, _folder, _database) = Self::settings(change);
+        let started = App::start(settings, Clock::manual(START)).await;
+        started.err().expect("it has started")
+    }
+
+    fn settings(change: impl FnOnce(&mut Settings)) -> (Settings, TempDir, TestDatabase) {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = Settings { data_dir: folder.path().join("data"), ..Settings::default() };
         let database = TestDatabase::create();
@@ -64,7 +109,7 @@ impl TestApp {
         settings.server.workers = 2;
         settings.server.shutdown_timeout_s = 2;
         change(&mut settings);
-        Self::start(settings, Clock::manual(START), folder, database).await
+        (settings, folder, database)
     }
 
     async fn start(settings: Settings, clock: Clock, folder: TempDir, database: TestDatabase) -> Self {
@@ -80,6 +125,7 @@ impl TestApp {
             db,
             auth,
             app: Some(app),
+            redis: None,
             folder,
             database,
         }
@@ -90,13 +136,22 @@ impl TestApp {
         self.app.take().unwrap().stop().await;
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
         let database = std::mem::take(&mut self.database);
-        Self::start(self.settings.clone(), self.clock.clone(), folder, database).await
+        let mut app = Self::start(self.settings.clone(), self.clock.clone(), folder, database).await;
+        app.redis = self.redis.take();
+        app
     }
 
-    /// A second node on the same database, with the same signing secret.
-    pub async fn another_node(&self) -> Self {
-        let database = self.database.shared();
-        Self::start(self.settings.clone(), self.clock.clone(), tempfile::tempdir().unwrap(), database).await
+    /// Starts another node on the same data, with changed settings.
+    pub async fn another_node(&self, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = self.settings.clone();
+        change(&mut settings);
+        Self::start(settings, self.clock.clone(), tempfile::tempdir().unwrap(), self.database.shared()).await
+    }
+
+    /// What `/readyz` says, with its HTTP status.
+    pub async fn readiness(&self) -> (u16, serde_json::Value) {
+        let response = self.http.get(self.url("/readyz")).send().await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
     }
 
     /// Takes the service down in order.

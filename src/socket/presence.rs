@@ -1,0 +1,76 @@
+//! Who is online, and at which node.
+
+use actix_web::{HttpResponse, get, web};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
+use validator::Validate;
+
+use crate::auth::extract::{Admin, QueryConversations};
+use crate::error::Result;
+use crate::http::{Envelope, Query, ok};
+use crate::id::UserId;
+use crate::push::Hub;
+
+/// Users that are listed when no limit is given.
+const DEFAULT_LIMIT: usize = 1000;
+
+/// Registers the route.
+pub fn routes(config: &mut ServiceConfig<'_>) {
+    config.service(list);
+}
+
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+struct ListQuery {
+    /// Only members (1) or only admins (2).
+    #[validate(range(min = 1, max = 2))]
+    #[param(minimum = 1, maximum = 2)]
+    user_type: Option<i32>,
+    /// Most users to return; default 1000.
+    #[validate(range(min = 1, max = 10000))]
+    #[param(minimum = 1, maximum = 10000)]
+    limit: Option<usize>,
+}
+
+/// A user with at least one open socket.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct OnlineUser {
+    /// 1 member, 2 admin
+    #[schema(minimum = 1, maximum = 2)]
+    user_type: i32,
+    user_id: UserId,
+    /// The nodes where the sockets are; a node takes a new name at each start.
+    #[schema(example = json!(["9f3c51e07ab2d468"]))]
+    nodes: Vec<String>,
+}
+
+/// List who is online (additive)
+///
+/// The tenant's users with an open socket at any node, members first, by id. What other nodes report is a few seconds
+/// old; a node that has died is forgotten after some seconds.
+#[utoipa::path(
+    operation_id = "list_online_users",
+    tag = "admin conversation",
+    params(ListQuery),
+    responses((status = 200, body = Envelope<Vec<OnlineUser>>)),
+    extensions(("x-permission" = json!("promotion:kefu-conversation:query")))
+)]
+#[get("/admin-api/promotion/kefu-presence/list")]
+async fn list(admin: Admin<QueryConversations>, query: Query<ListQuery>, hub: web::Data<Hub>) -> Result<HttpResponse> {
+    let Query(ListQuery { user_type, limit }) = query;
+    let users: Vec<_> = hub
+        .online(admin.0.key.tenant)
+        .into_iter()
+        .map(|((user_type, user_id), nodes)| OnlineUser {
+            user_type: user_type.code(),
+            user_id,
+            nodes: nodes.into_iter().map(|node| format!("{node:016x}")).collect(),
+        })
+        .filter(|user| user_type.is_none_or(|wanted| wanted == user.user_type))
+        .take(limit.unwrap_or(DEFAULT_LIMIT))
+        .collect();
+    Ok(ok(users))
+}

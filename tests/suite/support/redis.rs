@@ -1,0 +1,187 @@
+//! A private Redis server, and a way to it that can fall silent.
+
+use std::net::TcpListener as StdTcpListener;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use super::eventually;
+
+/// A server without persistence on a free port; it ends with this.
+pub struct Redis {
+    pub port: u16,
+    arguments: Vec<String>,
+    child: Child,
+    folder: TempDir,
+}
+
+impl Redis {
+    pub async fn spawn() -> Self {
+        Self::spawn_with(&[]).await
+    }
+
+    /// With further arguments, e.g. `--requirepass`.
+    pub async fn spawn_with(arguments: &[&str]) -> Self {
+        let own = ["--save", "", "--appendonly", "no"];
+        Self::start(tempfile::tempdir().unwrap(), own.iter().chain(arguments).map(|&one| one.to_owned()).collect())
+            .await
+    }
+
+    /// A sentinel that watches this server as the service `main`, and decides alone and fast.
+    pub async fn sentinel(&self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("sentinel.conf");
+        let text = format!(
+            "sentinel monitor main 127.0.0.1 {} 1\nsentinel down-after-milliseconds main 500\n\
+             sentinel failover-timeout main 2000\n",
+            self.port
+        );
+        std::fs::write(&file, text).unwrap();
+        Self::start(folder, vec![file.to_str().unwrap().to_owned(), "--sentinel".to_owned()]).await
+    }
+
+    async fn start(folder: TempDir, arguments: Vec<String>) -> Self {
+        let port = StdTcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let child = run(port, &arguments, &folder);
+        let mut redis = Self { port, arguments, child, folder };
+        redis.wait_until_it_answers().await;
+        redis
+    }
+
+    /// What it answers to a command without spaces in its arguments.
+    pub async fn ask(&self, command: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        stream.write_all(format!("{command}\r\n").as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Stops the process without closing its connections.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    pub fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    /// Kills the process.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts a killed one again, on its port.
+    pub async fn restart(&mut self) {
+        self.child = run(self.port, &self.arguments, &self.folder);
+        self.wait_until_it_answers().await;
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
+    async fn wait_until_it_answers(&mut self) {
+        let Self { port, child, .. } = self;
+        eventually("redis-server answers", async || {
+            assert_eq!(child.try_wait().unwrap(), None, "redis-server has ended at once");
+            let Ok(mut stream) = TcpStream::connect(("127.0.0.1", *port)).await else { return false };
+            stream.write_all(b"PING\r\n").await.unwrap();
+            let mut answer = [0; 1];
+            stream.read_exact(&mut answer).await.is_ok()
+        })
+        .await;
+    }
+}
+
+fn run(port: u16, arguments: &[String], folder: &TempDir) -> Child {
+    Command::new("redis-server")
+        .args(arguments)
+        .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--dir"])
+        .arg(folder.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("redis-server must be on PATH; on Debian: sudo apt-get install redis-server")
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// A forwarder to a Redis server that can swallow what the server sends to its subscribers, while their connections stay
+/// open: a half-open subscription.
+pub struct Forwarder {
+    pub port: u16,
+    /// Connections up to this number, counted from 1, are deaf.
+    deaf_up_to: Arc<watch::Sender<usize>>,
+    opened: watch::Receiver<usize>,
+}
+
+impl Forwarder {
+    pub async fn to(redis: &Redis) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (port, target) = (listener.local_addr().unwrap().port(), redis.port);
+        let deaf_up_to = Arc::new(watch::Sender::new(0));
+        let (count, opened) = watch::channel(0);
+        let deaf = Arc::clone(&deaf_up_to);
+        tokio::spawn(async move {
+            while let Ok((near, _)) = listener.accept().await {
+                count.send_modify(|count| *count += 1);
+                let number = *count.borrow();
+                let Ok(far) = TcpStream::connect(("127.0.0.1", target)).await else { continue };
+                tokio::spawn(forward(near, far, number, deaf.subscribe()));
+            }
+        });
+        Self { port, deaf_up_to, opened }
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// From now on no subscription that is open hears anything; new ones do.
+    pub fn make_subscriptions_deaf(&self) {
+        self.deaf_up_to.send_replace(*self.opened.borrow());
+    }
+}
+
+async fn forward(near: TcpStream, far: TcpStream, number: usize, deaf_up_to: watch::Receiver<usize>) {
+    let ((mut from_near, mut to_near), (mut from_far, mut to_far)) = (near.into_split(), far.into_split());
+    let subscribed = Arc::new(watch::Sender::new(false));
+    let subscribing = Arc::clone(&subscribed);
+    let up = async move {
+        let mut buffer = vec![0; 65536];
+        while let Ok(length @ 1..) = from_near.read(&mut buffer).await {
+            if buffer[..length].windows(9).any(|window| window == b"SUBSCRIBE") {
+                subscribing.send_replace(true);
+            }
+            to_far.write_all(&buffer[..length]).await?;
+        }
+        to_far.shutdown().await
+    };
+    let down = async move {
+        let mut buffer = vec![0; 65536];
+        while let Ok(length @ 1..) = from_far.read(&mut buffer).await {
+            let deaf = *subscribed.borrow() && number <= *deaf_up_to.borrow();
+            if !deaf {
+                to_near.write_all(&buffer[..length]).await?;
+            }
+        }
+        to_near.shutdown().await
+    };
+    drop(tokio::join!(up, down));
+}
