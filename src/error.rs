@@ -71,6 +71,8 @@ pub enum Error {
     },
     /// A queue is full or the database is out of reach: try again soon.
     Busy,
+    /// Another transaction was in the way and this one was rolled back: `Db::transaction` runs it again.
+    Conflict,
     /// No conversation with that id that the caller may see.
     ConversationNotFound,
     /// No message with that id that the caller may see.
@@ -124,7 +126,7 @@ impl Error {
             Self::MethodNotAllowed => 405,
             Self::TooManyRequests { .. } => 429,
             Self::Internal(_) => 500,
-            Self::Busy => 503,
+            Self::Busy | Self::Conflict => 503,
             Self::LoginFailed => 1_002_000_000,
             Self::AccountDisabled => 1_002_000_001,
             Self::ConversationNotFound => 1_013_019_000,
@@ -136,7 +138,7 @@ impl Error {
     pub const fn http_status(&self) -> StatusCode {
         match self {
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::Conflict => StatusCode::SERVICE_UNAVAILABLE,
             Self::Invalid(_)
             | Self::Missing(_)
             | Self::WrongType(_)
@@ -183,7 +185,9 @@ impl Error {
             Self::TooManyRequests { .. } => {
                 ("请求过于频繁，请稍后重试".into(), "too many requests, try again later".into())
             }
-            Self::Busy => ("服务繁忙，请稍后重试".into(), "the service is busy, try again later".into()),
+            Self::Busy | Self::Conflict => {
+                ("服务繁忙，请稍后重试".into(), "the service is busy, try again later".into())
+            }
             Self::ConversationNotFound => ("客服会话不存在".into(), "the conversation does not exist".into()),
             Self::MessageNotFound => ("客服消息不存在".into(), "the message does not exist".into()),
             Self::LoginFailed => ("登录失败，账号密码不正确".into(), "login failed: wrong username or password".into()),
@@ -223,7 +227,7 @@ impl Error {
     pub const fn retry_after_s(&self) -> Option<u64> {
         match self {
             Self::TooManyRequests { retry_after_s } => Some(*retry_after_s),
-            Self::Busy => Some(1),
+            Self::Busy | Self::Conflict => Some(1),
             _ => None,
         }
     }
@@ -250,22 +254,37 @@ impl ResponseError for Error {
     }
 }
 
+/// What the drivers give no kind for. MySQL's sessions ask for English texts; a PostgreSQL that translates its texts is
+/// caught by `Db`, which also looks whether the connection still lives.
+const CONFLICTS: [&str; 4] = ["deadlock detected", "Deadlock found", "Lock wait timeout", "due to lock timeout"];
+const PASSING: [&str; 8] = [
+    "database is locked",
+    "gone away",
+    "Lost connection",
+    "server closed the connection",
+    "terminating connection",
+    "due to statement timeout",
+    "max_statement_time exceeded",
+    "Connection was killed",
+];
+
 impl From<diesel::result::Error> for Error {
     /// A database that is locked or out of reach is [`Error::Busy`]: trying again may help. The rest is a fault of ours.
     fn from(error: diesel::result::Error) -> Self {
-        use diesel::result::{DatabaseErrorKind, Error as Cause};
-        let passing = match &error {
-            Cause::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand, _) => {
-                true
+        use diesel::result::{DatabaseErrorKind as Kind, Error as Cause};
+        let says = |texts: &[&str], message: &str| texts.iter().any(|text| message.contains(text));
+        match &error {
+            Cause::DatabaseError(Kind::SerializationFailure, _) => Self::Conflict,
+            Cause::DatabaseError(_, information) if says(&CONFLICTS, information.message()) => Self::Conflict,
+            Cause::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand | Kind::ReadOnlyTransaction, _) => {
+                tracing::error!(%error, "the database cannot be used now");
+                Self::Busy
             }
-            Cause::DatabaseError(_, information) => information.message() == "database is locked",
-            _ => false,
-        };
-        if passing {
-            tracing::error!(%error, "the database cannot be used now");
-            Self::Busy
-        } else {
-            Self::internal(error)
+            Cause::DatabaseError(_, information) if says(&PASSING, information.message()) => {
+                tracing::error!(%error, "the database cannot be used now");
+                Self::Busy
+            }
+            _ => Self::internal(error),
         }
     }
 }

@@ -134,8 +134,8 @@ impl Inner {
         let now = self.clock.now();
         let expires_at = self.refresh_expiry(now);
         let insert = move |connection: &mut AnyConnection| {
-            if let Some(compared) = password_hash
-                && !account::store::confirm_password(connection, key, &compared)?
+            if let Some(compared) = &password_hash
+                && !account::store::confirm_password(connection, key, compared)?
             {
                 return Err(Error::LoginFailed);
             }

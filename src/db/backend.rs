@@ -1,22 +1,39 @@
-//! From a database URL to a connection: which backend it is, how its connections are set up, its migrations.
+//! From a database URL to a connection: which backend it is and how its connections are set up.
+//!
+//! A server gets 5 s to accept a connection, 10 s for a statement, 5 s for a row's lock, and a session that holds a
+//! transaction open and says nothing is ended after 30 s, so that a node that hangs does not stop the others. MySQL has
+//! the limit for statements only for SELECT, and none for silent transactions.
 
 use std::path::{Path, PathBuf};
 
 use diesel::connection::SimpleConnection;
-use diesel::migration::Migration;
 use diesel::{Connection as _, SqliteConnection};
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::AnyConnection;
-use super::connection::each_backend;
-
-const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
 /// Which database a URL names, and where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Backend {
     /// The embedded database in this file.
     Sqlite(PathBuf),
+    /// MariaDB from 10.6 or MySQL from 8.0 at this URL.
+    #[cfg(feature = "mysql")]
+    Mysql(super::mysql::MysqlServer),
+    /// PostgreSQL from 13 at this URL.
+    #[cfg(feature = "postgres")]
+    Postgres(PostgresUrl),
+}
+
+/// The URL holds a password and therefore shows itself nowhere.
+#[cfg(feature = "postgres")]
+#[derive(Clone, PartialEq, Eq)]
+pub struct PostgresUrl(String);
+
+#[cfg(feature = "postgres")]
+impl std::fmt::Debug for PostgresUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PostgresUrl")
+    }
 }
 
 impl Backend {
@@ -25,16 +42,22 @@ impl Backend {
     /// # Errors
     /// One line for the operator: an unknown scheme, or one whose feature this binary was built without.
     pub fn parse(url: &str) -> Result<Self, String> {
-        let (scheme, rest) = url.split_once(':').ok_or("database.url: no scheme; use sqlite:<path>")?;
+        let schemes = "sqlite:<path>, mysql://… or postgres://…";
+        let (scheme, rest) = url.split_once(':').ok_or_else(|| format!("database.url: no scheme; use {schemes}"))?;
         match scheme {
             "sqlite" => match rest.strip_prefix("//").unwrap_or(rest) {
                 "" | ":memory:" => Err("database.url: sqlite: needs the path of a file".into()),
                 path => Ok(Self::Sqlite(path.into())),
             },
-            "mysql" | "postgres" | "postgresql" => {
-                Err(format!("database.url: {scheme} is not available in this version; use sqlite:<path>"))
-            }
-            other => Err(format!("database.url: unknown scheme {other}; use sqlite:<path>")),
+            #[cfg(feature = "mysql")]
+            "mysql" => super::mysql::MysqlServer::parse(url).map(Self::Mysql),
+            #[cfg(feature = "postgres")]
+            "postgres" | "postgresql" => Ok(Self::Postgres(PostgresUrl(with_timeouts(url)))),
+            #[cfg(not(feature = "mysql"))]
+            "mysql" => Err(without_feature("mysql")),
+            #[cfg(not(feature = "postgres"))]
+            "postgres" | "postgresql" => Err(without_feature("postgres")),
+            other => Err(format!("database.url: unknown scheme {other}; use {schemes}")),
         }
     }
 
@@ -42,7 +65,19 @@ impl Backend {
     pub fn connect(&self) -> diesel::ConnectionResult<AnyConnection> {
         match self {
             Self::Sqlite(path) => connect_sqlite(path).map(AnyConnection::Sqlite),
+            #[cfg(feature = "mysql")]
+            Self::Mysql(server) => server.connect().map(AnyConnection::Mysql),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(url) => {
+                let connection = diesel::PgConnection::establish(&url.0)?;
+                set_up(connection, POSTGRES_SESSION).map(AnyConnection::Postgres)
+            }
         }
+    }
+
+    /// Whether connections can be lost, and other processes on other machines write too.
+    pub const fn is_server(&self) -> bool {
+        !matches!(self, Self::Sqlite(_))
     }
 
     /// The statement that begins a write transaction. SQLite takes the write lock at once: upgrading a read lock later
@@ -50,82 +85,90 @@ impl Backend {
     pub const fn begin_write(&self) -> &'static str {
         match self {
             Self::Sqlite(_) => "BEGIN IMMEDIATE",
+            #[cfg(feature = "mysql")]
+            Self::Mysql(_) => "START TRANSACTION",
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => "BEGIN",
         }
     }
+}
+
+#[cfg(not(all(feature = "mysql", feature = "postgres")))]
+fn without_feature(feature: &str) -> String {
+    format!("database.url: this binary was built without the feature {feature}; build with --features {feature}")
+}
+
+fn set_up<C: SimpleConnection>(mut connection: C, statements: &str) -> diesel::ConnectionResult<C> {
+    connection.batch_execute(statements).map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+    Ok(connection)
 }
 
 /// WAL with synchronous=FULL keeps every answered send through a power loss (invariant 1). Checkpoints are not made by
 /// commits but by a thread of their own ([`super::checkpoint`]).
 fn connect_sqlite(path: &Path) -> diesel::ConnectionResult<SqliteConnection> {
-    let mut connection = SqliteConnection::establish(&path.to_string_lossy())?;
-    connection
-        .batch_execute(
-            "PRAGMA busy_timeout = 5000;
-             PRAGMA journal_mode = WAL;
-             PRAGMA synchronous = FULL;
-             PRAGMA wal_autocheckpoint = 0;
-             PRAGMA temp_store = MEMORY;",
-        )
-        .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
-    Ok(connection)
+    set_up(
+        SqliteConnection::establish(&path.to_string_lossy())?,
+        "PRAGMA busy_timeout = 5000;
+         PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = FULL;
+         PRAGMA wal_autocheckpoint = 0;
+         PRAGMA temp_store = MEMORY;",
+    )
 }
 
-/// One migration of this binary and whether the database has it.
-#[derive(Debug, PartialEq, Eq)]
-pub struct MigrationStatus {
-    /// The migration's folder name.
-    pub name: String,
-    /// Whether it has been applied.
-    pub applied: bool,
-}
+#[cfg(feature = "postgres")]
+const POSTGRES_SESSION: &str = "SET default_transaction_isolation = 'read committed';
+     SET statement_timeout = '10s';
+     SET lock_timeout = '5s';
+     SET idle_in_transaction_session_timeout = '30s';";
 
-/// Applies what is missing and returns the names of what it applied.
-///
-/// # Errors
-/// One line for the operator: a database of a newer version, missing rights, a failed statement.
-pub fn migrate(connection: &mut AnyConnection) -> Result<Vec<String>, String> {
-    if let Some(unknown) = newer_migration(connection)? {
-        return Err(format!(
-            "the database has migration {unknown}, which this version does not know: use a newer kefu"
-        ));
+/// Adds libpq's limits where the URL has none of its own: a server whose machine is gone is noticed within 15 s.
+#[cfg(feature = "postgres")]
+fn with_timeouts(url: &str) -> String {
+    let limits = [
+        ("connect_timeout", "5"),
+        ("tcp_user_timeout", "15000"),
+        ("keepalives_idle", "5"),
+        ("keepalives_interval", "5"),
+        ("keepalives_count", "2"),
+        ("application_name", "kefu"),
+    ];
+    let mut url = url.to_owned();
+    for (name, value) in limits {
+        if !url.contains(&format!("{name}=")) {
+            url.push(if url.contains('?') { '&' } else { '?' });
+            url.push_str(&format!("{name}={value}"));
+        }
     }
-    let applied = each_backend!(connection, inner => {
-        inner.run_pending_migrations(SQLITE_MIGRATIONS).map(|done| done.iter().map(ToString::to_string).collect())
-    });
-    applied.map_err(|error| format!("migration failed: {error}"))
+    url
 }
 
-/// Every migration of this binary, oldest first.
-pub fn migration_status(connection: &mut AnyConnection) -> Result<Vec<MigrationStatus>, String> {
-    let pending: Vec<String> = each_backend!(connection, inner => {
-        inner.pending_migrations(SQLITE_MIGRATIONS)
-            .map(|pending| pending.iter().map(|migration| migration.name().to_string()).collect())
-            .map_err(|error| error.to_string())
-    })?;
-    Ok(known_migrations()?
-        .into_iter()
-        .map(|(_, name)| MigrationStatus { applied: !pending.contains(&name), name })
-        .collect())
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Versions and names of the migrations in this binary.
-fn known_migrations() -> Result<Vec<(String, String)>, String> {
-    use diesel::migration::MigrationSource;
-    let mut known: Vec<(String, String)> = MigrationSource::<diesel::sqlite::Sqlite>::migrations(&SQLITE_MIGRATIONS)
-        .map_err(|error| error.to_string())?
-        .iter()
-        .map(|migration| (migration.name().version().to_string(), migration.name().to_string()))
-        .collect();
-    known.sort();
-    Ok(known)
-}
+    #[test]
+    fn urls_name_their_database() {
+        assert_eq!(Backend::parse("sqlite:data/kefu.db"), Ok(Backend::Sqlite("data/kefu.db".into())));
+        assert_eq!(Backend::parse("sqlite:///data/kefu.db"), Ok(Backend::Sqlite("/data/kefu.db".into())));
+        for bad in ["", "kefu.db", "sqlite:", "sqlite::memory:", "oracle://host/kefu"] {
+            assert!(Backend::parse(bad).is_err_and(|text| text.starts_with("database.url: ")), "{bad}");
+        }
+    }
 
-fn newer_migration(connection: &mut AnyConnection) -> Result<Option<String>, String> {
-    let applied: Vec<String> = each_backend!(connection, inner => {
-        inner.applied_migrations()
-            .map(|applied| applied.iter().map(ToString::to_string).collect())
-            .map_err(|error| error.to_string())
-    })?;
-    let known = known_migrations()?;
-    Ok(applied.into_iter().find(|version| known.iter().all(|(ours, _)| ours != version)))
+    #[cfg(not(feature = "mysql"))]
+    #[test]
+    fn a_missing_feature_is_named() {
+        let refused = Backend::parse("mysql://root:secret@host/kefu").unwrap_err();
+        assert!(refused.contains("--features mysql") && !refused.contains("secret"), "{refused}");
+    }
+
+    #[cfg(feature = "postgres")]
+    #[test]
+    fn a_url_keeps_its_own_limits_and_never_shows_itself() {
+        let url = with_timeouts("postgres://u:secret@host/kefu?connect_timeout=60");
+        assert!(url.starts_with("postgres://u:secret@host/kefu?connect_timeout=60&tcp_user_timeout="), "{url}");
+        assert_eq!(url.matches("connect_timeout").count(), 1);
+        assert!(!format!("{:?}", Backend::parse(&url).unwrap()).contains("secret"));
+    }
 }

@@ -47,6 +47,10 @@ impl Checkpointer {
                 let thread = std::thread::Builder::new().name("checkpoint".into()).spawn(run);
                 Some(thread.map_err(Error::internal)?)
             }
+            #[cfg(feature = "mysql")]
+            Backend::Mysql(_) => None,
+            #[cfg(feature = "postgres")]
+            Backend::Postgres(_) => None,
         };
         Ok(Self { stop, thread })
     }

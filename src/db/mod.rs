@@ -1,13 +1,24 @@
 //! The database: a pool of connections and the one hop to a blocking thread.
 //!
-//! [`Db::run`] reads, [`Db::write`] runs one write transaction. The message writer holds a connection of its own and
-//! takes the same turn at writing ([`Db::transaction`]), so that writers of one process never meet in SQLite's busy
-//! handler, which waits by sleeping. Only `db` and the `store.rs` files know Diesel.
+//! [`Db::run`] reads, [`Db::write`] runs one write transaction. The message writer holds a connection of its own
+//! ([`held::Held`]) and runs its transactions the same way ([`Db::transaction`]). Only `db` and the `store.rs` files
+//! know Diesel.
+//!
+//! Several writers: those of one process take turns on SQLite, so that they never meet in its busy handler, which waits
+//! by sleeping. On a server the rows' locks do it, and a transaction that lost a deadlock is run again, so what is
+//! passed to [`Db::write`] may run more than once.
+//!
+//! A server that is restarted, cut off or hangs: whoever is in flight gets [`Error::Busy`], also when the commit's
+//! outcome is unknown. A connection that has failed is not used again, one that was idle is tried before it is used.
 
 mod backend;
 pub mod checkpoint;
 mod connection;
+pub(crate) mod held;
 pub mod id_block;
+mod migration;
+#[cfg(feature = "mysql")]
+mod mysql;
 #[expect(missing_docs, reason = "generated")]
 pub mod schema;
 pub(crate) mod values;
@@ -19,12 +30,20 @@ use diesel::RunQueryDsl;
 use diesel::connection::SimpleConnection;
 use tokio::sync::Semaphore;
 
-pub use backend::{Backend, MigrationStatus, migrate, migration_status};
+pub use backend::Backend;
 pub use connection::AnyConnection;
 pub(crate) use connection::{MultiBackend, each_backend};
+pub use migration::{MigrationStatus, migrate, migration_status};
 
 use crate::error::{Error, Result};
 use crate::settings;
+use held::Lasting;
+
+/// How long a caller waits for the database, the queue included, before it is told [`Error::Busy`]. Above every limit
+/// of the sessions ([`backend`]): only a server that does not even keep those is given up on.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// How often a transaction is run that lost against others.
+const ATTEMPTS: u32 = 6;
 
 /// The pool. Cheap to clone.
 #[derive(Clone)]
@@ -36,7 +55,7 @@ struct Inner {
     /// One permit per connection, so that waiting for one costs no thread.
     permits: Arc<Semaphore>,
     acquire_timeout: Duration,
-    /// Whoever writes holds it: see the module's text.
+    /// Whoever writes to SQLite holds it: see the module's text.
     write_turn: Mutex<()>,
 }
 
@@ -46,14 +65,14 @@ impl Db {
     /// # Errors
     /// One line for the operator: the database cannot be reached or set up, or is of a newer version.
     pub fn open(backend: Backend, settings: &settings::Database) -> Result<Self, String> {
-        let mut first = backend.connect().map_err(|error| format!("cannot open the database: {error}"))?;
+        let mut first = backend.connect().map_err(|error| one_line(&format!("cannot open the database: {error}")))?;
         migrate(&mut first)?;
         let acquire_timeout = Duration::from_millis(settings.acquire_timeout_ms);
         let pool = r2d2::Pool::builder()
             .max_size(settings.pool_size)
             .min_idle(Some(1))
             .connection_timeout(acquire_timeout)
-            .test_on_check_out(false)
+            .test_on_check_out(backend.is_server())
             .build_unchecked(Manager { backend: backend.clone() });
         let permits = usize::try_from(settings.pool_size).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         Ok(Self(Arc::new(Inner {
@@ -71,14 +90,20 @@ impl Db {
     }
 
     /// A connection beside the pool, for a thread that keeps one.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when the server cannot be reached.
     pub fn connect(&self) -> Result<AnyConnection> {
-        self.0.backend.connect().map_err(Error::internal)
+        self.0.backend.connect().map_err(|error| {
+            tracing::error!(%error, "no database connection");
+            Error::Busy
+        })
     }
 
     /// Runs `work` on a pooled connection in a blocking thread. For reads; what writes uses [`Db::write`].
     ///
     /// # Errors
-    /// [`Error::Busy`] when no connection became free in time; whatever `work` returns.
+    /// [`Error::Busy`] when no connection became free in time, or the connection was lost; whatever `work` returns.
     pub async fn run<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
@@ -89,67 +114,102 @@ impl Db {
             .map_err(|_| Error::Busy)?
             .map_err(Error::internal)?;
         let (inner, span) = (Arc::clone(&self.0), tracing::Span::current());
-        tokio::task::spawn_blocking(move || {
+        let done = tokio::task::spawn_blocking(move || {
             let (_permit, _entered) = (permit, span.enter());
             let mut connection = inner.pool.get().map_err(|error| {
                 tracing::error!(%error, "no database connection");
                 Error::Busy
             })?;
-            work(&mut connection)
-        })
-        .await
-        .map_err(Error::internal)?
+            connection.use_for(work)
+        });
+        // The thread of a call that is given up on ends with its connection.
+        tokio::time::timeout(PATIENCE, done).await.map_err(|_| Error::Busy)?.map_err(Error::internal)?
     }
 
-    /// Runs `work` as one write transaction on a pooled connection; an error rolls it back.
+    /// Runs `work` as one write transaction on a pooled connection; an error rolls it back. On a server it may run
+    /// several times, each time from the beginning.
     ///
     /// # Errors
     /// As [`Db::run`], and a failed commit.
     pub async fn write<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&mut AnyConnection) -> Result<T> + Send + 'static,
+        F: FnMut(&mut AnyConnection) -> Result<T> + Send + 'static,
     {
         let db = self.clone();
         self.run(move |connection| db.transaction(connection, work)).await
     }
 
-    /// Runs `work` as one write transaction on `connection`, in this thread; an error rolls it back.
+    /// Runs `work` as one write transaction on `connection`, in this thread; an error rolls it back. On a server it may
+    /// run several times, each time from the beginning.
     ///
     /// # Errors
-    /// Whatever `work` returns, and a failed begin or commit.
+    /// [`Error::Busy`] when the connection was lost, which may have been after the commit, or when others were in the
+    /// way each time; whatever `work` returns, and a failed begin or commit.
     pub fn transaction<T>(
         &self,
         connection: &mut AnyConnection,
-        work: impl FnOnce(&mut AnyConnection) -> Result<T>,
+        mut work: impl FnMut(&mut AnyConnection) -> Result<T>,
     ) -> Result<T> {
-        let _turn = self.0.write_turn.lock().unwrap_or_else(PoisonError::into_inner);
-        connection.batch_execute(self.0.backend.begin_write())?;
-        let outcome = work(connection).and_then(|value| {
-            connection.batch_execute("COMMIT")?;
-            Ok(value)
-        });
-        if outcome.is_err() {
-            // Fails only when there is nothing to roll back any more; the first error is the one to report.
-            drop(connection.batch_execute("ROLLBACK"));
+        let _turn =
+            (!self.0.backend.is_server()).then(|| self.0.write_turn.lock().unwrap_or_else(PoisonError::into_inner));
+        for attempt in 1..ATTEMPTS {
+            match self.attempt(connection, &mut work) {
+                Err(Error::Conflict) => std::thread::sleep(pause(attempt)),
+                outcome => return outcome,
+            }
         }
-        outcome
+        self.attempt(connection, &mut work).map_err(|error| if error == Error::Conflict { Error::Busy } else { error })
+    }
+
+    fn attempt<T>(
+        &self,
+        connection: &mut AnyConnection,
+        work: &mut impl FnMut(&mut AnyConnection) -> Result<T>,
+    ) -> Result<T> {
+        let server = self.0.backend.is_server();
+        let begun = connection.batch_execute(self.0.backend.begin_write());
+        let outcome = begun.map_err(Error::from).and_then(|()| work(connection)).and_then(|value| {
+            match diesel::sql_query("COMMIT").execute(connection).map_err(Error::from) {
+                Ok(_) => Ok(value),
+                Err(Error::Internal(cause)) if server => {
+                    tracing::error!(cause, "the outcome of a commit is unknown");
+                    Err(Error::Busy)
+                }
+                Err(error) => Err(error),
+            }
+        });
+        outcome.map_err(|error| match connection.batch_execute("ROLLBACK") {
+            // Only a lost connection cannot roll back, and says so in many ways. SQLite may have done it already.
+            Err(lost) if server => {
+                tracing::error!(%error, %lost, "the database connection is lost");
+                Error::Busy
+            }
+            _ => error,
+        })
     }
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<()> {
-        self.run(|connection| {
-            diesel::sql_query("SELECT 1").execute(connection)?;
-            Ok(())
-        })
-        .await
+        self.run(|connection| Ok(diesel::sql_query("SELECT 1").execute(connection).map(drop)?)).await
     }
 
-    /// Runs `work` while no other thread of this process writes.
+    /// Runs `work` while no other thread of this process writes to SQLite.
     pub(crate) fn while_not_writing<T>(&self, work: impl FnOnce() -> T) -> T {
         let _turn = self.0.write_turn.lock().unwrap_or_else(PoisonError::into_inner);
         work()
     }
+}
+
+/// A random time, longer with each attempt, so that those who met do not meet again: at most 10, 20, 40 … ms.
+fn pause(attempt: u32) -> Duration {
+    let longest = 10_000_u64 << attempt.min(10);
+    Duration::from_micros(getrandom::u64().unwrap_or_default() % longest)
+}
+
+/// A driver's text as one line for the operator.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[derive(Debug)]
@@ -158,22 +218,18 @@ struct Manager {
 }
 
 impl r2d2::ManageConnection for Manager {
-    type Connection = AnyConnection;
-    type Error = diesel::ConnectionError;
+    type Connection = Lasting;
+    type Error = Error;
 
-    fn connect(&self) -> Result<AnyConnection, diesel::ConnectionError> {
-        self.backend.connect()
+    fn connect(&self) -> Result<Lasting> {
+        self.backend.connect().map(Lasting::new).map_err(Error::internal)
     }
 
-    fn is_valid(&self, connection: &mut AnyConnection) -> Result<(), diesel::ConnectionError> {
-        diesel::sql_query("SELECT 1")
-            .execute(connection)
-            .map(drop)
-            .map_err(diesel::ConnectionError::CouldntSetupConfiguration)
+    fn is_valid(&self, connection: &mut Lasting) -> Result<()> {
+        if connection.is_usable() { Ok(()) } else { Err(Error::Busy) }
     }
 
-    /// A connection that a panic interrupted may stand inside a transaction.
-    fn has_broken(&self, _: &mut AnyConnection) -> bool {
-        std::thread::panicking()
+    fn has_broken(&self, connection: &mut Lasting) -> bool {
+        connection.is_suspect()
     }
 }

@@ -1,87 +1,265 @@
-//! SQLite statements over a list of rows: `head VALUES (…), (…) tail`, any number of rows in one statement.
+//! Statements over a list of rows, any number of them in one statement, on each of the databases.
 //!
-//! A list is padded with rows of NULLs to a power of two, so that every statement comes in few shapes and each shape
-//! stays prepared. Statements pass the padding over: they join on a column of it, or ask for `column1 IS NOT NULL`.
+//! SQLite and PostgreSQL get the list as a table `v` with the columns `column1`, `column2`, …: `(VALUES (…), (…)) AS v`
+//! there, `unnest($1, …) AS v` with an array for each column here, whose text never changes. MySQL and MariaDB have no
+//! such table in common, so each statement says how a row is written and what stands between two rows.
+//!
+//! Where the text grows with the list it comes in few shapes, so that each stays prepared: SQLite's lists are padded
+//! with rows of NULLs to a power of two (statements pass them over: they join on a column, or ask for `column1 IS NOT
+//! NULL`), MySQL's by repeating the last row where that is harmless.
 
 use std::marker::PhantomData;
 
+use chrono::NaiveDateTime;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamp};
 use diesel::sqlite::Sqlite;
-use diesel::{QueryResult, RunQueryDsl, SqliteConnection};
+use diesel::{QueryResult, RunQueryDsl};
 
-/// One row of a list; its default is all NULLs.
-pub(crate) trait Row: Default {
-    /// Pushes the columns as parameters, separated by commas.
-    fn bind<'b>(&'b self, out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()>;
+use super::{AnyConnection, each_backend};
+
+/// One column of a row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Value<'a> {
+    BigInt(Option<i64>),
+    Integer(Option<i32>),
+    Bool(Option<bool>),
+    Text(Option<&'a str>),
+    Timestamp(Option<NaiveDateTime>),
 }
 
-/// Defines a row: each field with its Rust type and its SQL type.
-macro_rules! row {
-    ($(#[$attribute:meta])* struct $name:ident<$lifetime:lifetime> { $($field:ident: $rust:ty => $sql:ty,)* }) => {
-        $(#[$attribute])*
-        #[derive(Default)]
-        struct $name<$lifetime> {
-            $($field: Option<$rust>,)*
-            lifetime: std::marker::PhantomData<&$lifetime ()>,
-        }
-
-        impl<$lifetime> $crate::db::values::Row for $name<$lifetime> {
-            fn bind<'b>(
-                &'b self,
-                mut out: diesel::query_builder::AstPass<'_, 'b, diesel::sqlite::Sqlite>,
-            ) -> diesel::QueryResult<()> {
-                let mut separator = "";
-                $(
-                    out.push_sql(separator);
-                    out.push_bind_param::<diesel::sql_types::Nullable<$sql>, Option<$rust>>(&self.$field)?;
-                    separator = ", ";
-                )*
-                let _ = separator;
-                Ok(())
+macro_rules! from {
+    ($($rust:ty => $variant:ident,)*) => {$(
+        impl<'a> From<$rust> for Value<'a> {
+            fn from(value: $rust) -> Self {
+                Self::$variant(Some(value))
             }
         }
-    };
-}
-pub(crate) use row;
 
-/// A statement over `rows`; `S` is what it selects.
-pub(crate) struct OverRows<R, S = ()> {
-    head: &'static str,
-    rows: Vec<R>,
-    tail: &'static str,
+        impl<'a> From<Option<$rust>> for Value<'a> {
+            fn from(value: Option<$rust>) -> Self {
+                Self::$variant(value)
+            }
+        }
+    )*};
+}
+from! { i64 => BigInt, i32 => Integer, bool => Bool, &'a str => Text, NaiveDateTime => Timestamp, }
+
+/// The texts of a statement.
+#[derive(Debug)]
+#[cfg_attr(
+    not(all(feature = "mysql", feature = "postgres")),
+    expect(dead_code, reason = "read only with the features")
+)]
+pub(crate) struct Statement {
+    /// SQLite and PostgreSQL: before the list.
+    pub head: &'static str,
+    /// SQLite and PostgreSQL: after the list.
+    pub tail: &'static str,
+    /// PostgreSQL: after the tail, e.g. `FOR UPDATE`.
+    pub postgres_tail: &'static str,
+    /// MySQL and MariaDB.
+    pub mysql: MysqlText,
+}
+
+/// `head row between row … tail`
+#[derive(Debug)]
+#[cfg_attr(not(feature = "mysql"), expect(dead_code, reason = "read only with the feature mysql"))]
+pub(crate) struct MysqlText {
+    pub head: &'static str,
+    /// One row with a `?` for each column.
+    pub row: &'static str,
+    pub between: &'static str,
+    pub tail: &'static str,
+    /// Whether a row may stand in the list twice.
+    pub may_repeat: bool,
+}
+
+/// A statement with its rows; `S` is what it selects.
+#[derive(Debug)]
+pub(crate) struct OverRows<'a, const N: usize, S = ()> {
+    statement: &'static Statement,
+    rows: Vec<[Value<'a>; N]>,
+    #[cfg(feature = "postgres")]
+    columns: std::cell::OnceCell<[Column<'a>; N]>,
     selects: PhantomData<S>,
 }
 
-impl<R: Row, S> OverRows<R, S> {
-    /// `head VALUES rows tail`. The list must not be empty.
-    pub(crate) fn new(head: &'static str, mut rows: Vec<R>, tail: &'static str) -> Self {
-        rows.resize_with(rows.len().next_power_of_two(), R::default);
-        Self { head, rows, tail, selects: PhantomData }
+impl<'a, const N: usize, S> OverRows<'a, N, S> {
+    /// The list must not be empty.
+    pub(crate) fn new(statement: &'static Statement, rows: impl IntoIterator<Item = [Value<'a>; N]>) -> Self {
+        Self {
+            statement,
+            rows: rows.into_iter().collect(),
+            #[cfg(feature = "postgres")]
+            columns: std::cell::OnceCell::new(),
+            selects: PhantomData,
+        }
     }
 }
 
-impl<R: Row, S> QueryFragment<Sqlite> for OverRows<R, S> {
+/// Pushes one value, for the databases whose parameters are single values.
+macro_rules! bind {
+    ($out:expr, $value:expr) => {
+        match $value {
+            Value::BigInt(value) => $out.push_bind_param::<Nullable<BigInt>, Option<i64>>(value)?,
+            Value::Integer(value) => $out.push_bind_param::<Nullable<Integer>, Option<i32>>(value)?,
+            Value::Bool(value) => $out.push_bind_param::<Nullable<Bool>, Option<bool>>(value)?,
+            Value::Text(value) => $out.push_bind_param::<Nullable<Text>, Option<&str>>(value)?,
+            Value::Timestamp(value) => $out.push_bind_param::<Nullable<Timestamp>, Option<NaiveDateTime>>(value)?,
+        }
+    };
+}
+
+impl<const N: usize, S> QueryFragment<Sqlite> for OverRows<'_, N, S> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        out.push_sql(self.head);
-        let mut separator = " (VALUES (";
+        out.push_sql(self.statement.head);
+        let mut open = " (VALUES (";
         for row in &self.rows {
-            out.push_sql(separator);
-            row.bind(out.reborrow())?;
-            separator = "), (";
+            for value in row {
+                out.push_sql(open);
+                bind!(out, value);
+                open = ", ";
+            }
+            open = "), (";
+        }
+        if let Some(last) = self.rows.last() {
+            for _ in self.rows.len()..self.rows.len().next_power_of_two() {
+                for value in last {
+                    out.push_sql(open);
+                    bind!(out, null(value));
+                    open = ", ";
+                }
+                open = "), (";
+            }
         }
         out.push_sql(")) AS v ");
-        out.push_sql(self.tail);
+        out.push_sql(self.statement.tail);
         Ok(())
     }
 }
 
-impl<R, S> QueryId for OverRows<R, S> {
+/// A NULL of the value's type that outlives the statement.
+const fn null<'b>(value: &Value<'_>) -> &'b Value<'static> {
+    match value {
+        Value::BigInt(_) => &Value::BigInt(None),
+        Value::Integer(_) => &Value::Integer(None),
+        Value::Bool(_) => &Value::Bool(None),
+        Value::Text(_) => &Value::Text(None),
+        Value::Timestamp(_) => &Value::Timestamp(None),
+    }
+}
+
+#[cfg(feature = "mysql")]
+impl<const N: usize, S> QueryFragment<diesel::mysql::Mysql> for OverRows<'_, N, S> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, diesel::mysql::Mysql>) -> QueryResult<()> {
+        let text = &self.statement.mysql;
+        let padding = if text.may_repeat {
+            self.rows.len().next_power_of_two() - self.rows.len()
+        } else {
+            if !self.rows.len().is_power_of_two() {
+                out.unsafe_to_cache_prepared();
+            }
+            0
+        };
+        out.push_sql(text.head);
+        let mut between = " ";
+        let last = self.rows.last().into_iter().cycle().take(padding);
+        for row in self.rows.iter().chain(last) {
+            out.push_sql(between);
+            let mut pieces = text.row.split('?');
+            out.push_sql(pieces.next().unwrap_or_default());
+            for (value, piece) in row.iter().zip(pieces) {
+                bind!(out, value);
+                out.push_sql(piece);
+            }
+            between = text.between;
+        }
+        out.push_sql(" ");
+        out.push_sql(text.tail);
+        Ok(())
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl<const N: usize, S> QueryFragment<diesel::pg::Pg> for OverRows<'_, N, S> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, diesel::pg::Pg>) -> QueryResult<()> {
+        use diesel::sql_types::Array;
+
+        out.push_sql(self.statement.head);
+        let mut open = " unnest(";
+        for column in self.columns.get_or_init(|| std::array::from_fn(|place| Column::of(&self.rows, place))) {
+            out.push_sql(open);
+            match column {
+                Column::BigInt(values) => out.push_bind_param::<Array<Nullable<BigInt>>, _>(values)?,
+                Column::Integer(values) => out.push_bind_param::<Array<Nullable<Integer>>, _>(values)?,
+                Column::Bool(values) => out.push_bind_param::<Array<Nullable<Bool>>, _>(values)?,
+                Column::Text(values) => out.push_bind_param::<Array<Nullable<Text>>, _>(values)?,
+                Column::Timestamp(values) => out.push_bind_param::<Array<Nullable<Timestamp>>, _>(values)?,
+            }
+            open = ", ";
+        }
+        let mut open = ") AS v (column";
+        for place in 1..=N {
+            out.push_sql(open);
+            out.push_sql(&place.to_string());
+            open = ", column";
+        }
+        out.push_sql(") ");
+        out.push_sql(self.statement.tail);
+        out.push_sql(" ");
+        out.push_sql(self.statement.postgres_tail);
+        Ok(())
+    }
+}
+
+/// The values of one column over all rows.
+#[cfg(feature = "postgres")]
+#[derive(Debug)]
+enum Column<'a> {
+    BigInt(Vec<Option<i64>>),
+    Integer(Vec<Option<i32>>),
+    Bool(Vec<Option<bool>>),
+    Text(Vec<Option<&'a str>>),
+    Timestamp(Vec<Option<NaiveDateTime>>),
+}
+
+#[cfg(feature = "postgres")]
+impl<'a> Column<'a> {
+    fn of<const N: usize>(rows: &[[Value<'a>; N]], place: usize) -> Self {
+        let mut column = match rows.first().and_then(|row| row.get(place)) {
+            Some(Value::Integer(_)) => Self::Integer(Vec::with_capacity(rows.len())),
+            Some(Value::Bool(_)) => Self::Bool(Vec::with_capacity(rows.len())),
+            Some(Value::Text(_)) => Self::Text(Vec::with_capacity(rows.len())),
+            Some(Value::Timestamp(_)) => Self::Timestamp(Vec::with_capacity(rows.len())),
+            Some(Value::BigInt(_)) | None => Self::BigInt(Vec::with_capacity(rows.len())),
+        };
+        for value in rows.iter().filter_map(|row| row.get(place)) {
+            match (&mut column, value) {
+                (Self::BigInt(values), Value::BigInt(value)) => values.push(*value),
+                (Self::Integer(values), Value::Integer(value)) => values.push(*value),
+                (Self::Bool(values), Value::Bool(value)) => values.push(*value),
+                (Self::Text(values), Value::Text(value)) => values.push(*value),
+                (Self::Timestamp(values), Value::Timestamp(value)) => values.push(*value),
+                _ => debug_assert!(false, "a column with values of two types"),
+            }
+        }
+        column
+    }
+}
+
+impl<const N: usize, S> QueryId for OverRows<'_, N, S> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<R, S> Query for OverRows<R, S> {
+impl<const N: usize, S> Query for OverRows<'_, N, S> {
     type SqlType = S;
 }
 
-impl<R, S> RunQueryDsl<SqliteConnection> for OverRows<R, S> {}
+impl<const N: usize, S, Connection> RunQueryDsl<Connection> for OverRows<'_, N, S> {}
+
+/// Runs a statement that selects nothing.
+pub(crate) fn execute<const N: usize>(connection: &mut AnyConnection, statement: OverRows<'_, N>) -> QueryResult<()> {
+    each_backend!(connection, connection => statement.execute(connection).map(drop))
+}

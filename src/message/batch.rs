@@ -49,6 +49,16 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// What it adds to the size of a batch's statements.
+    pub const fn content_bytes(&self) -> usize {
+        match self {
+            Self::Send(message) => message.content.len(),
+            Self::MarkRead { .. } | Self::Pin { .. } | Self::Delete { .. } => 0,
+        }
+    }
+}
+
 /// What a command came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Done {

@@ -24,12 +24,17 @@ use tokio::sync::oneshot;
 use super::batch::{self, Command, Done, Ids};
 use super::{NewMessage, event, store};
 use crate::clock::{Clock, Millis};
-use crate::db::{AnyConnection, Db};
+use crate::db::held::Held;
+use crate::db::{Db, PATIENCE};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId, TenantId, UserType};
 use crate::push::{Event, Hub};
 use crate::settings::Limits;
 use crate::telemetry::metrics::{Metrics, Outcome};
+
+/// Message content above which a batch takes no further command: servers refuse a statement of more than a limit of
+/// theirs (`max_allowed_packet`, 16 MiB on MariaDB).
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 /// How far the clock may go back, in milliseconds, before that counts as the correction of a wrong clock.
 const CORRECTION: Millis = 600_000;
@@ -67,11 +72,9 @@ impl Writer {
     ) -> Result<(Self, WriterThread)> {
         let (queue, waiting) = sync_channel(limits.write_queue);
         let depth = Arc::new(AtomicUsize::new(0));
-        let mut connection = db.connect()?;
         let mut thread = Thread {
-            newest: store::newest_time(&mut connection)?.unwrap_or(Millis::MIN),
-            connection,
-            db: db.clone(),
+            connection: Held::new(db)?,
+            newest: store::newest_time(&mut db.connect()?)?.unwrap_or(Millis::MIN),
             hub: hub.clone(),
             clock: clock.clone(),
             metrics: metrics.clone(),
@@ -154,8 +157,9 @@ impl Writer {
             self.depth.fetch_sub(1, Ordering::Relaxed);
             return Err(Error::Busy);
         }
-        // A thread that died drops the answers; nothing is known of the command then.
-        answered.await.map_err(|_| Error::Busy)?
+        // A thread that died drops the answers, one that hangs on a database keeps them; nothing is known of the command
+        // then.
+        tokio::time::timeout(PATIENCE, answered).await.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?
     }
 }
 
@@ -169,8 +173,7 @@ impl WriterThread {
 }
 
 struct Thread {
-    connection: AnyConnection,
-    db: Db,
+    connection: Held,
     hub: Hub,
     clock: Clock,
     metrics: Metrics,
@@ -185,9 +188,14 @@ impl Thread {
         let mut commands = Vec::with_capacity(batch_size);
         let mut answers = Vec::with_capacity(batch_size);
         while let Ok(first) = waiting.recv() {
+            let mut bytes = 0;
             for queued in std::iter::once(first).chain(waiting.try_iter()).take(batch_size) {
+                bytes += queued.command.content_bytes();
                 commands.push(queued.command);
                 answers.push(queued.answer);
+                if bytes >= BATCH_BYTES {
+                    break;
+                }
             }
             let depth = self.depth.fetch_sub(commands.len(), Ordering::Relaxed).saturating_sub(commands.len());
             self.metrics.write_queue.set(i64::try_from(depth).unwrap_or(i64::MAX));
@@ -227,8 +235,11 @@ impl Thread {
     fn commit(&mut self, batch: &[&Command]) -> Result<(Vec<Result<Done>>, Vec<Event>)> {
         let started = Instant::now();
         let now = self.now();
-        let ids = &mut self.ids;
-        let committed = self.db.transaction(&mut self.connection, |connection| {
+        let (ids, mut tried) = (&mut self.ids, false);
+        let committed = self.connection.transaction(|connection| {
+            if std::mem::replace(&mut tried, true) {
+                ids.discard();
+            }
             let (outcomes, changes) = batch::run(connection, ids, batch, now)?;
             // Frames are built before the commit: what cannot be told is not stored.
             let mut events = Vec::with_capacity(changes.len());

@@ -92,16 +92,16 @@ async fn fault_5_a_send_that_fails_changes_nothing_and_its_retry_stores_one_mess
     let before = owner.conversation(id).await;
     let body = json!({"contentType": 1, "content": text("second"), "clientMessageId": "m-2"});
     // The message goes in, the counters fail.
-    app.execute("CREATE TRIGGER spoil BEFORE UPDATE ON kefu_conversation BEGIN SELECT RAISE(ABORT, 'spoilt'); END");
+    app.refuse("UPDATE", "kefu_conversation", "1 = 1");
     member.post(path::MEMBER_SEND, body.clone()).await.fails(500, "系统异常");
     assert_eq!(owner.conversation(id).await, before);
     assert_eq!(app.count("kefu_message").await, 1);
     // And the other way round.
-    app.execute("DROP TRIGGER spoil");
-    app.execute("CREATE TRIGGER spoil BEFORE INSERT ON kefu_message BEGIN SELECT RAISE(ABORT, 'spoilt'); END");
+    app.refuse_no_more("kefu_conversation");
+    app.refuse("INSERT", "kefu_message", "1 = 1");
     member.post(path::MEMBER_SEND, body.clone()).await.fails(500, "系统异常");
     assert_eq!(owner.conversation(id).await, before);
-    app.execute("DROP TRIGGER spoil");
+    app.refuse_no_more("kefu_message");
 
     let first = member.post(path::MEMBER_SEND, body.clone()).await.ok();
     assert_eq!(member.post(path::MEMBER_SEND, body).await.ok(), first);

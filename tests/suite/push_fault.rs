@@ -1,6 +1,5 @@
 //! The known faults of the original that live in its push (contract, "Known faults": 6, 8, 11, 12).
 
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use futures_util::future::join_all;
 use kefu::account;
@@ -45,9 +44,7 @@ async fn fault_6_what_is_not_committed_is_not_pushed() {
     let app = TestApp::spawn().await;
     let member = app.member(1001).await;
     let mut sockets = [member.socket("").await, app.owner().await.socket("").await];
-    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON kefu_message WHEN NEW.content = 'bad' \
-                  BEGIN SELECT RAISE(ABORT, 'refused'); END";
-    app.db.run(move |connection| Ok(connection.batch_execute(refuse)?)).await.unwrap();
+    app.refuse("INSERT", "kefu_message", "NEW.content = 'bad'");
     let send = async |content: &str| {
         member.post("/app-api/promotion/kefu-message/send", json!({"contentType": 1, "content": content})).await
     };

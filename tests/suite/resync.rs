@@ -120,10 +120,12 @@ async fn one_may_ask_only_for_what_one_may_see() {
     // Another's conversation is as if it did not exist.
     let mut at_other = other.socket("").await;
     at_other.send(&resync(json!({"conversationId": id, "afterSeq": 0}))).await;
+    assert_eq!(at_other.expect("error").await["code"], json!(1_013_019_000));
     assert_eq!(at_other.events_until(DONE).await, []);
     let mut at_stranger = stranger.socket("since=0").await;
     assert_eq!(at_stranger.events_until(DONE).await, []);
     at_stranger.send(&resync(json!({"conversationId": id, "afterSeq": 0}))).await;
+    assert_eq!(at_stranger.expect("error").await["code"], json!(1_013_019_000));
     assert_eq!(at_stranger.events_until(DONE).await, []);
 
     at_other.send(&resync(json!({"since": 0}))).await;

@@ -86,10 +86,7 @@ async fn a_full_queue_answers_503_at_once_and_what_was_accepted_is_stored() {
 async fn a_bad_row_fails_its_own_sender_only() {
     let app = TestApp::spawn_with(queue(8)).await;
     let (member, bystander) = (app.member(1001).await, app.member(1002).await);
-    app.execute(
-        "CREATE TRIGGER spoil BEFORE INSERT ON kefu_message WHEN NEW.content LIKE '%spoilt%'
-         BEGIN SELECT RAISE(ABORT, 'spoilt'); END",
-    );
+    app.refuse("INSERT", "kefu_message", "NEW.content LIKE '%spoilt%'");
     let lock = app.lock_writes();
     let others = send(&bystander, "good");
     let sends = fill(&app, &member, |number| if number % 2 == 0 { "good".into() } else { "spoilt".into() }).await;

@@ -1,14 +1,16 @@
 //! SQL of `kefu_conversation`.
 
-mod sqlite;
+mod statements;
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Integer, Timestamp};
 
 use super::{Conversation, ConversationView, Cursor};
 use crate::account;
 use crate::clock::{from_timestamp, to_timestamp};
 use crate::db::schema::kefu_conversation as t;
+use crate::db::values::{OverRows, Value, execute};
 use crate::db::{AnyConnection, MultiBackend, each_backend};
 use crate::error::Result;
 use crate::id::{ConversationId, TenantId, UserId, UserType};
@@ -39,8 +41,9 @@ pub(crate) struct LastMessage<'a> {
     pub sender: UserId,
 }
 
-/// The columns that the writer reads.
+/// The columns that the writer reads, and their SQL types.
 type LockedRow = (i64, i64, i64, i64, NaiveDateTime, bool, bool, i32, i32, i64, i64);
+type Locked = (BigInt, BigInt, BigInt, BigInt, Timestamp, Bool, Bool, Integer, Integer, BigInt, BigInt);
 
 fn from_locked(row: LockedRow) -> Conversation {
     let (
@@ -236,15 +239,25 @@ pub fn head_by_member(connection: &mut AnyConnection, tenant: TenantId, member: 
 
 impl WriteConversations for AnyConnection {
     fn lock_by_members(&mut self, members: &[(TenantId, UserId)]) -> QueryResult<Vec<Conversation>> {
-        each_backend!(self, connection => connection.lock_by_members(members))
+        let rows = members.iter().map(|(tenant, user)| [tenant.get().into(), user.get().into()]);
+        let query = OverRows::<2, Locked>::new(&statements::LOCK_BY_MEMBERS, rows);
+        let locked: Vec<LockedRow> = each_backend!(self, connection => query.load(connection))?;
+        Ok(locked.into_iter().map(from_locked).collect())
     }
 
     fn lock_by_ids(&mut self, ids: &[ConversationId]) -> QueryResult<Vec<Conversation>> {
-        each_backend!(self, connection => connection.lock_by_ids(ids))
+        let rows = ids.iter().map(|id| [id.get().into()]);
+        let query = OverRows::<1, Locked>::new(&statements::LOCK_BY_IDS, rows);
+        let locked: Vec<LockedRow> = each_backend!(self, connection => query.load(connection))?;
+        Ok(locked.into_iter().map(from_locked).collect())
     }
 
     fn create(&mut self, conversations: &[Conversation], now: NaiveDateTime) -> QueryResult<()> {
-        each_backend!(self, connection => connection.create(conversations, now))
+        let rows = conversations.iter().map(|conversation| -> [Value<'_>; 4] {
+            let Conversation { id, tenant, member, .. } = conversation;
+            [id.get().into(), tenant.get().into(), member.get().into(), now.into()]
+        });
+        execute(self, OverRows::new(&statements::CREATE, rows))
     }
 
     fn store_advanced(
@@ -252,10 +265,39 @@ impl WriteConversations for AnyConnection {
         conversations: &[(&Conversation, LastMessage<'_>)],
         now: NaiveDateTime,
     ) -> QueryResult<()> {
-        each_backend!(self, connection => connection.store_advanced(conversations, now))
+        let rows = conversations.iter().map(|(conversation, last)| -> [Value<'_>; 13] {
+            [
+                conversation.id.get().into(),
+                conversation.last_seq.into(),
+                to_timestamp(conversation.last_message_time).into(),
+                last.content.into(),
+                last.content_type.into(),
+                conversation.admin_pinned.into(),
+                conversation.admin_deleted.into(),
+                conversation.admin_unread_count.into(),
+                conversation.member_unread_count.into(),
+                conversation.admin_read_seq.into(),
+                conversation.member_read_seq.into(),
+                last.sender.get().into(),
+                now.into(),
+            ]
+        });
+        execute(self, OverRows::new(&statements::STORE_ADVANCED, rows))
     }
 
     fn store_marks(&mut self, conversations: &[&Conversation], now: NaiveDateTime) -> QueryResult<()> {
-        each_backend!(self, connection => connection.store_marks(conversations, now))
+        let rows = conversations.iter().map(|conversation| -> [Value<'_>; 8] {
+            [
+                conversation.id.get().into(),
+                conversation.admin_pinned.into(),
+                conversation.admin_deleted.into(),
+                conversation.admin_unread_count.into(),
+                conversation.member_unread_count.into(),
+                conversation.admin_read_seq.into(),
+                conversation.member_read_seq.into(),
+                now.into(),
+            ]
+        });
+        execute(self, OverRows::new(&statements::STORE_MARKS, rows))
     }
 }

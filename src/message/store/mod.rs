@@ -1,17 +1,19 @@
 //! SQL of `kefu_message`.
 
-mod sqlite;
+mod statements;
 
 use std::collections::HashMap;
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Integer, Text};
 
 use super::{MessageView, NewMessage};
 use crate::account;
 use crate::clock::{Millis, from_timestamp, to_timestamp};
 use crate::conversation::Read;
 use crate::db::schema::kefu_message as t;
+use crate::db::values::{OverRows, Value, execute};
 use crate::db::{AnyConnection, each_backend};
 use crate::error::Result;
 use crate::id::{ConversationId, MessageId, TenantId, UserId, UserType};
@@ -56,15 +58,60 @@ pub(crate) struct NewRow<'a> {
 
 impl WriteMessages for AnyConnection {
     fn find_repeats(&mut self, keys: &[RepeatKey<'_>]) -> QueryResult<Vec<Repeat>> {
-        each_backend!(self, connection => connection.find_repeats(keys))
+        let rows = keys.iter().map(|&(conversation, sender_type, sender, client_message_id)| {
+            [conversation.into(), sender_type.into(), sender.into(), client_message_id.into()]
+        });
+        let query = OverRows::<4, (BigInt, BigInt, Integer, BigInt, Text)>::new(&statements::FIND_REPEATS, rows);
+        let found: Vec<(i64, i64, i32, i64, String)> = each_backend!(self, connection => query.load(connection))?;
+        Ok(found
+            .into_iter()
+            .map(|(id, conversation_id, sender_type, sender_id, client_message_id)| Repeat {
+                id,
+                conversation_id,
+                sender_type,
+                sender_id,
+                client_message_id,
+            })
+            .collect())
     }
 
     fn insert(&mut self, rows: &[NewRow<'_>]) -> QueryResult<()> {
-        each_backend!(self, connection => connection.insert(rows))
+        let rows = rows.iter().map(|row| -> [Value<'_>; 12] {
+            let message = row.message;
+            let to_member = message.sender.user_type == UserType::Admin;
+            [
+                row.id.get().into(),
+                row.conversation.get().into(),
+                row.seq.into(),
+                message.sender.id.get().into(),
+                message.sender.user_type.code().into(),
+                to_member.then_some(row.member.get()).into(),
+                to_member.then_some(UserType::Member.code()).into(),
+                message.content_type.into(),
+                message.content.as_str().into(),
+                message.client_message_id.as_deref().into(),
+                to_timestamp(row.create_time).into(),
+                message.tenant.get().into(),
+            ]
+        });
+        execute(self, OverRows::new(&statements::INSERT, rows))
     }
 
     fn mark_read(&mut self, reads: &[Read], now: NaiveDateTime) -> QueryResult<()> {
-        each_backend!(self, connection => connection.mark_read(reads, now))
+        let rows = reads.iter().map(|read| -> [Value<'_>; 5] {
+            let sender = match read.reader {
+                UserType::Admin => UserType::Member,
+                UserType::Member => UserType::Admin,
+            };
+            [
+                read.conversation.get().into(),
+                read.after_seq.into(),
+                read.up_to_seq.into(),
+                sender.code().into(),
+                now.into(),
+            ]
+        });
+        execute(self, OverRows::new(&statements::MARK_READ, rows))
     }
 }
 
@@ -176,7 +223,8 @@ pub fn since(
     (time, id): (Millis, i64),
     limit: i64,
 ) -> Result<Vec<MessageView>> {
-    let time = to_timestamp(time);
+    // MariaDB knows no timestamp before this one, and answers a comparison with it by nothing.
+    let time = to_timestamp(time.max(1000));
     let rows = t::table
         .filter(t::tenant_id.eq(tenant.get()))
         .filter(t::create_time.ge(time))

@@ -1,5 +1,6 @@
 //! A running service for one test, its users and their sockets.
 
+pub mod database;
 pub mod path;
 pub mod process;
 mod redis;
@@ -20,6 +21,7 @@ use kefu::id::{TenantId, UserId};
 use kefu::settings::{Relay, Settings, signing_secret};
 use tempfile::TempDir;
 
+pub use database::TestDatabase;
 pub use redis::{Forwarder, Redis};
 pub use socket::{Event, PATIENCE, Socket, TEXT, client_frame};
 pub use user::{Reply, User, text};
@@ -58,6 +60,7 @@ pub struct TestApp {
     app: Option<App>,
     redis: Option<Redis>,
     folder: TempDir,
+    pub database: TestDatabase,
 }
 
 impl TestApp {
@@ -78,36 +81,38 @@ impl TestApp {
             Some(relay) if relay == "redis" => Some(Redis::spawn().await),
             Some(other) => panic!("TEST_RELAY must be redis, not {other:?}"),
         };
-        let (settings, folder) = Self::settings(|settings| {
+        let (settings, folder, database) = Self::settings(|settings| {
             if let Some(redis) = &redis {
                 settings.push.relay = Relay::Redis;
                 settings.push.redis_url = Some(redis.url());
             }
             change(settings);
         });
-        let mut app = Self::start(settings, clock, folder).await;
+        let mut app = Self::start(settings, clock, folder, database).await;
         app.redis = redis;
         app
     }
 
     /// The line with which a service refuses to start.
     pub async fn refusal(change: impl FnOnce(&mut Settings)) -> String {
-        let (settings, _folder) = Self::settings(change);
+        let (settings, _folder, _database) = Self::settings(change);
         let started = App::start(settings, Clock::manual(START)).await;
         started.err().expect("it has started")
     }
 
-    fn settings(change: impl FnOnce(&mut Settings)) -> (Settings, TempDir) {
+    fn settings(change: impl FnOnce(&mut Settings)) -> (Settings, TempDir, TestDatabase) {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = Settings { data_dir: folder.path().join("data"), ..Settings::default() };
+        let database = TestDatabase::create();
+        settings.database.url = database.url.clone();
         settings.server.listen = "127.0.0.1:0".parse().unwrap();
         settings.server.workers = 2;
         settings.server.shutdown_timeout_s = 2;
         change(&mut settings);
-        (settings, folder)
+        (settings, folder, database)
     }
 
-    async fn start(settings: Settings, clock: Clock, folder: TempDir) -> Self {
+    async fn start(settings: Settings, clock: Clock, folder: TempDir, database: TestDatabase) -> Self {
         let app = App::start(settings.clone(), clock.clone()).await.unwrap();
         let db = Db::open(Backend::parse(&settings.database_url()).unwrap(), &settings.database).unwrap();
         let secret = signing_secret(&settings).unwrap();
@@ -122,6 +127,7 @@ impl TestApp {
             app: Some(app),
             redis: None,
             folder,
+            database,
         }
     }
 
@@ -129,7 +135,8 @@ impl TestApp {
     pub async fn restart(mut self) -> Self {
         self.app.take().unwrap().stop().await;
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
-        let mut app = Self::start(self.settings.clone(), self.clock.clone(), folder).await;
+        let database = std::mem::take(&mut self.database);
+        let mut app = Self::start(self.settings.clone(), self.clock.clone(), folder, database).await;
         app.redis = self.redis.take();
         app
     }
@@ -138,7 +145,7 @@ impl TestApp {
     pub async fn another_node(&self, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = self.settings.clone();
         change(&mut settings);
-        Self::start(settings, self.clock.clone(), tempfile::tempdir().unwrap()).await
+        Self::start(settings, self.clock.clone(), tempfile::tempdir().unwrap(), self.database.shared()).await
     }
 
     /// What `/readyz` says, with its HTTP status.

@@ -6,6 +6,7 @@ use kefu::db::AnyConnection;
 use kefu::error::Error;
 
 use super::TestApp;
+use super::database::Kind;
 
 #[derive(diesel::QueryableByName)]
 struct Count {
@@ -35,11 +36,43 @@ impl TestApp {
         self.db.connect().unwrap().batch_execute(sql).unwrap();
     }
 
-    /// Takes the database's write lock until the guard is released: the service's writer waits. Shorter than the five
-    /// seconds after which it gives up.
+    /// Lets the database refuse such statements on a table: `event` is `INSERT` or `UPDATE`, `when` a condition on the
+    /// row `NEW`.
+    pub fn refuse(&self, event: &str, table: &str, when: &str) {
+        self.execute(&match Kind::chosen() {
+            Kind::Sqlite => format!(
+                "CREATE TRIGGER refuse BEFORE {event} ON {table} WHEN {when} BEGIN SELECT RAISE(ABORT, 'refused'); END"
+            ),
+            Kind::Mysql => format!(
+                "CREATE TRIGGER refuse BEFORE {event} ON {table} FOR EACH ROW BEGIN
+                     IF {when} THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refused'; END IF; END"
+            ),
+            Kind::Postgres => format!(
+                "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+                     $$ BEGIN RAISE EXCEPTION 'refused'; END $$;
+                 CREATE TRIGGER refuse BEFORE {event} ON {table} FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION refuse()"
+            ),
+        });
+    }
+
+    /// Ends [`TestApp::refuse`].
+    pub fn refuse_no_more(&self, table: &str) {
+        self.execute(&match Kind::chosen() {
+            Kind::Sqlite | Kind::Mysql => "DROP TRIGGER refuse".to_owned(),
+            Kind::Postgres => format!("DROP TRIGGER refuse ON {table}"),
+        });
+    }
+
+    /// Takes the database's write lock, or those of the writer's tables, until the guard is released: the service's
+    /// writer waits, readers do not. Shorter than the five seconds after which it gives up.
     pub fn lock_writes(&self) -> WriteLock {
         let mut connection = self.db.connect().unwrap();
-        connection.batch_execute(self.db.backend().begin_write()).unwrap();
+        let lock = match Kind::chosen() {
+            Kind::Sqlite => "BEGIN IMMEDIATE",
+            Kind::Mysql => "LOCK TABLES kefu_conversation READ, kefu_message READ, kefu_id_block READ",
+            Kind::Postgres => "BEGIN; LOCK TABLE kefu_conversation, kefu_message, kefu_id_block IN EXCLUSIVE MODE",
+        };
+        connection.batch_execute(lock).unwrap();
         WriteLock(connection)
     }
 }
@@ -49,6 +82,6 @@ pub struct WriteLock(AnyConnection);
 
 impl WriteLock {
     pub fn release(mut self) {
-        self.0.batch_execute("ROLLBACK").unwrap();
+        self.0.batch_execute(if Kind::chosen() == Kind::Mysql { "UNLOCK TABLES" } else { "ROLLBACK" }).unwrap();
     }
 }

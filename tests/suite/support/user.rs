@@ -66,6 +66,11 @@ impl User {
         Self { base, http, tokens }
     }
 
+    /// The same user at another node.
+    pub fn at_node(&self, node: &TestApp) -> Self {
+        Self { base: format!("http://{}", node.address), ..self.clone() }
+    }
+
     pub fn id(&self) -> i64 {
         self.tokens.as_ref().unwrap().user_id.get()
     }

@@ -1,0 +1,104 @@
+//! Connections that are kept, and what is known of their health.
+
+use std::time::{Duration, Instant};
+
+use diesel::RunQueryDsl;
+
+use super::{AnyConnection, Db};
+use crate::error::{Error, Result};
+
+/// A connection that was used this recently is taken for alive: a busy service pays nothing for the trying.
+const FRESH: Duration = Duration::from_secs(1);
+/// The first pause between two attempts to connect, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// A connection and whether it can be used again.
+pub(super) struct Lasting {
+    connection: AnyConnection,
+    used_at: Instant,
+    suspect: bool,
+}
+
+impl Lasting {
+    pub(super) fn new(connection: AnyConnection) -> Self {
+        Self { connection, used_at: Instant::now(), suspect: false }
+    }
+
+    /// Runs `work`. Afterwards the connection is suspect when the database has failed in it, or when it panicked, which
+    /// may have been inside a transaction.
+    pub(super) fn use_for<T>(&mut self, work: impl FnOnce(&mut AnyConnection) -> Result<T>) -> Result<T> {
+        self.suspect = true;
+        let outcome = work(&mut self.connection);
+        self.suspect = matches!(outcome, Err(Error::Busy | Error::Conflict | Error::Internal(_)));
+        self.used_at = Instant::now();
+        match outcome {
+            // A lost connection has many texts, in many languages.
+            Err(Error::Internal(cause)) if !self.answers() => {
+                tracing::error!(cause, "the database connection is lost");
+                Err(Error::Busy)
+            }
+            outcome => outcome,
+        }
+    }
+
+    pub(super) const fn is_suspect(&self) -> bool {
+        self.suspect
+    }
+
+    /// Whether it can be used now; one that was idle is tried.
+    pub(super) fn is_usable(&mut self) -> bool {
+        !self.suspect && (self.used_at.elapsed() < FRESH || self.answers())
+    }
+
+    fn answers(&mut self) -> bool {
+        diesel::sql_query("SELECT 1").execute(&mut self.connection).is_ok()
+    }
+}
+
+/// One thread's own connection, made anew when it is lost; between two attempts the caller is told at once.
+pub(crate) struct Held {
+    db: Db,
+    connection: Option<Lasting>,
+    failed_at: Option<Instant>,
+    pause: Duration,
+}
+
+impl Held {
+    /// Connects for the first time.
+    pub(crate) fn new(db: &Db) -> Result<Self> {
+        let connection = Some(Lasting::new(db.connect()?));
+        Ok(Self { db: db.clone(), connection, failed_at: None, pause: PAUSES.0 })
+    }
+
+    /// Runs `work` as one write transaction ([`Db::transaction`]).
+    ///
+    /// # Errors
+    /// As there, and [`Error::Busy`] while there is no connection.
+    pub(crate) fn transaction<T>(&mut self, work: impl FnMut(&mut AnyConnection) -> Result<T>) -> Result<T> {
+        let db = self.db.clone();
+        self.usable()?.use_for(|connection| db.transaction(connection, work))
+    }
+
+    fn usable(&mut self) -> Result<&mut Lasting> {
+        let kept = self.connection.take().and_then(|mut kept| kept.is_usable().then_some(kept));
+        let usable = kept.map_or_else(|| self.reconnect(), Ok)?;
+        Ok(self.connection.insert(usable))
+    }
+
+    fn reconnect(&mut self) -> Result<Lasting> {
+        if self.failed_at.is_some_and(|failed_at| failed_at.elapsed() < self.pause) {
+            return Err(Error::Busy);
+        }
+        match self.db.connect() {
+            Ok(connection) => {
+                (self.failed_at, self.pause) = (None, PAUSES.0);
+                Ok(Lasting::new(connection))
+            }
+            Err(error) => {
+                self.pause = if self.failed_at.is_some() { (self.pause * 2).min(PAUSES.1) } else { PAUSES.0 };
+                self.failed_at = Some(Instant::now());
+                Err(error)
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Connections to MariaDB and MySQL through MariaDB's C library.
+//!
+//! Diesel hands `ssl_mode` to the library as an option of MySQL's own, which MariaDB's ignores: the connection would be
+//! plain whatever the URL asks for. The library takes what Diesel cannot say (to verify the server, how long to wait for
+//! a connection) in the host's place, as a list `host=…;port=…;connect-timeout=5`, so that is what it gets.
+
+use diesel::connection::SimpleConnection;
+use diesel::sql_types::Text;
+use diesel::{Connection as _, ConnectionError, ConnectionResult, MysqlConnection, QueryableByName, RunQueryDsl};
+use url::{Host, Url};
+
+/// READ COMMITTED locks the rows and not the gaps between them. The strict mode refuses what does not fit instead of
+/// cutting it. The comments are code for MariaDB (`M!`) and for MySQL (`!50708`).
+const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
+     SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', lc_messages = 'en_US',
+         innodb_lock_wait_timeout = 5
+         /*M!100300 , max_statement_time = 10, idle_write_transaction_timeout = 30 */
+         /*!50708 , max_execution_time = 10000 */";
+
+/// Where a server is and how to speak to it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MysqlServer {
+    url: String,
+    /// A plain connection is refused.
+    encrypted: bool,
+}
+
+/// The URL holds a password.
+impl std::fmt::Debug for MysqlServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MysqlServer")
+    }
+}
+
+impl MysqlServer {
+    /// Reads `mysql://user:password@host:port/database`, with `ssl_mode` (`required`: encrypted; `verify_identity`: the
+    /// server's certificate must be valid for its name too), `ssl_ca`, `ssl_cert`, `ssl_key` and `unix_socket`.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let mut url = Url::parse(text).map_err(|error| format!("database.url: {error}"))?;
+        let parameter = |name| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.to_lowercase());
+        let verified = match parameter("ssl_mode").as_deref() {
+            None | Some("disabled" | "preferred") => None,
+            Some("required") => Some(false),
+            Some("verify_identity") => Some(true),
+            Some(_) => {
+                return Err("database.url: ssl_mode must be disabled, preferred, required or verify_identity".into());
+            }
+        };
+        if parameter("unix_socket").is_none()
+            && let Some(host) = url.host()
+        {
+            let host = match host {
+                Host::Ipv6(_) if verified.is_some() => {
+                    return Err("database.url: ssl_mode needs a host name or an IPv4 address".into());
+                }
+                Host::Ipv6(_) => None,
+                host => Some(host.to_string()),
+            };
+            if let Some(host) = host {
+                let tls = match verified {
+                    None => "",
+                    Some(false) => ";ssl-enforce=1",
+                    Some(true) => ";ssl-verify-server-cert=1",
+                };
+                let port = url.port().unwrap_or(3306);
+                url.set_host(Some(&format!("host={host};port={port};connect-timeout=5{tls}")))
+                    .map_err(|error| format!("database.url: {error}"))?;
+            }
+        }
+        Ok(Self { url: url.into(), encrypted: verified.is_some() })
+    }
+
+    pub(super) fn connect(&self) -> ConnectionResult<MysqlConnection> {
+        let mut connection = MysqlConnection::establish(&self.url)?;
+        connection.batch_execute(SESSION).map_err(ConnectionError::CouldntSetupConfiguration)?;
+        if self.encrypted && !is_encrypted(&mut connection)? {
+            return Err(ConnectionError::BadConnection(
+                "ssl_mode asks for TLS, which the server does not offer".into(),
+            ));
+        }
+        Ok(connection)
+    }
+}
+
+#[derive(QueryableByName)]
+struct Status {
+    #[diesel(sql_type = Text, column_name = "Value")]
+    value: String,
+}
+
+fn is_encrypted(connection: &mut MysqlConnection) -> ConnectionResult<bool> {
+    let cipher: Vec<Status> = diesel::sql_query("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
+        .load(connection)
+        .map_err(ConnectionError::CouldntSetupConfiguration)?;
+    Ok(cipher.iter().any(|status| !status.value.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(url: &str) -> String {
+        MysqlServer::parse(url).unwrap().url
+    }
+
+    #[test]
+    fn the_library_is_told_what_diesel_cannot_say() {
+        assert_eq!(read("mysql://u:p@db.example/kefu"), "mysql://u:p@host=db.example;port=3306;connect-timeout=5/kefu");
+        let verified = read("mysql://u:p%40@db:3307/kefu?ssl_mode=VERIFY_IDENTITY&ssl_ca=/etc/ca.pem");
+        assert!(
+            verified
+                .starts_with("mysql://u:p%40@host=db;port=3307;connect-timeout=5;ssl-verify-server-cert=1:3307/kefu?")
+        );
+        assert!(verified.ends_with("&ssl_ca=/etc/ca.pem"));
+        assert_eq!(read("mysql://u@[::1]/kefu"), "mysql://u@[::1]/kefu");
+        assert_eq!(read("mysql://u@localhost/kefu?unix_socket=/s"), "mysql://u@localhost/kefu?unix_socket=/s");
+    }
+
+    #[test]
+    fn tls_that_cannot_be_had_is_refused() {
+        for bad in [
+            "mysql://u@[::1]/kefu?ssl_mode=required",
+            "mysql://u@db/kefu?ssl_mode=verify_ca",
+            "mysql://u@db/kefu?ssl_mode=on",
+        ] {
+            assert!(MysqlServer::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! The writer's statements.
+
+use crate::db::values::{MysqlText, Statement};
+
+pub(super) const FIND_REPEATS: Statement = Statement {
+    head: "SELECT m.id, m.conversation_id, m.sender_type, m.sender_id, m.client_message_id FROM",
+    tail: "CROSS JOIN kefu_message AS m WHERE m.conversation_id = v.column1 AND m.sender_type = v.column2 \
+         AND m.sender_id = v.column3 AND m.client_message_id = v.column4",
+    postgres_tail: "",
+    mysql: MysqlText {
+        head: "SELECT m.id, m.conversation_id, m.sender_type, m.sender_id, m.client_message_id \
+             FROM kefu_message AS m FORCE INDEX (kefu_message_client) WHERE",
+        row: "(m.conversation_id = ? AND m.sender_type = ? AND m.sender_id = ? AND m.client_message_id = ?)",
+        between: " OR ",
+        tail: "",
+        may_repeat: true,
+    },
+};
+
+pub(super) const INSERT: Statement = Statement {
+    head: "INSERT INTO kefu_message (id, conversation_id, seq, sender_id, sender_type, receiver_id, receiver_type, \
+         content_type, content, client_message_id, create_time, tenant_id, creator, updater, update_time) \
+         SELECT v.*, column4, column4, column11 FROM",
+    tail: "WHERE column1 IS NOT NULL",
+    postgres_tail: "",
+    mysql: MysqlText {
+        head: "INSERT INTO kefu_message (id, conversation_id, seq, sender_id, sender_type, receiver_id, receiver_type, \
+             content_type, content, client_message_id, create_time, tenant_id, creator, updater, update_time) VALUES",
+        row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, sender_id, sender_id, create_time)",
+        between: ", ",
+        tail: "",
+        may_repeat: false,
+    },
+};
+
+pub(super) const MARK_READ: Statement = Statement {
+    head: "UPDATE kefu_message SET read_status = TRUE, update_time = v.column5 FROM",
+    tail: "WHERE kefu_message.conversation_id = v.column1 AND kefu_message.seq > v.column2 \
+         AND kefu_message.seq <= v.column3 AND kefu_message.sender_type = v.column4 \
+         AND kefu_message.read_status = FALSE",
+    postgres_tail: "",
+    mysql: MysqlText {
+        // The conversation was stored with this time a statement ago.
+        head: "UPDATE kefu_message AS m FORCE INDEX (kefu_message_seq) \
+             JOIN kefu_conversation AS c ON c.id = m.conversation_id \
+             SET m.read_status = TRUE, m.update_time = c.update_time WHERE m.read_status = FALSE AND (",
+        row: "(m.conversation_id = ? AND m.seq > ? AND m.seq <= ? AND m.sender_type = ?)",
+        between: " OR ",
+        tail: ")",
+        may_repeat: true,
+    },
+};
