@@ -145,6 +145,8 @@ fn with_timeouts(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use diesel::RunQueryDsl;
+
     use super::*;
 
     #[test]
@@ -154,6 +156,22 @@ mod tests {
         for bad in ["", "kefu.db", "sqlite:", "sqlite::memory:", "oracle://host/kefu"] {
             assert!(Backend::parse(bad).is_err_and(|text| text.starts_with("database.url: ")), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_connection_to_sqlite_syncs_every_commit_to_its_log() {
+        #[derive(diesel::QueryableByName)]
+        struct Pragma {
+            #[diesel(sql_type = diesel::sql_types::Text)]
+            value: String,
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let mut connection = connect_sqlite(&folder.path().join("kefu.db")).unwrap();
+        let mut value = |name: &str| {
+            let query = format!("SELECT CAST({name} AS TEXT) AS value FROM pragma_{name}");
+            diesel::sql_query(query).get_result::<Pragma>(&mut connection).unwrap().value
+        };
+        assert_eq!((value("journal_mode"), value("synchronous")), ("wal".to_owned(), "2".to_owned()));
     }
 
     #[cfg(not(feature = "mysql"))]

@@ -86,3 +86,65 @@ async fn readyz(db: web::Data<Db>, writer: web::Data<Writer>, hub: web::Data<Hub
 async fn metrics_text(metrics: web::Data<Metrics>) -> HttpResponse {
     HttpResponse::Ok().content_type(metrics::CONTENT_TYPE).body(metrics.encode())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use actix_web::{App, test};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::db::Backend;
+    use crate::settings::Settings;
+
+    /// Asks `/readyz` of a service with one database connection, after `before` has happened to it.
+    async fn readiness(before: impl AsyncFnOnce(&Db, &Hub)) -> (StatusCode, Value) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = Settings::default();
+        (settings.database.pool_size, settings.database.acquire_timeout_ms) = (1, 20);
+        let db = Db::open(Backend::Sqlite(folder.path().join("kefu.db")), &settings.database).unwrap();
+        let (clock, metrics) = (Clock::manual(0), Metrics::new());
+        let hub = Hub::new(&settings.push, clock.clone(), metrics.clone());
+        let (writer, thread) = Writer::start(&db, &hub, &clock, &settings.limits, &metrics).unwrap();
+        before(&db, &hub).await;
+        let data = (web::Data::new(db), web::Data::new(writer), web::Data::new(hub));
+        let app = test::init_service(App::new().app_data(data.0).app_data(data.1).app_data(data.2).service(readyz));
+        let app = app.await;
+        let response = test::call_service(&app, test::TestRequest::get().uri("/readyz").to_request()).await;
+        let answer = (response.status(), test::read_body_json(response).await);
+        drop(app);
+        thread.join();
+        answer
+    }
+
+    #[actix_web::test]
+    async fn a_shutdown_makes_it_unready() {
+        let state = json!({"status": "unavailable", "database": "ok", "write_queue": "ok", "process": "stopping",
+            "relay": "ok"});
+        assert_eq!(readiness(async |_, hub| hub.drain()).await, (StatusCode::SERVICE_UNAVAILABLE, state));
+    }
+
+    #[actix_web::test]
+    async fn a_database_without_a_free_connection_is_unreachable() {
+        let (release, released) = mpsc::channel::<()>();
+        let taken = async |db: &Db, _: &Hub| {
+            let (take, taken) = tokio::sync::oneshot::channel();
+            let db = db.clone();
+            tokio::spawn(async move {
+                db.run(move |_| {
+                    take.send(()).unwrap();
+                    released.recv().unwrap_err();
+                    Ok(())
+                })
+                .await
+            });
+            taken.await.unwrap();
+        };
+        let (status, state) = readiness(taken).await;
+        drop(release);
+        assert_eq!((status, &state["database"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("unreachable")));
+        assert_eq!((&state["write_queue"], &state["process"]), (&json!("ok"), &json!("ok")));
+    }
+}

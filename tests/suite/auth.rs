@@ -115,6 +115,20 @@ async fn too_many_failures_lock_one_account_for_a_while() {
 }
 
 #[tokio::test]
+async fn too_many_failures_lock_one_address_for_a_while_whatever_the_names() {
+    let app = TestApp::spawn_with(|settings| settings.limits.login_failures_per_address = 3).await;
+    app.admin("xiaohong", Role::Agent).await;
+    for name in ["nobody", "somebody", "anybody"] {
+        log_in(&app, name, "wrong").await.fails(1_002_000_000, "登录失败，账号密码不正确");
+    }
+    let refused = log_in(&app, "xiaohong", "password-of-xiaohong").await;
+    assert_eq!((refused.status, refused.code), (StatusCode::TOO_MANY_REQUESTS, 429));
+    app.clock.advance(60_000);
+    log_in(&app, "xiaohong", "password-of-xiaohong").await.ok();
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn an_access_token_ends_with_its_time_and_a_refresh_gives_another() {
     let app = TestApp::spawn().await;
     let (admin, member) = (app.owner().await, app.member(1001).await);

@@ -51,6 +51,21 @@ async fn fault_2_a_message_that_arrives_while_marking_is_counted_and_no_count_dr
 }
 
 #[tokio::test]
+async fn fault_2_a_count_that_has_drifted_heals_when_it_is_read() {
+    let app = TestApp::spawn().await;
+    let (member, owner) = (app.member(1001).await, app.owner().await);
+    member.says("one").await;
+    member.says("two").await;
+    let id = member.own_conversation().await;
+    app.execute("UPDATE kefu_conversation SET admin_unread_message_count = 9");
+    assert_eq!(owner.conversation(id).await["adminUnreadMessageCount"], 9);
+    owner.put(&format!("{}?conversationId={id}", path::ADMIN_READ)).await.ok();
+    assert_eq!(owner.conversation(id).await["adminUnreadMessageCount"], 0);
+    assert_eq!(app.unread_rows(id).await, (0, 0));
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn fault_3_no_message_that_shares_a_second_is_skipped_and_their_order_is_defined() {
     let app = TestApp::spawn().await;
     let member = app.member(1001).await;

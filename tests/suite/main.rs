@@ -21,6 +21,7 @@ mod crash;
 mod database;
 mod fault;
 mod file;
+mod file_s3;
 mod handshake;
 mod history;
 mod lifetime;

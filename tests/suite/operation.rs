@@ -42,6 +42,10 @@ async fn metrics_count_what_happens() {
         "kefu_sockets{user_type=\"admin\"} 1",
         "kefu_sockets{user_type=\"member\"} 0",
         "kefu_write_queue_depth 0",
+        // Four commands, one after the other.
+        "kefu_write_batch_size_count 4",
+        "kefu_commit_seconds_count 4",
+        "kefu_http_request_seconds_count{route=\"/app-api/promotion/kefu-message/send\",method=\"POST\"} 3",
         "kefu_slow_closes_total 0",
         "kefu_http_requests_total{route=\"/app-api/promotion/kefu-message/send\",method=\"POST\",code=\"0\"} 3",
         "kefu_http_requests_total{route=\"unmatched\",method=\"GET\",code=\"404\"} 1",

@@ -5,6 +5,7 @@ pub mod path;
 pub mod process;
 mod redis;
 mod rows;
+pub mod s3;
 mod socket;
 pub mod tables;
 mod user;
