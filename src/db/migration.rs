@@ -55,10 +55,30 @@ pub fn migrate(connection: &mut AnyConnection) -> Result<Vec<String>, String> {
             "the database has migration {unknown}, which this version does not know: use a newer kefu"
         ));
     }
-    let applied = each_database!(connection, inner, migrations => {
-        inner.run_pending_migrations(migrations).map(|done| done.iter().map(ToString::to_string).collect())
-    });
+    let applied = match connection {
+        // The write lock makes two processes that start at once on a new file take turns; a database that is up to date
+        // is only read.
+        AnyConnection::Sqlite(inner) => match inner.has_pending_migration(SQLITE) {
+            Ok(true) => inner.immediate_transaction(|inner| run_pending(inner, SQLITE)),
+            Ok(false) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        },
+        #[cfg(feature = "mysql")]
+        AnyConnection::Mysql(inner) => run_pending(inner, MYSQL),
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(inner) => run_pending(inner, POSTGRES),
+    };
     applied.map_err(|error| super::one_line(&format!("migration failed: {error}")))
+}
+
+fn run_pending<B: diesel::backend::Backend>(
+    connection: &mut impl MigrationHarness<B>,
+    migrations: EmbeddedMigrations,
+) -> diesel::migration::Result<Vec<String>>
+where
+    EmbeddedMigrations: MigrationSource<B>,
+{
+    Ok(connection.run_pending_migrations(migrations)?.iter().map(ToString::to_string).collect())
 }
 
 /// Two nodes that start at once on a new database: the second waits for the first. The lock and the lifted limits last

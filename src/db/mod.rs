@@ -57,6 +57,8 @@ struct Inner {
     acquire_timeout: Duration,
     /// Whoever writes to SQLite holds it: see the module's text.
     write_turn: Mutex<()>,
+    /// Who waits to write waits here first, without a connection: readers need those.
+    writers: Semaphore,
 }
 
 impl Db {
@@ -75,12 +77,14 @@ impl Db {
             .test_on_check_out(backend.is_server())
             .build_unchecked(Manager { backend: backend.clone() });
         let permits = usize::try_from(settings.pool_size).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        let writers = if backend.is_server() { permits } else { 1 };
         Ok(Self(Arc::new(Inner {
             backend,
             pool,
             permits: Arc::new(Semaphore::new(permits)),
             acquire_timeout,
             write_turn: Mutex::new(()),
+            writers: Semaphore::new(writers),
         })))
     }
 
@@ -136,6 +140,10 @@ impl Db {
         T: Send + 'static,
         F: FnMut(&mut AnyConnection) -> Result<T> + Send + 'static,
     {
+        let _turn = tokio::time::timeout(self.0.acquire_timeout, self.0.writers.acquire())
+            .await
+            .map_err(|_| Error::Busy)?
+            .map_err(Error::internal)?;
         let db = self.clone();
         self.run(move |connection| db.transaction(connection, work)).await
     }

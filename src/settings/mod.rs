@@ -178,7 +178,7 @@ pub struct Push {
     /// Seconds without any byte from a client until its socket is closed. A protocol ping goes out at half of it.
     /// Default 60.
     pub idle_timeout_s: u64,
-    /// Frames that may wait for one socket; above, it is closed as too slow. Default 1024.
+    /// Frames that may wait for one socket; above, it is closed as too slow. Default 4096.
     pub queue_frames: usize,
     /// Bytes that may wait for one socket; above, it is closed as too slow. Default 4194304 (4 MiB).
     pub queue_bytes: usize,
@@ -353,7 +353,7 @@ impl Default for Push {
             redis_sentinels: Vec::new(),
             redis_channel: "kefu".into(),
             idle_timeout_s: 60,
-            queue_frames: 1024,
+            queue_frames: 4096,
             queue_bytes: 4 * 1024 * 1024,
             client_message_bytes: 65536,
             sessions_per_user: 50,
