@@ -326,8 +326,9 @@ async fn presence_covers_all_nodes_and_heals_when_one_dies() {
     // The other process reads the system's clock, and so must this one.
     let a = TestApp::spawn_on(Clock::system(), by(redis.url())).await;
     let folder = a.settings.data_dir.parent().unwrap();
-    let url = format!("push.redis_url={}", redis.url());
-    let other = Serve::start(folder, &["--set", "push.relay=redis", "--set", &url]).await;
+    let (url, database) = (format!("push.redis_url={}", redis.url()), a.settings.database_url());
+    let node = ["--database-url", &database, "--set", "push.relay=redis", "--set", &url];
+    let other = Serve::start(folder, &node).await;
     let (owner, one, two) = (a.owner().await, a.member(1).await, a.member(2).await);
     assert_eq!(online(&owner, "").await, []);
 
