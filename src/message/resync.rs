@@ -1,15 +1,13 @@
 //! What a client missed while it was away (invariant 7): replayed from the database into its socket, in order, while
 //! live frames are held back and follow.
 
-use std::collections::HashMap;
-
 use super::{event, store};
 use crate::clock::Millis;
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, TenantId};
 use crate::message::MessageView;
-use crate::push::{Outbox, Position, frame};
+use crate::push::{Outbox, Replayed, frame};
 
 /// Messages that are read at once.
 const PAGE: i64 = 200;
@@ -54,7 +52,7 @@ pub async fn replay(
             }
         }
         if complete {
-            if outbox.end_replay(|position| cursor.has_passed(position), last.clone()) {
+            if outbox.end_replay(&cursor.replayed, last.clone()) {
                 return Ok(());
             }
             cursor.step_back()?;
@@ -66,7 +64,7 @@ pub async fn replay(
 struct Cursor {
     at: At,
     /// The newest `seq` replayed of each conversation.
-    replayed: HashMap<i64, i64>,
+    replayed: Replayed,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -81,11 +79,11 @@ impl Cursor {
     fn new(since: Option<Since>) -> Self {
         // What the client names it has: a frame of it may still be on its way.
         let (at, replayed) = match since {
-            None => (At::End, HashMap::new()),
+            None => (At::End, Replayed::new()),
             Some(Since::Seq(conversation, seq)) => {
-                (At::Seq(conversation, seq), HashMap::from([(conversation.get(), seq)]))
+                (At::Seq(conversation, seq), Replayed::from([(conversation.get(), seq)]))
             }
-            Some(Since::Time(time)) => (At::Time(time.saturating_sub(OVERLAP), 0), HashMap::new()),
+            Some(Since::Time(time)) => (At::Time(time.saturating_sub(OVERLAP), 0), Replayed::new()),
         };
         Self { at, replayed }
     }
@@ -97,11 +95,9 @@ impl Cursor {
             At::Time(..) => At::Time(message.create_time, message.id.get()),
             At::End => At::End,
         };
-        let position = Position { stream: message.conversation_id.get(), seq: message.seq };
-        let new = !self.has_passed(position);
-        if new {
-            self.replayed.insert(position.stream, position.seq);
-        }
+        let newest = self.replayed.entry(message.conversation_id.get()).or_insert(0);
+        let new = message.seq > *newest;
+        *newest = message.seq.max(*newest);
         new
     }
 
@@ -115,9 +111,5 @@ impl Cursor {
             }
             At::End => Err(Error::Busy),
         }
-    }
-
-    fn has_passed(&self, position: Position) -> bool {
-        self.replayed.get(&position.stream).is_some_and(|seq| position.seq <= *seq)
     }
 }

@@ -11,6 +11,7 @@
 //! - One slow socket delays no other (invariant 8): pushing never waits, a full outbox closes its socket.
 //! - A session is registered before its replay reads the database, and what is published meanwhile is held back: the other
 //!   way round, a message between the two would be lost.
+//! - What a replay has sent is not sent again by a live frame that is published later than its commit could be read.
 //! - No lock is held across an await; the registry's lock is held for a fan-out, an outbox's for one push.
 //!
 //! Push carries opaque bytes and knows no domain.
@@ -24,7 +25,7 @@ mod session;
 use bytes::Bytes;
 
 pub use hub::{Hub, RESYNC_REQUIRED};
-pub use outbox::{Outbox, OutboxBody, Pushed};
+pub use outbox::{Outbox, OutboxBody, Pushed, Replayed};
 pub use relay::Relay;
 pub use session::{Incoming, Session, Ticket, read};
 

@@ -5,7 +5,7 @@
 //! is never held across an await. The queue is bounded in frames and bytes; going over empties it and closes the
 //! socket as too slow. While a replay runs, live frames are held back and follow it (see [`Outbox::end_replay`]).
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -45,9 +45,19 @@ struct Queue {
     bytes: usize,
     /// Live frames that wait for the end of a replay.
     held: Option<Held>,
+    /// What replays have sent, whose live frames may still be on their way: a commit can be read before it is published.
+    replayed: Option<Box<Replayed>>,
     /// No frame is taken any more; what is queued still goes out, then the body ends.
     closing: bool,
     waker: Option<Waker>,
+}
+
+/// The newest `seq` replayed of each stream.
+pub type Replayed = HashMap<i64, i64>;
+
+/// Whether a replay has sent what stands there.
+fn covers(replayed: &Replayed, position: Position) -> bool {
+    replayed.get(&position.stream).is_some_and(|seq| position.seq <= *seq)
 }
 
 #[derive(Default)]
@@ -61,7 +71,7 @@ struct Held {
 pub enum Pushed {
     /// It waits for the socket.
     Queued,
-    /// The socket is closing; it resyncs when it comes back.
+    /// A replay has sent it, or the socket is closing and resyncs when it comes back.
     Ignored,
     /// It was one too many: the socket is being closed as too slow.
     TooSlow,
@@ -93,6 +103,11 @@ impl Outbox {
                 held.frames.clear();
             }
             return Pushed::Queued;
+        }
+        if let (Some(replayed), Some(position)) = (&queue.replayed, position)
+            && covers(replayed, position)
+        {
+            return Pushed::Ignored;
         }
         self.append(queue, frame.clone())
     }
@@ -181,14 +196,14 @@ impl Outbox {
     /// Ends the replay if nothing was lost: the held frames that `replayed` does not cover follow, then `last`, then
     /// live frames. Otherwise (`false`) more arrived than can be held or queued, and the caller reads the database once
     /// more.
-    pub fn end_replay(&self, replayed: impl Fn(Position) -> bool, last: Bytes) -> bool {
+    pub fn end_replay(&self, replayed: &Replayed, last: Bytes) -> bool {
         let mut queue = self.lock();
         let waiting = queue.frames.len();
         let Some(held) = &mut queue.held else { return true };
         if std::mem::take(&mut held.overflowed) {
             return false;
         }
-        held.frames.retain(|(_, position)| !position.is_some_and(&replayed));
+        held.frames.retain(|(_, position)| !position.is_some_and(|position| covers(replayed, position)));
         let in_database = held.frames.iter().any(|(_, position)| position.is_some());
         if in_database && waiting + held.frames.len() > self.bounds.frames / 2 {
             // Live frames that follow need room, too.
@@ -196,6 +211,9 @@ impl Outbox {
             return false;
         }
         let held = queue.held.take().unwrap_or_default();
+        if !replayed.is_empty() {
+            queue.replayed.get_or_insert_default().extend(replayed);
+        }
         for frame in held.frames.into_iter().map(|(frame, _)| frame).chain([last]) {
             queue.bytes += frame.len();
             queue.frames.push_back(frame);
@@ -289,5 +307,26 @@ impl MessageBody for OutboxBody {
 impl Drop for OutboxBody {
     fn drop(&mut self) {
         self.outbox.abandon();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STREAM: i64 = 7;
+
+    fn push(outbox: &Outbox, seq: i64) -> Pushed {
+        outbox.push(&Bytes::from_static(b"frame"), Some(Position { stream: STREAM, seq }))
+    }
+
+    #[test]
+    fn what_was_replayed_is_not_sent_again_however_late_it_is_published() {
+        let outbox = Outbox::new(Bounds { frames: 16, bytes: 1024 }, true);
+        assert_eq!(push(&outbox, 1), Pushed::Queued, "held back");
+        assert!(outbox.end_replay(&Replayed::from([(STREAM, 2)]), Bytes::from_static(b"last")));
+        assert_eq!(push(&outbox, 2), Pushed::Ignored, "read by the replay, published after it");
+        assert_eq!(push(&outbox, 3), Pushed::Queued);
+        assert_eq!(outbox.lock().frames, ["last", "frame"]);
     }
 }

@@ -225,7 +225,8 @@ impl Socket {
                         if head.is_none() && named.is_some() {
                             tell(&session, &Error::ConversationNotFound);
                         }
-                        head.map(|head| Since::Seq(head.id, seq))
+                        // A client that names more than there is has everything, and what comes is still new to it.
+                        head.map(|head| Since::Seq(head.id, seq.min(head.last_seq)))
                     }
                     ClientFrame::Typing(_) => None,
                 };
