@@ -7,9 +7,8 @@ use serde_json::value::RawValue;
 use crate::clock::Millis;
 use crate::error::{Error, Problem, Result};
 use crate::id::ConversationId;
+use crate::message::event::TYPING;
 
-/// The `type` of a typing notice, the same in both directions.
-pub const TYPING: &str = "kefu_typing";
 /// The `type` of a request to replay what was missed.
 pub const RESYNC: &str = "kefu_resync";
 

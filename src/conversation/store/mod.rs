@@ -131,15 +131,23 @@ pub fn list(
     shown(connection, tenant, rows)
 }
 
+/// One conversation of the tenant, by its id.
+fn by_id(tenant: TenantId, id: ConversationId) -> t::BoxedQuery<'static, MultiBackend> {
+    t::table.filter(t::id.eq(id.get())).filter(t::tenant_id.eq(tenant.get())).filter(t::deleted.eq(false)).into_boxed()
+}
+
+/// A member's own conversation.
+fn by_member(tenant: TenantId, member: UserId) -> t::BoxedQuery<'static, MultiBackend> {
+    t::table
+        .filter(t::tenant_id.eq(tenant.get()))
+        .filter(t::user_id.eq(member.get()))
+        .filter(t::deleted.eq(false))
+        .into_boxed()
+}
+
 /// One conversation as the wire shows it, deleted by admins or not.
 pub fn get(connection: &mut AnyConnection, tenant: TenantId, id: ConversationId) -> Result<Option<ConversationView>> {
-    let row = t::table
-        .filter(t::id.eq(id.get()))
-        .filter(t::tenant_id.eq(tenant.get()))
-        .filter(t::deleted.eq(false))
-        .select(ShownRow::as_select())
-        .first(connection)
-        .optional()?;
+    let row = by_id(tenant, id).select(ShownRow::as_select()).first(connection).optional()?;
     Ok(shown(connection, tenant, row.into_iter().collect())?.pop())
 }
 
@@ -149,13 +157,7 @@ pub fn get_by_member(
     tenant: TenantId,
     member: UserId,
 ) -> Result<Option<ConversationView>> {
-    let row = t::table
-        .filter(t::tenant_id.eq(tenant.get()))
-        .filter(t::user_id.eq(member.get()))
-        .filter(t::deleted.eq(false))
-        .select(ShownRow::as_select())
-        .first(connection)
-        .optional()?;
+    let row = by_member(tenant, member).select(ShownRow::as_select()).first(connection).optional()?;
     Ok(shown(connection, tenant, row.into_iter().collect())?.pop())
 }
 
@@ -226,15 +228,12 @@ fn from_head(row: HeadRow) -> Head {
 
 /// The head of a conversation by its id.
 pub fn head(connection: &mut AnyConnection, tenant: TenantId, id: ConversationId) -> Result<Option<Head>> {
-    let query = t::table.filter(t::id.eq(id.get())).filter(t::tenant_id.eq(tenant.get())).filter(t::deleted.eq(false));
-    Ok(query.select(HEAD).first::<HeadRow>(connection).optional()?.map(from_head))
+    Ok(by_id(tenant, id).select(HEAD).first::<HeadRow>(connection).optional()?.map(from_head))
 }
 
 /// The head of a member's own conversation.
 pub fn head_by_member(connection: &mut AnyConnection, tenant: TenantId, member: UserId) -> Result<Option<Head>> {
-    let query =
-        t::table.filter(t::tenant_id.eq(tenant.get())).filter(t::user_id.eq(member.get())).filter(t::deleted.eq(false));
-    Ok(query.select(HEAD).first::<HeadRow>(connection).optional()?.map(from_head))
+    Ok(by_member(tenant, member).select(HEAD).first::<HeadRow>(connection).optional()?.map(from_head))
 }
 
 impl WriteConversations for AnyConnection {
