@@ -8,8 +8,8 @@
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::io::ErrorKind;
-use std::pin::{Pin, pin};
+use std::io::{self, ErrorKind};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -47,7 +47,35 @@ where
     S: Service<Request, Response = ServiceResponse<B>, Error = actix_web::Error>,
     B: MessageBody + 'static,
 {
-    let FramedParts { io, codec, read_buf, write_buf, .. } = connection.into_parts();
+    // Boxed: what only the beginning needs takes no room in a socket at rest.
+    if let Ok(Rest { mut socket, mut body, mut codec }) = Box::pin(answer(app, request, connection)).await
+        && write(&mut socket, &mut body, &mut codec).await.is_ok()
+        && socket.shutdown().await.is_ok()
+    {
+        drop(body);
+        let rest = Box::pin(discard(socket.as_ref()));
+        drop(tokio::time::timeout(LINGER, rest).await);
+    }
+    // A client that is gone is told nothing; its payload ends.
+    Ok(())
+}
+
+/// What follows the head of an answer.
+struct Rest {
+    socket: OwnedWriteHalf,
+    body: BoxBody,
+    /// For an answer that upgrades nothing: its body is encoded.
+    codec: Option<Box<Codec>>,
+}
+
+/// Lets the application answer, and writes the answer's head.
+async fn answer<S, B>(app: Rc<S>, request: Request, connection: Framed<TcpStream, Codec>) -> io::Result<Rest>
+where
+    S: Service<Request, Response = ServiceResponse<B>, Error = actix_web::Error>,
+    B: MessageBody + 'static,
+{
+    // What is to be written may begin with answers to earlier requests.
+    let FramedParts { io, mut codec, read_buf, write_buf: mut head, .. } = connection.into_parts();
     let (reading, mut socket) = io.into_split();
     let payload: BoxedPayloadStream =
         Box::pin(FromClient { socket: reading, early: Bytes::copy_from_slice(&read_buf), more: false });
@@ -57,42 +85,39 @@ where
         Ok(response) => Response::from(response).map_into_boxed_body(),
         Err(error) => error.into(),
     };
-    // A client that is gone is told nothing; its payload ends.
-    if answer(&mut socket, response, codec, write_buf).await.is_ok() && socket.shutdown().await.is_ok() {
-        let rest = Box::pin(discard(socket.as_ref()));
-        drop(tokio::time::timeout(LINGER, rest).await);
+    let upgrades = response.upgrade();
+    let (mut response, body) = response.into_parts();
+    if !upgrades {
+        response.head_mut().set_connection_type(ConnectionType::Close);
     }
-    Ok(())
+    codec.encode(Message::Item((response, body.size())), &mut head)?;
+    socket.write_all(&head).await?;
+    Ok(Rest { socket, body, codec: (!upgrades).then(|| Box::new(codec)) })
 }
 
-/// Writes a response; `buffer` may hold earlier ones that are not written yet.
-async fn answer(
+/// Writes a body to its end.
+async fn write(
     socket: &mut OwnedWriteHalf,
-    response: Response<BoxBody>,
-    mut codec: Codec,
-    mut buffer: BytesMut,
+    body: &mut BoxBody,
+    codec: &mut Option<Box<Codec>>,
 ) -> Result<(), actix_web::Error> {
-    let upgraded = response.upgrade();
-    let (mut head, body) = response.into_parts();
-    if !upgraded {
-        head.head_mut().set_connection_type(ConnectionType::Close);
-    }
-    codec.encode(Message::Item((head, body.size())), &mut buffer)?;
-    socket.write_all(&std::mem::take(&mut buffer)).await?;
-    let mut body = pin!(body);
-    while let Some(chunk) = poll_fn(|context| body.as_mut().poll_next(context)).await {
-        let mut chunk = chunk.map_err(Error::internal)?;
-        if !upgraded {
-            codec.encode(Message::Chunk(Some(chunk)), &mut buffer)?;
-            chunk = buffer.split().freeze();
-        }
+    loop {
+        let next = poll_fn(|context| Pin::new(&mut *body).poll_next(context)).await;
+        let chunk = next.transpose().map_err(Error::internal)?;
+        let is_end = chunk.is_none();
+        let chunk = match codec {
+            None => chunk.unwrap_or_default(),
+            Some(codec) => {
+                let mut encoded = BytesMut::new();
+                codec.encode(Message::Chunk(chunk), &mut encoded)?;
+                encoded.freeze()
+            }
+        };
         socket.write_all(&chunk).await?;
+        if is_end {
+            return Ok(());
+        }
     }
-    if !upgraded {
-        codec.encode(Message::Chunk(None), &mut buffer)?;
-        socket.write_all(&buffer).await?;
-    }
-    Ok(())
 }
 
 /// Reads what a client still sends up to its end: closing before would reset the connection, and what was written last
