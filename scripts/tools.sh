@@ -39,6 +39,26 @@ need_rust() {
   need_command cc gcc libc6-dev
 }
 
+# What the features mysql and postgres link.
+need_client_libraries() {
+  need_command pkg-config pkg-config
+  need_command mariadb_config libmariadb-dev
+  need_command pg_config libpq-dev
+}
+
+# Sets POSTGRES to the folder of PostgreSQL's programs, which Debian keeps off the PATH.
+need_postgres() {
+  find_postgres && return
+  install_packages "PostgreSQL's server is missing" postgresql
+  find_postgres || fail "PostgreSQL's server is installed and yet not found; put 'postgres' on PATH and try again"
+}
+
+find_postgres() {
+  POSTGRES=$(find /usr/lib/postgresql -path '*/bin/postgres' 2>/dev/null | sort -V | tail -n 1)
+  [[ -n $POSTGRES ]] || POSTGRES=$(command -v postgres) || return 1
+  POSTGRES=$(dirname "$POSTGRES")
+}
+
 # cargo-deny, compiled without optimisation: that takes under a minute on two cores, and it still answers in seconds.
 need_cargo_deny() {
   local root=$TOOLS/cargo-deny
