@@ -37,12 +37,30 @@ pub fn admins_and_members(inboxes: &[Inbox], admins: usize, answered: &[u64]) ->
     complete(&all, answered)
 }
 
+/// Fails unless that many messages are stored, and those of each conversation are numbered from 1 to its last number
+/// without a gap. `ask` gives the number that a query of the database has.
+pub async fn stored(ask: impl AsyncFn(&'static str) -> Result<u64>, messages: u64) -> Result {
+    let found = ask("SELECT COUNT(*) FROM kefu_message").await?;
+    if found != messages {
+        return Err(format!("{found} messages are stored and not {messages}").into());
+    }
+    // Numbers are unique in a conversation: as many as the highest one, from 1 on, are all of them.
+    let gaps = "SELECT COUNT(*) FROM (SELECT c.id FROM kefu_conversation AS c \
+         LEFT JOIN kefu_message AS m ON m.conversation_id = c.id GROUP BY c.id, c.last_seq \
+         HAVING COUNT(m.id) <> c.last_seq OR MAX(m.seq) <> c.last_seq OR MIN(m.seq) <> 1) AS gaps";
+    match ask(gaps).await? {
+        0 => Ok(()),
+        wrong => Err(format!("the numbers of {wrong} conversations have gaps").into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Instant;
 
     use super::*;
     use crate::load::socket::Heard;
+    use crate::peer::sqlite;
 
     fn inbox(ids: &[u64]) -> Inbox {
         let mut inbox = Inbox::new(Dialect::Kefu);
@@ -63,6 +81,40 @@ mod tests {
             let error = complete(&inbox(heard), answered).unwrap_err().to_string();
             assert!(error.contains(says), "{error}");
         }
+    }
+
+    #[test]
+    fn what_is_stored_is_counted_and_gaps_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("stored.db");
+        let mut connection = sqlite::create(&file, 3).unwrap();
+        for member in [1, 1, 1, 2] {
+            sqlite::send_one(&mut connection, member, 1, "").unwrap();
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let check = |messages| {
+            let outcome = runtime.block_on(stored(async |sql| sqlite::number(&file, sql), messages));
+            outcome.err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        assert_eq!(check(4), "");
+        assert_eq!(check(5), "4 messages are stored and not 5");
+        for (wrong, right) in [
+            ("UPDATE kefu_message SET seq = 4 WHERE id = 3", "UPDATE kefu_message SET seq = 3 WHERE id = 3"),
+            ("UPDATE kefu_message SET seq = 0 WHERE id = 1", "UPDATE kefu_message SET seq = 1 WHERE id = 1"),
+            (
+                "UPDATE kefu_conversation SET last_seq = 2 WHERE id = 1",
+                "UPDATE kefu_conversation SET last_seq = 3 WHERE id = 1",
+            ),
+            (
+                "UPDATE kefu_conversation SET last_seq = 1 WHERE id = 3",
+                "UPDATE kefu_conversation SET last_seq = 0 WHERE id = 3",
+            ),
+        ] {
+            connection.execute_batch(wrong).unwrap();
+            assert_eq!(check(4), "the numbers of 1 conversations have gaps", "{wrong}");
+            connection.execute_batch(right).unwrap();
+        }
+        assert_eq!(check(4), "");
     }
 
     #[test]

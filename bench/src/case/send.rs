@@ -14,7 +14,8 @@ use crate::peer::{nchan, node_ws, sqlite};
 use crate::report::{Report, Samples, Target, Unit, float, progress};
 use crate::{Result, check, process, token};
 
-const MEMBERS: usize = 1000;
+/// Members who send.
+pub const MEMBERS: usize = 1000;
 const SENDERS: usize = 64;
 /// Messages in a transaction of the ceiling.
 const BATCH: usize = 64;
@@ -27,7 +28,11 @@ pub async fn run(context: &Context, report: &mut Report) -> Result {
     let mut theirs: [Samples; 5] = Default::default();
     for round in 1..=context.rounds {
         let [ceiling, bare, published, sent, naive] = &mut theirs;
-        let (rate, time) = product(context, &members, duration).await?;
+        let (rate, time) = {
+            let kefu = Kefu::start(&context.kefu, &[])?;
+            let file = kefu.database();
+            product(&kefu, &members, duration, async |sql| sqlite::number(&file, sql)).await?
+        };
         ours.push(rate);
         processor.push(time);
         progress(&format!("send, round {round}: kefu {rate:.0}/s, {time:.1} µs of processor time each"));
@@ -57,10 +62,14 @@ pub async fn run(context: &Context, report: &mut Report) -> Result {
     Ok(())
 }
 
-/// The product with one admin and every member listening; all that was answered must have arrived. Messages per second,
-/// and the processor time of each in µs.
-async fn product(context: &Context, members: &[String], duration: Duration) -> Result<(f64, f64)> {
-    let kefu = Kefu::start(&context.kefu, &[])?;
+/// The product on an empty database with one admin and every member listening; all that was answered must have arrived
+/// and be stored, as `ask` (see [`check::stored`]) tells. Messages per second, and the processor time of each in µs.
+pub async fn product(
+    kefu: &Kefu,
+    members: &[String],
+    duration: Duration,
+    ask: impl AsyncFn(&'static str) -> Result<u64>,
+) -> Result<(f64, f64)> {
     let requests = Kefu::sends(members);
     kefu.warm_up(&requests).await?;
     let listeners = Listeners::open(kefu.listeners(1, members)).await?;
@@ -73,6 +82,7 @@ async fn product(context: &Context, members: &[String], duration: Duration) -> R
     let taken = kefu.child.processor_time()?.saturating_sub(before);
     let inboxes = listeners.close().await?;
     check::admins_and_members(&inboxes, 1, &ids)?;
+    check::stored(ask, u64::try_from(members.len() + ids.len())?).await?;
     let count = float(ids.len());
     Ok((count / channel::seconds_until_last(&inboxes, started)?, taken.as_secs_f64() * 1e6 / count))
 }

@@ -54,6 +54,12 @@ pub fn open(file: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
+/// The number that a query of a database in use gives.
+pub fn number(file: &Path, sql: &str) -> Result<u64> {
+    let number: i64 = Connection::open(file)?.query_row(sql, [], |row| row.get(0))?;
+    Ok(u64::try_from(number)?)
+}
+
 /// Messages per second in batches of `batch` by the product's statements, each batch one transaction.
 pub fn ceiling(file: &Path, members: i64, batch: usize, duration: Duration) -> Result<f64> {
     let connection = create(file, members)?;
