@@ -31,7 +31,7 @@ struct Cli {
     /// `all`, cases by name, `list` for the names, `smoke` for a quick check without measuring
     #[arg(required = true)]
     what: Vec<String>,
-    /// The service's program [default: the release build, brought up to date]
+    /// The service's program [default: the release build with the features mysql and postgres, brought up to date]
     #[arg(long)]
     kefu: Option<PathBuf>,
     /// How often each competitor runs
@@ -43,7 +43,7 @@ struct Cli {
     /// The share of the growth case's rows to prepare, for a trial
     #[arg(long, default_value_t = 1.0)]
     scale: f64,
-    /// Leave the competitors of `send` and `fanout` out, to see what a change does to kefu alone
+    /// Leave the competitors of `send`, `servers` and `fanout` out, to see what a change does to kefu alone
     #[arg(long)]
     alone: bool,
 }

@@ -1,8 +1,10 @@
 //! What the bench starts: child processes that end with their value, by their id, and the folder that they work in.
 
 use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdout, Command, Stdio};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -18,19 +20,29 @@ pub struct Child {
     child: std::process::Child,
     /// Kept open, as a program that prints into a closed pipe may fail.
     output: BufReader<ChildStdout>,
+    /// Closing it ends a program that was started by [`Child::spawn_held`].
+    input: Option<ChildStdin>,
 }
 
 impl Child {
     /// Starts a program, its standard output piped.
     pub fn spawn(command: &mut Command) -> Result<Self> {
+        Self::start(command.stdin(Stdio::null()))
+    }
+
+    /// Starts a program that ends with its standard input, even when the bench is killed. Ctrl-C in a terminal does not
+    /// reach it, so that it ends after the programs that use it.
+    pub fn spawn_held(command: &mut Command) -> Result<Self> {
+        Self::start(command.stdin(Stdio::piped()).process_group(0))
+    }
+
+    fn start(command: &mut Command) -> Result<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("cannot start {name}: {error}"))?;
+        let spawned = command.stdout(Stdio::piped()).spawn();
+        let mut child = spawned.map_err(|error| format!("cannot start {name}: {error}"))?;
         let output = child.stdout.take().map(BufReader::new).ok_or("no standard output")?;
-        Ok(Self { child, output })
+        let input = child.stdin.take();
+        Ok(Self { child, output, input })
     }
 
     /// The rest of the first line of its output that contains `mark`, from there on.
@@ -77,7 +89,9 @@ impl Child {
 impl Drop for Child {
     fn drop(&mut self) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        if let Some(pid) = pid {
+        if let Some(input) = self.input.take() {
+            drop(input);
+        } else if let Some(pid) = pid {
             let _ = kill_process(pid, Signal::TERM);
         }
         let asked = Instant::now();
@@ -104,6 +118,11 @@ pub fn folder() -> Result<TempDir> {
     let parent = target_folder();
     std::fs::create_dir_all(&parent)?;
     Ok(tempfile::Builder::new().prefix("bench-").tempdir_in(parent)?)
+}
+
+/// An address of this machine whose port was free just now.
+pub fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
 /// `target/`, where cargo has put this very program.

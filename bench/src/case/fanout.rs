@@ -40,15 +40,20 @@ pub async fn run(context: &Context, report: &mut Report) -> Result {
     Ok(())
 }
 
-/// Members' messages to listening admins; every one must have every message once.
+/// Members' messages to listening admins.
 async fn product(context: &Context, members: &[String], sockets: usize, duration: Duration) -> Result<f64> {
     let kefu = Kefu::start(&context.kefu, &[])?;
     let requests = Kefu::sends(members);
     kefu.warm_up(&requests).await?;
-    let listeners = Listeners::open(kefu.listeners(sockets, &[])).await?;
     let (connections, until) = (members.len(), Until::Elapsed(duration));
-    let sent = http::send(Plan { address: kefu.address, connections, requests, until, rate: None }).await?;
-    let sent = sent.all_accepted()?;
+    deliver(&kefu, sockets, Plan { address: kefu.address, connections, requests, until, rate: None }).await
+}
+
+/// Runs the plan while that many sockets of an admin listen at this node; frames per second up to the last. Every socket
+/// must have every message once.
+pub async fn deliver(to: &Kefu, sockets: usize, plan: Plan) -> Result<f64> {
+    let listeners = Listeners::open(to.listeners(sockets, &[])).await?;
+    let sent = http::send(plan).await?.all_accepted()?;
     let ids = sent.ids();
     let frames = ids.len() * sockets;
     listeners.wait_for(u64::try_from(frames)?).await?;

@@ -4,8 +4,10 @@ mod fanout;
 mod growth;
 mod latency;
 mod memory;
+mod nodes;
 mod overload;
 mod send;
+mod servers;
 mod slow;
 pub mod smoke;
 
@@ -32,6 +34,10 @@ pub enum Case {
     Slow,
     /// A large database
     Growth,
+    /// The send case on MariaDB and PostgreSQL
+    Servers,
+    /// Two nodes over Redis
+    Nodes,
     /// Senders at twice the capacity
     Overload,
 }
@@ -46,6 +52,10 @@ impl Case {
             Self::Memory => "an idle server, 20,000 idle sockets, and what stays when they are closed",
             Self::Slow => "1,000 of 2,000 sockets stop reading: the others' rate, memory, the slow code",
             Self::Growth => "1 M conversations and 10 M messages against an empty and a small database",
+            Self::Servers => {
+                "the send case on MariaDB and PostgreSQL, against a transaction per send on 16 connections"
+            }
+            Self::Nodes => "frames to 1,000 sockets of another node over Redis, against one node; the added latency",
             Self::Overload => "senders at twice the capacity: accepted rate, how fast the rest is refused, memory",
         }
     }
@@ -75,6 +85,8 @@ pub async fn run(case: Case, context: &Context, report: &mut Report) -> Result {
         Case::Memory => memory::run(context, report).await,
         Case::Slow => slow::run(context, report).await,
         Case::Growth => growth::run(context, report).await,
+        Case::Servers => servers::run(context, report).await,
+        Case::Nodes => nodes::run(context, report).await,
         Case::Overload => overload::run(context, report).await,
     }
 }

@@ -120,7 +120,8 @@ struct Tokens {
     access_token: String,
 }
 
-/// The service's program: the one that is named, else the release build, brought up to date first.
+/// The service's program: the one that is named, else the release build with both database servers, brought up to date
+/// first.
 pub fn program(named: Option<PathBuf>) -> Result<PathBuf> {
     if let Some(named) = named {
         return Ok(std::fs::canonicalize(&named).map_err(|error| format!("{}: {error}", named.display()))?);
@@ -128,13 +129,22 @@ pub fn program(named: Option<PathBuf>) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("Cargo.toml");
     let built = Command::new(cargo)
-        .args(["build", "--release", "--locked", "--package", "kefu", "--manifest-path"])
+        .args([
+            "build",
+            "--release",
+            "--locked",
+            "--package",
+            "kefu",
+            "--features",
+            "mysql,postgres",
+            "--manifest-path",
+        ])
         .arg(manifest)
         .arg("--target-dir")
         .arg(process::target_folder())
         .status()?;
     if !built.success() {
-        return Err("the service could not be built".into());
+        return Err("the service could not be built; scripts/bench-setup installs what it links".into());
     }
     Ok(process::target_folder().join("release/kefu"))
 }

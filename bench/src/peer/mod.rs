@@ -2,9 +2,12 @@
 
 pub mod bare;
 pub mod channel;
+pub mod database;
 pub mod kefu;
 pub mod naive;
 pub mod nchan;
 pub mod node_ws;
+pub mod pooled;
 pub mod prepare;
+pub mod redis;
 pub mod sqlite;

@@ -1,6 +1,5 @@
 //! nchan (Debian's libnginx-mod-nchan): POST to a channel, WebSocket from it. It stores nothing.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -21,7 +20,7 @@ pub async fn start() -> Result<Server> {
         return Err(format!("{MODULE} is missing: run scripts/bench-setup").into());
     }
     let folder = process::folder()?;
-    let address = free_address()?;
+    let address = process::free_address()?;
     let root = folder.path().display();
     let configuration = format!(
         "load_module {MODULE};
@@ -68,9 +67,4 @@ pub async fn start() -> Result<Server> {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     Ok(Server { name: "nchan", address, child, _folder: Some(folder) })
-}
-
-/// A port that was free just now.
-fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
