@@ -41,4 +41,5 @@ mod socket;
 mod tenant;
 mod typing;
 mod unread;
+mod upgrade;
 mod write_queue;
