@@ -43,7 +43,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// Where the OpenAPI document is.
 const DOCUMENT: &str = "/v3/api-docs";
 /// Sweeps between clean-ups of what only grows.
-const TIDY_EVERY: u32 = 60;
+const TIDY_EVERY: u32 = 5;
 
 /// A running service.
 pub struct App {

@@ -15,6 +15,7 @@ const PURGE_DELAY: c_int = 15;
 
 #[expect(unsafe_code, reason = "the allocator's crate does not declare it")]
 unsafe extern "C" {
+    // Any thread may call it at any time; a number that it does not know changes nothing.
     safe fn mi_option_set(option: c_int, value: c_long);
 }
 
