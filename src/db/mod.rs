@@ -16,6 +16,7 @@ pub mod checkpoint;
 mod connection;
 pub(crate) mod held;
 pub mod id_block;
+mod lock;
 mod migration;
 #[cfg(feature = "mysql")]
 mod mysql;
@@ -33,6 +34,7 @@ use tokio::sync::Semaphore;
 pub use backend::Backend;
 pub use connection::AnyConnection;
 pub(crate) use connection::{MultiBackend, each_backend};
+pub use lock::DatabaseLock;
 pub use migration::{MigrationStatus, migrate, migration_status};
 
 use crate::error::{Error, Result};

@@ -171,6 +171,23 @@ async fn a_taken_port_ends_with_one_line() {
 }
 
 #[tokio::test]
+async fn a_second_service_on_the_same_file_ends_with_one_line_and_the_first_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let serve = Serve::start(folder.path(), &[]).await;
+    let absolute = format!("sqlite:{}", folder.path().join("data/kefu.db").display());
+    for other in [vec!["serve"], vec!["serve", "--data-dir", "elsewhere", "--database-url", &absolute]] {
+        let line = failed(folder.path(), &[&other[..], &["--listen", "127.0.0.1:0"]].concat(), "").await;
+        assert!(line.contains("another kefu process") && line.contains("kefu.db"), "{line}");
+    }
+    // The other commands run beside it.
+    done(folder.path(), &["migrate", "status"], "").await;
+    let tokens = done(folder.path(), &["token", "member", "--user-id", "1", "--nickname", "m"], "").await;
+    serve.user(&tokens).says("hi").await;
+    assert_eq!(serve.terminate().await.code, Some(0));
+    assert_eq!(Serve::start(folder.path(), &[]).await.terminate().await.code, Some(0));
+}
+
+#[tokio::test]
 async fn the_settings_are_printed_without_secrets() {
     let folder = tempfile::tempdir().unwrap();
     let secret = "auth.secret=0123456789012345678901234567890123456789";

@@ -7,7 +7,7 @@ use kefu::auth::Tokens;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
-use super::User;
+use super::{PATIENCE, User};
 
 /// How a command ended.
 #[derive(Debug)]
@@ -36,7 +36,8 @@ pub async fn kefu(folder: &Path, arguments: &[&str], input: &str) -> Ended {
     let mut child = command(folder, arguments).spawn().unwrap();
     // A command that reads nothing may be gone already.
     drop(child.stdin.take().unwrap().write_all(input.as_bytes()).await);
-    let output = child.wait_with_output().await.unwrap();
+    let ended = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
+    let output = ended.unwrap_or_else(|_| panic!("does not end: {arguments:?}")).unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ended { code: output.status.code(), output: text(output.stdout), errors: text(output.stderr) }
 }
