@@ -104,7 +104,7 @@ fn set_up<C: SimpleConnection>(mut connection: C, statements: &str) -> diesel::C
 }
 
 /// WAL with synchronous=FULL keeps every answered send through a power loss (invariant 1). Checkpoints are not made by
-/// commits but by a thread of their own ([`super::checkpoint`]).
+/// commits but by a thread of their own ([`super::checkpoint`]). A log that grew during a backup gives its space back.
 fn connect_sqlite(path: &Path) -> diesel::ConnectionResult<SqliteConnection> {
     set_up(
         SqliteConnection::establish(&path.to_string_lossy())?,
@@ -112,6 +112,7 @@ fn connect_sqlite(path: &Path) -> diesel::ConnectionResult<SqliteConnection> {
          PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA wal_autocheckpoint = 0;
+         PRAGMA journal_size_limit = 134217728;
          PRAGMA temp_store = MEMORY;",
     )
 }

@@ -12,8 +12,10 @@
 //! outcome is unknown. A connection that has failed is not used again, one that was idle is tried before it is used.
 
 mod backend;
+pub mod backup;
 pub mod checkpoint;
 mod connection;
+mod copy;
 pub(crate) mod held;
 pub mod id_block;
 mod lock;
@@ -34,6 +36,7 @@ use tokio::sync::Semaphore;
 pub use backend::Backend;
 pub use connection::AnyConnection;
 pub(crate) use connection::{MultiBackend, each_backend};
+pub use copy::{Copied, Progress};
 pub use lock::DatabaseLock;
 pub use migration::{MigrationStatus, migrate, migration_status};
 

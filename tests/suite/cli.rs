@@ -1,27 +1,11 @@
 //! The built program.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 use serde_json::{Value, json};
 
 use crate::support::path;
-use crate::support::process::{Serve, kefu};
-
-/// Runs a command that must succeed; its output.
-async fn done(folder: &Path, arguments: &[&str], input: &str) -> String {
-    let ended = kefu(folder, arguments, input).await;
-    assert_eq!((ended.code, ended.errors.as_str()), (Some(0), ""), "{arguments:?}");
-    ended.output
-}
-
-/// Runs a command that must fail with exit code 1; its one line.
-async fn failed(folder: &Path, arguments: &[&str], input: &str) -> String {
-    let ended = kefu(folder, arguments, input).await;
-    assert_eq!((ended.code, ended.output.as_str()), (Some(1), ""), "{arguments:?}: {}", ended.errors);
-    assert_eq!(ended.errors.lines().count(), 1, "{}", ended.errors);
-    ended.errors
-}
+use crate::support::process::{Serve, done, failed};
 
 #[tokio::test]
 async fn the_first_start_makes_a_secret_and_an_admin_whose_password_it_prints_once() {

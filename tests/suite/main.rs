@@ -12,6 +12,7 @@ mod support;
 
 mod access;
 mod auth;
+mod backup;
 mod bad_input;
 mod cli;
 mod content;
