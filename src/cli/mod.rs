@@ -13,6 +13,7 @@ use crate::settings::{Flag, Settings, Sources, create_private_folder};
 
 mod admin;
 mod backup;
+mod healthcheck;
 mod migrate;
 mod openapi;
 mod serve;
@@ -69,6 +70,8 @@ enum Command {
     Backup(backup::Backup),
     /// Put a backup in the embedded database's place; the service must be stopped
     Restore(backup::Restore),
+    /// Ask the service that runs with these settings whether it is ready; exit code 1 when not
+    Healthcheck,
     /// Make tokens for trying things out, as one line of JSON
     #[command(subcommand)]
     Token(token::Command),
@@ -92,6 +95,7 @@ impl Cli {
             Command::Admin(command) => admin::run(&self.settings.load()?, command),
             Command::Backup(command) => backup::back_up(&self.settings.load()?, &command),
             Command::Restore(command) => backup::restore(&self.settings.load()?, &command),
+            Command::Healthcheck => healthcheck::run(&self.settings.load()?),
             Command::Token(command) => token::run(&self.settings.load()?, command),
             Command::Openapi => openapi::run(),
         }
@@ -170,6 +174,7 @@ mod tests {
             "kefu admin disable --username u",
             "kefu admin enable --username u",
             "kefu admin list",
+            "kefu healthcheck",
             "kefu backup kefu-backup.db",
             "kefu restore kefu-backup.db --data-dir data",
             "kefu restore --mark",

@@ -20,6 +20,7 @@ mod conversation;
 mod cors;
 mod crash;
 mod database;
+mod deploy;
 mod fault;
 mod file;
 mod file_s3;
