@@ -38,7 +38,7 @@ impl DatabaseLock {
             .append(true)
             .create(true)
             .open(&path)
-            .map_err(|error| format!("cannot open {}: {error}", path.display()))?;
+            .map_err(|error| format!("cannot open the database's lock file {}: {error}", path.display()))?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(format!(

@@ -72,8 +72,7 @@ impl Db {
     /// # Errors
     /// One line for the operator: the database cannot be reached or set up, or is of a newer version.
     pub fn open(backend: Backend, settings: &settings::Database) -> Result<Self, String> {
-        let mut first = backend.connect().map_err(|error| one_line(&format!("cannot open the database: {error}")))?;
-        migrate(&mut first)?;
+        migrate(&mut backend.open()?)?;
         let acquire_timeout = Duration::from_millis(settings.acquire_timeout_ms);
         let pool = r2d2::Pool::builder()
             .max_size(settings.pool_size)

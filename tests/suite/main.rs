@@ -14,6 +14,7 @@ mod access;
 mod auth;
 mod backup;
 mod bad_input;
+mod bad_start;
 mod cli;
 mod content;
 mod conversation;
