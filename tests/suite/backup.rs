@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -13,9 +15,10 @@ use kefu::db::{Backend, Db, id_block};
 use kefu::settings::Settings;
 use serde_json::json;
 
+use crate::support::database::{Kind, only_on_servers};
 use crate::support::process::{Serve, done, failed};
 use crate::support::tables::{StoredConversation, sound_conversations};
-use crate::support::{START, TestApp, User, eventually, text};
+use crate::support::{START, TestApp, TestDatabase, User, eventually, text};
 
 /// Ids after a restore are above this: seconds since 1970 times a million.
 const LIFTED: i64 = START / 1000 * (1 << 20);
@@ -246,5 +249,56 @@ async fn a_restore_by_other_means_is_marked_on_every_database() {
     app.db.write(|connection| id_block::mark_restored(connection, START - 1000)).await.unwrap();
     app = app.restart().await;
     assert!(app.member(1001).await.says("again").await > id);
+    app.stop().await;
+}
+
+/// Runs a server's own program; what it printed.
+fn run(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{program}: {error}"));
+    let mut standard_input = child.stdin.take().unwrap();
+    let input = input.to_owned();
+    let feeder = std::thread::spawn(move || standard_input.write_all(&input));
+    let output = child.wait_with_output().unwrap();
+    feeder.join().unwrap().unwrap();
+    assert!(output.status.success(), "{program}");
+    output.stdout
+}
+
+#[tokio::test]
+async fn a_server_is_backed_up_and_restored_by_its_own_means() {
+    if only_on_servers("the embedded database has kefu backup") {
+        return;
+    }
+    let app = TestApp::spawn().await;
+    let alice = app.member(1001).await;
+    let ids = [alice.says("one").await, alice.says("two 🙂").await];
+    let (url, copy) = (app.settings.database_url(), TestDatabase::create());
+    let copy_url = copy.url.clone().unwrap();
+    if Kind::chosen() == Kind::Postgres {
+        let dump = run("pg_dump", &["--format=custom", &format!("--dbname={url}")], b"");
+        run("pg_restore", &["--no-owner", &format!("--dbname={copy_url}")], &dump);
+    } else {
+        let (server, name) = url.rsplit_once('/').unwrap();
+        let port = format!("--port={}", server.rsplit(':').next().unwrap());
+        let at = ["--no-defaults", "--host=127.0.0.1", &port, "--user=kefu", "--password=kefu"];
+        let dump = run("mariadb-dump", &[&at[..], &["--single-transaction", "--quick", name]].concat(), b"");
+        run("mariadb", &[&at[..], &[copy_url.rsplit('/').next().unwrap()]].concat(), &dump);
+    }
+    app.stop().await;
+
+    let folder = tempfile::tempdir().unwrap();
+    done(folder.path(), &["restore", "--mark", "--database-url", &copy_url], "").await;
+    let db = Db::open(Backend::parse(&copy_url).unwrap(), &Settings::default().database).unwrap();
+    let restored = sound_conversations(&db, 1).await;
+    let kept: Vec<_> = restored[0].messages.iter().map(|message| (message.id, message.content.clone())).collect();
+    assert_eq!(kept, [(ids[0], text("one")), (ids[1], text("two 🙂"))]);
+    drop(db);
+    let app = TestApp::spawn_with(|settings| settings.database.url = Some(copy_url)).await;
+    assert!(app.member(1001).await.says("three").await >= LIFTED);
     app.stop().await;
 }
