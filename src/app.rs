@@ -23,7 +23,7 @@ use crate::auth::address::ClientAddress;
 use crate::auth::{Auth, RevokeReason, Revoked};
 use crate::clock::Clock;
 use crate::db::checkpoint::Checkpointer;
-use crate::db::{Backend, Db};
+use crate::db::{Backend, Db, id_block};
 use crate::error::Error;
 use crate::file::Files;
 use crate::http;
@@ -87,11 +87,13 @@ impl App {
         let first_admin = account::ensure_first_admin(&db, &clock).await.map_err(text)?;
         let sweeper =
             tokio::spawn(sweep(hub.clone(), auth.clone(), web::Data::clone(&limit).into_inner(), clock.clone()));
+        let restored_at = db.run(id_block::restored_at).await.map_err(text)?;
         let services = socket::api::Services {
             hub: hub.clone(),
             db: db.clone(),
             clock: clock.clone(),
             settings: settings.clone(),
+            restored_at,
         };
         let client_address = web::Data::new(ClientAddress { trust_forwarded_for: settings.server.trust_forwarded_for });
         let document = routes::document(settings.server.shop_placeholders).map_err(text)?;

@@ -12,13 +12,16 @@ mod support;
 
 mod access;
 mod auth;
+mod backup;
 mod bad_input;
+mod bad_start;
 mod cli;
 mod content;
 mod conversation;
 mod cors;
 mod crash;
 mod database;
+mod deploy;
 mod fault;
 mod file;
 mod file_s3;
