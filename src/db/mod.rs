@@ -163,7 +163,10 @@ impl Db {
             (!self.0.backend.is_server()).then(|| self.0.write_turn.lock().unwrap_or_else(PoisonError::into_inner));
         for attempt in 1..ATTEMPTS {
             match self.attempt(connection, &mut work) {
-                Err(Error::Conflict) => std::thread::sleep(pause(attempt)),
+                Err(Error::Conflict) => {
+                    connection.forget_statements();
+                    std::thread::sleep(pause(attempt));
+                }
                 outcome => return outcome,
             }
         }
