@@ -27,6 +27,7 @@ mod history;
 mod lifetime;
 mod member_token;
 mod message;
+mod nodes;
 mod openapi;
 mod openapi_document;
 mod operation;

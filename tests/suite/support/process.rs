@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use kefu::auth::Tokens;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
 use super::User;
@@ -41,6 +42,17 @@ pub async fn kefu(folder: &Path, arguments: &[&str], input: &str) -> Ended {
     Ended { code: output.status.code(), output: text(output.stdout), errors: text(output.stderr) }
 }
 
+/// An address that stays free while its node is down: the system gives ports from another range to those who ask for any.
+pub async fn lasting_address() -> String {
+    loop {
+        let port = 20_000 + getrandom::u32().unwrap() % 12_000;
+        let address = format!("127.0.0.1:{port}");
+        if TcpListener::bind(&address).await.is_ok() {
+            return address;
+        }
+    }
+}
+
 /// `kefu serve` on a free port.
 pub struct Serve {
     child: Child,
@@ -52,7 +64,12 @@ pub struct Serve {
 
 impl Serve {
     pub async fn start(folder: &Path, arguments: &[&str]) -> Self {
-        let mut child = command(folder, &["--listen", "127.0.0.1:0"]).args(arguments).spawn().unwrap();
+        Self::start_at("127.0.0.1:0", folder, arguments).await
+    }
+
+    /// On a given address, see [`lasting_address`].
+    pub async fn start_at(address: &str, folder: &Path, arguments: &[&str]) -> Self {
+        let mut child = command(folder, &["--listen", address]).args(arguments).spawn().unwrap();
         let mut output = child.stdout.take().unwrap();
         let mut greeting = String::new();
         // The greeting is printed at once; its last line is the socket's address or the first password.
@@ -64,6 +81,11 @@ impl Serve {
         }
         let address = greeting.split("http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
         Self { child, address, greeting }
+    }
+
+    /// `kill -9`.
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
     }
 
     /// Tells it to stop as a service manager does, and waits until it has.
