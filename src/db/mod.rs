@@ -26,7 +26,6 @@ pub(crate) mod values;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use diesel::RunQueryDsl;
 use diesel::connection::SimpleConnection;
 use tokio::sync::Semaphore;
 
@@ -179,18 +178,26 @@ impl Db {
         work: &mut impl FnMut(&mut AnyConnection) -> Result<T>,
     ) -> Result<T> {
         let server = self.0.backend.is_server();
-        let begun = connection.batch_execute(self.0.backend.begin_write());
-        let outcome = begun.map_err(Error::from).and_then(|()| work(connection)).and_then(|value| {
-            match diesel::sql_query("COMMIT").execute(connection).map_err(Error::from) {
-                Ok(_) => Ok(value),
-                Err(Error::Internal(cause)) if server => {
-                    tracing::error!(cause, "the outcome of a commit is unknown");
-                    Err(Error::Busy)
-                }
-                Err(error) => Err(error),
+        let statements = self.0.backend.write_transaction();
+        let begun = connection.batch_execute(statements.begin);
+        let worked = begun.map_err(Error::from).and_then(|()| work(connection)).map_err(|error| match error {
+            Error::Internal(cause)
+                if statements.check.is_some_and(|check| connection.batch_execute(check).is_err()) =>
+            {
+                tracing::warn!(cause, "the transaction was ended by the database");
+                Error::Conflict
             }
+            error => error,
         });
-        outcome.map_err(|error| match connection.batch_execute("ROLLBACK") {
+        let outcome = worked.and_then(|value| match connection.batch_execute(statements.commit).map_err(Error::from) {
+            Ok(()) => Ok(value),
+            Err(Error::Internal(cause)) if server => {
+                tracing::error!(cause, "the outcome of a commit is unknown");
+                Err(Error::Busy)
+            }
+            Err(error) => Err(error),
+        });
+        outcome.map_err(|error| match connection.batch_execute(statements.roll_back) {
             // Only a lost connection cannot roll back, and says so in many ways. SQLite may have done it already.
             Err(lost) if server => {
                 tracing::error!(%error, %lost, "the database connection is lost");
@@ -200,9 +207,9 @@ impl Db {
         })
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers and has our tables.
     pub async fn ping(&self) -> Result<()> {
-        self.run(|connection| Ok(diesel::sql_query("SELECT 1").execute(connection).map(drop)?)).await
+        self.run(|connection| Ok(held::try_out(connection)?)).await
     }
 
     /// Runs `work` while no other thread of this process writes to SQLite.
