@@ -22,6 +22,7 @@ mod database;
 mod fault;
 mod file;
 mod file_s3;
+mod galera;
 mod handshake;
 mod history;
 mod lifetime;
