@@ -4,14 +4,13 @@
 //! whose sends the writer still takes; the writer finishes its queue; the relay sends the last frames to the other nodes;
 //! the checkpointer ends.
 
-use std::any::Any;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use actix_cors::Cors;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
-use actix_web::{App as ActixApp, HttpServer, web};
+use actix_web::{App as ActixApp, web};
 use socket2::{Domain, Socket, Type};
 use tokio::task::JoinHandle;
 use utoipa_actix_web::AppExt;
@@ -26,6 +25,7 @@ use crate::db::checkpoint::Checkpointer;
 use crate::db::{Backend, Db};
 use crate::error::Error;
 use crate::file::Files;
+use crate::http;
 use crate::http::middleware::{RequestIds, observe};
 use crate::limit::SendLimit;
 use crate::message::Writer;
@@ -39,8 +39,6 @@ use crate::telemetry::metrics::Metrics;
 
 /// How often sockets are looked at and revocations of other processes are read.
 const SWEEP: Duration = Duration::from_secs(1);
-/// How long written bytes may stay unacknowledged.
-const SILENT_PEER: Duration = Duration::from_secs(60);
 /// Sweeps between clean-ups of what only grows.
 const TIDY_EVERY: u32 = 60;
 
@@ -158,7 +156,7 @@ struct Parts {
 
 fn serve(parts: Parts, listener: TcpListener) -> std::io::Result<Server> {
     let settings = parts.settings.clone();
-    let mut server = HttpServer::new(move || {
+    http::server::run(&settings.server, listener, move || {
         let parts = parts.clone();
         let body_bytes = parts.settings.limits.body_bytes;
         let shop_placeholders = parts.settings.server.shop_placeholders;
@@ -190,14 +188,6 @@ fn serve(parts: Parts, listener: TcpListener) -> std::io::Result<Server> {
             .wrap(cors)
             .wrap(from_fn(observe))
     })
-    .on_connect(|connection, _| give_up_on_silent_peers(connection))
-    .tcp_nodelay(true)
-    .disable_signals()
-    .shutdown_timeout(settings.server.shutdown_timeout_s);
-    if settings.server.workers > 0 {
-        server = server.workers(settings.server.workers);
-    }
-    Ok(server.listen(listener)?.run())
 }
 
 /// After an outage every client comes back at once: as many as this may wait to be accepted.
@@ -209,17 +199,6 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
-}
-
-/// A peer that acknowledges nothing for [`SILENT_PEER`] is gone, or has stopped reading: the kernel then ends the
-/// connection. A socket that was closed as too slow would otherwise hold its last chunk for ever.
-fn give_up_on_silent_peers(connection: &dyn Any) {
-    #[cfg(target_os = "linux")]
-    if let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>()
-        && let Err(error) = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(SILENT_PEER))
-    {
-        tracing::debug!(%error, "a connection has no timeout");
-    }
 }
 
 /// Browsers of these origins may call (contract, "CORS"). Asked headers are echoed: `*` does not cover Authorization.

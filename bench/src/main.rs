@@ -43,6 +43,9 @@ struct Cli {
     /// The share of the growth case's rows to prepare, for a trial
     #[arg(long, default_value_t = 1.0)]
     scale: f64,
+    /// Leave the competitors of `send` and `fanout` out, to see what a change does to kefu alone
+    #[arg(long)]
+    alone: bool,
 }
 
 /// One of the competitors that are this program
@@ -91,6 +94,7 @@ fn bench(cli: Cli) -> Result {
         rounds: cli.rounds,
         duration: Duration::try_from_secs_f64(cli.seconds)?,
         scale: cli.scale,
+        alone: cli.alone,
     };
     // The load has threads of its own; this one only waits.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

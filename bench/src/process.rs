@@ -53,6 +53,15 @@ impl Child {
         self.child.id()
     }
 
+    /// The processor time that all its threads have taken so far.
+    pub fn processor_time(&self) -> Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id()))?;
+        // The name, which may hold spaces, ends with the last parenthesis; user and system time are fields 14 and 15.
+        let fields = stat.rsplit_once(')').ok_or("no name in /proc")?.1.split_whitespace();
+        let ticks = fields.skip(11).take(2).map(str::parse::<u64>).sum::<std::result::Result<u64, _>>()?;
+        Ok(Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second())?)
+    }
+
     /// The memory that it and its own children have in RAM now, in KiB; what processes share counts once.
     pub fn memory(&self) -> Result<f64> {
         let id = self.id();

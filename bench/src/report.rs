@@ -41,6 +41,7 @@ impl FromIterator<f64> for Samples {
 pub enum Unit {
     PerSecond,
     Milliseconds,
+    Microseconds,
     KiB,
     MiB,
     /// A share or a multiple.
@@ -53,6 +54,7 @@ impl Unit {
             Self::PerSecond => format!("{}/s", thousands(value)),
             Self::Milliseconds if value < 10.0 => format!("{value:.2} ms"),
             Self::Milliseconds => format!("{value:.1} ms"),
+            Self::Microseconds => format!("{value:.1} µs"),
             Self::KiB => format!("{value:.1} KiB"),
             Self::MiB => format!("{value:.1} MiB"),
             Self::Ratio => format!("{value:.2}"),

@@ -21,6 +21,7 @@ mod migration;
 mod mysql;
 #[expect(missing_docs, reason = "generated")]
 pub mod schema;
+mod timestamp;
 pub(crate) mod values;
 
 use std::sync::{Arc, Mutex, PoisonError};

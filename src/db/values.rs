@@ -4,9 +4,9 @@
 //! there, `unnest($1, …) AS v` with an array for each column here, whose text never changes. MySQL and MariaDB have no
 //! such table in common, so each statement says how a row is written and what stands between two rows.
 //!
-//! Where the text grows with the list it comes in few shapes, so that each stays prepared: SQLite's lists are padded
-//! with rows of NULLs to a power of two (statements pass them over: they join on a column, or ask for `column1 IS NOT
-//! NULL`), MySQL's by repeating the last row where that is harmless.
+//! Where the text grows with the list it comes in few shapes, so that each stays prepared ([`shape`]): SQLite's lists are
+//! padded with rows of NULLs (statements pass them over: they join on a column, or ask for `column1 IS NOT NULL`),
+//! MySQL's by repeating the last row where that is harmless.
 
 use std::marker::PhantomData;
 
@@ -16,6 +16,7 @@ use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamp};
 use diesel::sqlite::Sqlite;
 use diesel::{QueryResult, RunQueryDsl};
 
+use super::timestamp::Stamp;
 use super::{AnyConnection, each_backend};
 
 /// One column of a row.
@@ -25,7 +26,7 @@ pub(crate) enum Value<'a> {
     Integer(Option<i32>),
     Bool(Option<bool>),
     Text(Option<&'a str>),
-    Timestamp(Option<NaiveDateTime>),
+    Timestamp(Option<Stamp>),
 }
 
 macro_rules! from {
@@ -43,7 +44,13 @@ macro_rules! from {
         }
     )*};
 }
-from! { i64 => BigInt, i32 => Integer, bool => Bool, &'a str => Text, NaiveDateTime => Timestamp, }
+from! { i64 => BigInt, i32 => Integer, bool => Bool, &'a str => Text, }
+
+impl From<NaiveDateTime> for Value<'_> {
+    fn from(value: NaiveDateTime) -> Self {
+        Self::Timestamp(Some(Stamp(value)))
+    }
+}
 
 /// The texts of a statement.
 #[derive(Debug)]
@@ -106,14 +113,23 @@ macro_rules! bind {
             Value::Integer(value) => $out.push_bind_param::<Nullable<Integer>, Option<i32>>(value)?,
             Value::Bool(value) => $out.push_bind_param::<Nullable<Bool>, Option<bool>>(value)?,
             Value::Text(value) => $out.push_bind_param::<Nullable<Text>, Option<&str>>(value)?,
-            Value::Timestamp(value) => $out.push_bind_param::<Nullable<Timestamp>, Option<NaiveDateTime>>(value)?,
+            Value::Timestamp(value) => $out.push_bind_param::<Nullable<Timestamp>, Option<Stamp>>(value)?,
         }
     };
 }
 
 impl<const N: usize, S> QueryFragment<Sqlite> for OverRows<'_, N, S> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        out.push_sql(self.statement.head);
+        // A failed statement ends the transaction: it needs no journal of its own, into which SQLite would copy every page
+        // before it changes it.
+        match self.statement.head.split_once(' ') {
+            Some((verb @ ("INSERT" | "UPDATE"), rest)) => {
+                out.push_sql(verb);
+                out.push_sql(" OR FAIL ");
+                out.push_sql(rest);
+            }
+            _ => out.push_sql(self.statement.head),
+        }
         let mut open = " (VALUES (";
         for row in &self.rows {
             for value in row {
@@ -124,7 +140,7 @@ impl<const N: usize, S> QueryFragment<Sqlite> for OverRows<'_, N, S> {
             open = "), (";
         }
         if let Some(last) = self.rows.last() {
-            for _ in self.rows.len()..self.rows.len().next_power_of_two() {
+            for _ in self.rows.len()..shape(self.rows.len()) {
                 for value in last {
                     out.push_sql(open);
                     bind!(out, null(value));
@@ -137,6 +153,12 @@ impl<const N: usize, S> QueryFragment<Sqlite> for OverRows<'_, N, S> {
         out.push_sql(self.statement.tail);
         Ok(())
     }
+}
+
+/// The number of rows that a list is padded to: at most a quarter more, and four numbers between two powers of two.
+const fn shape(rows: usize) -> usize {
+    let step = rows.next_power_of_two() / 8;
+    if step <= 1 { rows } else { rows.next_multiple_of(step) }
 }
 
 /// A NULL of the value's type that outlives the statement.
@@ -155,9 +177,9 @@ impl<const N: usize, S> QueryFragment<diesel::mysql::Mysql> for OverRows<'_, N, 
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, diesel::mysql::Mysql>) -> QueryResult<()> {
         let text = &self.statement.mysql;
         let padding = if text.may_repeat {
-            self.rows.len().next_power_of_two() - self.rows.len()
+            shape(self.rows.len()) - self.rows.len()
         } else {
-            if !self.rows.len().is_power_of_two() {
+            if shape(self.rows.len()) != self.rows.len() {
                 out.unsafe_to_cache_prepared();
             }
             0
@@ -221,7 +243,7 @@ enum Column<'a> {
     Integer(Vec<Option<i32>>),
     Bool(Vec<Option<bool>>),
     Text(Vec<Option<&'a str>>),
-    Timestamp(Vec<Option<NaiveDateTime>>),
+    Timestamp(Vec<Option<Stamp>>),
 }
 
 #[cfg(feature = "postgres")]

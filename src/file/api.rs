@@ -184,10 +184,11 @@ fn address(request: &HttpRequest, files: &Files) -> String {
         let connection = request.connection_info();
         return format!("{}://{}", connection.scheme(), connection.host());
     }
-    let config = request.app_config();
     let named = request.headers().get(header::HOST).and_then(|host| uri::Authority::try_from(host.as_bytes()).ok());
-    let host = named.as_ref().or(request.uri().authority()).map_or(config.host(), |authority| authority.as_str());
-    format!("{}://{host}", if config.secure() { "https" } else { "http" })
+    match named.as_ref().or(request.uri().authority()) {
+        Some(host) => format!("http://{host}"),
+        None => format!("http://{}", files.0.listen),
+    }
 }
 
 /// The bytes of a file, of the type that its extension tells.

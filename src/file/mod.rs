@@ -11,6 +11,7 @@ mod store;
 mod tests;
 
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -45,6 +46,8 @@ struct Inner {
     part_bytes: usize,
     upload_bytes: usize,
     public_url: Option<String>,
+    /// Named to clients that name no host.
+    listen: SocketAddr,
     trust_forwarded_for: bool,
     db: Db,
     clock: Clock,
@@ -72,6 +75,7 @@ impl Files {
             part_bytes,
             upload_bytes: settings.limits.upload_bytes,
             public_url: settings.server.public_url.clone(),
+            listen: settings.server.listen,
             trust_forwarded_for: settings.server.trust_forwarded_for,
             db,
             clock,

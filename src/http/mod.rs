@@ -1,6 +1,8 @@
 //! What every handler shares: the envelope, and extractors that refuse bad input before a handler sees it.
 
 pub mod middleware;
+pub mod server;
+mod upgrade;
 
 use std::borrow::Cow;
 

@@ -93,11 +93,10 @@ impl Session {
 
 /// Reads the socket until it ends. Text `ping` is answered by text `pong` at once, empty frames are ignored (contract,
 /// "WebSocket"); every other text or binary message goes to `on_message`.
-pub async fn read<S>(session: &Session, stream: S, clock: &Clock, mut on_message: impl AsyncFnMut(Incoming<'_>))
+pub async fn read<S>(session: &Session, mut stream: S, clock: &Clock, mut on_message: impl AsyncFnMut(Incoming<'_>))
 where
-    S: Stream<Item = Result<AggregatedMessage, ProtocolError>>,
+    S: Stream<Item = Result<AggregatedMessage, ProtocolError>> + Unpin,
 {
-    let mut stream = std::pin::pin!(stream);
     while let Some(message) = stream.next().await {
         session.seen(clock.now());
         match message {

@@ -114,7 +114,8 @@ async fn connect(
     let Ok((response, _, stream)) = actix_ws::handle(&request, payload.map_err(Error::internal)?) else {
         return Ok(Error::WrongType("WebSocket handshake".into()).with_status(StatusCode::BAD_REQUEST));
     };
-    let stream = stream.max_frame_size(limit).aggregate_continuations().max_continuation_size(limit);
+    // Boxed: a future has room of its own for each function that such a value is moved through.
+    let stream = Box::pin(stream.max_frame_size(limit).aggregate_continuations().max_continuation_size(limit));
     let ticket = Ticket {
         key: principal.key,
         watches_all: principal.may(Permission::QueryMessages),
@@ -166,13 +167,15 @@ struct Socket {
 impl Socket {
     async fn run<S>(&mut self, stream: S)
     where
-        S: futures_util::Stream<Item = std::result::Result<actix_ws::AggregatedMessage, actix_ws::ProtocolError>>,
+        S: futures_util::Stream<Item = std::result::Result<actix_ws::AggregatedMessage, actix_ws::ProtocolError>>
+            + Unpin,
     {
         let (session, services) = (Arc::clone(&self.session), Arc::clone(&self.services));
         read(&session, stream, &services.clock, async |incoming| {
             let done = match incoming {
                 Incoming::Text(text) => match client_frame::parse(text) {
-                    Ok(frame) => self.act(frame).await,
+                    // Boxed: what is rare takes no room in a socket at rest.
+                    Ok(frame) => Box::pin(self.act(frame)).await,
                     Err(error) => Err(error),
                 },
                 Incoming::Binary => Err(Error::WrongType("binary frame".into())),

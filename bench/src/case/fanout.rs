@@ -20,15 +20,22 @@ pub async fn run(context: &Context, report: &mut Report) -> Result {
         let channels = Run { channels: 1, subscribers: sockets, publishers: senders, duration: context.duration };
         let (mut ours, mut published, mut sent) = (Samples::default(), Samples::default(), Samples::default());
         for round in 1..=context.rounds {
-            ours.push(product(context, &members, sockets, context.duration).await?);
+            let rate = product(context, &members, sockets, context.duration).await?;
+            ours.push(rate);
+            progress(&format!("fanout {sockets} × {senders}, round {round}: kefu {rate:.0} frames/s"));
+            if context.alone {
+                continue;
+            }
             published.push(nchan::start().await?.publish(channels).await?.frames);
             sent.push(node_ws::start()?.publish(channels).await?.frames);
-            progress(&format!("fanout {sockets} × {senders}, round {round}: kefu {:.0} frames/s", ours.median()));
         }
         let case = format!("fanout to {sockets}, {senders} at once");
+        report.figure(&case, "kefu: frames", Unit::PerSecond, &ours);
+        if context.alone {
+            continue;
+        }
         report.against(&case, "nchan", Unit::PerSecond, &published, &ours, Some(Target::AtLeast(bound)));
         report.against(&case, "Node's ws", Unit::PerSecond, &sent, &ours, None);
-        report.figure(&case, "kefu: frames", Unit::PerSecond, &ours);
     }
     Ok(())
 }

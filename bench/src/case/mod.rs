@@ -61,6 +61,8 @@ pub struct Context {
     pub duration: Duration,
     /// The share of its rows that the growth case prepares.
     pub scale: f64,
+    /// Whether the competitors stay out where the product's own rate is the figure.
+    pub alone: bool,
 }
 
 /// Runs one case.

@@ -23,17 +23,27 @@ pub async fn run(context: &Context, report: &mut Report) -> Result {
     let members = token::members(u64::try_from(MEMBERS)?)?;
     let duration = context.duration;
     let channels = Run { channels: MEMBERS, subscribers: 1, publishers: SENDERS, duration };
-    let mut ours = Samples::default();
+    let (mut ours, mut processor) = (Samples::default(), Samples::default());
     let mut theirs: [Samples; 5] = Default::default();
     for round in 1..=context.rounds {
         let [ceiling, bare, published, sent, naive] = &mut theirs;
-        ours.push(product(context, &members, duration).await?);
+        let (rate, time) = product(context, &members, duration).await?;
+        ours.push(rate);
+        processor.push(time);
+        progress(&format!("send, round {round}: kefu {rate:.0}/s, {time:.1} µs of processor time each"));
+        if context.alone {
+            continue;
+        }
         ceiling.push(statements(duration).await?);
         bare.push(endpoint("bare", &members, duration).await?);
         published.push(nchan::start().await?.publish(channels).await?.publishes);
         sent.push(node_ws::start()?.publish(channels).await?.publishes);
         naive.push(endpoint("naive", &members, duration).await?);
-        progress(&format!("send, round {round}: kefu {:.0}/s", ours.median()));
+    }
+    report.figure("send", "kefu: durable and delivered", Unit::PerSecond, &ours);
+    report.figure("send", "kefu: processor time of the service for each", Unit::Microseconds, &processor);
+    if context.alone {
+        return Ok(());
     }
     let [ceiling, bare, nchan, node, naive] = &theirs;
     let mut against = |name, samples, bound: Option<f64>| {
@@ -44,24 +54,27 @@ pub async fn run(context: &Context, report: &mut Report) -> Result {
     against("nchan, one subscriber each, stores nothing", nchan, Some(0.6));
     against("Node's ws, one subscriber each, stores nothing", node, None);
     against("a transaction per send, delivers nothing", naive, Some(8.0));
-    report.figure("send", "kefu: durable and delivered", Unit::PerSecond, &ours);
     Ok(())
 }
 
-/// The product with one admin and every member listening; all that was answered must have arrived.
-async fn product(context: &Context, members: &[String], duration: Duration) -> Result<f64> {
+/// The product with one admin and every member listening; all that was answered must have arrived. Messages per second,
+/// and the processor time of each in µs.
+async fn product(context: &Context, members: &[String], duration: Duration) -> Result<(f64, f64)> {
     let kefu = Kefu::start(&context.kefu, &[])?;
     let requests = Kefu::sends(members);
     kefu.warm_up(&requests).await?;
     let listeners = Listeners::open(kefu.listeners(1, members)).await?;
     let until = Until::Elapsed(duration);
+    let before = kefu.child.processor_time()?;
     let sent = http::send(Plan { address: kefu.address, connections: SENDERS, requests, until, rate: None }).await?;
     let answered = sent.all_accepted()?;
     let (started, ids) = (answered.started, answered.ids());
     listeners.wait_for(2 * u64::try_from(ids.len())?).await?;
+    let taken = kefu.child.processor_time()?.saturating_sub(before);
     let inboxes = listeners.close().await?;
     check::admins_and_members(&inboxes, 1, &ids)?;
-    Ok(float(ids.len()) / channel::seconds_until_last(&inboxes, started)?)
+    let count = float(ids.len());
+    Ok((count / channel::seconds_until_last(&inboxes, started)?, taken.as_secs_f64() * 1e6 / count))
 }
 
 /// SQLite alone.

@@ -1,14 +1,16 @@
 //! Listeners: thousands of WebSocket clients on one thread.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
@@ -179,31 +181,34 @@ struct Listener {
 }
 
 impl Listener {
-    async fn read(self) {
-        while self.stream.readable().await.is_ok() && self.take(&self.counts.reading) {}
-        self.counts.closed.fetch_add(1, Ordering::Relaxed);
+    async fn read(mut self) {
+        let counts = Arc::clone(&self.counts);
+        while self.take(&counts.reading).await {}
+        counts.closed.fetch_add(1, Ordering::Relaxed);
     }
 
-    async fn read_and_stall(self, mut phases: watch::Receiver<Phase>) {
-        while self.stream.readable().await.is_ok() {
+    async fn read_and_stall(mut self, mut phases: watch::Receiver<Phase>) {
+        let counts = Arc::clone(&self.counts);
+        while self.take(&counts.stalling).await {
             if *phases.borrow() == Phase::Stalled && phases.wait_for(|phase| *phase != Phase::Stalled).await.is_err() {
-                return;
-            }
-            if !self.take(&self.counts.stalling) {
                 return;
             }
         }
     }
 
-    /// Reads what is there; `false` at the end of the stream.
-    fn take(&self, count: &AtomicU64) -> bool {
-        let mut buffer = self.buffer.borrow_mut();
-        let read = match self.stream.try_read(&mut buffer) {
-            Ok(0) => return false,
-            Ok(read) => read,
-            Err(error) => return error.kind() == std::io::ErrorKind::WouldBlock,
-        };
-        let (messages, duty) = self.inbox.borrow_mut().feed(buffer.get(..read).unwrap_or_default(), Instant::now());
+    /// Waits for something to read and reads it; `false` at the end of the stream. One call of the kernel: by a short read
+    /// tokio knows that nothing is left.
+    async fn take(&mut self, count: &AtomicU64) -> bool {
+        let (stream, buffer, inbox) = (&mut self.stream, &self.buffer, &self.inbox);
+        let read = poll_fn(|context| {
+            let mut buffer = buffer.borrow_mut();
+            let mut room = ReadBuf::new(&mut buffer);
+            Pin::new(&mut *stream).poll_read(context, &mut room).map_ok(|()| {
+                let bytes = room.filled();
+                (!bytes.is_empty()).then(|| inbox.borrow_mut().feed(bytes, Instant::now()))
+            })
+        });
+        let Ok(Some((messages, duty))) = read.await else { return false };
         count.fetch_add(messages, Ordering::Relaxed);
         if let Duty::Pong(payload) = duty {
             // Masked with zeros, which leave the payload as it is. A full socket has other troubles.

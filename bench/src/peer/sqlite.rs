@@ -1,7 +1,7 @@
 //! SQLite by the bare driver: the product's very statements in batches (the ceiling of its writer), a transaction per
 //! send (what the naive endpoint does), and one durable commit.
 //!
-//! The statements are those of src/conversation/store/sqlite.rs and src/message/store/sqlite.rs and change with them.
+//! The statements are those of src/conversation/store/statements.rs and src/message/store/statements.rs and change with them.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -18,13 +18,13 @@ const SCHEMA: &str = include_str!("../../../migrations/sqlite/00000000000001_ini
 const LOCK: &str = "SELECT c.id, c.tenant_id, c.user_id, c.last_seq, c.last_message_time, c.admin_pinned, c.admin_deleted, \
      c.admin_unread_message_count, c.member_unread_message_count, c.admin_read_seq, c.member_read_seq FROM";
 const LOCK_TAIL: &str = "CROSS JOIN kefu_conversation AS c WHERE c.tenant_id = v.column1 AND c.user_id = v.column2";
-const ADVANCE: &str = "UPDATE kefu_conversation SET last_seq = v.column2, last_message_time = v.column3, \
+const ADVANCE: &str = "UPDATE OR FAIL kefu_conversation SET last_seq = v.column2, last_message_time = v.column3, \
      last_message_content = v.column4, last_message_content_type = v.column5, admin_pinned = v.column6, \
      admin_deleted = v.column7, user_deleted = 0, admin_unread_message_count = v.column8, \
      member_unread_message_count = v.column9, admin_read_seq = v.column10, member_read_seq = v.column11, \
      updater = v.column12, update_time = v.column13 FROM";
 const ADVANCE_TAIL: &str = "WHERE kefu_conversation.id = v.column1";
-const INSERT: &str = "INSERT INTO kefu_message (id, conversation_id, seq, sender_id, sender_type, receiver_id, \
+const INSERT: &str = "INSERT OR FAIL INTO kefu_message (id, conversation_id, seq, sender_id, sender_type, receiver_id, \
      receiver_type, content_type, content, client_message_id, create_time, tenant_id, creator, updater, \
      update_time) SELECT *, column4, column4, column11 FROM";
 const INSERT_TAIL: &str = "WHERE column1 IS NOT NULL";
