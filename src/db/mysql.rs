@@ -84,10 +84,10 @@ impl MysqlServer {
             if shown(connection, "VARIABLES LIKE 'wsrep_on'")?.as_deref() == Some("ON") {
                 connection.batch_execute(GALERA_SESSION)?;
             }
-            shown(connection, "SESSION STATUS LIKE 'Ssl_cipher'")
+            let cipher = if self.encrypted { shown(connection, "SESSION STATUS LIKE 'Ssl_cipher'")? } else { None };
+            Ok(!self.encrypted || cipher.is_some_and(|cipher| !cipher.is_empty()))
         };
-        let cipher = set_up(&mut connection).map_err(ConnectionError::CouldntSetupConfiguration)?;
-        if self.encrypted && cipher.is_none_or(|cipher| cipher.is_empty()) {
+        if !set_up(&mut connection).map_err(ConnectionError::CouldntSetupConfiguration)? {
             return Err(ConnectionError::BadConnection(
                 "ssl_mode asks for TLS, which the server does not offer".into(),
             ));
