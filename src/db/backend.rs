@@ -101,21 +101,44 @@ impl Backend {
         !matches!(self, Self::Sqlite(_))
     }
 
-    /// The statement that begins a write transaction. SQLite takes the write lock at once: upgrading a read lock later
-    /// fails when another writer came in between.
-    pub const fn begin_write(&self) -> &'static str {
+    /// The statements around a write transaction.
+    ///
+    /// SQLite takes the write lock at once: upgrading a read lock later fails when another writer came in between.
+    ///
+    /// A Galera cluster may end a transaction between two statements, in favour of another member's, and a member was seen
+    /// to run the next ones outside of it. So on MySQL nothing commits by itself meanwhile, and a savepoint tells at
+    /// the end whether it is still the same transaction.
+    pub(super) const fn write_transaction(&self) -> WriteTransaction {
         match self {
-            Self::Sqlite(_) => "BEGIN IMMEDIATE",
+            Self::Sqlite(_) => {
+                WriteTransaction { begin: "BEGIN IMMEDIATE", check: None, commit: "COMMIT", roll_back: "ROLLBACK" }
+            }
             #[cfg(feature = "mysql")]
-            Self::Mysql(_) => "START TRANSACTION",
+            Self::Mysql(_) => WriteTransaction {
+                begin: "SET autocommit = 0; START TRANSACTION; SAVEPOINT begun",
+                check: Some("ROLLBACK TO SAVEPOINT begun"),
+                commit: "RELEASE SAVEPOINT begun; COMMIT; SET autocommit = 1",
+                roll_back: "ROLLBACK; SET autocommit = 1",
+            },
             #[cfg(feature = "postgres")]
-            Self::Postgres(_) => "BEGIN",
+            Self::Postgres(_) => {
+                WriteTransaction { begin: "BEGIN", check: None, commit: "COMMIT", roll_back: "ROLLBACK" }
+            }
         }
     }
 }
 
 /// Fails on a database that can only be read, where `BEGIN IMMEDIATE` alone does not; nothing reaches the disk.
 const WRITE_NOTHING: &str = "BEGIN IMMEDIATE; CREATE TABLE kefu_write (a); ROLLBACK";
+
+/// See [`Backend::write_transaction`].
+pub(super) struct WriteTransaction {
+    pub begin: &'static str,
+    /// Fails when the transaction has ended without our doing: what failed in it may then succeed in another.
+    pub check: Option<&'static str>,
+    pub commit: &'static str,
+    pub roll_back: &'static str,
+}
 
 #[cfg(not(all(feature = "mysql", feature = "postgres")))]
 fn without_feature(feature: &str) -> String {

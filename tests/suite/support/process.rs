@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use kefu::auth::Tokens;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
 use super::{PATIENCE, User};
@@ -57,6 +58,17 @@ pub async fn failed(folder: &Path, arguments: &[&str], input: &str) -> String {
     ended.errors
 }
 
+/// An address that stays free while its node is down: the system gives ports from another range to those who ask for any.
+pub async fn lasting_address() -> String {
+    loop {
+        let port = 20_000 + getrandom::u32().unwrap() % 12_000;
+        let address = format!("127.0.0.1:{port}");
+        if TcpListener::bind(&address).await.is_ok() {
+            return address;
+        }
+    }
+}
+
 /// `kefu serve` on a free port.
 pub struct Serve {
     child: Child,
@@ -68,7 +80,12 @@ pub struct Serve {
 
 impl Serve {
     pub async fn start(folder: &Path, arguments: &[&str]) -> Self {
-        let mut child = command(folder, &["--listen", "127.0.0.1:0"]).args(arguments).spawn().unwrap();
+        Self::start_at("127.0.0.1:0", folder, arguments).await
+    }
+
+    /// On a given address, see [`lasting_address`].
+    pub async fn start_at(address: &str, folder: &Path, arguments: &[&str]) -> Self {
+        let mut child = command(folder, &["--listen", address]).args(arguments).spawn().unwrap();
         let mut output = child.stdout.take().unwrap();
         let mut greeting = String::new();
         // The greeting is printed at once; its last line is the socket's address or the first password.
@@ -91,7 +108,7 @@ impl Serve {
         Ended { code: self.child.wait().await.unwrap().code(), output: String::new(), errors }
     }
 
-    /// Ends it as a power failure does.
+    /// `kill -9`.
     pub async fn kill(mut self) {
         self.child.kill().await.unwrap();
     }
