@@ -12,6 +12,8 @@ use crate::id::ID_LIMIT;
 use crate::settings::{Flag, Settings, Sources, create_private_folder};
 
 mod admin;
+mod backup;
+mod healthcheck;
 mod migrate;
 mod openapi;
 mod serve;
@@ -64,6 +66,12 @@ enum Command {
     /// Look after the accounts of admins
     #[command(subcommand)]
     Admin(admin::Command),
+    /// Copy the embedded database while it is in use
+    Backup(backup::Backup),
+    /// Put a backup in the embedded database's place; the service must be stopped
+    Restore(backup::Restore),
+    /// Ask the service that runs with these settings whether it is ready; exit code 1 when not
+    Healthcheck,
     /// Make tokens for trying things out, as one line of JSON
     #[command(subcommand)]
     Token(token::Command),
@@ -85,6 +93,9 @@ impl Cli {
             Command::Serve => serve::run(self.settings.load()?),
             Command::Migrate(command) => migrate::run(&self.settings.load()?, command),
             Command::Admin(command) => admin::run(&self.settings.load()?, command),
+            Command::Backup(command) => backup::back_up(&self.settings.load()?, &command),
+            Command::Restore(command) => backup::restore(&self.settings.load()?, &command),
+            Command::Healthcheck => healthcheck::run(&self.settings.load()?),
             Command::Token(command) => token::run(&self.settings.load()?, command),
             Command::Openapi => openapi::run(),
         }
@@ -163,15 +174,22 @@ mod tests {
             "kefu admin disable --username u",
             "kefu admin enable --username u",
             "kefu admin list",
+            "kefu healthcheck",
+            "kefu backup kefu-backup.db",
+            "kefu restore kefu-backup.db --data-dir data",
+            "kefu restore --mark",
             "kefu token member --user-id 1001 --nickname 小明",
             "kefu token admin --username admin --set limits.write_batch=1 --set limits.write_queue=2",
             "kefu openapi",
         ] {
             Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
         }
-        for line in
-            ["kefu admin add --username u --nickname n --role boss", "kefu token member --user-id 0 --nickname n"]
-        {
+        for line in [
+            "kefu admin add --username u --nickname n --role boss",
+            "kefu token member --user-id 0 --nickname n",
+            "kefu restore",
+            "kefu restore --mark x",
+        ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }
     }

@@ -75,6 +75,27 @@ impl Backend {
         }
     }
 
+    /// Opens the first connection. A file that cannot be written to is refused here: SQLite would open it for reading
+    /// and every send would fail.
+    ///
+    /// # Errors
+    /// One line for the operator, without a password.
+    pub fn open(&self) -> Result<AnyConnection, String> {
+        let name = match self {
+            Self::Sqlite(path) => format!(" {}", path.display()),
+            // The drivers name the server.
+            #[cfg(any(feature = "mysql", feature = "postgres"))]
+            _ => String::new(),
+        };
+        let failed =
+            |error: &dyn std::fmt::Display| super::one_line(&format!("cannot open the database{name}: {error}"));
+        let mut connection = self.connect().map_err(|error| failed(&error))?;
+        if !self.is_server() {
+            connection.batch_execute(WRITE_NOTHING).map_err(|error| failed(&error))?;
+        }
+        Ok(connection)
+    }
+
     /// Whether connections can be lost, and other processes on other machines write too.
     pub const fn is_server(&self) -> bool {
         !matches!(self, Self::Sqlite(_))
@@ -116,6 +137,9 @@ pub(super) struct WriteTransaction {
     pub roll_back: &'static str,
 }
 
+/// Fails on a database that can only be read, where `BEGIN IMMEDIATE` alone does not; nothing reaches the disk.
+const WRITE_NOTHING: &str = "BEGIN IMMEDIATE; CREATE TABLE kefu_write (a); ROLLBACK";
+
 #[cfg(not(all(feature = "mysql", feature = "postgres")))]
 fn without_feature(feature: &str) -> String {
     format!("database.url: this binary was built without the feature {feature}; build with --features {feature}")
@@ -127,7 +151,7 @@ fn set_up<C: SimpleConnection>(mut connection: C, statements: &str) -> diesel::C
 }
 
 /// WAL with synchronous=FULL keeps every answered send through a power loss (invariant 1). Checkpoints are not made by
-/// commits but by a thread of their own ([`super::checkpoint`]).
+/// commits but by a thread of their own ([`super::checkpoint`]). A log that grew during a backup gives its space back.
 fn connect_sqlite(path: &Path) -> diesel::ConnectionResult<SqliteConnection> {
     set_up(
         SqliteConnection::establish(&path.to_string_lossy())?,
@@ -135,6 +159,7 @@ fn connect_sqlite(path: &Path) -> diesel::ConnectionResult<SqliteConnection> {
          PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA wal_autocheckpoint = 0;
+         PRAGMA journal_size_limit = 134217728;
          PRAGMA temp_store = MEMORY;",
     )
 }

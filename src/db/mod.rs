@@ -12,10 +12,13 @@
 //! outcome is unknown. A connection that has failed is not used again, one that was idle is tried before it is used.
 
 mod backend;
+pub mod backup;
 pub mod checkpoint;
 mod connection;
+mod copy;
 pub(crate) mod held;
 pub mod id_block;
+mod lock;
 mod migration;
 #[cfg(feature = "mysql")]
 mod mysql;
@@ -33,6 +36,8 @@ use tokio::sync::Semaphore;
 pub use backend::Backend;
 pub use connection::AnyConnection;
 pub(crate) use connection::{MultiBackend, each_backend};
+pub use copy::{Copied, Progress};
+pub use lock::DatabaseLock;
 pub use migration::{MigrationStatus, migrate, migration_status};
 
 use crate::error::{Error, Result};
@@ -67,8 +72,7 @@ impl Db {
     /// # Errors
     /// One line for the operator: the database cannot be reached or set up, or is of a newer version.
     pub fn open(backend: Backend, settings: &settings::Database) -> Result<Self, String> {
-        let mut first = backend.connect().map_err(|error| one_line(&format!("cannot open the database: {error}")))?;
-        migrate(&mut first)?;
+        migrate(&mut backend.open()?)?;
         let acquire_timeout = Duration::from_millis(settings.acquire_timeout_ms);
         let pool = r2d2::Pool::builder()
             .max_size(settings.pool_size)

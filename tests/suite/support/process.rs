@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
-use super::User;
+use super::{PATIENCE, User};
 
 /// How a command ended.
 #[derive(Debug)]
@@ -37,7 +37,8 @@ pub async fn kefu(folder: &Path, arguments: &[&str], input: &str) -> Ended {
     let mut child = command(folder, arguments).spawn().unwrap();
     // A command that reads nothing may be gone already.
     drop(child.stdin.take().unwrap().write_all(input.as_bytes()).await);
-    let output = child.wait_with_output().await.unwrap();
+    let ended = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
+    let output = ended.unwrap_or_else(|_| panic!("does not end: {arguments:?}")).unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ended { code: output.status.code(), output: text(output.stdout), errors: text(output.stderr) }
 }
@@ -51,6 +52,21 @@ pub async fn lasting_address() -> String {
             return address;
         }
     }
+}
+
+/// Runs a command that must succeed; its output.
+pub async fn done(folder: &Path, arguments: &[&str], input: &str) -> String {
+    let ended = kefu(folder, arguments, input).await;
+    assert_eq!((ended.code, ended.errors.as_str()), (Some(0), ""), "{arguments:?}");
+    ended.output
+}
+
+/// Runs a command that must fail with exit code 1; its one line.
+pub async fn failed(folder: &Path, arguments: &[&str], input: &str) -> String {
+    let ended = kefu(folder, arguments, input).await;
+    assert_eq!((ended.code, ended.output.as_str()), (Some(1), ""), "{arguments:?}: {}", ended.errors);
+    assert_eq!(ended.errors.lines().count(), 1, "{}", ended.errors);
+    ended.errors
 }
 
 /// `kefu serve` on a free port.
@@ -83,11 +99,6 @@ impl Serve {
         Self { child, address, greeting }
     }
 
-    /// `kill -9`.
-    pub async fn kill(mut self) {
-        self.child.kill().await.unwrap();
-    }
-
     /// Tells it to stop as a service manager does, and waits until it has.
     pub async fn terminate(mut self) -> Ended {
         let id = self.child.id().unwrap().to_string();
@@ -95,6 +106,11 @@ impl Serve {
         let mut errors = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut errors).await.unwrap();
         Ended { code: self.child.wait().await.unwrap().code(), output: String::new(), errors }
+    }
+
+    /// Ends it as a power failure does.
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
     }
 
     /// Someone with these tokens, as the command line printed them.
