@@ -4,9 +4,10 @@
 //! locked conversations) → `store` (a fixed number of statements) → commit → [`event`] (frames) → push → the answer.
 
 pub mod api;
-mod batch;
+pub(crate) mod batch;
 pub mod content;
 pub mod event;
+pub mod past;
 pub mod resync;
 pub(crate) mod store;
 pub mod writer;
