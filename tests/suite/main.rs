@@ -24,6 +24,7 @@ mod file;
 mod file_s3;
 mod handshake;
 mod history;
+mod import;
 mod lifetime;
 mod member_token;
 mod message;
