@@ -32,9 +32,8 @@ pub(super) fn run(settings: &Settings, command: Command) -> Result {
     let report = super::with_database(settings, async |db, clock| {
         let _checkpointer = Checkpointer::start(&db)?;
         // It draws nothing where standard error is no terminal.
-        let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template(
-            "{wide_bar} {human_pos}/{human_len} messages, {per_sec:.0}, {eta} left",
-        )?);
+        let bar = ProgressBar::no_length()
+            .with_style(ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} messages, {eta} left")?);
         let report = import::run(&db, &clock, &options, |done, all| {
             bar.set_length(u64::try_from(all).unwrap_or(u64::MAX));
             bar.set_position(u64::try_from(done).unwrap_or(u64::MAX));

@@ -23,10 +23,11 @@ use crate::db::held::Held;
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Result};
 use crate::id::{TenantId, UserId, UserType};
+use crate::message::NewMessage;
 use crate::message::batch::Ids;
 use crate::message::past::{PastMessage, append};
 use crate::message::writer::BATCH_BYTES;
-use store::{MessageRow, Source};
+use store::Source;
 use yudao::{Conversations, Entry};
 
 /// How long a database that is busy is asked again.
@@ -102,7 +103,7 @@ pub fn run(
     clock: &Clock,
     options: &Options,
     mut progress: impl FnMut(usize, usize),
-) -> std::result::Result<Report, String> {
+) -> Result<Report, String> {
     let mut source = Source::open(&options.from)?;
     let mut report = Report::default();
     // Messages first: the conversation of each that is seen is then seen too.
@@ -149,12 +150,16 @@ struct Run {
 
 impl Run {
     /// Copies a group: two reads there (three while new members appear), and two transactions here.
-    fn copy(&mut self, group: &[Entry]) -> std::result::Result<(), String> {
+    fn copy(&mut self, group: &[Entry]) -> Result<(), String> {
         let mut rows = self.source.messages(group.iter().map(|entry| entry.id))?;
         let mut past = Vec::with_capacity(group.len());
         for entry in group {
-            match self.read(entry, rows.remove(&entry.id))? {
-                Ok(message) => past.push(message),
+            let row = rows.remove(&entry.id).ok_or(yudao::DELETED.into());
+            match row.and_then(|row| self.conversations.message(entry, row, self.target.now)) {
+                Ok(mut message) => {
+                    self.name_admin(&mut message)?;
+                    past.push(message);
+                }
                 Err(why) => self.report.skip(why),
             }
         }
@@ -172,39 +177,29 @@ impl Run {
         Ok(())
     }
 
-    /// What a row becomes, or why it is left out.
-    fn read(
-        &mut self,
-        entry: &Entry,
-        row: Option<MessageRow>,
-    ) -> std::result::Result<std::result::Result<PastMessage, Cow<'static, str>>, String> {
-        let now = self.target.now;
-        let found = row.ok_or(yudao::DELETED.into());
-        let mut past = match found.and_then(|row| self.conversations.message(entry, row, now)) {
-            Ok(past) => past,
-            Err(why) => return Ok(Err(why)),
+    /// Puts the admin here in the place of the one there.
+    fn name_admin(&mut self, past: &mut PastMessage) -> Result<(), String> {
+        let NewMessage { tenant, sender, .. } = &mut past.message;
+        if sender.user_type != UserType::Admin {
+            return Ok(());
+        }
+        let (tenant, id) = (*tenant, sender.id.get());
+        sender.id = match self.admins.get(&(tenant, id)) {
+            Some(known) => *known,
+            None => {
+                let known = self.source.admins(&[id])?.remove(&id).unwrap_or_default();
+                let (admin, made) = self.target.write(|connection, _, now| {
+                    ensure_past_admin(connection, tenant, (yudao::ORIGIN, id), &known, now)
+                })?;
+                self.report.admins += usize::from(made);
+                self.admins.insert((tenant, id), admin);
+                admin
+            }
         };
-        if past.message.sender.user_type == UserType::Admin {
-            past.message.sender.id = self.admin(past.message.tenant, past.message.sender.id.get())?;
-        }
-        Ok(Ok(past))
+        Ok(())
     }
 
-    /// The admin here who stands for the one there.
-    fn admin(&mut self, tenant: TenantId, id: i64) -> std::result::Result<UserId, String> {
-        if let Some(known) = self.admins.get(&(tenant, id)) {
-            return Ok(*known);
-        }
-        let known = self.source.admins(&[id])?.remove(&id).unwrap_or_default();
-        let (admin, made) = self
-            .target
-            .write(|connection, _, now| ensure_past_admin(connection, tenant, (yudao::ORIGIN, id), &known, now))?;
-        self.report.admins += usize::from(made);
-        self.admins.insert((tenant, id), admin);
-        Ok(admin)
-    }
-
-    fn add_members(&mut self, past: &[PastMessage]) -> std::result::Result<(), String> {
+    fn add_members(&mut self, past: &[PastMessage]) -> Result<(), String> {
         let owners = past.iter().map(|one| (one.message.tenant, one.member));
         let new: HashSet<(TenantId, UserId)> = owners.filter(|owner| !self.members.contains(owner)).collect();
         if new.is_empty() {
@@ -244,7 +239,7 @@ impl Target {
     fn write<T>(
         &mut self,
         mut work: impl FnMut(&mut AnyConnection, &mut Ids, Millis) -> Result<T>,
-    ) -> std::result::Result<T, String> {
+    ) -> Result<T, String> {
         let begun = Instant::now();
         loop {
             let (ids, now, mut tried) = (&mut self.ids, self.now, false);

@@ -113,9 +113,9 @@ struct ColumnRow {
     named: String,
 }
 
-/// A column as a number; null is 0.
+/// A column as a number, bits too; null is 0.
 fn number(column: &str) -> String {
-    format!("CAST(COALESCE({column}, 0) AS SIGNED) AS {column}")
+    format!("CAST(COALESCE({column} + 0, 0) AS SIGNED) AS {column}")
 }
 
 impl Source {
@@ -184,7 +184,7 @@ impl Source {
     pub(super) fn messages(&mut self, ids: impl Iterator<Item = i64>) -> Result<HashMap<i64, MessageRow>, String> {
         let query = format!(
             "SELECT CAST(id AS SIGNED) AS id, {}, {}, {}, {}, content FROM {MESSAGE}
-             WHERE COALESCE(deleted, 0) = 0 AND id IN ({})",
+             WHERE COALESCE(deleted + 0, 0) = 0 AND id IN ({})",
             number("sender_id"),
             number("sender_type"),
             number("content_type"),

@@ -79,7 +79,7 @@ pub(crate) fn append(
 
     let repeats = find_repeats(connection, &conversations, past.iter().map(|one| &one.message))?;
     let known: HashMap<RepeatKey<'_>, &Repeat> = repeats.iter().map(|repeat| (repeat.key(), repeat)).collect();
-    ids.refill_messages(connection, past.len() - known.len().min(past.len()))?;
+    ids.refill_messages(connection, past.len().saturating_sub(known.len()))?;
     let mut rows: Vec<NewRow<'_>> = Vec::with_capacity(past.len());
     let mut reads: Vec<Read> = Vec::new();
     let mut hidden: Vec<ConversationId> = Vec::new();

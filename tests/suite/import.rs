@@ -1,13 +1,15 @@
 //! `kefu import yudao`: from a database of `tests/fixtures/yudao.sql` on the private MySQL server, into the database that
 //! the suite runs on and into the embedded one.
 
+use std::time::Duration;
+
 use diesel::connection::SimpleConnection;
 use kefu::account;
-use kefu::id::TenantId;
+use kefu::clock::{Clock, to_timestamp};
 use serde_json::{Value, json};
 
 use crate::support::database::{Kind, only_on_servers, variable};
-use crate::support::process::{Ended, command, kefu};
+use crate::support::process::{Ended, Serve, command, kefu};
 use crate::support::tables::{StoredConversation, sound_conversations};
 use crate::support::{TENANT, TestApp, TestDatabase, eventually, text};
 
@@ -234,14 +236,15 @@ async fn another_run_copies_what_is_new(embedded: bool) {
              (id, conversation_id, sender_id, sender_type, content_type, content, read_status, create_time, tenant_id)
            VALUES (24, 1, 1001, 1, 1, 'late', 0, '2024-07-15 09:00:00', 1),
                   (30, 3, 1002, 1, 1, 'still there', 0, '2024-07-15 10:05:00', 1),
-                  (31, 2, 7, 2, 1, 'renamed', 1, '2024-07-15 10:05:00', 1)"#,
+                  (31, 2, 7, 2, 1, 'renamed', 1, '2024-07-15 10:05:00', 1),
+                  (32, 6, 2001, 1, 1, 'ahead', 1, '2099-01-01 00:00:00', 2)"#,
     );
     let mut socket = owner.socket("").await;
     let third = import(&yudao, &app).await;
     assert!(socket.events_so_far().await.is_empty(), "an import tells nobody");
     for (what, count) in [
         ("conversations created", 0),
-        ("messages copied", 3),
+        ("messages copied", 4),
         ("messages already there", 11),
         ("messages read since", 1),
         ("admins added", 0),
@@ -251,7 +254,7 @@ async fn another_run_copies_what_is_new(embedded: bool) {
     let stored = sound_conversations(&app.db, 1).await;
     let appended = of_member(&stored, 1001);
     assert_eq!(ids(appended), [Some(1), Some(2), Some(3), Some(24)]);
-    assert_eq!(appended.messages[3].create_time, appended.messages[2].create_time + chrono_ms(1));
+    assert_eq!(appended.messages[3].create_time, appended.messages[2].create_time + Duration::from_millis(1));
     assert!(!appended.row.admin_pinned, "what is marked there is out of date behind newer messages");
     let appended = of_member(&stored, 1002);
     assert_eq!(ids(appended), [Some(4), Some(7), Some(5), Some(6), None, Some(30), Some(31)]);
@@ -259,13 +262,11 @@ async fn another_run_copies_what_is_new(embedded: bool) {
     assert_eq!(appended.messages[4].create_time.and_utc().timestamp_millis(), now);
     assert_eq!(appended.messages[6].create_time.and_utc().timestamp_millis(), now + 2);
     assert_eq!(appended.messages[6].sender_id, appended.messages[3].sender_id);
+    let ahead = of_member(&sound_conversations(&app.db, 2).await, 2001).messages[2].create_time;
+    assert!(ahead < to_timestamp(Clock::system().now()), "a time ahead of the clock would push all later ones ahead");
     assert_eq!(number(&import(&yudao, &app).await, "messages copied"), 0);
     socket.close().await;
     app.stop().await;
-}
-
-fn chrono_ms(ms: u64) -> std::time::Duration {
-    std::time::Duration::from_millis(ms)
 }
 
 #[tokio::test]
@@ -338,10 +339,10 @@ async fn an_import_before_the_first_start_leaves_the_first_admin_to_it() {
     // Without tenants everything belongs to the first one. The URL may come from standard input.
     let ended = kefu(folder.path(), &["import", "yudao", "--from", "-"], &format!("{}\n", yudao.url())).await;
     assert_eq!((ended.code, number(&ended.output, "messages copied")), (Some(0), 11), "{}", ended.errors);
-    let serve = crate::support::process::Serve::start(folder.path(), &[]).await;
+    let serve = Serve::start(folder.path(), &[]).await;
     assert!(serve.first_password().is_some());
     serve.terminate().await;
-    let listed = kefu(folder.path(), &["admin", "list", "--tenant", TenantId::new(1).to_string().as_str()], "").await;
+    let listed = kefu(folder.path(), &["admin", "list"], "").await;
     assert!(listed.output.contains("\tadmin\t客服\towner\tenabled\n"), "{}", listed.output);
     assert!(listed.output.contains("\tyudao-1\t客服1\tagent\tdisabled\n"), "{}", listed.output);
 }
