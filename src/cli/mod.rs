@@ -1,7 +1,7 @@
 //! The command line: its definition, and the way from its flags to the settings. Each subcommand has a file of its own.
 
 use std::error::Error;
-use std::io::{self, Write};
+use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -14,6 +14,7 @@ use crate::settings::{Flag, Settings, Sources, create_private_folder};
 mod admin;
 mod backup;
 mod healthcheck;
+mod import;
 mod migrate;
 mod openapi;
 mod serve;
@@ -75,6 +76,9 @@ enum Command {
     /// Make tokens for trying things out, as one line of JSON
     #[command(subcommand)]
     Token(token::Command),
+    /// Take over conversations of another system
+    #[command(subcommand)]
+    Import(import::Command),
     /// Print the OpenAPI document
     Openapi,
 }
@@ -97,6 +101,7 @@ impl Cli {
             Command::Restore(command) => backup::restore(&self.settings.load()?, &command),
             Command::Healthcheck => healthcheck::run(&self.settings.load()?),
             Command::Token(command) => token::run(&self.settings.load()?, command),
+            Command::Import(command) => import::run(&self.settings.load()?, command),
             Command::Openapi => openapi::run(),
         }
     }
@@ -135,6 +140,16 @@ fn with_database<T>(settings: &Settings, work: impl AsyncFnOnce(Db, Clock) -> Re
     let db = Db::open(Backend::parse(&settings.database_url())?, &settings.database)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(work(db, Clock::system()))
+}
+
+/// The first line of standard input; `what` names it.
+fn first_line(what: &str) -> Result<String> {
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line)?;
+    match line.trim_end_matches(['\r', '\n']) {
+        "" => Err(format!("{what} is read from standard input, which is empty").into()),
+        line => Ok(line.to_owned()),
+    }
 }
 
 /// Writes to standard output; unlike `println!` it does not panic when nobody reads.
@@ -180,6 +195,7 @@ mod tests {
             "kefu restore --mark",
             "kefu token member --user-id 1001 --nickname 小明",
             "kefu token admin --username admin --set limits.write_batch=1 --set limits.write_queue=2",
+            "kefu import yudao --from mysql://u:p@127.0.0.1/ruoyi-vue-pro --time-zone Asia/Shanghai",
             "kefu openapi",
         ] {
             Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));

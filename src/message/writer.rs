@@ -36,7 +36,7 @@ use crate::telemetry::metrics::{Metrics, Outcome};
 
 /// Message content above which a batch takes no further command: servers refuse a statement of more than a limit of
 /// theirs (`max_allowed_packet`, 16 MiB on MariaDB).
-const BATCH_BYTES: usize = 4 * 1024 * 1024;
+pub(crate) const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 /// How far the clock may go back, in milliseconds, before that counts as the correction of a wrong clock.
 const CORRECTION: Millis = 600_000;

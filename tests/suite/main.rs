@@ -28,6 +28,7 @@ mod file_s3;
 mod galera;
 mod handshake;
 mod history;
+mod import;
 mod lifetime;
 mod member_token;
 mod message;

@@ -18,7 +18,8 @@ pub struct Ended {
     pub errors: String,
 }
 
-fn command(folder: &Path, arguments: &[&str]) -> Command {
+/// The program with its data in `folder`, to be started.
+pub fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kefu"));
     command
         .current_dir(folder)
