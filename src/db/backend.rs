@@ -128,12 +128,9 @@ impl Backend {
     }
 }
 
-<<<<<<< HEAD
 /// Fails on a database that can only be read, where `BEGIN IMMEDIATE` alone does not; nothing reaches the disk.
 const WRITE_NOTHING: &str = "BEGIN IMMEDIATE; CREATE TABLE kefu_write (a); ROLLBACK";
 
-=======
->>>>>>> nodes
 /// See [`Backend::write_transaction`].
 pub(super) struct WriteTransaction {
     pub begin: &'static str,
@@ -142,12 +139,6 @@ pub(super) struct WriteTransaction {
     pub commit: &'static str,
     pub roll_back: &'static str,
 }
-<<<<<<< HEAD
-=======
-
-/// Fails on a database that can only be read, where `BEGIN IMMEDIATE` alone does not; nothing reaches the disk.
-const WRITE_NOTHING: &str = "BEGIN IMMEDIATE; CREATE TABLE kefu_write (a); ROLLBACK";
->>>>>>> nodes
 
 #[cfg(not(all(feature = "mysql", feature = "postgres")))]
 fn without_feature(feature: &str) -> String {
