@@ -87,3 +87,47 @@ async fn usher() {
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+
+    async fn turn() {
+        let mut turn = Turn::default();
+        poll_fn(|context| turn.poll(context)).await;
+    }
+
+    #[actix_web::test]
+    async fn whoever_comes_last_waits_for_one_group_only() {
+        let done = Rc::new(RefCell::new(Vec::new()));
+        let sockets: Vec<_> = (0..3 * GROUP)
+            .map(|_| {
+                let done = Rc::clone(&done);
+                actix_web::rt::spawn(async move {
+                    turn().await;
+                    done.borrow_mut().push("socket");
+                })
+            })
+            .collect();
+        let noted = Rc::clone(&done);
+        actix_web::rt::spawn(async move { noted.borrow_mut().push("request") }).await.unwrap();
+        assert_eq!(done.borrow().iter().position(|who| *who == "request"), Some(GROUP));
+        for socket in sockets {
+            socket.await.unwrap();
+        }
+        assert_eq!(done.borrow().len(), 3 * GROUP + 1, "every socket has its turn");
+    }
+
+    #[actix_web::test]
+    async fn a_socket_that_ends_while_it_waits_keeps_nobody_from_a_turn() {
+        let waiting: Vec<_> = (0..3 * GROUP).map(|_| actix_web::rt::spawn(turn())).collect();
+        tokio::task::yield_now().await;
+        waiting.iter().skip(GROUP).take(GROUP).for_each(|socket| socket.abort());
+        for socket in waiting.into_iter().skip(2 * GROUP) {
+            socket.await.unwrap();
+        }
+        turn().await;
+    }
+}
