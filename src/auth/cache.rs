@@ -66,6 +66,11 @@ impl Cache {
         }
     }
 
+    /// Drops what is believed no more.
+    pub fn drop_stale(&self, now: Millis) {
+        self.tokens.retain(|_, verified| verified.is_good_at(now));
+    }
+
     /// Drops every token of these users.
     pub fn drop_users(&self, is_dropped: impl Fn(&UserKey) -> bool) {
         self.epoch.fetch_add(1, Ordering::SeqCst);
@@ -100,6 +105,16 @@ mod tests {
         let fresh = Verified { checked_at: 8999, ..verified(true) };
         cache.insert("t", fresh, cache.epoch());
         assert!(cache.get("t", TokenUse::Rest, 9000).is_none(), "expired");
+    }
+
+    #[test]
+    fn what_is_believed_no_more_takes_no_memory() {
+        let cache = Cache::new();
+        cache.insert("old", verified(true), cache.epoch());
+        cache.insert("new", Verified { checked_at: 2000, ..verified(true) }, cache.epoch());
+        cache.drop_stale(1000 + TRUST_MS);
+        assert_eq!(cache.tokens.len(), 1);
+        assert!(cache.get("new", TokenUse::Rest, 2000).is_some());
     }
 
     #[test]

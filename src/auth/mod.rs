@@ -182,6 +182,11 @@ impl Auth {
         Ok(principal)
     }
 
+    /// Forgets the tokens that were verified too long ago; for memory only.
+    pub fn forget_stale(&self) {
+        self.0.cache.drop_stale(self.0.clock.now());
+    }
+
     /// A token that was verified a moment ago.
     pub(crate) fn cached(&self, token: &str, usage: TokenUse) -> Option<Arc<Principal>> {
         self.0.cache.get(token, usage, self.0.clock.now())

@@ -1,7 +1,5 @@
 //! `kefu admin`
 
-use std::io::{self, BufRead};
-
 use clap::{Args, Subcommand};
 
 use super::Result;
@@ -55,13 +53,20 @@ pub(super) fn run(settings: &Settings, command: Command) -> Result {
         Ok(match command {
             Command::Add { account: Account { username, tenant }, nickname, role } => {
                 let role = Role::from_name(&role).ok_or_else(|| format!("no role {role}"))?;
-                let (tenant, password) = (TenantId::new(tenant), password()?);
+                let (tenant, password) = (TenantId::new(tenant), super::first_line("the password")?);
                 let new = NewAdmin { tenant, username: username.clone(), nickname, role, password };
                 let key = account::add_admin(&db, &clock, new).await?;
                 format!("added {username} (id {})\n", key.user)
             }
             Command::Password(Account { username, tenant }) => {
-                account::set_password(&db, &clock, TenantId::new(tenant), &username, &password()?).await?;
+                account::set_password(
+                    &db,
+                    &clock,
+                    TenantId::new(tenant),
+                    &username,
+                    &super::first_line("the password")?,
+                )
+                .await?;
                 format!("changed the password of {username}\n")
             }
             Command::Disable(Account { username, tenant }) => {
@@ -79,18 +84,6 @@ pub(super) fn run(settings: &Settings, command: Command) -> Result {
         })
     })?;
     super::print(&text)
-}
-
-/// The first line of standard input.
-fn password() -> Result<String> {
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line)?;
-    let password = line.trim_end_matches(['\r', '\n']).to_owned();
-    if password.is_empty() {
-        Err("the password is read from standard input, which is empty".into())
-    } else {
-        Ok(password)
-    }
 }
 
 fn line(admin: &Admin) -> String {

@@ -18,9 +18,7 @@ pub(super) enum Command {
 /// Runs one of the commands.
 pub(super) fn run(settings: &Settings, command: Command) -> Result {
     settings::create_private_folder(&settings.data_dir)?;
-    let mut connection = Backend::parse(&settings.database_url())?
-        .connect()
-        .map_err(|error| format!("cannot open the database: {error}"))?;
+    let mut connection = Backend::parse(&settings.database_url())?.open()?;
     let mut text = String::new();
     match command {
         Command::Up => {

@@ -1,7 +1,7 @@
 //! The command line: its definition, and the way from its flags to the settings. Each subcommand has a file of its own.
 
 use std::error::Error;
-use std::io::{self, Write};
+use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -12,6 +12,9 @@ use crate::id::ID_LIMIT;
 use crate::settings::{Flag, Settings, Sources, create_private_folder};
 
 mod admin;
+mod backup;
+mod healthcheck;
+mod import;
 mod migrate;
 mod openapi;
 mod serve;
@@ -64,9 +67,18 @@ enum Command {
     /// Look after the accounts of admins
     #[command(subcommand)]
     Admin(admin::Command),
+    /// Copy the embedded database while it is in use
+    Backup(backup::Backup),
+    /// Put a backup in the embedded database's place; the service must be stopped
+    Restore(backup::Restore),
+    /// Ask the service that runs with these settings whether it is ready; exit code 1 when not
+    Healthcheck,
     /// Make tokens for trying things out, as one line of JSON
     #[command(subcommand)]
     Token(token::Command),
+    /// Take over conversations of another system
+    #[command(subcommand)]
+    Import(import::Command),
     /// Print the OpenAPI document
     Openapi,
 }
@@ -85,7 +97,11 @@ impl Cli {
             Command::Serve => serve::run(self.settings.load()?),
             Command::Migrate(command) => migrate::run(&self.settings.load()?, command),
             Command::Admin(command) => admin::run(&self.settings.load()?, command),
+            Command::Backup(command) => backup::back_up(&self.settings.load()?, &command),
+            Command::Restore(command) => backup::restore(&self.settings.load()?, &command),
+            Command::Healthcheck => healthcheck::run(&self.settings.load()?),
             Command::Token(command) => token::run(&self.settings.load()?, command),
+            Command::Import(command) => import::run(&self.settings.load()?, command),
             Command::Openapi => openapi::run(),
         }
     }
@@ -126,6 +142,16 @@ fn with_database<T>(settings: &Settings, work: impl AsyncFnOnce(Db, Clock) -> Re
     runtime.block_on(work(db, Clock::system()))
 }
 
+/// The first line of standard input; `what` names it.
+fn first_line(what: &str) -> Result<String> {
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line)?;
+    match line.trim_end_matches(['\r', '\n']) {
+        "" => Err(format!("{what} is read from standard input, which is empty").into()),
+        line => Ok(line.to_owned()),
+    }
+}
+
 /// Writes to standard output; unlike `println!` it does not panic when nobody reads.
 fn print(text: &str) -> Result {
     let mut output = io::stdout().lock();
@@ -163,15 +189,23 @@ mod tests {
             "kefu admin disable --username u",
             "kefu admin enable --username u",
             "kefu admin list",
+            "kefu healthcheck",
+            "kefu backup kefu-backup.db",
+            "kefu restore kefu-backup.db --data-dir data",
+            "kefu restore --mark",
             "kefu token member --user-id 1001 --nickname 小明",
             "kefu token admin --username admin --set limits.write_batch=1 --set limits.write_queue=2",
+            "kefu import yudao --from mysql://u:p@127.0.0.1/ruoyi-vue-pro --time-zone Asia/Shanghai",
             "kefu openapi",
         ] {
             Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
         }
-        for line in
-            ["kefu admin add --username u --nickname n --role boss", "kefu token member --user-id 0 --nickname n"]
-        {
+        for line in [
+            "kefu admin add --username u --nickname n --role boss",
+            "kefu token member --user-id 0 --nickname n",
+            "kefu restore",
+            "kefu restore --mark x",
+        ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }
     }

@@ -5,12 +5,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::Result;
 use crate::app::App;
 use crate::clock::Clock;
-use crate::settings::Settings;
+use crate::db::{Backend, DatabaseLock};
+use crate::settings::{Settings, create_private_folder};
 use crate::telemetry::log;
 
 /// Runs the service until it is told to stop by SIGINT or SIGTERM.
 pub(super) fn run(settings: Settings) -> Result {
     log::start(&settings.log)?;
+    create_private_folder(&settings.data_dir)?;
+    let _lock = DatabaseLock::take(&Backend::parse(&settings.database_url())?)?;
     // Every socket takes a file descriptor; where the limit cannot be raised, the system's own stays.
     if let Ok(limit) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::debug!(limit, "open files");

@@ -85,6 +85,19 @@ impl Conversation {
         (self.last_seq, time)
     }
 
+    /// Marks one unread message of `sender`'s as read: it was read elsewhere.
+    pub fn read_one(&mut self, sender: UserType, seq: i64) -> Read {
+        let (reader, count, read_seq) = match sender {
+            UserType::Member => (UserType::Admin, &mut self.admin_unread_count, &mut self.admin_read_seq),
+            UserType::Admin => (UserType::Member, &mut self.member_unread_count, &mut self.member_read_seq),
+        };
+        *count = (*count - 1).max(0);
+        if *count == 0 {
+            *read_seq = self.last_seq;
+        }
+        Read { conversation: self.id, reader, after_seq: seq - 1, up_to_seq: seq }
+    }
+
     /// Marks all that is there now as read by one side; `None` when nothing was unread.
     pub fn read_by(&mut self, reader: UserType) -> Option<Read> {
         let (count, read_seq) = match reader {

@@ -75,22 +75,69 @@ impl Backend {
         }
     }
 
+    /// Opens the first connection. A file that cannot be written to is refused here: SQLite would open it for reading
+    /// and every send would fail.
+    ///
+    /// # Errors
+    /// One line for the operator, without a password.
+    pub fn open(&self) -> Result<AnyConnection, String> {
+        let name = match self {
+            Self::Sqlite(path) => format!(" {}", path.display()),
+            // The drivers name the server.
+            #[cfg(any(feature = "mysql", feature = "postgres"))]
+            _ => String::new(),
+        };
+        let failed =
+            |error: &dyn std::fmt::Display| super::one_line(&format!("cannot open the database{name}: {error}"));
+        let mut connection = self.connect().map_err(|error| failed(&error))?;
+        if !self.is_server() {
+            connection.batch_execute(WRITE_NOTHING).map_err(|error| failed(&error))?;
+        }
+        Ok(connection)
+    }
+
     /// Whether connections can be lost, and other processes on other machines write too.
     pub const fn is_server(&self) -> bool {
         !matches!(self, Self::Sqlite(_))
     }
 
-    /// The statement that begins a write transaction. SQLite takes the write lock at once: upgrading a read lock later
-    /// fails when another writer came in between.
-    pub const fn begin_write(&self) -> &'static str {
+    /// The statements around a write transaction.
+    ///
+    /// SQLite takes the write lock at once: upgrading a read lock later fails when another writer came in between.
+    ///
+    /// A Galera cluster may end a transaction between two statements, in favour of another member's, and a member was seen
+    /// to run the next ones outside of it. So on MySQL nothing commits by itself meanwhile, and a savepoint tells at
+    /// the end whether it is still the same transaction.
+    pub(super) const fn write_transaction(&self) -> WriteTransaction {
         match self {
-            Self::Sqlite(_) => "BEGIN IMMEDIATE",
+            Self::Sqlite(_) => {
+                WriteTransaction { begin: "BEGIN IMMEDIATE", check: None, commit: "COMMIT", roll_back: "ROLLBACK" }
+            }
             #[cfg(feature = "mysql")]
-            Self::Mysql(_) => "START TRANSACTION",
+            Self::Mysql(_) => WriteTransaction {
+                begin: "SET autocommit = 0; START TRANSACTION; SAVEPOINT begun",
+                check: Some("ROLLBACK TO SAVEPOINT begun"),
+                commit: "RELEASE SAVEPOINT begun; COMMIT; SET autocommit = 1",
+                roll_back: "ROLLBACK; SET autocommit = 1",
+            },
             #[cfg(feature = "postgres")]
-            Self::Postgres(_) => "BEGIN",
+            Self::Postgres(_) => {
+                WriteTransaction { begin: "BEGIN", check: None, commit: "COMMIT", roll_back: "ROLLBACK" }
+            }
         }
     }
+}
+
+/// Fails on a database that can only be read, where `BEGIN IMMEDIATE` alone does not; nothing reaches the disk.
+const WRITE_NOTHING: &str = "BEGIN IMMEDIATE; CREATE TABLE kefu_write (a); ROLLBACK";
+
+/// See [`Backend::write_transaction`].
+pub(super) struct WriteTransaction {
+    pub begin: &'static str,
+    /// Fails when the transaction has ended without our doing: what failed in it may then succeed in another.
+    pub check: Option<&'static str>,
+    pub commit: &'static str,
+    pub roll_back: &'static str,
 }
 
 #[cfg(not(all(feature = "mysql", feature = "postgres")))]
@@ -104,7 +151,7 @@ fn set_up<C: SimpleConnection>(mut connection: C, statements: &str) -> diesel::C
 }
 
 /// WAL with synchronous=FULL keeps every answered send through a power loss (invariant 1). Checkpoints are not made by
-/// commits but by a thread of their own ([`super::checkpoint`]).
+/// commits but by a thread of their own ([`super::checkpoint`]). A log that grew during a backup gives its space back.
 fn connect_sqlite(path: &Path) -> diesel::ConnectionResult<SqliteConnection> {
     set_up(
         SqliteConnection::establish(&path.to_string_lossy())?,
@@ -112,6 +159,7 @@ fn connect_sqlite(path: &Path) -> diesel::ConnectionResult<SqliteConnection> {
          PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA wal_autocheckpoint = 0;
+         PRAGMA journal_size_limit = 134217728;
          PRAGMA temp_store = MEMORY;",
     )
 }

@@ -2,7 +2,8 @@
 //!
 //! A checkpoint inside a commit was measured to stall the senders for 20–500 ms. This thread copies with PASSIVE, which
 //! blocks nobody. Under a steady load that never reaches the log's end, so the log would grow without bound: above
-//! [`RESTART_FRAMES`] the thread takes the writers' turn for the short rest and lets the log start over.
+//! [`RESTART_FRAMES`] the thread takes the writers' turn for the short rest and lets the log start over. Not while a long
+//! reader, such as a backup, holds an old state: waiting for it would only stall the senders, so the log grows meanwhile.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,16 +67,54 @@ impl Drop for Checkpointer {
     }
 }
 
+/// Pages in the log, and how many of them are in the database file.
 #[derive(QueryableByName)]
 struct Outcome {
     #[diesel(sql_type = Integer)]
     log: i32,
+    #[diesel(sql_type = Integer)]
+    checkpointed: i32,
+}
+
+impl Outcome {
+    /// Whether the log is long, and all of it that was there a moment ago could be copied.
+    const fn may_restart(&self) -> bool {
+        self.log > RESTART_FRAMES && self.log - self.checkpointed < RESTART_FRAMES / 16
+    }
 }
 
 fn checkpoint(db: &Db, connection: &mut AnyConnection) -> Result<()> {
-    let passive: Outcome = diesel::sql_query("PRAGMA wal_checkpoint(PASSIVE)").get_result(connection)?;
-    if passive.log > RESTART_FRAMES {
+    if passive(connection)?.may_restart() {
         db.while_not_writing(|| connection.batch_execute("PRAGMA wal_checkpoint(RESTART)"))?;
     }
     Ok(())
+}
+
+fn passive(connection: &mut AnyConnection) -> Result<Outcome> {
+    Ok(diesel::sql_query("PRAGMA wal_checkpoint(PASSIVE)").get_result(connection)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn senders_do_not_wait_for_a_reader_that_holds_an_old_state() {
+        let folder = tempfile::tempdir().unwrap();
+        let backend = Backend::Sqlite(folder.path().join("kefu.db"));
+        let [mut writer, mut reader, mut checkpointer] = std::array::from_fn(|_| backend.connect().unwrap());
+        writer.batch_execute("CREATE TABLE t (a)").unwrap();
+        reader.batch_execute("BEGIN; SELECT * FROM t").unwrap();
+        let mebibytes = 66;
+        let rows = format!(
+            "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < {mebibytes})
+             INSERT INTO t SELECT zeroblob(1048576) FROM n"
+        );
+        writer.batch_execute(&rows).unwrap();
+
+        let outcome = passive(&mut checkpointer).unwrap();
+        assert!(outcome.log > RESTART_FRAMES && !outcome.may_restart(), "{} {}", outcome.log, outcome.checkpointed);
+        reader.batch_execute("COMMIT").unwrap();
+        assert!(passive(&mut checkpointer).unwrap().may_restart());
+    }
 }

@@ -1,6 +1,8 @@
 //! One connection type for all databases.
 
 use diesel::SqliteConnection;
+#[cfg(feature = "mysql")]
+use diesel::connection::{CacheSize, Connection as _};
 
 /// A connection to whichever database the settings name.
 #[derive(diesel::MultiConnection)]
@@ -13,6 +15,19 @@ pub enum AnyConnection {
     /// PostgreSQL.
     #[cfg(feature = "postgres")]
     Postgres(diesel::PgConnection),
+}
+
+impl AnyConnection {
+    /// Closes the prepared statements after one of them has failed. MariaDB's C library (3.3) does not take notice of an
+    /// error, e.g. a lost deadlock, that ends a result after its header: run again, the same statement would wait
+    /// for the rest of that result for ever, with the locks of its transaction in hand.
+    pub(super) fn forget_statements(&mut self) {
+        #[cfg(feature = "mysql")]
+        if let Self::Mysql(connection) = self {
+            connection.set_prepared_statement_cache_size(CacheSize::Disabled);
+            connection.set_prepared_statement_cache_size(CacheSize::Unbounded);
+        }
+    }
 }
 
 /// Runs the same expression on the concrete connection: for the few statements that do not go through

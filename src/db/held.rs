@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use diesel::RunQueryDsl;
+use diesel::{QueryResult, RunQueryDsl};
 
 use super::{AnyConnection, Db};
 use crate::error::{Error, Result};
@@ -51,8 +51,13 @@ impl Lasting {
     }
 
     fn answers(&mut self) -> bool {
-        diesel::sql_query("SELECT 1").execute(&mut self.connection).is_ok()
+        try_out(&mut self.connection).is_ok()
     }
+}
+
+/// Reads from a table: a member of a Galera cluster that is cut off from the others still answers `SELECT 1`.
+pub(super) fn try_out(connection: &mut AnyConnection) -> QueryResult<()> {
+    diesel::sql_query("SELECT 1 FROM kefu_id_block WHERE name = 'message'").execute(connection).map(drop)
 }
 
 /// One thread's own connection, made anew when it is lost; between two attempts the caller is told at once.
@@ -77,6 +82,11 @@ impl Held {
     pub(crate) fn transaction<T>(&mut self, work: impl FnMut(&mut AnyConnection) -> Result<T>) -> Result<T> {
         let db = self.db.clone();
         self.usable()?.use_for(|connection| db.transaction(connection, work))
+    }
+
+    /// Whether a lost connection can leave a commit's outcome unknown.
+    pub(crate) fn is_to_server(&self) -> bool {
+        self.db.backend().is_server()
     }
 
     fn usable(&mut self) -> Result<&mut Lasting> {

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use super::AnyConnection;
 use super::schema::kefu_id_block;
+use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::id::ID_LIMIT;
 
@@ -29,6 +30,27 @@ pub enum IdKind {
 }
 
 impl IdKind {
+    /// Every kind.
+    const ALL: [Self; 8] = [
+        Self::Conversation,
+        Self::Message,
+        Self::Member,
+        Self::MemberUser,
+        Self::Admin,
+        Self::Login,
+        Self::Revocation,
+        Self::File,
+    ];
+
+    /// The first id there is.
+    const fn first(self) -> i64 {
+        match self {
+            // Below are the ids that are numbers in the integrator's system.
+            Self::MemberUser => 1 << 52,
+            _ => 1,
+        }
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::Conversation => "conversation",
@@ -58,6 +80,35 @@ pub fn reserve(connection: &mut AnyConnection, kind: IdKind, count: i64) -> Resu
 /// Takes one id: [`reserve`] for what is made singly.
 pub fn reserve_one(connection: &mut AnyConnection, kind: IdKind) -> Result<i64> {
     reserve(connection, kind, 1)
+}
+
+/// The row that holds the time of the last restore instead of an id.
+const RESTORED: &str = "restored";
+/// How far a second of the time of a restore lifts the ids: more than are given in one.
+const IDS_PER_SECOND: i64 = 1 << 20;
+
+/// Tells a database, inside a write transaction, that an older state of it was restored at `now`. Clients may know what
+/// was given after that state was saved: ids go on above the time of the restore, so that none is given twice, whichever
+/// backup this is and however often it is restored.
+pub fn mark_restored(connection: &mut AnyConnection, now: Millis) -> Result<()> {
+    for kind in IdKind::ALL {
+        let floor = (now / 1000).checked_mul(IDS_PER_SECOND).and_then(|lift| lift.checked_add(kind.first()));
+        let floor = floor.filter(|floor| (1..ID_LIMIT).contains(floor)).ok_or(Error::internal("the clock is wrong"))?;
+        let row = kefu_id_block::table.find(kind.name());
+        diesel::update(row.filter(kefu_id_block::next_id.lt(floor)))
+            .set(kefu_id_block::next_id.eq(floor))
+            .execute(connection)?;
+    }
+    let row = (kefu_id_block::name.eq(RESTORED), kefu_id_block::next_id.eq(now));
+    diesel::delete(kefu_id_block::table.find(RESTORED)).execute(connection)?;
+    diesel::insert_into(kefu_id_block::table).values(row).execute(connection)?;
+    Ok(())
+}
+
+/// When this database was last restored from a backup. It does not change while a service runs on it.
+pub fn restored_at(connection: &mut AnyConnection) -> Result<Option<Millis>> {
+    let row = kefu_id_block::table.find(RESTORED).select(kefu_id_block::next_id);
+    Ok(row.first(connection).optional()?)
 }
 
 /// A stock of ids in memory, refilled from the table a block at a time. What is left when the process ends is lost,

@@ -50,11 +50,7 @@ macro_rules! each_database {
 /// One line for the operator: a database of a newer version, missing rights, a failed statement.
 pub fn migrate(connection: &mut AnyConnection) -> Result<Vec<String>, String> {
     one_at_a_time(connection).map_err(|error| format!("migration failed: {error}"))?;
-    if let Some(unknown) = newer_migration(connection)? {
-        return Err(format!(
-            "the database has migration {unknown}, which this version does not know: use a newer kefu"
-        ));
-    }
+    refuse_newer(connection)?;
     let applied = match connection {
         // The write lock makes two processes that start at once on a new file take turns; a database that is up to date
         // is only read.
@@ -122,12 +118,18 @@ fn known_migrations() -> Result<Vec<(String, String)>, String> {
     Ok(known)
 }
 
-fn newer_migration(connection: &mut AnyConnection) -> Result<Option<String>, String> {
+/// Fails when the database has a migration that this binary does not know.
+pub(super) fn refuse_newer(connection: &mut AnyConnection) -> Result<(), String> {
     let applied: Vec<String> = super::each_backend!(connection, inner => {
         inner.applied_migrations()
             .map(|applied| applied.iter().map(ToString::to_string).collect())
             .map_err(|error| super::one_line(&format!("cannot read the database's version: {error}")))
     })?;
     let known = known_migrations()?;
-    Ok(applied.into_iter().find(|version| known.iter().all(|(ours, _)| ours != version)))
+    match applied.into_iter().find(|version| known.iter().all(|(ours, _)| ours != version)) {
+        None => Ok(()),
+        Some(unknown) => {
+            Err(format!("the database has migration {unknown}, which this version does not know: use a newer kefu"))
+        }
+    }
 }

@@ -12,10 +12,13 @@
 //! outcome is unknown. A connection that has failed is not used again, one that was idle is tried before it is used.
 
 mod backend;
+pub mod backup;
 pub mod checkpoint;
 mod connection;
+mod copy;
 pub(crate) mod held;
 pub mod id_block;
+mod lock;
 mod migration;
 #[cfg(feature = "mysql")]
 mod mysql;
@@ -27,13 +30,14 @@ pub(crate) mod values;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use diesel::RunQueryDsl;
 use diesel::connection::SimpleConnection;
 use tokio::sync::Semaphore;
 
 pub use backend::Backend;
 pub use connection::AnyConnection;
 pub(crate) use connection::{MultiBackend, each_backend};
+pub use copy::{Copied, Progress};
+pub use lock::DatabaseLock;
 pub use migration::{MigrationStatus, migrate, migration_status};
 
 use crate::error::{Error, Result};
@@ -68,8 +72,7 @@ impl Db {
     /// # Errors
     /// One line for the operator: the database cannot be reached or set up, or is of a newer version.
     pub fn open(backend: Backend, settings: &settings::Database) -> Result<Self, String> {
-        let mut first = backend.connect().map_err(|error| one_line(&format!("cannot open the database: {error}")))?;
-        migrate(&mut first)?;
+        migrate(&mut backend.open()?)?;
         let acquire_timeout = Duration::from_millis(settings.acquire_timeout_ms);
         let pool = r2d2::Pool::builder()
             .max_size(settings.pool_size)
@@ -164,7 +167,10 @@ impl Db {
             (!self.0.backend.is_server()).then(|| self.0.write_turn.lock().unwrap_or_else(PoisonError::into_inner));
         for attempt in 1..ATTEMPTS {
             match self.attempt(connection, &mut work) {
-                Err(Error::Conflict) => std::thread::sleep(pause(attempt)),
+                Err(Error::Conflict) => {
+                    connection.forget_statements();
+                    std::thread::sleep(pause(attempt));
+                }
                 outcome => return outcome,
             }
         }
@@ -177,18 +183,26 @@ impl Db {
         work: &mut impl FnMut(&mut AnyConnection) -> Result<T>,
     ) -> Result<T> {
         let server = self.0.backend.is_server();
-        let begun = connection.batch_execute(self.0.backend.begin_write());
-        let outcome = begun.map_err(Error::from).and_then(|()| work(connection)).and_then(|value| {
-            match diesel::sql_query("COMMIT").execute(connection).map_err(Error::from) {
-                Ok(_) => Ok(value),
-                Err(Error::Internal(cause)) if server => {
-                    tracing::error!(cause, "the outcome of a commit is unknown");
-                    Err(Error::Busy)
-                }
-                Err(error) => Err(error),
+        let statements = self.0.backend.write_transaction();
+        let begun = connection.batch_execute(statements.begin);
+        let worked = begun.map_err(Error::from).and_then(|()| work(connection)).map_err(|error| match error {
+            Error::Internal(cause)
+                if statements.check.is_some_and(|check| connection.batch_execute(check).is_err()) =>
+            {
+                tracing::warn!(cause, "the transaction was ended by the database");
+                Error::Conflict
             }
+            error => error,
         });
-        outcome.map_err(|error| match connection.batch_execute("ROLLBACK") {
+        let outcome = worked.and_then(|value| match connection.batch_execute(statements.commit).map_err(Error::from) {
+            Ok(()) => Ok(value),
+            Err(Error::Internal(cause)) if server => {
+                tracing::error!(cause, "the outcome of a commit is unknown");
+                Err(Error::Busy)
+            }
+            Err(error) => Err(error),
+        });
+        outcome.map_err(|error| match connection.batch_execute(statements.roll_back) {
             // Only a lost connection cannot roll back, and says so in many ways. SQLite may have done it already.
             Err(lost) if server => {
                 tracing::error!(%error, %lost, "the database connection is lost");
@@ -198,9 +212,9 @@ impl Db {
         })
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers and has our tables.
     pub async fn ping(&self) -> Result<()> {
-        self.run(|connection| Ok(diesel::sql_query("SELECT 1").execute(connection).map(drop)?)).await
+        self.run(|connection| Ok(held::try_out(connection)?)).await
     }
 
     /// Runs `work` while no other thread of this process writes to SQLite.

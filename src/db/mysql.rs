@@ -6,7 +6,10 @@
 
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::Text;
-use diesel::{Connection as _, ConnectionError, ConnectionResult, MysqlConnection, QueryableByName, RunQueryDsl};
+use diesel::{
+    Connection as _, ConnectionError, ConnectionResult, MysqlConnection, OptionalExtension, QueryResult,
+    QueryableByName, RunQueryDsl,
+};
 use url::{Host, Url};
 
 /// READ COMMITTED locks the rows and not the gaps between them. The strict mode refuses what does not fit instead of
@@ -16,6 +19,10 @@ const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
          innodb_lock_wait_timeout = 5
          /*M!100300 , max_statement_time = 10, idle_write_transaction_timeout = 30 */
          /*!50708 , max_execution_time = 10000 */";
+
+/// A member of a Galera cluster applies what others have committed a moment later. Each read and each transaction waits
+/// for what was committed before it began: a client that was answered at one node misses nothing at another.
+const GALERA_SESSION: &str = "SET SESSION wsrep_sync_wait = 1";
 
 /// Where a server is and how to speak to it.
 #[derive(Clone, PartialEq, Eq)]
@@ -72,8 +79,15 @@ impl MysqlServer {
 
     pub(super) fn connect(&self) -> ConnectionResult<MysqlConnection> {
         let mut connection = MysqlConnection::establish(&self.url)?;
-        connection.batch_execute(SESSION).map_err(ConnectionError::CouldntSetupConfiguration)?;
-        if self.encrypted && !is_encrypted(&mut connection)? {
+        let set_up = |connection: &mut MysqlConnection| {
+            connection.batch_execute(SESSION)?;
+            if shown(connection, "VARIABLES LIKE 'wsrep_on'")?.as_deref() == Some("ON") {
+                connection.batch_execute(GALERA_SESSION)?;
+            }
+            let cipher = if self.encrypted { shown(connection, "SESSION STATUS LIKE 'Ssl_cipher'")? } else { None };
+            Ok(!self.encrypted || cipher.is_some_and(|cipher| !cipher.is_empty()))
+        };
+        if !set_up(&mut connection).map_err(ConnectionError::CouldntSetupConfiguration)? {
             return Err(ConnectionError::BadConnection(
                 "ssl_mode asks for TLS, which the server does not offer".into(),
             ));
@@ -88,11 +102,10 @@ struct Status {
     value: String,
 }
 
-fn is_encrypted(connection: &mut MysqlConnection) -> ConnectionResult<bool> {
-    let cipher: Vec<Status> = diesel::sql_query("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
-        .load(connection)
-        .map_err(ConnectionError::CouldntSetupConfiguration)?;
-    Ok(cipher.iter().any(|status| !status.value.is_empty()))
+/// The value that `SHOW …` tells of one thing, `None` when the server does not know it.
+fn shown(connection: &mut MysqlConnection, what: &str) -> QueryResult<Option<String>> {
+    let status: Option<Status> = diesel::sql_query(format!("SHOW {what}")).get_result(connection).optional()?;
+    Ok(status.map(|status| status.value))
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@
 
 use std::collections::HashMap;
 
+use chrono::NaiveDateTime;
+
 use super::store::{NewRow, Repeat, RepeatKey, WriteMessages};
 use super::{NewMessage, Target};
 use crate::clock::{Millis, to_timestamp};
@@ -55,6 +57,13 @@ impl Command {
         match self {
             Self::Send(message) => message.content.len(),
             Self::MarkRead { .. } | Self::Pin { .. } | Self::Delete { .. } => 0,
+        }
+    }
+
+    const fn message(&self) -> Option<&NewMessage> {
+        match self {
+            Self::Send(message) => Some(message),
+            Self::MarkRead { .. } | Self::Pin { .. } | Self::Delete { .. } => None,
         }
     }
 }
@@ -141,14 +150,24 @@ impl Ids {
     pub const fn discard(&mut self) {
         *self = Self::new();
     }
+
+    /// Makes sure that `count` messages get an id.
+    pub(super) fn refill_messages(&mut self, connection: &mut AnyConnection, count: usize) -> Result<()> {
+        self.messages.refill(connection, i64::try_from(count).map_err(Error::internal)?)
+    }
+
+    /// The next message's id.
+    pub(super) fn message(&mut self) -> Result<MessageId> {
+        self.messages.take().map(MessageId::new).ok_or_else(|| Error::internal("no message id in stock"))
+    }
 }
 
 /// A conversation of the batch and what the batch did to it.
-struct Entry {
-    conversation: Conversation,
-    /// The command that is its newest message.
-    last: Option<usize>,
-    marked: bool,
+pub(super) struct Entry {
+    pub conversation: Conversation,
+    /// The place in the batch of its newest message.
+    pub last: Option<usize>,
+    pub marked: bool,
 }
 
 /// The outcome of each command, in order, and what to tell.
@@ -161,7 +180,8 @@ pub type Outcome = (Vec<Result<Done>>, Vec<Change>);
 pub fn run(connection: &mut AnyConnection, ids: &mut Ids, commands: &[&Command], now: Millis) -> Result<Outcome> {
     let timestamp = to_timestamp(now);
     let mut changes = Vec::with_capacity(commands.len());
-    let mut conversations = Conversations::lock(connection, ids, commands, now, &mut changes)?;
+    let (named, members) = targets(commands, now);
+    let mut conversations = Conversations::lock(connection, ids, named, members, &mut changes)?;
     let mut outcomes: Vec<Option<Result<Done>>> = vec![None; commands.len()];
 
     let mut reads: Vec<Read> = Vec::new();
@@ -169,11 +189,11 @@ pub fn run(connection: &mut AnyConnection, ids: &mut Ids, commands: &[&Command],
         *outcome = conversations.mark(command, &mut reads, &mut changes);
     }
 
-    let repeats = find_repeats(connection, &conversations, commands)?;
+    let repeats = find_repeats(connection, &conversations, commands.iter().copied().filter_map(Command::message))?;
     let mut known: HashMap<RepeatKey<'_>, MessageId> =
         repeats.iter().map(|repeat| (repeat.key(), MessageId::new(repeat.id))).collect();
-    let sends = commands.iter().filter(|command| matches!(command, Command::Send(_))).count();
-    ids.messages.refill(connection, i64::try_from(sends).map_err(Error::internal)?)?;
+    let sends = commands.iter().filter(|command| command.message().is_some()).count();
+    ids.refill_messages(connection, sends)?;
     let mut rows: Vec<NewRow<'_>> = Vec::with_capacity(sends);
     for (index, (outcome, command)) in outcomes.iter_mut().zip(commands).enumerate() {
         let Command::Send(message) = command else { continue };
@@ -187,7 +207,7 @@ pub fn run(connection: &mut AnyConnection, ids: &mut Ids, commands: &[&Command],
             *outcome = Some(Ok(Done::Repeated(*first)));
             continue;
         }
-        let id = MessageId::new(ids.messages.take().ok_or_else(|| Error::internal("no message id in stock"))?);
+        let id = ids.message()?;
         let (seq, create_time) = conversation.advance(message.sender.user_type, now);
         entry.last = Some(index);
         if let Some(key) = key {
@@ -199,7 +219,7 @@ pub fn run(connection: &mut AnyConnection, ids: &mut Ids, commands: &[&Command],
         *outcome = Some(Ok(Done::Sent(id)));
     }
 
-    conversations.store(connection, commands, timestamp)?;
+    conversations.store(connection, |place| commands.get(place)?.message(), timestamp)?;
     if !rows.is_empty() {
         connection.insert(&rows)?;
     }
@@ -210,70 +230,76 @@ pub fn run(connection: &mut AnyConnection, ids: &mut Ids, commands: &[&Command],
     Ok((outcomes, changes))
 }
 
-fn find_repeats(
+/// The conversations that the commands name by id, and the members whose own they mean, with the time at which one that
+/// is new begins.
+fn targets(commands: &[&Command], now: Millis) -> (Vec<ConversationId>, Vec<(Owner, Millis)>) {
+    let (mut named, mut members) = (Vec::new(), Vec::new());
+    for command in commands {
+        match command {
+            Command::Send(NewMessage { tenant, target: Target::OfMember(member), .. }) => {
+                members.push(((*tenant, *member), now));
+            }
+            Command::Send(NewMessage { target: Target::Id(conversation), .. })
+            | Command::MarkRead { conversation, .. }
+            | Command::Pin { conversation, .. }
+            | Command::Delete { conversation, .. } => named.push(*conversation),
+        }
+    }
+    (named, members)
+}
+
+/// The messages that were stored before under the `clientMessageId`s of these.
+pub(super) fn find_repeats<'a>(
     connection: &mut AnyConnection,
     conversations: &Conversations,
-    commands: &[&Command],
+    messages: impl Iterator<Item = &'a NewMessage>,
 ) -> Result<Vec<Repeat>> {
-    let keys: Vec<RepeatKey<'_>> = commands
-        .iter()
-        .filter_map(|command| {
-            let Command::Send(message) = command else { return None };
-            let id = conversations.id_of(message.tenant, message.target)?;
-            repeat_key(id, message)
-        })
+    let keys: Vec<RepeatKey<'_>> = messages
+        .filter_map(|message| repeat_key(conversations.id_of(message.tenant, message.target)?, message))
         .collect();
     if keys.is_empty() { Ok(Vec::new()) } else { Ok(connection.find_repeats(&keys)?) }
 }
 
-fn repeat_key(conversation: ConversationId, message: &NewMessage) -> Option<RepeatKey<'_>> {
+pub(super) fn repeat_key(conversation: ConversationId, message: &NewMessage) -> Option<RepeatKey<'_>> {
     let client_message_id = message.client_message_id.as_deref()?;
     Some((conversation.get(), message.sender.user_type.code(), message.sender.id.get(), client_message_id))
 }
 
+/// Whose own conversation is meant.
+type Owner = (TenantId, UserId);
+
 /// The locked conversations of a batch.
-struct Conversations {
+pub(super) struct Conversations {
     entries: HashMap<ConversationId, Entry>,
-    by_member: HashMap<(TenantId, UserId), ConversationId>,
+    by_member: HashMap<Owner, ConversationId>,
 }
 
 impl Conversations {
-    /// Locks every conversation that the commands name and creates those of members who have none yet.
-    fn lock(
+    /// Locks these conversations and those of these members, and creates those of members who have none yet, each
+    /// beginning at the first of the times given with the member.
+    pub(super) fn lock(
         connection: &mut AnyConnection,
         ids: &mut Ids,
-        commands: &[&Command],
-        now: Millis,
+        mut named: Vec<ConversationId>,
+        mut members: Vec<(Owner, Millis)>,
         changes: &mut Vec<Change>,
     ) -> Result<Self> {
-        let mut by_id: Vec<ConversationId> = Vec::new();
-        let mut members: Vec<(TenantId, UserId)> = Vec::new();
-        for command in commands {
-            match command {
-                Command::Send(NewMessage { tenant, target: Target::OfMember(member), .. }) => {
-                    members.push((*tenant, *member));
-                }
-                Command::Send(NewMessage { target: Target::Id(conversation), .. })
-                | Command::MarkRead { conversation, .. }
-                | Command::Pin { conversation, .. }
-                | Command::Delete { conversation, .. } => by_id.push(*conversation),
-            }
-        }
-        by_id.sort_unstable();
-        by_id.dedup();
-        members.sort_unstable();
-        members.dedup();
+        named.sort_unstable();
+        named.dedup();
+        members.sort_by_key(|(member, _)| *member);
+        members.dedup_by_key(|(member, _)| *member);
 
         let mut locked = Self { entries: HashMap::new(), by_member: HashMap::new() };
-        if !by_id.is_empty() {
-            locked.add(connection.lock_by_ids(&by_id)?);
+        if !named.is_empty() {
+            locked.add(connection.lock_by_ids(&named)?);
         }
         if !members.is_empty() {
-            locked.add(connection.lock_by_members(&members)?);
-            members.retain(|member| !locked.by_member.contains_key(member));
+            let all: Vec<Owner> = members.iter().map(|(member, _)| *member).collect();
+            locked.add(connection.lock_by_members(&all)?);
+            members.retain(|(member, _)| !locked.by_member.contains_key(member));
         }
         if !members.is_empty() {
-            locked.create(connection, ids, &members, now, changes)?;
+            locked.create(connection, ids, &members, changes)?;
         }
         Ok(locked)
     }
@@ -282,19 +308,19 @@ impl Conversations {
         &mut self,
         connection: &mut AnyConnection,
         ids: &mut Ids,
-        members: &[(TenantId, UserId)],
-        now: Millis,
+        members: &[(Owner, Millis)],
         changes: &mut Vec<Change>,
     ) -> Result<()> {
         ids.conversations.refill(connection, i64::try_from(members.len()).map_err(Error::internal)?)?;
         let mut created = Vec::with_capacity(members.len());
-        for (tenant, member) in members {
+        for ((tenant, member), begin) in members {
             let id = ids.conversations.take().ok_or_else(|| Error::internal("no conversation id in stock"))?;
-            created.push(Conversation::new(ConversationId::new(id), *tenant, *member, now));
+            created.push(Conversation::new(ConversationId::new(id), *tenant, *member, *begin));
         }
-        connection.create(&created, to_timestamp(now))?;
+        connection.create(&created)?;
         // Another node may have been first; what stands in the table now is the one conversation (invariant 4).
-        self.add(connection.lock_by_members(members)?);
+        let owners: Vec<Owner> = members.iter().map(|(member, _)| *member).collect();
+        self.add(connection.lock_by_members(&owners)?);
         for conversation in created.iter().filter(|conversation| self.entries.contains_key(&conversation.id)) {
             let Conversation { id, tenant, member, .. } = *conversation;
             changes.push(Change::Created { tenant, conversation: id, member });
@@ -320,7 +346,7 @@ impl Conversations {
         }
     }
 
-    fn of(&mut self, tenant: TenantId, target: Target) -> Option<&mut Entry> {
+    pub(super) fn of(&mut self, tenant: TenantId, target: Target) -> Option<&mut Entry> {
         let id = self.id_of(tenant, target)?;
         self.entries.get_mut(&id)
     }
@@ -354,13 +380,18 @@ impl Conversations {
         Some(Ok(Done::Marked))
     }
 
-    /// Stores every conversation that the batch changed.
-    fn store(&self, connection: &mut AnyConnection, commands: &[&Command], now: chrono::NaiveDateTime) -> Result<()> {
+    /// Stores every conversation that the batch changed; `message` gives the message at a place in the batch.
+    pub(super) fn store<'a>(
+        &self,
+        connection: &mut AnyConnection,
+        message: impl Fn(usize) -> Option<&'a NewMessage>,
+        now: NaiveDateTime,
+    ) -> Result<()> {
         let mut advanced = Vec::with_capacity(self.entries.len());
         let mut marked = Vec::new();
         for entry in self.entries.values() {
-            match entry.last.and_then(|index| commands.get(index)) {
-                Some(Command::Send(message)) => advanced.push((
+            match entry.last.and_then(&message) {
+                Some(message) => advanced.push((
                     &entry.conversation,
                     LastMessage {
                         content: &message.content,
@@ -368,8 +399,8 @@ impl Conversations {
                         sender: message.sender.id,
                     },
                 )),
-                _ if entry.marked => marked.push(&entry.conversation),
-                _ => {}
+                None if entry.marked => marked.push(&entry.conversation),
+                None => {}
             }
         }
         if !advanced.is_empty() {

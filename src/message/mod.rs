@@ -1,12 +1,14 @@
 //! Messages: written in groups, pushed after their commit, read along `seq`.
 //!
 //! A send goes `api` → [`writer`] (a bounded queue and its thread) → [`batch`] (what a group of commands does to the
-//! locked conversations) → `store` (a fixed number of statements) → commit → [`event`] (frames) → push → the answer.
+//! locked conversations) → `store` (a fixed number of statements) → commit → [`event`] (frames) → push → the answer. What was
+//! written elsewhere is appended by [`past`].
 
 pub mod api;
-mod batch;
+pub(crate) mod batch;
 pub mod content;
 pub mod event;
+pub mod past;
 pub mod resync;
 pub(crate) mod store;
 pub mod writer;

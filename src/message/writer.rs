@@ -9,6 +9,8 @@
 //!   answering earlier shows pictures twice on the stock member page.
 //! - A frame follows its commit, and frames of one conversation leave in `seq` order (invariant 2): publishing from
 //!   anywhere but this thread breaks the order.
+//! - What may have been committed without an answer of the server is told by nobody: once the server works again, all
+//!   clients are told to resync (invariant 7). The repeat of such a send would push nothing.
 //! - The queue is bounded (invariant 8): a full one refuses at once.
 //! - One bad row fails its own sender only: a batch that fails is run again command by command.
 //! - The thread ends when every [`Writer`] is dropped and the queue is empty: nothing accepted is left unwritten.
@@ -34,7 +36,7 @@ use crate::telemetry::metrics::{Metrics, Outcome};
 
 /// Message content above which a batch takes no further command: servers refuse a statement of more than a limit of
 /// theirs (`max_allowed_packet`, 16 MiB on MariaDB).
-const BATCH_BYTES: usize = 4 * 1024 * 1024;
+pub(crate) const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 /// How far the clock may go back, in milliseconds, before that counts as the correction of a wrong clock.
 const CORRECTION: Millis = 600_000;
@@ -80,6 +82,7 @@ impl Writer {
             metrics: metrics.clone(),
             depth: Arc::clone(&depth),
             ids: Ids::new(),
+            unsure_since: None,
         };
         let batch_size = limits.write_batch;
         let running = Arc::new(());
@@ -181,6 +184,8 @@ struct Thread {
     ids: Ids,
     /// The newest time given to a batch.
     newest: Millis,
+    /// When the server failed first, until it works again: a commit without an answer may have happened.
+    unsure_since: Option<Instant>,
 }
 
 impl Thread {
@@ -210,12 +215,22 @@ impl Thread {
 
     /// Writes and publishes a batch; one outcome per command.
     fn write(&mut self, batch: &[&Command]) -> Vec<Result<Done>> {
+        let begun = Instant::now();
         match self.commit(batch) {
             Ok((outcomes, events)) => {
+                if let Some(since) = self.unsure_since.take() {
+                    self.hub.may_have_missed(since.elapsed());
+                }
                 self.hub.publish(&events);
                 outcomes
             }
-            Err(Error::Busy) => vec![Err(Error::Busy); batch.len()],
+            Err(Error::Busy) => {
+                if self.unsure_since.is_none() && self.connection.is_to_server() {
+                    self.unsure_since = Some(begun);
+                    self.hub.relay().skip();
+                }
+                vec![Err(Error::Busy); batch.len()]
+            }
             Err(error) if batch.len() == 1 => vec![Err(error)],
             Err(error) => {
                 tracing::warn!(%error, commands = batch.len(), "a batch failed; running its commands one by one");

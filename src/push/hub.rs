@@ -171,6 +171,12 @@ impl Hub {
         self.count(&pushed);
     }
 
+    /// Tells the clients of all nodes to resync: in the last `period` this node may have stored what it will never publish.
+    pub fn may_have_missed(&self, period: Duration) {
+        self.require_resync(period);
+        self.0.relay.skip();
+    }
+
     /// Tells every client of this node that it may have missed something in the last `period`.
     pub(super) fn require_resync(&self, period: Duration) {
         let since =

@@ -28,7 +28,9 @@ impl Socket {
     }
 
     /// What waits for the socket now: `None` when nothing does.
-    fn received(&mut self) -> Option<Bytes> {
+    async fn received(&mut self) -> Option<Bytes> {
+        // Turns come to those who wait.
+        tokio::task::yield_now().await;
         let chunk = poll_fn(|context| Pin::new(&mut self.body).poll_next(context)).now_or_never().flatten();
         chunk.map(|chunk| chunk.unwrap())
     }
@@ -45,16 +47,16 @@ fn tell_admins(hub: &Hub) -> Bytes {
     frame
 }
 
-#[test]
-fn only_those_who_watch_all_get_what_goes_to_all_admins() {
+#[actix_web::test]
+async fn only_those_who_watch_all_get_what_goes_to_all_admins() {
     let hub = hub(10);
     let (mut watching, mut other) = (Socket::open(&hub, 1, true), Socket::open(&hub, 2, false));
     let frame = tell_admins(&hub);
-    assert_eq!((watching.received(), other.received()), (Some(frame), None));
+    assert_eq!((watching.received().await, other.received().await), (Some(frame), None));
 }
 
-#[test]
-fn whoever_leaves_takes_no_other_along() {
+#[actix_web::test]
+async fn whoever_leaves_takes_no_other_along() {
     for leaving in [[0, 1], [0, 2], [1, 3], [3, 0], [2, 1]] {
         let hub = hub(10);
         let mut sockets: Vec<_> = (1..=4).map(|admin| Socket::open(&hub, admin, true)).collect();
@@ -66,24 +68,24 @@ fn whoever_leaves_takes_no_other_along() {
         let frame = tell_admins(&hub);
         for (index, socket) in sockets.iter_mut().enumerate() {
             let expected = (!leaving.contains(&index)).then(|| frame.clone());
-            assert_eq!(socket.received(), expected, "{index} of {leaving:?}");
+            assert_eq!(socket.received().await, expected, "{index} of {leaving:?}");
             hub.disconnect(&socket.session);
         }
         assert!(hub.is_empty());
     }
 }
 
-#[test]
-fn one_socket_too_many_closes_the_users_oldest() {
+#[actix_web::test]
+async fn one_socket_too_many_closes_the_users_oldest() {
     let hub = hub(2);
     let mut other = Socket::open(&hub, 2, true);
     let mut sockets: Vec<_> = (0..3).map(|_| Socket::open(&hub, 1, true)).collect();
     let frame = tell_admins(&hub);
     let reason = CloseReason::TooMany;
-    assert_eq!(sockets[0].received(), Some(frame::close(reason.code(), reason.text())));
-    assert_eq!(sockets[0].received(), None);
+    assert_eq!(sockets[0].received().await, Some(frame::close(reason.code(), reason.text())));
+    assert_eq!(sockets[0].received().await, None);
     for socket in sockets.iter_mut().skip(1).chain([&mut other]) {
-        assert_eq!(socket.received(), Some(frame.clone()));
+        assert_eq!(socket.received().await, Some(frame.clone()));
     }
     assert_eq!(hub.len(), 3);
 }

@@ -21,6 +21,7 @@ mod hub;
 mod outbox;
 pub mod relay;
 mod session;
+mod turn;
 
 use bytes::Bytes;
 

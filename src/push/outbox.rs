@@ -1,19 +1,20 @@
 //! What waits for one socket, and the response body that sends it.
 //!
-//! Whoever publishes pushes shared frames and wakes the body; the body, polled by the connection's own thread, joins
-//! what waits into chunks of up to [`CHUNK`] bytes, so that a burst costs one write. One short lock guards both sides and
+//! Whoever publishes pushes shared frames and wakes the body; the body, polled by the connection's own thread, takes its
+//! turn among the thread's sockets ([`super::turn`]) and joins what waits into chunks of up to [`CHUNK`] bytes, so that a burst costs one write. One short lock guards both sides and
 //! is never held across an await. The queue is bounded in frames and bytes; going over empties it and closes the
 //! socket as too slow. While a replay runs, live frames are held back and follow it (see [`Outbox::end_replay`]).
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use bytes::{Bytes, BytesMut};
 use tokio::sync::Notify;
 
+use super::turn::Turn;
 use super::{CloseReason, Position, frame};
 
 /// Bytes that go out in one write at most, a single larger frame aside.
@@ -228,8 +229,11 @@ impl Outbox {
     }
 
     /// The next chunk for the wire.
-    fn poll_chunk(&self, context: &Context<'_>) -> Poll<Option<Bytes>> {
+    fn poll_chunk(&self, turn: &mut Turn, context: &Context<'_>) -> Poll<Option<Bytes>> {
         let mut queue = self.lock();
+        if !queue.frames.is_empty() {
+            ready!(turn.poll(context));
+        }
         let Some(first) = queue.frames.pop_front() else {
             if queue.closing {
                 return Poll::Ready(None);
@@ -281,6 +285,7 @@ fn wake(mut queue: MutexGuard<'_, Queue>) {
 /// The response body of an upgraded connection: what [`Outbox`] holds, until it is closed.
 pub struct OutboxBody {
     outbox: Arc<Outbox>,
+    turn: Turn,
     /// actix-ws learns that the connection is gone by the end of its own body.
     _upgraded: BoxBody,
 }
@@ -288,7 +293,7 @@ pub struct OutboxBody {
 impl OutboxBody {
     /// Takes the place of the body that the handshake made.
     pub fn new(outbox: Arc<Outbox>, upgraded: BoxBody) -> Self {
-        Self { outbox, _upgraded: upgraded }
+        Self { outbox, turn: Turn::default(), _upgraded: upgraded }
     }
 }
 
@@ -300,7 +305,8 @@ impl MessageBody for OutboxBody {
     }
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        self.outbox.poll_chunk(context).map(|chunk| chunk.map(Ok))
+        let this = self.get_mut();
+        this.outbox.poll_chunk(&mut this.turn, context).map(|chunk| chunk.map(Ok))
     }
 }
 

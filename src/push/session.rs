@@ -118,6 +118,8 @@ where
         if session.outbox.is_closing() {
             return;
         }
+        // A client that sends without a pause lets others work: also whoever writes what it is answered.
+        tokio::task::coop::consume_budget().await;
     }
 }
 

@@ -156,6 +156,11 @@ fn a_wrong_value_names_its_key_what_is_allowed_and_its_origin() {
         ("KEFU_AUTH__ACCESS_TTL_S", "0", "auth.access_ttl_s must be a whole number from 1 to 31536000"),
         ("KEFU_AUTH__ROTATE_REFRESH_TOKENS", "maybe", "auth.rotate_refresh_tokens must be true or false"),
         (
+            "KEFU_AUTH__REFRESH_TTL_S",
+            "1799",
+            "auth.access_ttl_s must be a whole number from 1 to 31536000 and at most auth.refresh_ttl_s; it is 1800",
+        ),
+        (
             "KEFU_LIMITS__WRITE_QUEUE",
             "255",
             "limits.write_batch must be a whole number from 1 to 1024 and at most limits.",

@@ -154,6 +154,8 @@ pub struct Services {
     pub clock: Clock,
     /// Sizes and rates.
     pub settings: Settings,
+    /// When the database was last restored from a backup.
+    pub restored_at: Option<Millis>,
 }
 
 /// One open socket and what its client may do.
@@ -233,8 +235,8 @@ impl Socket {
                     }
                     ClientFrame::Typing(_) => None,
                 };
-                resync::replay(&services.db, session.outbox(), key.tenant, since, frame::event(RESYNC_DONE, &Done {})?)
-                    .await
+                let done = frame::event(RESYNC_DONE, &Done { restored_at: services.restored_at })?;
+                resync::replay(&services.db, session.outbox(), key.tenant, since, done).await
             };
             if let Err(error) = replayed.await {
                 tracing::warn!(%error, "a replay failed; its socket is closed");
@@ -298,7 +300,11 @@ fn tell(session: &Session, error: &Error) {
 
 /// The content of [`RESYNC_DONE`].
 #[derive(Serialize)]
-struct Done {}
+#[serde(rename_all = "camelCase")]
+struct Done {
+    /// What a client knows from before it may be gone, and its positions may be ahead of the database.
+    restored_at: Option<Millis>,
+}
 
 fn may_replay(principal: &Principal) -> Result<()> {
     let allowed = principal.key.user_type == UserType::Member || principal.may(Permission::QueryMessages);

@@ -1,27 +1,11 @@
 //! The built program.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 use serde_json::{Value, json};
 
 use crate::support::path;
-use crate::support::process::{Serve, kefu};
-
-/// Runs a command that must succeed; its output.
-async fn done(folder: &Path, arguments: &[&str], input: &str) -> String {
-    let ended = kefu(folder, arguments, input).await;
-    assert_eq!((ended.code, ended.errors.as_str()), (Some(0), ""), "{arguments:?}");
-    ended.output
-}
-
-/// Runs a command that must fail with exit code 1; its one line.
-async fn failed(folder: &Path, arguments: &[&str], input: &str) -> String {
-    let ended = kefu(folder, arguments, input).await;
-    assert_eq!((ended.code, ended.output.as_str()), (Some(1), ""), "{arguments:?}: {}", ended.errors);
-    assert_eq!(ended.errors.lines().count(), 1, "{}", ended.errors);
-    ended.errors
-}
+use crate::support::process::{Serve, done, failed};
 
 #[tokio::test]
 async fn the_first_start_makes_a_secret_and_an_admin_whose_password_it_prints_once() {
@@ -168,6 +152,23 @@ async fn a_taken_port_ends_with_one_line() {
     let address = taken.local_addr().unwrap().to_string();
     let line = failed(folder.path(), &["serve", "--listen", &address], "").await;
     assert!(line.contains(&address), "{line}");
+}
+
+#[tokio::test]
+async fn a_second_service_on_the_same_file_ends_with_one_line_and_the_first_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let serve = Serve::start(folder.path(), &[]).await;
+    let absolute = format!("sqlite:{}", folder.path().join("data/kefu.db").display());
+    for other in [vec!["serve"], vec!["serve", "--data-dir", "elsewhere", "--database-url", &absolute]] {
+        let line = failed(folder.path(), &[&other[..], &["--listen", "127.0.0.1:0"]].concat(), "").await;
+        assert!(line.contains("another kefu process") && line.contains("kefu.db"), "{line}");
+    }
+    // The other commands run beside it.
+    done(folder.path(), &["migrate", "status"], "").await;
+    let tokens = done(folder.path(), &["token", "member", "--user-id", "1", "--nickname", "m"], "").await;
+    serve.user(&tokens).says("hi").await;
+    assert_eq!(serve.terminate().await.code, Some(0));
+    assert_eq!(Serve::start(folder.path(), &[]).await.terminate().await.code, Some(0));
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@ use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
-use diesel::{QueryableByName, RunQueryDsl};
+use diesel::prelude::*;
+use kefu::db::schema::kefu_id_block;
 use kefu::db::{AnyConnection, Backend};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -176,10 +177,12 @@ async fn whoever_loses_a_deadlock_tries_again() {
             };
             db.write(move |connection| {
                 tries += 1;
-                take(first).execute(connection)?;
+                lock(connection, first)?;
                 if tries == 1 {
                     both_hold_one.wait();
                 }
+                lock(connection, second)?;
+                take(first).execute(connection)?;
                 take(second).execute(connection)?;
                 Ok(tries)
             })
@@ -199,6 +202,26 @@ async fn whoever_loses_a_deadlock_tries_again() {
         assert_eq!(next_id, 3);
     }
     app.stop().await;
+}
+
+/// Locks a row by a statement that stays prepared and whose result begins before it waits for the lock.
+fn lock(connection: &mut AnyConnection, name: &str) -> kefu::error::Result<()> {
+    let query = kefu_id_block::table
+        .filter(kefu_id_block::name.between(name, format!("{name}~")))
+        .select(kefu_id_block::next_id)
+        .for_update();
+    let rows: QueryResult<Vec<i64>> = match connection {
+        AnyConnection::Sqlite(_) => {
+            drop(query);
+            Err(diesel::NotFound)
+        }
+        #[cfg(feature = "mysql")]
+        AnyConnection::Mysql(connection) => query.load(connection),
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(connection) => query.load(connection),
+    };
+    assert_eq!(rows?.len(), 1);
+    Ok(())
 }
 
 #[tokio::test]

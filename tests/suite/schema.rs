@@ -1,11 +1,12 @@
-//! `src/db/schema.rs` is what the migrations of each database make.
+//! `src/db/schema.rs` is what the migrations of each database make, and every migration has its way back.
 
 use diesel::sql_types::{Bool, Text};
 use diesel::{QueryableByName, RunQueryDsl};
-use kefu::db::Backend;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use kefu::db::{AnyConnection, Backend};
 
-use crate::support::TestApp;
 use crate::support::database::Kind;
+use crate::support::{TestApp, TestDatabase};
 
 const SCHEMA: &str = include_str!("../../src/db/schema.rs");
 
@@ -85,4 +86,91 @@ fn introspection() -> &'static str {
              FROM information_schema.columns WHERE table_schema = 'public' AND table_name LIKE 'kefu%'"
         }
     }
+}
+
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text)]
+    line: String,
+}
+
+/// Everything that the migrations make: columns, indexes, rows.
+fn made(connection: &mut AnyConnection) -> Vec<String> {
+    let mut lines = Vec::new();
+    for query in everything() {
+        let found: Vec<Line> = diesel::sql_query(*query).load(connection).unwrap();
+        lines.extend(found.into_iter().map(|found| found.line));
+    }
+    // The rows of a table that may not be there.
+    if lines.iter().any(|line| line.contains("kefu_id_block")) {
+        let rows = "SELECT CONCAT(name, ' ', next_id) AS line FROM kefu_id_block";
+        let found: Vec<Line> = diesel::sql_query(rows).load(connection).unwrap();
+        lines.extend(found.into_iter().map(|found| found.line));
+    }
+    lines.sort();
+    lines
+}
+
+fn everything() -> &'static [&'static str] {
+    match Kind::chosen() {
+        Kind::Sqlite => {
+            &["SELECT name || ' ' || COALESCE(sql, '') AS line FROM sqlite_master WHERE tbl_name LIKE 'kefu%'"]
+        }
+        Kind::Mysql => &[
+            "SELECT CONCAT_WS(' ', table_name, column_name, column_type, is_nullable, COALESCE(column_default, 'NULL'),
+                    COALESCE(collation_name, 'NULL')) AS line
+             FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name LIKE 'kefu%'",
+            "SELECT CONCAT_WS(' ', table_name, index_name, seq_in_index, column_name, non_unique) AS line
+             FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name LIKE 'kefu%'",
+        ],
+        Kind::Postgres => &[
+            "SELECT CONCAT_WS(' ', table_name, column_name, data_type, character_maximum_length, is_nullable,
+                    column_default) AS line
+             FROM information_schema.columns WHERE table_schema = 'public' AND table_name LIKE 'kefu%'",
+            "SELECT indexdef AS line FROM pg_indexes WHERE schemaname = 'public' AND tablename LIKE 'kefu%'",
+        ],
+    }
+}
+
+/// Runs the same on the concrete connection, with its database's migrations.
+macro_rules! each {
+    ($connection:expr, $inner:ident, $migrations:ident => $body:expr) => {
+        match $connection {
+            AnyConnection::Sqlite($inner) => {
+                const $migrations: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+                $body
+            }
+            #[cfg(feature = "mysql")]
+            AnyConnection::Mysql($inner) => {
+                const $migrations: EmbeddedMigrations = embed_migrations!("migrations/mysql");
+                $body
+            }
+            #[cfg(feature = "postgres")]
+            AnyConnection::Postgres($inner) => {
+                const $migrations: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+                $body
+            }
+        }
+    };
+}
+
+#[test]
+fn every_migration_can_be_taken_back_and_run_again() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create());
+    let url = database.url.clone().unwrap_or_else(|| format!("sqlite:{}", folder.path().join("kefu.db").display()));
+    let mut connection = Backend::parse(&url).unwrap().connect().unwrap();
+    let mut states = vec![made(&mut connection)];
+    assert_eq!(states[0], Vec::<String>::new());
+    while each!(&mut connection, inner, ALL => inner.has_pending_migration(ALL)).unwrap() {
+        each!(&mut connection, inner, ALL => inner.run_next_migration(ALL).map(drop)).unwrap();
+        states.push(made(&mut connection));
+    }
+    let last = states.pop().unwrap();
+    assert!(last.len() > 20, "what is there was not found: {last:?}");
+    for before in states.iter().rev() {
+        each!(&mut connection, inner, ALL => inner.revert_last_migration(ALL).map(drop)).unwrap();
+        assert_eq!(&made(&mut connection), before);
+    }
+    kefu::db::migrate(&mut connection).unwrap();
+    assert_eq!(made(&mut connection), last);
 }

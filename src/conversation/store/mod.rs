@@ -21,8 +21,8 @@ pub(crate) trait WriteConversations {
     fn lock_by_members(&mut self, members: &[(TenantId, UserId)]) -> QueryResult<Vec<Conversation>>;
     /// Reads and locks these conversations; unknown ids are left out.
     fn lock_by_ids(&mut self, ids: &[ConversationId]) -> QueryResult<Vec<Conversation>>;
-    /// Creates these conversations, or those of them that nobody else has created meanwhile.
-    fn create(&mut self, conversations: &[Conversation], now: NaiveDateTime) -> QueryResult<()>;
+    /// Creates these conversations, which have no message yet, or those of them that nobody else has created meanwhile.
+    fn create(&mut self, conversations: &[Conversation]) -> QueryResult<()>;
     /// Stores conversations that took new messages, with the newest one's content.
     fn store_advanced(
         &mut self,
@@ -129,6 +129,13 @@ pub fn list(
         rows.extend(query.load(connection)?);
     }
     shown(connection, tenant, rows)
+}
+
+/// Hides conversations from their members, until new mail brings them back.
+pub(crate) fn set_user_deleted(connection: &mut AnyConnection, ids: &[ConversationId]) -> Result<()> {
+    let ids: Vec<i64> = ids.iter().map(|id| id.get()).collect();
+    diesel::update(t::table.filter(t::id.eq_any(&ids))).set(t::user_deleted.eq(true)).execute(connection)?;
+    Ok(())
 }
 
 /// One conversation of the tenant, by its id.
@@ -251,10 +258,10 @@ impl WriteConversations for AnyConnection {
         Ok(locked.into_iter().map(from_locked).collect())
     }
 
-    fn create(&mut self, conversations: &[Conversation], now: NaiveDateTime) -> QueryResult<()> {
+    fn create(&mut self, conversations: &[Conversation]) -> QueryResult<()> {
         let rows = conversations.iter().map(|conversation| -> [Value<'_>; 4] {
-            let Conversation { id, tenant, member, .. } = conversation;
-            [id.get().into(), tenant.get().into(), member.get().into(), now.into()]
+            let Conversation { id, tenant, member, last_message_time, .. } = conversation;
+            [id.get().into(), tenant.get().into(), member.get().into(), to_timestamp(*last_message_time).into()]
         });
         execute(self, OverRows::new(&statements::CREATE, rows))
     }

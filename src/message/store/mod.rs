@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Integer, Text};
+use diesel::sql_types::{BigInt, Bool, Integer, Text};
 
 use super::{MessageView, NewMessage};
 use crate::account;
@@ -38,6 +38,8 @@ pub(crate) struct Repeat {
     pub sender_type: i32,
     pub sender_id: i64,
     pub client_message_id: String,
+    pub seq: i64,
+    pub read_status: bool,
 }
 
 impl Repeat {
@@ -61,16 +63,20 @@ impl WriteMessages for AnyConnection {
         let rows = keys.iter().map(|&(conversation, sender_type, sender, client_message_id)| {
             [conversation.into(), sender_type.into(), sender.into(), client_message_id.into()]
         });
-        let query = OverRows::<4, (BigInt, BigInt, Integer, BigInt, Text)>::new(&statements::FIND_REPEATS, rows);
-        let found: Vec<(i64, i64, i32, i64, String)> = each_backend!(self, connection => query.load(connection))?;
+        type Found = (BigInt, BigInt, Integer, BigInt, Text, BigInt, Bool);
+        let query = OverRows::<4, Found>::new(&statements::FIND_REPEATS, rows);
+        let found: Vec<(i64, i64, i32, i64, String, i64, bool)> =
+            each_backend!(self, connection => query.load(connection))?;
         Ok(found
             .into_iter()
-            .map(|(id, conversation_id, sender_type, sender_id, client_message_id)| Repeat {
+            .map(|(id, conversation_id, sender_type, sender_id, client_message_id, seq, read_status)| Repeat {
                 id,
                 conversation_id,
                 sender_type,
                 sender_id,
                 client_message_id,
+                seq,
+                read_status,
             })
             .collect())
     }

@@ -3,13 +3,14 @@
 use crate::db::values::{MysqlText, Statement};
 
 pub(super) const FIND_REPEATS: Statement = Statement {
-    head: "SELECT m.id, m.conversation_id, m.sender_type, m.sender_id, m.client_message_id FROM",
+    head: "SELECT m.id, m.conversation_id, m.sender_type, m.sender_id, m.client_message_id, m.seq, \
+         m.read_status FROM",
     tail: "CROSS JOIN kefu_message AS m WHERE m.conversation_id = v.column1 AND m.sender_type = v.column2 \
          AND m.sender_id = v.column3 AND m.client_message_id = v.column4",
     postgres_tail: "",
     mysql: MysqlText {
-        head: "SELECT m.id, m.conversation_id, m.sender_type, m.sender_id, m.client_message_id \
-             FROM kefu_message AS m FORCE INDEX (kefu_message_client) WHERE",
+        head: "SELECT m.id, m.conversation_id, m.sender_type, m.sender_id, m.client_message_id, m.seq, \
+             m.read_status FROM kefu_message AS m FORCE INDEX (kefu_message_client) WHERE",
         row: "(m.conversation_id = ? AND m.sender_type = ? AND m.sender_id = ? AND m.client_message_id = ?)",
         between: " OR ",
         tail: "",

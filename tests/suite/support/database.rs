@@ -65,17 +65,21 @@ pub fn variable(name: &str) -> Option<String> {
 pub struct TestDatabase {
     /// `None`: the service's default, a file in its data folder.
     pub url: Option<String>,
-    server: Option<(String, String)>,
+    server: Option<(Kind, String, String)>,
 }
 
 impl TestDatabase {
     pub fn create() -> Self {
+        Self::create_on(Kind::chosen())
+    }
+
+    /// On another server than the one that this run is for.
+    pub fn create_on(kind: Kind) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let kind = Kind::chosen();
         let Some(server) = kind.server() else { return Self::default() };
         let name = format!("kefu_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         on_server(kind, &server, &format!("CREATE DATABASE {name}"));
-        Self { url: Some(format!("{server}/{name}")), server: Some((server, name)) }
+        Self { url: Some(format!("{server}/{name}")), server: Some((kind, server, name)) }
     }
 
     /// The same one, not dropped with this.
@@ -91,11 +95,11 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        if let Some((server, name)) = self.server.take()
+        if let Some((kind, server, name)) = self.server.take()
             && !std::thread::panicking()
         {
-            let force = if Kind::chosen() == Kind::Postgres { " WITH (FORCE)" } else { "" };
-            on_server(Kind::chosen(), &server, &format!("DROP DATABASE {name}{force}"));
+            let force = if kind == Kind::Postgres { " WITH (FORCE)" } else { "" };
+            on_server(kind, &server, &format!("DROP DATABASE {name}{force}"));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A running service for one test, its users and their sockets.
 
 pub mod database;
+pub mod load;
 pub mod path;
 pub mod process;
 mod redis;

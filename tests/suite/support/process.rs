@@ -5,9 +5,10 @@ use std::process::Stdio;
 
 use kefu::auth::Tokens;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
-use super::User;
+use super::{PATIENCE, User};
 
 /// How a command ended.
 #[derive(Debug)]
@@ -17,7 +18,8 @@ pub struct Ended {
     pub errors: String,
 }
 
-fn command(folder: &Path, arguments: &[&str]) -> Command {
+/// The program with its data in `folder`, to be started.
+pub fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kefu"));
     command
         .current_dir(folder)
@@ -36,9 +38,36 @@ pub async fn kefu(folder: &Path, arguments: &[&str], input: &str) -> Ended {
     let mut child = command(folder, arguments).spawn().unwrap();
     // A command that reads nothing may be gone already.
     drop(child.stdin.take().unwrap().write_all(input.as_bytes()).await);
-    let output = child.wait_with_output().await.unwrap();
+    let ended = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
+    let output = ended.unwrap_or_else(|_| panic!("does not end: {arguments:?}")).unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ended { code: output.status.code(), output: text(output.stdout), errors: text(output.stderr) }
+}
+
+/// Runs a command that must succeed; its output.
+pub async fn done(folder: &Path, arguments: &[&str], input: &str) -> String {
+    let ended = kefu(folder, arguments, input).await;
+    assert_eq!((ended.code, ended.errors.as_str()), (Some(0), ""), "{arguments:?}");
+    ended.output
+}
+
+/// Runs a command that must fail with exit code 1; its one line.
+pub async fn failed(folder: &Path, arguments: &[&str], input: &str) -> String {
+    let ended = kefu(folder, arguments, input).await;
+    assert_eq!((ended.code, ended.output.as_str()), (Some(1), ""), "{arguments:?}: {}", ended.errors);
+    assert_eq!(ended.errors.lines().count(), 1, "{}", ended.errors);
+    ended.errors
+}
+
+/// An address that stays free while its node is down: the system gives ports from another range to those who ask for any.
+pub async fn lasting_address() -> String {
+    loop {
+        let port = 20_000 + getrandom::u32().unwrap() % 12_000;
+        let address = format!("127.0.0.1:{port}");
+        if TcpListener::bind(&address).await.is_ok() {
+            return address;
+        }
+    }
 }
 
 /// `kefu serve` on a free port.
@@ -52,7 +81,12 @@ pub struct Serve {
 
 impl Serve {
     pub async fn start(folder: &Path, arguments: &[&str]) -> Self {
-        let mut child = command(folder, &["--listen", "127.0.0.1:0"]).args(arguments).spawn().unwrap();
+        Self::start_at("127.0.0.1:0", folder, arguments).await
+    }
+
+    /// On a given address, see [`lasting_address`].
+    pub async fn start_at(address: &str, folder: &Path, arguments: &[&str]) -> Self {
+        let mut child = command(folder, &["--listen", address]).args(arguments).spawn().unwrap();
         let mut output = child.stdout.take().unwrap();
         let mut greeting = String::new();
         // The greeting is printed at once; its last line is the socket's address or the first password.
@@ -73,6 +107,11 @@ impl Serve {
         let mut errors = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut errors).await.unwrap();
         Ended { code: self.child.wait().await.unwrap().code(), output: String::new(), errors }
+    }
+
+    /// `kill -9`.
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
     }
 
     /// Someone with these tokens, as the command line printed them.

@@ -143,7 +143,7 @@ pub fn client_frame(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 impl Event {
-    fn parse(text: &str) -> Self {
+    pub fn parse(text: &str) -> Self {
         let frame: Value = serde_json::from_str(text).unwrap();
         let content = serde_json::from_str(frame["content"].as_str().unwrap()).unwrap();
         Self { kind: frame["type"].as_str().unwrap().to_owned(), content }

@@ -1,5 +1,7 @@
 //! SQL of `kefu_admin` and `kefu_member`.
 
+pub(crate) mod past;
+
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
@@ -96,9 +98,10 @@ pub(super) fn admins(connection: &mut AnyConnection, tenant: TenantId) -> Result
     rows.into_iter().map(|row| row.read().map(|(admin, _)| admin)).collect()
 }
 
-/// Whether any tenant has an admin.
+/// Whether any tenant has an admin who was given a password.
 pub(super) fn has_admins(connection: &mut AnyConnection) -> Result<bool> {
-    let found: Option<i64> = kefu_admin::table.select(kefu_admin::id).first(connection).optional()?;
+    let with_password = kefu_admin::table.filter(kefu_admin::password_hash.ne(past::NO_PASSWORD));
+    let found: Option<i64> = with_password.select(kefu_admin::id).first(connection).optional()?;
     Ok(found.is_some())
 }
 

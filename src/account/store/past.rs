@@ -1,0 +1,154 @@
+//! Users of another system, made for the sake of their names and pictures.
+
+use std::collections::{HashMap, HashSet};
+
+use diesel::prelude::*;
+
+use super::DISABLED;
+use crate::account::{AVATAR_LIMIT, FIRST_ADMIN, MemberId, NICKNAME_LIMIT, USERNAME_LIMIT, profiles};
+use crate::auth::Role;
+use crate::clock::{Millis, to_timestamp};
+use crate::db::AnyConnection;
+use crate::db::id_block::{IdKind, reserve, reserve_one};
+use crate::db::schema::kefu_admin;
+use crate::db::values::{MysqlText, OverRows, Statement, Value, execute};
+use crate::error::{Error, Result};
+use crate::id::{TenantId, UserId};
+
+/// Stands for the hash of a password: none fits it.
+pub(super) const NO_PASSWORD: &str = "";
+
+/// What is known of a user elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PastUser {
+    /// What the user logged in with; members have none.
+    pub username: Option<String>,
+    /// The name that others saw.
+    pub nickname: Option<String>,
+    /// The URL of the picture that others saw.
+    pub avatar: Option<String>,
+}
+
+impl PastUser {
+    /// The name, or what stands for one, cut to the column.
+    fn nickname(&self, otherwise: &str, id: i64) -> String {
+        match self.nickname.as_deref().map(|name| fitting(name, NICKNAME_LIMIT)) {
+            Some(nickname) if !nickname.is_empty() => nickname,
+            _ => format!("{otherwise}{id}"),
+        }
+    }
+
+    /// The picture, cut to the column.
+    fn avatar(&self) -> String {
+        fitting(self.avatar.as_deref().unwrap_or_default(), AVATAR_LIMIT)
+    }
+}
+
+/// Cut to a column; without NUL, which PostgreSQL's texts cannot hold.
+fn fitting(text: &str, length: usize) -> String {
+    text.trim().chars().filter(|character| *character != '\0').take(length).collect()
+}
+
+/// The columns of a new member.
+const INSERT_MEMBERS: Statement = Statement {
+    head: "INSERT INTO kefu_member (id, user_id, external_id, nickname, avatar, create_time, tenant_id, update_time) \
+         SELECT v.*, column6 FROM",
+    tail: "WHERE column1 IS NOT NULL ON CONFLICT DO NOTHING",
+    postgres_tail: "",
+    mysql: MysqlText {
+        head: "INSERT INTO kefu_member (id, user_id, external_id, nickname, avatar, create_time, tenant_id, update_time) \
+             VALUES",
+        row: "(?, ?, ?, ?, ?, ?, ?, create_time)",
+        between: ", ",
+        tail: "ON DUPLICATE KEY UPDATE kefu_member.user_id = kefu_member.user_id",
+        may_repeat: true,
+    },
+};
+
+/// Makes those of the members who are not here yet and leaves the others as they are; returns how many it made. A query
+/// per tenant and three statements, however many members.
+pub(crate) fn insert_missing_members(
+    connection: &mut AnyConnection,
+    members: &HashMap<(TenantId, UserId), PastUser>,
+    now: Millis,
+) -> Result<usize> {
+    let mut missing = Vec::new();
+    for tenant in members.keys().map(|(tenant, _)| *tenant).collect::<HashSet<_>>() {
+        let ids: Vec<i64> = members.keys().filter(|(of, _)| *of == tenant).map(|(_, user)| user.get()).collect();
+        let known = profiles::members(connection, tenant, &ids)?;
+        missing.extend(ids.into_iter().filter(|id| !known.contains_key(id)).map(|id| (tenant, UserId::new(id))));
+    }
+    if missing.is_empty() {
+        return Ok(0);
+    }
+    let count = i64::try_from(missing.len()).map_err(Error::internal)?;
+    let first = reserve(connection, IdKind::Member, count)?;
+    let nobody = PastUser::default();
+    let texts: Vec<(i64, TenantId, UserId, [String; 3])> = (first..)
+        .zip(missing)
+        .map(|(id, (tenant, user))| {
+            let known = members.get(&(tenant, user)).unwrap_or(&nobody);
+            let external = MemberId::Number(user).external();
+            (id, tenant, user, [external, known.nickname("会员", user.get()), known.avatar()])
+        })
+        .collect();
+    let rows = texts.iter().map(|(id, tenant, user, [external, nickname, avatar])| -> [Value<'_>; 7] {
+        [
+            (*id).into(),
+            user.get().into(),
+            external.as_str().into(),
+            nickname.as_str().into(),
+            avatar.as_str().into(),
+            to_timestamp(now).into(),
+            tenant.get().into(),
+        ]
+    });
+    execute(connection, OverRows::new(&INSERT_MEMBERS, rows))?;
+    Ok(texts.len())
+}
+
+/// The admin who was made for the user `id` of the system `origin`; made disabled and without a password when there is
+/// none yet, under the user's own name when that is free. Also returns whether it was made. The row's `creator` says for
+/// whom it was made, so that a change of names elsewhere does not make another.
+pub(crate) fn ensure_past_admin(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    (origin, id): (&str, i64),
+    past: &PastUser,
+    now: Millis,
+) -> Result<(UserId, bool)> {
+    let creator = format!("{origin}-{id}");
+    let made: Option<i64> = kefu_admin::table
+        .filter(kefu_admin::tenant_id.eq(tenant.get()))
+        .filter(kefu_admin::creator.eq(&creator))
+        .select(kefu_admin::id)
+        .first(connection)
+        .optional()?;
+    if let Some(made) = made {
+        return Ok((UserId::new(made), false));
+    }
+    let own = past.username.as_deref().map(|name| fitting(name, usize::MAX));
+    // The first start of a service makes its owner under that name.
+    let own = own.filter(|name| (1..=USERNAME_LIMIT).contains(&name.chars().count()) && name != FIRST_ADMIN);
+    let username = match own {
+        Some(own) if super::admin_by_name(connection, tenant, &own)?.is_none() => own,
+        _ => creator.clone(),
+    };
+    let admin = reserve_one(connection, IdKind::Admin)?;
+    diesel::insert_into(kefu_admin::table)
+        .values((
+            kefu_admin::id.eq(admin),
+            kefu_admin::username.eq(username),
+            kefu_admin::password_hash.eq(NO_PASSWORD),
+            kefu_admin::nickname.eq(past.nickname("客服", id)),
+            kefu_admin::avatar.eq(past.avatar()),
+            kefu_admin::role.eq(Role::Agent.as_str()),
+            kefu_admin::status.eq(DISABLED),
+            kefu_admin::creator.eq(creator),
+            kefu_admin::create_time.eq(to_timestamp(now)),
+            kefu_admin::update_time.eq(to_timestamp(now)),
+            kefu_admin::tenant_id.eq(tenant.get()),
+        ))
+        .execute(connection)?;
+    Ok((UserId::new(admin), true))
+}

@@ -1,0 +1,97 @@
+//! `kefu backup` and `kefu restore`
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::Result;
+use crate::clock::Clock;
+use crate::db::{self, Backend, Copied, DatabaseLock, Progress, id_block};
+use crate::settings::{Settings, create_private_folder};
+
+/// What to copy to.
+#[derive(Debug, Args)]
+pub(super) struct Backup {
+    /// The new file; uploads and the signing secret are not in it
+    file: PathBuf,
+}
+
+/// What to copy from.
+#[derive(Debug, Args)]
+pub(super) struct Restore {
+    /// The backup
+    #[arg(required_unless_present = "mark", conflicts_with = "mark")]
+    file: Option<PathBuf>,
+    /// Only mark the database as restored, after a restore by a server's own means: lifts ids above all that were given
+    #[arg(long)]
+    mark: bool,
+}
+
+/// Copies the database and says what is in the copy.
+pub(super) fn back_up(settings: &Settings, Backup { file }: &Backup) -> Result {
+    let (database, started) = (embedded(settings)?, Clock::system().now());
+    let copied = db::backup::back_up(&database, file, reporter())?;
+    super::print(&format!("backed up {} to {}\n", summary(copied, started), file.display()))
+}
+
+/// Puts a backup in the database's place and says what is in it.
+pub(super) fn restore(settings: &Settings, Restore { file, .. }: &Restore) -> Result {
+    create_private_folder(&settings.data_dir)?;
+    let Some(file) = file else { return mark(settings) };
+    let (database, started) = (embedded(settings)?, Clock::system().now());
+    let (copied, kept) = db::backup::restore(file, &database, started, reporter())?;
+    let kept = kept.map(|kept| format!("; what was there is now {}", kept.display())).unwrap_or_default();
+    super::print(&format!("restored {} from {}{kept}\n", summary(copied, started), file.display()))
+}
+
+fn mark(settings: &Settings) -> Result {
+    let _lock = DatabaseLock::take(&Backend::parse(&settings.database_url())?)?;
+    super::with_database(settings, async |db, clock| {
+        let now = clock.now();
+        Ok(db.write(move |connection| id_block::mark_restored(connection, now)).await?)
+    })?;
+    super::print("marked as restored\n")
+}
+
+/// The path of the embedded database; for a server, what does it there.
+fn embedded(settings: &Settings) -> Result<PathBuf> {
+    let url = settings.database_url();
+    let instead = match url.split_once(':') {
+        Some(("mysql", _)) => "mariadb-dump --single-transaction or mariadb-backup",
+        Some(("postgres" | "postgresql", _)) => "pg_dump or pg_basebackup",
+        _ => match Backend::parse(&url)? {
+            Backend::Sqlite(path) => return Ok(path),
+            #[cfg(any(feature = "mysql", feature = "postgres"))]
+            _ => "the server's own means",
+        },
+    };
+    Err(format!("only for the embedded database; on this server use {instead} (docs/operation.md, Backup and restore)")
+        .into())
+}
+
+/// Shows on a terminal how far a copy is; a log of cron stays empty.
+fn reporter() -> impl Fn(Progress) + Sync {
+    let shown = io::stderr().is_terminal();
+    move |progress| {
+        let line = match progress {
+            _ if !shown => return,
+            Progress::Copying(written, total) => format!("\rcopying {} %", percent(written, total)),
+            Progress::Checking => "\rchecking     \r".to_owned(),
+        };
+        let mut output = io::stderr().lock();
+        // Nobody is left to tell when standard error is closed.
+        drop(output.write_all(line.as_bytes()).and_then(|()| output.flush()));
+    }
+}
+
+fn percent(written: u64, total: u64) -> u64 {
+    (written.saturating_mul(100) / total.max(1)).min(100)
+}
+
+fn summary(copied: Copied, started: i64) -> String {
+    let Copied { conversations, messages, bytes } = copied;
+    let took = Duration::from_millis((Clock::system().now() - started).unsigned_abs()).as_secs_f64();
+    format!("{conversations} conversations, {messages} messages, {bytes} bytes in {took:.1} s")
+}

@@ -1,0 +1,89 @@
+//! Nodes that die or are restarted under load: their clients go to another one and have everything once.
+
+use kefu::clock::Clock;
+use kefu::settings::Relay;
+
+use crate::support::database::only_on_servers;
+use crate::support::load::Load;
+use crate::support::process::{Serve, lasting_address};
+use crate::support::{Redis, TestApp};
+
+/// A node in this process, and what a node in another one is started with.
+async fn first_node(redis: &Redis) -> (TestApp, Vec<String>) {
+    // Other processes read the system's clock, and so must this one.
+    let app = TestApp::spawn_on(Clock::system(), |settings| {
+        settings.push.relay = Relay::Redis;
+        settings.push.redis_url = Some(redis.url());
+        settings.limits.sends_per_s = 0;
+    })
+    .await;
+    let mut arguments = vec!["--database-url".to_owned(), app.settings.database_url()];
+    let set = [
+        "push.relay=redis",
+        &format!("push.redis_url={}", redis.url()),
+        "limits.sends_per_s=0",
+        "server.workers=2",
+        "log.filter=off",
+    ];
+    arguments.extend(set.iter().flat_map(|setting| ["--set".to_owned(), (*setting).to_owned()]));
+    (app, arguments)
+}
+
+async fn start(app: &TestApp, address: &str, arguments: &[String]) -> Serve {
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    Serve::start_at(address, app.settings.data_dir.parent().unwrap(), &arguments).await
+}
+
+#[tokio::test]
+async fn clients_of_a_killed_node_go_to_another_and_have_everything_once() {
+    if only_on_servers("SQLite belongs to one process") {
+        return;
+    }
+    let redis = Redis::spawn().await;
+    let (app, arguments) = first_node(&redis).await;
+    let address = lasting_address().await;
+    let mut other = start(&app, &address, &arguments).await;
+    let load = Load::begin(&app, &[app.url(""), format!("http://{address}")]).await;
+    for _ in 0..2 {
+        load.go_on(150).await;
+        other.kill().await;
+        load.go_on(150).await;
+        other = start(&app, &address, &arguments).await;
+    }
+    load.go_on(100).await;
+    let seen = load.end(&app.db).await;
+    assert!(seen.unanswered > 0 && seen.reconnects > 0, "nobody was disturbed: {seen:?}");
+    assert_eq!(other.terminate().await.code, Some(0));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_rolling_restart_under_load_loses_nothing() {
+    if only_on_servers("SQLite belongs to one process") {
+        return;
+    }
+    let redis = Redis::spawn().await;
+    // Its own node takes no part.
+    let (app, arguments) = first_node(&redis).await;
+    let (mut addresses, mut nodes) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        let address = lasting_address().await;
+        nodes.push(start(&app, &address, &arguments).await);
+        addresses.push(address);
+    }
+    let urls: Vec<String> = addresses.iter().map(|address| format!("http://{address}")).collect();
+    let load = Load::begin(&app, &urls).await;
+    for address in &addresses {
+        load.go_on(100).await;
+        assert_eq!(nodes.remove(0).terminate().await.code, Some(0));
+        load.go_on(50).await;
+        nodes.push(start(&app, address, &arguments).await);
+    }
+    load.go_on(100).await;
+    let seen = load.end(&app.db).await;
+    assert!(seen.refused + seen.unanswered > 0 && seen.reconnects > 0, "nobody was disturbed: {seen:?}");
+    for node in nodes {
+        assert_eq!(node.terminate().await.code, Some(0));
+    }
+    app.stop().await;
+}
