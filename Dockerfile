@@ -1,7 +1,8 @@
-# kefu with all three databases. Build: docker build -t kefu . (BuildKit or the classic builder)
+# kefu with all three databases. Build: docker build -t kefu . (Docker 25 or newer, for --start-interval)
+# Debian 12, whose client libraries are those of the tests: MariaDB's newer one looks at certificates unasked.
 
-FROM rust:1.95-slim-trixie AS build
-# Debian stable keeps no older versions that could be pinned.
+FROM rust:1.95-slim-bookworm AS build
+# Debian keeps no older versions that could be pinned.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends libmariadb-dev libpq-dev pkg-config \
@@ -22,7 +23,7 @@ COPY migrations migrations
 RUN touch src/main.rs src/lib.rs \
     && cargo build --release --locked --package kefu --features mysql,postgres
 
-FROM debian:trixie-slim
+FROM debian:bookworm-slim
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates libmariadb3 libpq5 \

@@ -47,12 +47,13 @@ impl Turn {
     pub async fn fits(self, password: String, hash: Option<String>) -> Result<bool> {
         let compare = move || {
             let _turn = self.0;
-            let known = hash.is_some();
-            let hash = hash.as_deref().unwrap_or(NOBODY);
-            // A hash that cannot be read fits nothing.
-            PasswordHash::new(hash)
-                .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
-                && known
+            // A hash that cannot be read, as of an account without a password, is nobody's.
+            let known = hash.as_deref().and_then(|hash| PasswordHash::new(hash).ok());
+            let is_known = known.is_some();
+            known
+                .or_else(|| PasswordHash::new(NOBODY).ok())
+                .is_some_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+                && is_known
         };
         tokio::task::spawn_blocking(compare).await.map_err(Error::internal)
     }

@@ -106,7 +106,9 @@ impl Draft {
         target: &Path,
         progress: impl Fn(Progress) + Sync,
     ) -> Result<Self, String> {
-        let path = std::path::absolute(beside(target, &format!(".{}.part", std::process::id())))
+        // In a container every process has the same id, and a killed one leaves its draft behind.
+        let random = getrandom::u32().map_err(|error| error.to_string())?;
+        let path = std::path::absolute(beside(target, &format!(".{random:08x}.part")))
             .map_err(|error| format!("{}: {error}", target.display()))?;
         let failed = |error: &dyn Display| {
             one_line(&format!("cannot copy {} to {}: {error}", source.path.display(), path.display()))

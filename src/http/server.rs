@@ -23,6 +23,9 @@ use crate::settings;
 const SILENT_PEER: Duration = Duration::from_secs(60);
 /// How long the rest of a request is read when it was answered before its end, as in [`actix_web::HttpServer`].
 const DISCONNECT: Duration = Duration::from_secs(1);
+/// How long a connection may wait for its next request: longer than proxies keep theirs (nginx 60 s), as one that is
+/// closed while a proxy writes a request into it costs that request.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// Starts worker threads that accept from `listener`, each with what `app` makes.
 ///
@@ -52,6 +55,7 @@ where
         let app = app().into_factory().new_service(AppConfig::default()).map_ok(Rc::new).shared();
         let upgrades = app.clone();
         HttpService::build()
+            .keep_alive(KEEP_ALIVE)
             .client_disconnect_timeout(DISCONNECT)
             .tcp_nodelay(true)
             .on_connect_ext(|connection: &TcpStream, _| give_up_on_silent_peers(connection))

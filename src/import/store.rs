@@ -154,11 +154,12 @@ impl Source {
 
     /// Messages above an id, deleted ones too: one read along the primary key.
     pub(super) fn heads(&mut self, after: i64, limit: usize) -> Result<Vec<HeadRow>, String> {
-        // The difference knows no time zone, and is null for MySQL's date of zeros.
+        // The difference knows no time zone, and is null for MySQL's date of zeros. `id` alone would be the column of the
+        // result, which no index has: each read would sort all that is left.
         let query = format!(
             "SELECT CAST(id AS SIGNED) AS id, {}, {},
                     CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', create_time) DIV 1000 AS SIGNED) AS local_ms
-             FROM {MESSAGE} WHERE id > {after} ORDER BY id LIMIT {limit}",
+             FROM {MESSAGE} WHERE id > {after} ORDER BY {MESSAGE}.id LIMIT {limit}",
             number("conversation_id"),
             number("deleted"),
         );
@@ -170,7 +171,7 @@ impl Source {
         let tenant = if self.has_tenants { "COALESCE(tenant_id, 0)" } else { "0" };
         let query = format!(
             "SELECT CAST(id AS SIGNED) AS id, {}, CAST({tenant} AS SIGNED) AS tenant, {}, {}, {}, {}
-             FROM {CONVERSATION} WHERE id > {after} ORDER BY id LIMIT {limit}",
+             FROM {CONVERSATION} WHERE id > {after} ORDER BY {CONVERSATION}.id LIMIT {limit}",
             number("user_id"),
             number("admin_pinned"),
             number("user_deleted"),

@@ -1,9 +1,10 @@
 //! What waits for one socket, and the response body that sends it.
 //!
 //! Whoever publishes pushes shared frames and wakes the body; the body, polled by the connection's own thread, takes its
-//! turn among the thread's sockets ([`super::turn`]) and joins what waits into chunks of up to [`CHUNK`] bytes, so that a burst costs one write. One short lock guards both sides and
-//! is never held across an await. The queue is bounded in frames and bytes; going over empties it and closes the
-//! socket as too slow. While a replay runs, live frames are held back and follow it (see [`Outbox::end_replay`]).
+//! turn among the thread's sockets ([`super::turn`]) and joins what waits into chunks of up to [`CHUNK`] bytes, so that a
+//! burst costs one write. One short lock guards both sides and is never held across an await. The queue is bounded in
+//! frames and bytes; going over empties it and closes the socket as too slow. While a replay runs, live frames are held
+//! back and follow it (see [`Outbox::end_replay`]).
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;

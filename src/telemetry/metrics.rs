@@ -56,7 +56,7 @@ pub enum Outcome {
     Stored,
     /// Known by its `clientMessageId`; nothing was stored.
     Repeated,
-    /// Refused because the write queue was full.
+    /// Refused because the write queue was full or the database out of reach.
     Busy,
     /// Refused for any other reason, or failed.
     Failed,

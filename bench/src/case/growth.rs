@@ -117,8 +117,9 @@ async fn measure_calls(kefu: &Kefu, first: i64, count: i64, all: i64, figures: &
     let (address, token) = (kefu.address, kefu.admin.clone());
     let times = on_own_thread("calls", async move || {
         let mut connection = Connection::open(address).await?;
-        let get =
-            http::request("GET", &format!("/admin-api/promotion/kefu-conversation/get?id={first}"), Some(&token), "");
+        // Not the first one: senders of earlier rounds are whole steps from 1 apart.
+        let path = format!("/admin-api/promotion/kefu-conversation/get?id={}", first + 1);
+        let get = http::request("GET", &path, Some(&token), "");
         let (_, body) = connection.call(&get).await?;
         if memmem::find(body, format!("\"adminUnreadMessageCount\":{}", prepare::UNREAD).as_bytes()).is_none() {
             return Err("the prepared conversations are not as they should be".into());

@@ -214,7 +214,7 @@ fn time_of(connection: &mut AnyConnection, conversation: ConversationId, seq: i6
     Ok(time.map(from_timestamp))
 }
 
-/// The time of the message that was stored last by this node: one read at the end of the primary key.
+/// The time of the message with the highest id, which is the newest or was imported: one read at the end of the primary key.
 pub(super) fn newest_time(connection: &mut AnyConnection) -> Result<Option<Millis>> {
     let query = t::table.order(t::id.desc()).select(t::create_time);
     let time: Option<NaiveDateTime> = query.first(connection).optional()?;
