@@ -1,6 +1,5 @@
 //! `kefu backup` and `kefu restore`
 
-use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -32,7 +31,7 @@ pub(super) struct Restore {
 /// Copies the database and says what is in the copy.
 pub(super) fn back_up(settings: &Settings, Backup { file }: &Backup) -> Result {
     let (database, started) = (embedded(settings)?, Clock::system().now());
-    let copied = db::backup::back_up(&database, file, reporter())?;
+    let copied = db::backup::back_up(&database, file, reporter()?)?;
     super::print(&format!("backed up {} to {}\n", summary(copied, started), file.display()))
 }
 
@@ -41,7 +40,7 @@ pub(super) fn restore(settings: &Settings, Restore { file, .. }: &Restore) -> Re
     create_private_folder(&settings.data_dir)?;
     let Some(file) = file else { return mark(settings) };
     let (database, started) = (embedded(settings)?, Clock::system().now());
-    let (copied, kept) = db::backup::restore(file, &database, started, reporter())?;
+    let (copied, kept) = db::backup::restore(file, &database, started, reporter()?)?;
     let kept = kept.map(|kept| format!("; what was there is now {}", kept.display())).unwrap_or_default();
     super::print(&format!("restored {} from {}{kept}\n", summary(copied, started), file.display()))
 }
@@ -71,23 +70,16 @@ fn embedded(settings: &Settings) -> Result<PathBuf> {
         .into())
 }
 
-/// Shows on a terminal how far a copy is; a log of cron stays empty.
-fn reporter() -> impl Fn(Progress) + Sync {
-    let shown = io::stderr().is_terminal();
-    move |progress| {
-        let line = match progress {
-            _ if !shown => return,
-            Progress::Copying(written, total) => format!("\rcopying {} %", percent(written, total)),
-            Progress::Checking => "\rchecking     \r".to_owned(),
-        };
-        let mut output = io::stderr().lock();
-        // Nobody is left to tell when standard error is closed.
-        drop(output.write_all(line.as_bytes()).and_then(|()| output.flush()));
-    }
-}
-
-fn percent(written: u64, total: u64) -> u64 {
-    (written.saturating_mul(100) / total.max(1)).min(100)
+/// Shows how far a copy is.
+fn reporter() -> Result<impl Fn(Progress) + Sync> {
+    let bar = super::progress_bar("{wide_bar} {percent} % {msg}")?;
+    Ok(move |progress| match progress {
+        Progress::Copying(written, total) => {
+            bar.set_length(total);
+            bar.set_position(written);
+        }
+        Progress::Checking => bar.set_message("checking"),
+    })
 }
 
 fn summary(copied: Copied, started: i64) -> String {

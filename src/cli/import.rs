@@ -2,7 +2,6 @@
 
 use chrono_tz::Tz;
 use clap::Subcommand;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Result;
 use crate::db::checkpoint::Checkpointer;
@@ -31,15 +30,11 @@ pub(super) fn run(settings: &Settings, command: Command) -> Result {
     let options = Options { from, time_zone, batch: settings.limits.write_batch };
     let report = super::with_database(settings, async |db, clock| {
         let _checkpointer = Checkpointer::start(&db)?;
-        // It draws nothing where standard error is no terminal.
-        let bar = ProgressBar::no_length()
-            .with_style(ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} messages, {eta} left")?);
-        let report = import::run(&db, &clock, &options, |done, all| {
+        let bar = super::progress_bar("{wide_bar} {human_pos}/{human_len} messages, {eta} left")?;
+        Ok(import::run(&db, &clock, &options, |done, all| {
             bar.set_length(u64::try_from(all).unwrap_or(u64::MAX));
             bar.set_position(u64::try_from(done).unwrap_or(u64::MAX));
-        });
-        bar.finish_and_clear();
-        Ok(report?)
+        })?)
     })?;
     super::print(&report.to_string())
 }

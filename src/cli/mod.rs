@@ -5,6 +5,7 @@ use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 
 use crate::clock::Clock;
 use crate::db::{Backend, Db};
@@ -140,6 +141,12 @@ fn with_database<T>(settings: &Settings, work: impl AsyncFnOnce(Db, Clock) -> Re
     let db = Db::open(Backend::parse(&settings.database_url())?, &settings.database)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(work(db, Clock::system()))
+}
+
+/// A bar on standard error; it draws nothing where that is no terminal, and goes when it is dropped.
+fn progress_bar(template: &str) -> Result<ProgressBar> {
+    let style = ProgressStyle::with_template(template)?;
+    Ok(ProgressBar::no_length().with_style(style).with_finish(ProgressFinish::AndClear))
 }
 
 /// The first line of standard input; `what` names it.

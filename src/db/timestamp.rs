@@ -2,8 +2,6 @@
 //! by a format string takes as long as the rest of its row.
 
 use chrono::{Datelike, NaiveDateTime, Timelike};
-#[cfg(any(feature = "mysql", feature = "postgres"))]
-use diesel::backend::Backend;
 use diesel::serialize::{IsNull, Output, Result, ToSql};
 use diesel::sql_types::Timestamp;
 use diesel::sqlite::Sqlite;
@@ -22,23 +20,15 @@ impl ToSql<Timestamp, Sqlite> for Stamp {
 #[cfg(feature = "mysql")]
 impl ToSql<Timestamp, diesel::mysql::Mysql> for Stamp {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, diesel::mysql::Mysql>) -> Result {
-        delegate(&self.0, out)
+        ToSql::<Timestamp, diesel::mysql::Mysql>::to_sql(&self.0, out)
     }
 }
 
 #[cfg(feature = "postgres")]
 impl ToSql<Timestamp, diesel::pg::Pg> for Stamp {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, diesel::pg::Pg>) -> Result {
-        delegate(&self.0, out)
+        ToSql::<Timestamp, diesel::pg::Pg>::to_sql(&self.0, out)
     }
-}
-
-#[cfg(any(feature = "mysql", feature = "postgres"))]
-fn delegate<'b, B: Backend>(timestamp: &'b NaiveDateTime, out: &mut Output<'b, '_, B>) -> Result
-where
-    NaiveDateTime: ToSql<Timestamp, B>,
-{
-    ToSql::<Timestamp, B>::to_sql(timestamp, out)
 }
 
 /// As Diesel writes it, `2026-11-21 04:00:00.123` or, in a full second, `2026-11-21 04:00:00`: SQLite compares the texts.
