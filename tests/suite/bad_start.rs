@@ -74,6 +74,22 @@ async fn a_server_that_cannot_be_used_is_named() {
     assert!(refused(folder.path(), url).await.contains("use a newer kefu"));
 }
 
+/// A driver would take the rest of such a password for a host or a parameter, and name it.
+#[tokio::test]
+async fn a_password_that_must_be_encoded_shows_nothing_of_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    for scheme in ["mysql", "postgres"] {
+        for first in ["zq", "47"] {
+            for reserved in ["/", "#", "?", "@", "%", "/?", "%00"] {
+                let url = format!("{scheme}://u:{first}{reserved}xj@h.invalid/db");
+                let line = refused(folder.path(), &url).await;
+                assert!(line.contains("database.url") && line.contains("percent-encoded"), "{url}: {line}");
+                assert!(!line.contains(first) && !line.contains("xj"), "{url}: {line}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_file_that_cannot_be_used_is_named() {
     let folder = tempfile::tempdir().unwrap();
