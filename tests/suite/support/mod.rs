@@ -8,6 +8,7 @@ mod redis;
 mod rows;
 pub mod s3;
 mod socket;
+pub mod strip;
 pub mod tables;
 mod user;
 
