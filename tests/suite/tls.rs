@@ -1,12 +1,15 @@
-//! TLS to the database servers, as their URLs ask for it (docs/operation.md).
+//! TLS to the database servers and to Redis, as their URLs ask for it (docs/operation.md).
 
 use diesel::prelude::*;
+use kefu::clock::Clock;
 use kefu::db::Backend;
+use kefu::settings::Relay;
+use serde_json::{Value, json};
 
 use crate::support::database::{Kind, on_server, only_on_servers, variable};
-use crate::support::process::failed;
-use crate::support::strip::strip_tls;
-use crate::support::{TestApp, TestDatabase};
+use crate::support::process::{Serve, command, failed};
+use crate::support::tls::{Certificates, strip_tls};
+use crate::support::{Redis, TestApp, TestDatabase};
 
 /// What a test's URLs are made of.
 struct Server {
@@ -147,4 +150,52 @@ async fn a_server_that_offers_no_tls_ends_the_start_when_it_is_asked_for() {
     let (before, _) = server.url.split_once('@').unwrap();
     let plain = Backend::parse(&format!("{before}@{stripped}/{name}")).unwrap();
     tokio::task::spawn_blocking(move || plain.connect().map(drop)).await.unwrap().unwrap();
+}
+
+/// The first node's way to Redis is plain; what comes to it or from it is encrypted on the other node's way.
+#[tokio::test]
+async fn frames_cross_an_encrypted_redis_and_whoever_does_not_trust_it_is_degraded() {
+    let certificates = Certificates::make();
+    let (redis, tls_port) = Redis::spawn_with_tls("pass-word", &certificates).await;
+    let app = TestApp::spawn_on(Clock::system(), |settings| {
+        settings.push.relay = Relay::Redis;
+        settings.push.redis_url = Some(format!("redis://:pass-word@127.0.0.1:{}/2", redis.port));
+    })
+    .await;
+    let node = async |authority: &str| {
+        let url = format!("push.redis_url=rediss://:pass-word@localhost:{tls_port}/2");
+        let arguments = ["--listen", "127.0.0.1:0", "--set", "push.relay=redis", "--set", &url];
+        let mut command = command(app.settings.data_dir.parent().unwrap(), &arguments);
+        command.args(["--database-url", &app.settings.database_url()]);
+        command.env("SSL_CERT_FILE", certificates.file(authority));
+        Serve::run(command).await
+    };
+    let relay = async |node: &Serve| {
+        let answer = app.http.get(format!("http://{}/readyz", node.address)).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.json::<Value>().await.unwrap()["relay"].clone()
+    };
+    let trusting = node("ca.pem").await;
+    assert_eq!(relay(&trusting).await, "ok");
+    let here = app.member(1001).await;
+    let there = trusting.user_with(here.tokens.clone());
+    let mut sockets = [here.socket("").await, there.socket("").await];
+    let mut seen = async |id: i64| {
+        for socket in &mut sockets {
+            assert_eq!(socket.expect("kefu_message_type").await["id"], json!(id));
+        }
+    };
+    seen(here.says("from here").await).await;
+    seen(there.says("from there").await).await;
+    assert_eq!(trusting.terminate().await.code, Some(0));
+
+    let doubting = node("wrong-ca.pem").await;
+    assert_eq!(relay(&doubting).await, "degraded");
+    let there = doubting.user_with(here.tokens.clone());
+    let mut own = there.socket("").await;
+    let id = there.says("to nobody else").await;
+    assert_eq!(own.expect("kefu_message_type").await["id"], json!(id));
+    let ended = doubting.terminate().await;
+    assert!(ended.errors.contains("UnknownIssuer") && !ended.errors.contains("pass-word"), "{}", ended.errors);
+    app.stop().await;
 }

@@ -8,8 +8,8 @@ mod redis;
 mod rows;
 pub mod s3;
 mod socket;
-pub mod strip;
 pub mod tables;
+pub mod tls;
 mod user;
 
 use std::net::SocketAddr;

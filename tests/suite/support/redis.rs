@@ -1,6 +1,5 @@
-//! A private Redis server, and a way to it that can fall silent.
+//! Private Redis servers, and a way to one that can fall silent.
 
-use std::net::TcpListener as StdTcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
@@ -10,6 +9,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::eventually;
+use super::process::free_port;
+use super::tls::Certificates;
 
 /// A server without persistence on a free port; it ends with this.
 pub struct Redis {
@@ -31,6 +32,36 @@ impl Redis {
             .await
     }
 
+    /// One with a password, and the port on which it speaks TLS.
+    pub async fn spawn_with_tls(password: &str, certificates: &Certificates) -> (Self, u16) {
+        let port = free_port(0).await;
+        let [authority, own, key] = ["ca.pem", "server.pem", "server.key"].map(|name| certificates.file(name));
+        let tls = ["--tls-cert-file", &own, "--tls-key-file", &key, "--tls-ca-cert-file", &authority];
+        let more = ["--tls-port", &port.to_string(), "--tls-auth-clients", "no", "--requirepass", password];
+        (Self::spawn_with(&[tls.as_slice(), more.as_slice()].concat()).await, port)
+    }
+
+    /// A cluster of three, each with a third of the slots.
+    pub async fn cluster() -> Vec<Self> {
+        let mut members = Vec::new();
+        for _ in 0..3 {
+            members.push(Self::spawn_with(&["--cluster-enabled", "yes"]).await);
+        }
+        let addresses = members.iter().map(|member| format!("127.0.0.1:{}", member.port));
+        let mut create = Command::new("redis-cli");
+        create.args(["--cluster", "create", "--cluster-yes"]).args(addresses);
+        let made = create.output().expect("redis-cli must be on PATH; on Debian: sudo apt-get install redis-tools");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
+        for member in &members {
+            eventually("the cluster is complete", async || {
+                let info = member.ask("CLUSTER INFO").await;
+                info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
+            })
+            .await;
+        }
+        members
+    }
+
     /// A sentinel that watches this server as the service `main`, and decides alone and fast.
     pub async fn sentinel(&self) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -45,7 +76,8 @@ impl Redis {
     }
 
     async fn start(folder: TempDir, arguments: Vec<String>) -> Self {
-        let port = StdTcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        // A member of a cluster takes the port above by 10,000, too.
+        let port = free_port(10_000).await;
         let child = run(port, &arguments, &folder);
         let mut redis = Self { port, arguments, child, folder };
         redis.wait_until_it_answers().await;

@@ -1,9 +1,28 @@
-//! Somebody between the service and its database server who takes away the server's offer of TLS.
+//! Certificates, and somebody between the service and its database server who takes away the server's offer of TLS.
 
+use std::process::Command;
+
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::database::Kind;
+
+/// What scripts/certificates makes, for one test.
+pub struct Certificates(TempDir);
+
+impl Certificates {
+    pub fn make() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/certificates");
+        assert!(Command::new(script).arg(folder.path()).status().unwrap().success());
+        Self(folder)
+    }
+
+    pub fn file(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().unwrap().to_owned()
+    }
+}
 
 /// Where to reach the server at `address` without TLS, until the test ends.
 pub async fn strip_tls(kind: Kind, address: &str) -> String {
