@@ -162,9 +162,10 @@ async fn frames_cross_an_encrypted_redis_and_whoever_does_not_trust_it_is_degrad
         settings.push.redis_url = Some(format!("redis://:pass-word@127.0.0.1:{}/2", redis.port));
     })
     .await;
-    let node = async |authority: &str| {
-        let url = format!("push.redis_url=rediss://:pass-word@localhost:{tls_port}/2");
-        let arguments = ["--listen", "127.0.0.1:0", "--set", "push.relay=redis", "--set", &url];
+    let node = async |authority: &str, server: &str, sentinels: &str| {
+        let url = format!("push.redis_url=rediss://:pass-word@{server}/2");
+        let sentinels = format!("push.redis_sentinels={sentinels}");
+        let arguments = ["--listen", "127.0.0.1:0", "--set", "push.relay=redis", "--set", &url, "--set", &sentinels];
         let mut command = command(app.settings.data_dir.parent().unwrap(), &arguments);
         command.args(["--database-url", &app.settings.database_url()]);
         command.env("SSL_CERT_FILE", certificates.file(authority));
@@ -175,21 +176,24 @@ async fn frames_cross_an_encrypted_redis_and_whoever_does_not_trust_it_is_degrad
         assert_eq!(answer.status(), 200);
         answer.json::<Value>().await.unwrap()["relay"].clone()
     };
-    let trusting = node("ca.pem").await;
-    assert_eq!(relay(&trusting).await, "ok");
+    let sentinel = Redis::sentinel_over_tls(tls_port, "pass-word", &certificates).await;
+    let address = format!("localhost:{tls_port}");
     let here = app.member(1001).await;
-    let there = trusting.user_with(here.tokens.clone());
-    let mut sockets = [here.socket("").await, there.socket("").await];
-    let mut seen = async |id: i64| {
-        for socket in &mut sockets {
-            assert_eq!(socket.expect("kefu_message_type").await["id"], json!(id));
+    for (server, sentinels) in [(address.as_str(), ""), ("main", &sentinel.url())] {
+        let trusting = node("ca.pem", server, sentinels).await;
+        assert_eq!(relay(&trusting).await, "ok", "{server}");
+        let there = trusting.user_with(here.tokens.clone());
+        let mut sockets = [here.socket("").await, there.socket("").await];
+        for from in [&here, &there] {
+            let id = from.says("你好").await;
+            for socket in &mut sockets {
+                assert_eq!(socket.expect("kefu_message_type").await["id"], json!(id), "{server}");
+            }
         }
-    };
-    seen(here.says("from here").await).await;
-    seen(there.says("from there").await).await;
-    assert_eq!(trusting.terminate().await.code, Some(0));
+        assert_eq!(trusting.terminate().await.code, Some(0));
+    }
 
-    let doubting = node("wrong-ca.pem").await;
+    let doubting = node("wrong-ca.pem", &address, "").await;
     assert_eq!(relay(&doubting).await, "degraded");
     let there = doubting.user_with(here.tokens.clone());
     let mut own = there.socket("").await;

@@ -35,10 +35,11 @@ impl Redis {
     /// One with a password, and the port on which it speaks TLS.
     pub async fn spawn_with_tls(password: &str, certificates: &Certificates) -> (Self, u16) {
         let port = free_port(0).await;
-        let [authority, own, key] = ["ca.pem", "server.pem", "server.key"].map(|name| certificates.file(name));
-        let tls = ["--tls-cert-file", &own, "--tls-key-file", &key, "--tls-ca-cert-file", &authority];
-        let more = ["--tls-port", &port.to_string(), "--tls-auth-clients", "no", "--requirepass", password];
-        (Self::spawn_with(&[tls.as_slice(), more.as_slice()].concat()).await, port)
+        let options = redis_options(certificates).map(|(name, value)| [format!("--{name}"), value]).concat();
+        let mut arguments: Vec<&str> = options.iter().map(String::as_str).collect();
+        let port_text = port.to_string();
+        arguments.extend(["--tls-port", &port_text, "--tls-auth-clients", "no", "--requirepass", password]);
+        (Self::spawn_with(&arguments).await, port)
     }
 
     /// A cluster of three, each with a third of the slots.
@@ -64,12 +65,22 @@ impl Redis {
 
     /// A sentinel that watches this server as the service `main`, and decides alone and fast.
     pub async fn sentinel(&self) -> Self {
+        Self::watch(self.port, "").await
+    }
+
+    /// A sentinel of a server that [`Self::spawn_with_tls`] has made; it is itself asked without TLS.
+    pub async fn sentinel_over_tls(port: u16, password: &str, certificates: &Certificates) -> Self {
+        let options = redis_options(certificates).map(|(name, value)| format!("{name} {value}\n")).concat();
+        let more = format!("tls-replication yes\n{options}sentinel auth-pass main {password}\n");
+        Self::watch(port, &more).await
+    }
+
+    async fn watch(port: u16, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("sentinel.conf");
         let text = format!(
-            "sentinel monitor main 127.0.0.1 {} 1\nsentinel down-after-milliseconds main 500\n\
-             sentinel failover-timeout main 2000\n",
-            self.port
+            "sentinel monitor main 127.0.0.1 {port} 1\nsentinel down-after-milliseconds main 500\n\
+             sentinel failover-timeout main 2000\n{more}"
         );
         std::fs::write(&file, text).unwrap();
         Self::start(folder, vec![file.to_str().unwrap().to_owned(), "--sentinel".to_owned()]).await
@@ -135,6 +146,11 @@ impl Redis {
         })
         .await;
     }
+}
+
+fn redis_options(certificates: &Certificates) -> [(&'static str, String); 3] {
+    [("tls-cert-file", "server.pem"), ("tls-key-file", "server.key"), ("tls-ca-cert-file", "ca.pem")]
+        .map(|(option, file)| (option, certificates.file(file)))
 }
 
 fn run(port: u16, arguments: &[String], folder: &TempDir) -> Child {
