@@ -119,7 +119,10 @@ async fn a_file_or_folder_that_may_only_be_read_is_refused() {
     fs::create_dir(path("empty")).unwrap();
     let root = fs::metadata(folder.path()).unwrap().uid() == 0;
     let program = path("kefu");
-    fs::copy(env!("CARGO_BIN_EXE_kefu"), &program).unwrap();
+    // By another process: a child of another test could inherit the open file, and what is written to cannot be run.
+    assert!(
+        Command::new("cp").args([env!("CARGO_BIN_EXE_kefu"), program.to_str().unwrap()]).status().unwrap().success()
+    );
     fs::write(path("data/kefu.db.lock"), "").unwrap();
     set("", 0o755);
     set("data/kefu.db", 0o444);
