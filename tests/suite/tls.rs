@@ -37,7 +37,12 @@ impl Server {
         format!("{folder}/{name}.pem")
     }
 
-    /// The parameters that ask for encryption only, and those that ask for a certificate of this authority.
+    /// The parameters that ask for encryption where it can be had, for encryption only, and for a certificate of this
+    /// authority.
+    fn preferred(&self) -> &str {
+        if self.kind == Kind::Mysql { "ssl_mode=preferred" } else { "sslmode=prefer" }
+    }
+
     fn encrypted(&self) -> &str {
         if self.kind == Kind::Mysql { "ssl_mode=required" } else { "sslmode=require" }
     }
@@ -74,7 +79,7 @@ async fn everything_is_encrypted_when_the_url_says_so() {
     if server.kind == Kind::Mysql {
         on_server(server.kind, &server.url, &format!("CREATE USER {user} IDENTIFIED BY 'kefu' REQUIRE SSL"));
     }
-    for (asked, parameters) in [("encrypted", server.encrypted().to_owned()), ("verified", server.verified("ca"))] {
+    for parameters in [server.preferred().to_owned(), server.encrypted().to_owned(), server.verified("ca")] {
         let app = TestApp::spawn_with(|settings| {
             let (own, address) = (settings.database.url.take().unwrap(), server.address());
             let database = own.rsplit_once('/').unwrap().1;
@@ -93,7 +98,7 @@ async fn everything_is_encrypted_when_the_url_says_so() {
         .await;
         let member = app.member(1001).await;
         member.says("你好").await;
-        assert_eq!(member.own_messages("limit=10").await.len(), 1, "{asked}");
+        assert_eq!(member.own_messages("limit=10").await.len(), 1, "{parameters}");
         if server.kind == Kind::Postgres {
             #[derive(QueryableByName)]
             struct Connections {
@@ -107,7 +112,7 @@ async fn everything_is_encrypted_when_the_url_says_so() {
                  WHERE datname = current_database() AND pid <> pg_backend_pid()";
             let mut own = app.database.connect();
             let Connections { encrypted, plain } = diesel::sql_query(count).get_result(&mut own).unwrap();
-            assert!(encrypted >= 2 && plain == 0, "{asked}: {encrypted} encrypted, {plain} plain");
+            assert!(encrypted >= 2 && plain == 0, "{parameters}: {encrypted} encrypted, {plain} plain");
         }
         app.stop().await;
     }
@@ -146,9 +151,9 @@ async fn a_server_that_offers_no_tls_ends_the_start_when_it_is_asked_for() {
         let line = server.refusal(&stripped, name, &parameters).await;
         assert!(line.contains("TLS") || line.contains("SSL"), "{parameters}: {line}");
     }
-    // Nothing else is in the way: without TLS the server is reached.
+    // Nothing else is in the way: whoever does not insist reaches the server.
     let (before, _) = server.url.split_once('@').unwrap();
-    let plain = Backend::parse(&format!("{before}@{stripped}/{name}")).unwrap();
+    let plain = Backend::parse(&format!("{before}@{stripped}/{name}?{}", server.preferred())).unwrap();
     tokio::task::spawn_blocking(move || plain.connect().map(drop)).await.unwrap().unwrap();
 }
 
