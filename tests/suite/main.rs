@@ -45,6 +45,7 @@ mod schema;
 mod shop;
 mod socket;
 mod tenant;
+mod tls;
 mod typing;
 mod unread;
 mod upgrade;
