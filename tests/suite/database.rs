@@ -262,11 +262,7 @@ async fn a_hung_server_costs_only_honest_refusals() {
     let stored = under_disturbance(&app, 2, async || {
         // For some seconds its token is known without the database: its sends reach the writer.
         member.get("/app-api/member/user/get").await.ok();
-        // What it has forked works on alone, and new ones come from itself.
-        let server = server_process();
-        signal("STOP", &[server]);
-        let processes = [vec![server], children(server)].concat();
-        signal("STOP", &processes);
+        let stopped = Stopped::server();
         let refusals = async {
             for _ in 0..2 {
                 for reply in [
@@ -280,7 +276,7 @@ async fn a_hung_server_costs_only_honest_refusals() {
             assert_eq!(app.readiness().await.1["write_queue"], "stuck");
         };
         tokio::time::timeout(PATIENCE, refusals).await.expect("everything is answered while the server hangs");
-        signal("CONT", &processes);
+        drop(stopped);
         eventually("ready again", async || app.readiness().await.0 == 200).await;
     })
     .await;
@@ -305,6 +301,26 @@ fn children(of: u32) -> Vec<u32> {
         stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
     };
     pids.filter(|pid| parent(*pid) == Some(of)).collect()
+}
+
+/// Processes that go on when this is dropped.
+struct Stopped(Vec<u32>);
+
+impl Stopped {
+    /// The server. What it has forked works on alone; new ones would come from itself, which stops first.
+    fn server() -> Self {
+        let server = server_process();
+        signal("STOP", &[server]);
+        let stopped = Self([vec![server], children(server)].concat());
+        signal("STOP", &stopped.0);
+        stopped
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        signal("CONT", &self.0);
+    }
 }
 
 fn signal(name: &str, processes: &[u32]) {
