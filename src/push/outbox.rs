@@ -1,21 +1,21 @@
 //! What waits for one socket, and the response body that sends it.
 //!
-//! Whoever publishes pushes shared frames and wakes the body; the body, polled by the connection's own thread, takes its
-//! turn among the thread's sockets ([`super::turn`]) and joins what waits into chunks of up to [`CHUNK`] bytes, so that a
-//! burst costs one write. One short lock guards both sides and is never held across an await. The queue is bounded in
+//! Whoever publishes pushes shared frames and puts the body in line among its thread's sockets ([`super::turn`]); the
+//! body, polled by the connection's own thread when its turn comes, joins what waits into chunks of up to [`CHUNK`]
+//! bytes, so that a burst costs one write. One short lock guards both sides and is never held across an await. The queue is bounded in
 //! frames and bytes; going over empties it and closes the socket as too slow. While a replay runs, live frames are held
 //! back and follow it (see [`Outbox::end_replay`]).
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll, Waker};
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use bytes::{Bytes, BytesMut};
 use tokio::sync::Notify;
 
-use super::turn::Turn;
+use super::turn::Line;
 use super::{CloseReason, Position, frame};
 
 /// Bytes that go out in one write at most, a single larger frame aside.
@@ -37,6 +37,8 @@ pub struct Bounds {
 /// The queue of one socket.
 pub struct Outbox {
     queue: Mutex<Queue>,
+    /// Of the thread that sends it.
+    line: OnceLock<Arc<Line>>,
     drained: Notify,
     bounds: Bounds,
 }
@@ -51,6 +53,7 @@ struct Queue {
     replayed: Option<Box<Replayed>>,
     /// No frame is taken any more; what is queued still goes out, then the body ends.
     closing: bool,
+    /// There while the body has nothing to send.
     waker: Option<Waker>,
 }
 
@@ -83,7 +86,7 @@ impl Outbox {
     /// An empty queue; with `replaying`, live frames are held back from the start.
     pub fn new(bounds: Bounds, replaying: bool) -> Self {
         let queue = Queue { held: replaying.then(Held::default), ..Queue::default() };
-        Self { queue: Mutex::new(queue), drained: Notify::new(), bounds }
+        Self { queue: Mutex::new(queue), line: OnceLock::new(), drained: Notify::new(), bounds }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -127,7 +130,7 @@ impl Outbox {
         }
         queue.bytes += frame.len();
         queue.frames.push_back(frame);
-        wake(queue);
+        self.wake(queue);
         Pushed::Queued
     }
 
@@ -147,7 +150,7 @@ impl Outbox {
         queue.held = None;
         queue.closing = true;
         queue.frames.push_back(frame::close(reason.code(), reason.text()));
-        wake(queue);
+        self.wake(queue);
         self.drained.notify_waiters();
     }
 
@@ -187,7 +190,7 @@ impl Outbox {
                 if queue.frames.len() < self.low_water() && queue.bytes <= self.bounds.bytes / 2 {
                     queue.bytes += frame.len();
                     queue.frames.push_back(frame);
-                    wake(queue);
+                    self.wake(queue);
                     return true;
                 }
             }
@@ -220,7 +223,7 @@ impl Outbox {
             queue.bytes += frame.len();
             queue.frames.push_back(frame);
         }
-        wake(queue);
+        self.wake(queue);
         true
     }
 
@@ -229,13 +232,19 @@ impl Outbox {
         REPLAY_LOW_WATER.min(self.bounds.frames / 2).max(1)
     }
 
-    /// The next chunk for the wire.
-    fn poll_chunk(&self, turn: &mut Turn, context: &Context<'_>) -> Poll<Option<Bytes>> {
-        let mut queue = self.lock();
-        if !queue.frames.is_empty() {
-            ready!(turn.poll(context));
+    /// Puts a body that has nothing to send in line.
+    fn wake(&self, mut queue: MutexGuard<'_, Queue>) {
+        let waker = queue.waker.take();
+        drop(queue);
+        if let (Some(waker), Some(line)) = (waker, self.line.get()) {
+            line.join(waker);
         }
-        let Some(first) = queue.frames.pop_front() else {
+    }
+
+    /// The next chunk for the wire, when it is the body's turn. Each chunk needs a turn of its own.
+    fn poll_chunk(&self, has_turn: &mut bool, context: &Context<'_>) -> Poll<Option<Bytes>> {
+        let mut queue = self.lock();
+        if queue.frames.is_empty() {
             if queue.closing {
                 return Poll::Ready(None);
             }
@@ -243,58 +252,62 @@ impl Outbox {
             if queue.frames.capacity() > IDLE_CAPACITY {
                 queue.frames = VecDeque::new();
             }
-            match &mut queue.waker {
-                Some(waker) => waker.clone_from(context.waker()),
-                none => *none = Some(context.waker().clone()),
-            }
+            queue.waker = Some(context.waker().clone());
+            *has_turn = true;
             return Poll::Pending;
-        };
+        }
+        if !std::mem::take(has_turn) {
+            queue.waker = Some(context.waker().clone());
+            *has_turn = true;
+            self.wake(queue);
+            return Poll::Pending;
+        }
+        let chunk = queue.next_chunk();
+        drop(queue);
+        self.drained.notify_waiters();
+        Poll::Ready(chunk)
+    }
+}
+
+impl Queue {
+    /// Takes the frames that go out in one write.
+    fn next_chunk(&mut self) -> Option<Bytes> {
+        let first = self.frames.pop_front()?;
         let mut size = first.len();
         let mut count = 0;
-        for frame in &queue.frames {
+        for frame in &self.frames {
             if size + frame.len() > CHUNK {
                 break;
             }
             size += frame.len();
             count += 1;
         }
-        queue.bytes = queue.bytes.saturating_sub(size);
-        let chunk = if count == 0 {
-            first
-        } else {
-            let mut joined = BytesMut::with_capacity(size);
-            joined.extend_from_slice(&first);
-            for frame in queue.frames.drain(..count) {
-                joined.extend_from_slice(&frame);
-            }
-            joined.freeze()
-        };
-        drop(queue);
-        self.drained.notify_waiters();
-        Poll::Ready(Some(chunk))
-    }
-}
-
-fn wake(mut queue: MutexGuard<'_, Queue>) {
-    let waker = queue.waker.take();
-    drop(queue);
-    if let Some(waker) = waker {
-        waker.wake();
+        self.bytes = self.bytes.saturating_sub(size);
+        if count == 0 {
+            return Some(first);
+        }
+        let mut joined = BytesMut::with_capacity(size);
+        joined.extend_from_slice(&first);
+        for frame in self.frames.drain(..count) {
+            joined.extend_from_slice(&frame);
+        }
+        Some(joined.freeze())
     }
 }
 
 /// The response body of an upgraded connection: what [`Outbox`] holds, until it is closed.
 pub struct OutboxBody {
     outbox: Arc<Outbox>,
-    turn: Turn,
+    has_turn: bool,
     /// actix-ws learns that the connection is gone by the end of its own body.
     _upgraded: BoxBody,
 }
 
 impl OutboxBody {
-    /// Takes the place of the body that the handshake made.
+    /// Takes the place of the body that the handshake made, on the thread that will send it.
     pub fn new(outbox: Arc<Outbox>, upgraded: BoxBody) -> Self {
-        Self { outbox, turn: Turn::default(), _upgraded: upgraded }
+        outbox.line.get_or_init(Line::here);
+        Self { outbox, has_turn: false, _upgraded: upgraded }
     }
 }
 
@@ -307,7 +320,7 @@ impl MessageBody for OutboxBody {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let this = self.get_mut();
-        this.outbox.poll_chunk(&mut this.turn, context).map(|chunk| chunk.map(Ok))
+        this.outbox.poll_chunk(&mut this.has_turn, context).map(|chunk| chunk.map(Ok))
     }
 }
 

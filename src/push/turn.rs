@@ -1,123 +1,150 @@
 //! Whose turn it is to write, among the sockets of one thread.
 //!
-//! A message for a thousand sockets wakes a thousand tasks at once, and the requests that the same thread serves would
-//! wait behind all of their writes. So sockets write in groups of [`GROUP`], and between two groups everything else has
-//! its go. Frames that arrive meanwhile join those that wait: the busier the server, the fewer and larger its writes.
+//! A message for a thousand sockets gives each of them something to write at once, and the requests that the same thread
+//! serves would wait behind all of their writes. So sockets write in groups of [`GROUP`], and between two groups everything
+//! else has its go. Frames that arrive meanwhile join those that wait: the busier the server, the fewer and larger its
+//! writes.
 //!
-//! Protocol: a socket with something to write asks for a turn. While nobody waits, the first [`GROUP`] get it at once and
-//! the others queue. The thread's usher, a task as any other and thus last in line whenever it has run, forgets what was
-//! given and lets the next group in. All state belongs to the thread; nothing is locked. A socket that ends while it waits
-//! leaves a waker behind that wakes nobody.
+//! Protocol: whoever gives an idle socket something to write puts the socket's waker in line. The first one in line wakes
+//! the thread's usher, a task that wakes a group, goes behind everything else that is ready, and comes back until nobody
+//! is left. So publishing to a thousand sockets wakes one task per thread and takes one short lock per socket, which is
+//! never held while anybody is woken. A socket that ends while it waits leaves a waker behind that wakes nobody.
 
-use std::cell::RefCell;
+use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 /// Sockets that write before everything else has its go: some 100 µs.
 const GROUP: usize = 16;
 
 thread_local! {
-    static TURNS: RefCell<Turns> = RefCell::default();
+    static LINE: OnceCell<Arc<Line>> = const { OnceCell::new() };
 }
+
+/// The sockets of one thread that have something to write.
+#[derive(Default)]
+pub(super) struct Line(Mutex<Waiting>);
 
 #[derive(Default)]
-struct Turns {
-    /// Turns given since the usher has run.
-    given: usize,
-    waiting: VecDeque<Waker>,
-    usher: Usher,
+struct Waiting {
+    sockets: VecDeque<Waker>,
+    /// There while the usher has nothing to do.
+    usher: Option<Waker>,
 }
 
-#[derive(Default)]
-enum Usher {
-    /// No socket has asked on this thread yet.
-    #[default]
-    Missing,
-    /// Nothing to do since it ran.
-    Asleep(Waker),
-    /// It will run.
-    Called,
-}
+impl Line {
+    /// The line of this thread, which must be one of the HTTP server's.
+    pub(super) fn here() -> Arc<Self> {
+        let start = || {
+            let line = Arc::new(Self::default());
+            drop(actix_web::rt::spawn(usher(Arc::clone(&line))));
+            line
+        };
+        LINE.with(|line| Arc::clone(line.get_or_init(start)))
+    }
 
-/// One socket's place.
-#[derive(Debug, Default)]
-pub(super) struct Turn {
-    waits: bool,
-}
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
-impl Turn {
-    /// Ready when it is the socket's turn; each turn is asked for anew.
-    pub(super) fn poll(&mut self, context: &Context<'_>) -> Poll<()> {
-        if std::mem::take(&mut self.waits) {
-            return Poll::Ready(());
+    /// Puts a socket last; it is woken when its turn comes. From any thread.
+    pub(super) fn join(&self, socket: Waker) {
+        let mut waiting = self.lock();
+        waiting.sockets.push_back(socket);
+        let usher = waiting.usher.take();
+        drop(waiting);
+        if let Some(usher) = usher {
+            usher.wake();
         }
-        TURNS.with_borrow_mut(|turns| {
-            match std::mem::replace(&mut turns.usher, Usher::Called) {
-                Usher::Missing => drop(actix_web::rt::spawn(usher())),
-                Usher::Asleep(waker) => waker.wake(),
-                Usher::Called => {}
-            }
-            if turns.given < GROUP && turns.waiting.is_empty() {
-                turns.given += 1;
-                return Poll::Ready(());
-            }
-            turns.waiting.push_back(context.waker().clone());
-            self.waits = true;
-            Poll::Pending
-        })
+    }
+
+    /// Moves the next sockets to `group`, once there are any.
+    fn poll_group(&self, group: &mut Vec<Waker>, context: &Context<'_>) -> Poll<()> {
+        let mut waiting = self.lock();
+        let count = waiting.sockets.len().min(GROUP);
+        if count == 0 {
+            // A burst's room is not kept.
+            waiting.sockets.shrink_to(GROUP);
+            waiting.usher = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        group.extend(waiting.sockets.drain(..count));
+        Poll::Ready(())
     }
 }
 
 /// Lets group after group in, as long as the thread lives.
-async fn usher() {
-    poll_fn(|context| {
-        TURNS.with_borrow_mut(|turns| {
-            turns.given = turns.waiting.len().min(GROUP);
-            if turns.given == 0 {
-                // A burst's room is not kept.
-                turns.waiting.shrink_to(GROUP);
-                turns.usher = Usher::Asleep(context.waker().clone());
-            } else {
-                turns.waiting.drain(..turns.given).for_each(Waker::wake);
-                context.waker().wake_by_ref();
-            }
-        });
-        Poll::Pending
-    })
-    .await
+async fn usher(line: Arc<Line>) {
+    let mut group = Vec::with_capacity(GROUP);
+    loop {
+        poll_fn(|context| line.poll_group(&mut group, context)).await;
+        group.drain(..).for_each(Waker::wake);
+        // Behind what the network and other threads have made ready: a task that wakes itself would come before those.
+        tokio::task::yield_now().await;
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::rc::Rc;
+
+    use tokio::sync::watch;
 
     use super::*;
 
     async fn turn() {
-        let mut turn = Turn::default();
-        poll_fn(|context| turn.poll(context)).await;
+        let mut waits = false;
+        poll_fn(|context| {
+            if std::mem::replace(&mut waits, true) {
+                return Poll::Ready(());
+            }
+            Line::here().join(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
     }
 
     #[actix_web::test]
-    async fn whoever_comes_last_waits_for_one_group_only() {
-        let done = Rc::new(RefCell::new(Vec::new()));
-        let sockets: Vec<_> = (0..3 * GROUP)
+    async fn a_crowd_of_answers_passes_a_crowd_of_sockets() {
+        let (arrived, written) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+        let (answer, answers) = watch::channel(());
+        let requests: Vec<_> = (0..100)
             .map(|_| {
-                let done = Rc::clone(&done);
+                let (arrived, written, mut answers) = (Rc::clone(&arrived), Rc::clone(&written), answers.clone());
                 actix_web::rt::spawn(async move {
-                    turn().await;
-                    done.borrow_mut().push("socket");
+                    arrived.set(arrived.get() + 1);
+                    answers.changed().await.unwrap();
+                    written.get()
                 })
             })
             .collect();
-        let noted = Rc::clone(&done);
-        actix_web::rt::spawn(async move { noted.borrow_mut().push("request") }).await.unwrap();
-        assert_eq!(done.borrow().iter().position(|who| *who == "request"), Some(GROUP));
+        let sockets: Vec<_> = (0..256 * GROUP)
+            .map(|_| {
+                let (arrived, written) = (Rc::clone(&arrived), Rc::clone(&written));
+                actix_web::rt::spawn(async move {
+                    arrived.set(arrived.get() + 1);
+                    turn().await;
+                    written.set(written.get() + 1);
+                })
+            })
+            .collect();
+        while arrived.get() < requests.len() + sockets.len() {
+            tokio::task::yield_now().await;
+        }
+        let before = written.get();
+        // From another thread, as the writer's come.
+        std::thread::spawn(move || answer.send(())).join().unwrap().unwrap();
+        for request in requests {
+            let passed = request.await.unwrap() - before;
+            assert!(passed <= 16 * GROUP, "{passed} sockets wrote before an answer");
+        }
         for socket in sockets {
             socket.await.unwrap();
         }
-        assert_eq!(done.borrow().len(), 3 * GROUP + 1, "every socket has its turn");
+        assert_eq!(written.get(), 256 * GROUP, "every socket has its turn");
     }
 
     #[actix_web::test]
