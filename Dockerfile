@@ -1,5 +1,5 @@
 # kefu with all three databases. Build: docker build -t kefu . (Docker 25 or newer, for --start-interval)
-# Debian 12, whose client libraries are those of the tests: MariaDB's newer one looks at certificates unasked.
+# Debian 12, whose client libraries are those of the tests.
 
 FROM rust:1.95-slim-bookworm AS build
 # Debian keeps no older versions that could be pinned.

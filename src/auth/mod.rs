@@ -167,19 +167,13 @@ impl Auth {
     /// Who a token speaks for.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] for whatever is wrong with the token or its account.
+    /// [`Error::Unauthenticated`] for whatever is wrong with the token or its account; [`Error::Busy`] as [`Db::run`].
     pub async fn authenticate(&self, token: &str, usage: TokenUse) -> Result<Arc<Principal>> {
         if let Some(principal) = self.cached(token, usage) {
             return Ok(principal);
         }
-        let inner = &*self.0;
-        let own = token::claims_to_be_own(token).ok_or(Error::Unauthenticated)?;
-        let (epoch, now) = (inner.cache.epoch(), inner.clock.now());
-        let verified =
-            if own { inner.verify_own(token, usage, now).await? } else { inner.verify_member(token, now).await? };
-        let principal = Arc::clone(&verified.principal);
-        inner.cache.insert(token, verified, epoch);
-        Ok(principal)
+        // Whoever waits for another's verification waits no longer than for one of its own.
+        tokio::time::timeout(self.0.db.answer_timeout(), self.0.verify(token, usage)).await.map_err(|_| Error::Busy)?
     }
 
     /// Forgets the tokens that were verified too long ago; for memory only.
@@ -197,6 +191,21 @@ impl Auth {
 const MAX_TTL_MS: Millis = 10 * 366 * 24 * 3600 * 1000;
 
 impl Inner {
+    /// Verifies a token, or waits for another request that does.
+    async fn verify(&self, token: &str, usage: TokenUse) -> Result<Arc<Principal>> {
+        let own = token::claims_to_be_own(token).ok_or(Error::Unauthenticated)?;
+        let now = self.clock.now();
+        let claim = match self.cache.claim(token, now).await {
+            Ok(verified) => return verified.principal_for(usage).ok_or(Error::Unauthenticated),
+            Err(claim) => claim,
+        };
+        let verified =
+            if own { self.verify_own(token, usage, now).await? } else { self.verify_member(token, now).await? };
+        let principal = Arc::clone(&verified.principal);
+        claim.settle(verified);
+        Ok(principal)
+    }
+
     async fn verify_own(&self, text: &str, usage: TokenUse, now: Millis) -> Result<Verified> {
         let token = self.own.verify(text).ok_or(Error::Unauthenticated)?;
         let rest = match (token.kind, usage) {

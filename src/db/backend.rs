@@ -10,6 +10,7 @@ use diesel::connection::SimpleConnection;
 use diesel::{Connection as _, SqliteConnection};
 
 use super::AnyConnection;
+use crate::settings::{ESCAPED, is_escaped};
 
 /// Which database a URL names, and where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,10 +41,14 @@ impl Backend {
     /// Reads a database URL.
     ///
     /// # Errors
-    /// One line for the operator: an unknown scheme, or one whose feature this binary was built without.
+    /// One line for the operator: an unknown scheme, or one whose feature this binary was built without, or a password
+    /// with reserved characters.
     pub fn parse(url: &str) -> Result<Self, String> {
         let schemes = "sqlite:<path>, mysql://… or postgres://…";
         let (scheme, rest) = url.split_once(':').ok_or_else(|| format!("database.url: no scheme; use {schemes}"))?;
+        if scheme != "sqlite" && !is_escaped(url) {
+            return Err(format!("database.url: must be {scheme}://user:password@host/database, {ESCAPED}"));
+        }
         match scheme {
             "sqlite" => match rest.strip_prefix("//").unwrap_or(rest) {
                 "" | ":memory:" => Err("database.url: sqlite: needs the path of a file".into()),
@@ -222,11 +227,22 @@ mod tests {
         assert_eq!((value("journal_mode"), value("synchronous")), ("wal".to_owned(), "2".to_owned()));
     }
 
-    #[cfg(not(feature = "mysql"))]
+    #[cfg(not(all(feature = "mysql", feature = "postgres")))]
     #[test]
     fn a_missing_feature_is_named() {
-        let refused = Backend::parse("mysql://root:secret@host/kefu").unwrap_err();
-        assert!(refused.contains("--features mysql") && !refused.contains("secret"), "{refused}");
+        for (scheme, feature, there) in [
+            ("mysql", "mysql", cfg!(feature = "mysql")),
+            ("postgres", "postgres", cfg!(feature = "postgres")),
+            ("postgresql", "postgres", cfg!(feature = "postgres")),
+        ] {
+            match Backend::parse(&format!("{scheme}://root:secret@host/kefu")) {
+                Ok(_) => assert!(there, "{scheme}"),
+                Err(text) => {
+                    assert!(!there && text.contains(&format!("--features {feature}")), "{text}");
+                    assert!(!text.contains("secret"), "{text}");
+                }
+            }
+        }
     }
 
     #[cfg(feature = "postgres")]

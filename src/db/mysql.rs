@@ -2,7 +2,8 @@
 //!
 //! Diesel hands `ssl_mode` to the library as an option of MySQL's own, which MariaDB's ignores: the connection would be
 //! plain whatever the URL asks for. The library takes what Diesel cannot say (to verify the server, how long to wait for
-//! a connection) in the host's place, as a list `host=…;port=…;connect-timeout=5`, so that is what it gets.
+//! a connection) in the host's place, as a list `host=…;port=…;connect-timeout=5`, so that is what it gets. It always gets
+//! `ssl-verify-server-cert`: from 3.4 it encrypts and verifies unless it is told not to, before that only when told to.
 
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::Text;
@@ -40,15 +41,17 @@ impl std::fmt::Debug for MysqlServer {
 }
 
 impl MysqlServer {
-    /// Reads `mysql://user:password@host:port/database`, with `ssl_mode` (`required`: encrypted; `verify_identity`: the
-    /// server's certificate must be valid for its name too), `ssl_ca`, `ssl_cert`, `ssl_key` and `unix_socket`.
+    /// Reads `mysql://user:password@host:port/database`, with `ssl_mode` (`disabled`, the default: plain; `preferred`:
+    /// encrypted where the server can; `required`: encrypted; `verify_identity`: the server's certificate must be valid
+    /// for its name too), `ssl_ca`, `ssl_cert`, `ssl_key` and `unix_socket`.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut url = Url::parse(text).map_err(|error| format!("database.url: {error}"))?;
         let parameter = |name| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.to_lowercase());
-        let verified = match parameter("ssl_mode").as_deref() {
-            None | Some("disabled" | "preferred") => None,
-            Some("required") => Some(false),
-            Some("verify_identity") => Some(true),
+        let (tls, encrypted) = match parameter("ssl_mode").as_deref() {
+            None | Some("disabled") => ("ssl-verify-server-cert=0", false),
+            Some("preferred") => ("ssl-enforce=1;ssl-verify-server-cert=0", false),
+            Some("required") => ("ssl-enforce=1;ssl-verify-server-cert=0", true),
+            Some("verify_identity") => ("ssl-enforce=1;ssl-verify-server-cert=1", true),
             Some(_) => {
                 return Err("database.url: ssl_mode must be disabled, preferred, required or verify_identity".into());
             }
@@ -57,24 +60,19 @@ impl MysqlServer {
             && let Some(host) = url.host()
         {
             let host = match host {
-                Host::Ipv6(_) if verified.is_some() => {
+                Host::Ipv6(_) if encrypted => {
                     return Err("database.url: ssl_mode needs a host name or an IPv4 address".into());
                 }
                 Host::Ipv6(_) => None,
                 host => Some(host.to_string()),
             };
             if let Some(host) = host {
-                let tls = match verified {
-                    None => "",
-                    Some(false) => ";ssl-enforce=1",
-                    Some(true) => ";ssl-verify-server-cert=1",
-                };
                 let port = url.port().unwrap_or(3306);
-                url.set_host(Some(&format!("host={host};port={port};connect-timeout=5{tls}")))
+                url.set_host(Some(&format!("host={host};port={port};connect-timeout=5;{tls}")))
                     .map_err(|error| format!("database.url: {error}"))?;
             }
         }
-        Ok(Self { url: url.into(), encrypted: verified.is_some() })
+        Ok(Self { url: url.into(), encrypted })
     }
 
     pub(super) fn connect(&self) -> ConnectionResult<MysqlConnection> {
@@ -118,12 +116,14 @@ mod tests {
 
     #[test]
     fn the_library_is_told_what_diesel_cannot_say() {
-        assert_eq!(read("mysql://u:p@db.example/kefu"), "mysql://u:p@host=db.example;port=3306;connect-timeout=5/kefu");
-        let verified = read("mysql://u:p%40@db:3307/kefu?ssl_mode=VERIFY_IDENTITY&ssl_ca=/etc/ca.pem");
-        assert!(
-            verified
-                .starts_with("mysql://u:p%40@host=db;port=3307;connect-timeout=5;ssl-verify-server-cert=1:3307/kefu?")
+        assert_eq!(
+            read("mysql://u:p@db.example/kefu"),
+            "mysql://u:p@host=db.example;port=3306;connect-timeout=5;ssl-verify-server-cert=0/kefu"
         );
+        let verified = read("mysql://u:p%40@db:3307/kefu?ssl_mode=VERIFY_IDENTITY&ssl_ca=/etc/ca.pem");
+        assert!(verified.starts_with(
+            "mysql://u:p%40@host=db;port=3307;connect-timeout=5;ssl-enforce=1;ssl-verify-server-cert=1:3307/kefu?"
+        ));
         assert!(verified.ends_with("&ssl_ca=/etc/ca.pem"));
         assert_eq!(read("mysql://u@[::1]/kefu"), "mysql://u@[::1]/kefu");
         assert_eq!(read("mysql://u@localhost/kefu?unix_socket=/s"), "mysql://u@localhost/kefu?unix_socket=/s");

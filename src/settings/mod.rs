@@ -16,6 +16,8 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use load::{Flag, Sources};
+pub(crate) use rules::ESCAPED;
+pub(crate) use secret::is_escaped;
 pub use secret::{Secret, create_private_folder, signing_secret};
 
 /// What is wrong with the settings: one line for the operator, which names the key, what is allowed and where the value

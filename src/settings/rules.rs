@@ -5,10 +5,13 @@ use std::ops::RangeInclusive;
 use tracing_subscriber::EnvFilter;
 use url::{Origin, Url};
 
-use super::secret::SECRET_BYTES;
+use super::secret::{SECRET_BYTES, is_escaped};
 use super::{Relay, Settings, Storage};
 
 const REDIS_ADDRESS: &str = "redis://user:password@host:port/database or rediss://… for TLS";
+
+/// What a database's address needs, to be read after it.
+pub(crate) const ESCAPED: &str = "with reserved characters of the password percent-encoded (@ is %40)";
 
 /// The rule of one key.
 pub(super) struct Rule {
@@ -49,7 +52,9 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
         switch("server.shop_placeholders"),
         rule(
             "database.url",
-            "sqlite:<path>, mysql://user:password@host/database or postgres://user:password@host/database",
+            &format!(
+                "sqlite:<path>, mysql://user:password@host/database or postgres://user:password@host/database, {ESCAPED}"
+            ),
             database.url.as_deref().is_none_or(is_database),
         ),
         number("database.pool_size", database.pool_size, 1..=1000),
@@ -174,12 +179,12 @@ fn is_base_address(address: &str) -> bool {
         })
 }
 
-/// Also refuses what hides a password from [`super::secret::hide_password`]: one with an unescaped `/`, `?` or `#`.
+/// Also refuses what hides a password from [`super::secret::hide_password`].
 fn is_database(address: &str) -> bool {
     Url::parse(address).is_ok_and(|url| match url.scheme() {
         "sqlite" => address.len() > "sqlite:".len(),
         "mysql" | "postgres" | "postgresql" => {
-            address.contains("://") && url.path().len() > 1 && url.fragment().is_none() && !url.path().contains('@')
+            address.contains("://") && url.path().len() > 1 && url.fragment().is_none() && is_escaped(address)
         }
         _ => false,
     })

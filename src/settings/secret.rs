@@ -71,6 +71,19 @@ pub(super) fn hide_password(address: &str) -> String {
     url.into()
 }
 
+/// Whether no part of a database's password stands where somebody would take it for something else, and name it in an
+/// error: it holds no `/`, `?`, `#`, `@` as such, and each `%` begins the code of a character.
+pub(crate) fn is_escaped(address: &str) -> bool {
+    let Some((_, rest)) = address.split_once("://") else { return true };
+    let (mut credentials, mut codes) = (rest.split('@'), rest.split('%').skip(1));
+    let (user, host, more) = (credentials.next(), credentials.next(), credentials.next());
+    let is_plain = |text: &str| !text.contains(['/', '?', '#']);
+    let is_code = |text: &str| {
+        text.get(..2).is_some_and(|code| code != "00" && code.bytes().all(|digit| digit.is_ascii_hexdigit()))
+    };
+    (host.is_none() || user.is_some_and(is_plain)) && more.is_none() && codes.all(is_code)
+}
+
 /// The secret that signs this service's own tokens: `auth.secret`, or else the content of `<data_dir>/secret`, which the
 /// first start creates (64 random hexadecimal characters, mode 0600; folders 0700). Processes that start at once agree.
 ///
@@ -185,6 +198,33 @@ mod tests {
             fs::write(folder.path().join("secret"), text).unwrap();
             let message = signing_secret(&settings).unwrap_err().to_string();
             assert!(message.contains("at least 32") && !message.contains("too-short"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_password_stays_in_its_place() {
+        for good in [
+            "mysql://u:p@h/d",
+            "mysql://u:p%40%2F%3f:%e4@h/d?ssl_ca=/a",
+            "postgresql:///d?host=/run",
+            "mysql://h",
+            "sqlite:a@b%#",
+        ] {
+            assert!(is_escaped(good), "{good}");
+        }
+        for bad in [
+            "mysql://u:1/2@h/d",
+            "mysql://u:1?2@h/d",
+            "mysql://u:1#2@h/d",
+            "mysql://u:1/2?3@h/d",
+            "mysql://u:1@2@h/d",
+            "mysql://u:1%2@h/d",
+            "mysql://u:1%zz@h/d",
+            "mysql://u:1%00@h/d",
+            "mysql://u:1%",
+            "mysql://u:%é@h/d",
+        ] {
+            assert!(!is_escaped(bad), "{bad}");
         }
     }
 

@@ -74,6 +74,22 @@ async fn a_server_that_cannot_be_used_is_named() {
     assert!(refused(folder.path(), url).await.contains("use a newer kefu"));
 }
 
+/// A driver would take the rest of such a password for a host or a parameter, and name it.
+#[tokio::test]
+async fn a_password_that_must_be_encoded_shows_nothing_of_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    for scheme in ["mysql", "postgres"] {
+        for first in ["zq", "47"] {
+            for reserved in ["/", "#", "?", "@", "%", "/?", "%00"] {
+                let url = format!("{scheme}://u:{first}{reserved}xj@h.invalid/db");
+                let line = refused(folder.path(), &url).await;
+                assert!(line.contains("database.url") && line.contains("percent-encoded"), "{url}: {line}");
+                assert!(!line.contains(first) && !line.contains("xj"), "{url}: {line}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_file_that_cannot_be_used_is_named() {
     let folder = tempfile::tempdir().unwrap();
@@ -103,7 +119,10 @@ async fn a_file_or_folder_that_may_only_be_read_is_refused() {
     fs::create_dir(path("empty")).unwrap();
     let root = fs::metadata(folder.path()).unwrap().uid() == 0;
     let program = path("kefu");
-    fs::copy(env!("CARGO_BIN_EXE_kefu"), &program).unwrap();
+    // By another process: a child of another test could inherit the open file, and what is written to cannot be run.
+    assert!(
+        Command::new("cp").args([env!("CARGO_BIN_EXE_kefu"), program.to_str().unwrap()]).status().unwrap().success()
+    );
     fs::write(path("data/kefu.db.lock"), "").unwrap();
     set("", 0o755);
     set("data/kefu.db", 0o444);

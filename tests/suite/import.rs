@@ -362,6 +362,10 @@ async fn what_cannot_be_read_is_one_line() {
     for bad in ["", "mysql", "postgres://u:not-this-one@h/d", "sqlite:kefu.db", "jdbc:mysql://h/d"] {
         assert!(refused(bad).await.contains("--from"), "{bad}");
     }
+    for reserved in ["/", "#", "?", "@", "%"] {
+        let line = refused(&format!("mysql://u:not-this-one{reserved}not-this-one@h/d")).await;
+        assert!(line.contains("--from") && line.contains("percent-encoded"), "{reserved}: {line}");
+    }
     let Some(yudao) = Yudao::create() else { return };
     let (server, name) = yudao.url().rsplit_once('/').unwrap();
     let says = async |from: &str, texts: &[&str]| {

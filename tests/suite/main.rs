@@ -46,6 +46,7 @@ mod shop;
 mod socket;
 mod statements;
 mod tenant;
+mod tls;
 mod typing;
 mod unread;
 mod upgrade;

@@ -272,6 +272,29 @@ async fn sentinels_lead_the_nodes_to_the_new_primary() {
 }
 
 #[tokio::test]
+async fn members_of_a_cluster_carry_frames_between_their_nodes() {
+    let mut cluster = Redis::cluster().await;
+    let a = TestApp::spawn_with(by(cluster[0].url())).await;
+    let b = a.another_node(by(cluster[2].url())).await;
+    let (member, owner) = (a.member(1001).await, b.owner().await);
+    let (mut near, mut far) = (member.socket("").await, owner.socket("").await);
+    let asked = member.says("在吗").await;
+    far.expect("kefu_conversation_created").await;
+    let answered = owner.answers(member.own_conversation().await, "在").await;
+    for socket in [&mut near, &mut far] {
+        for id in [asked, answered] {
+            assert_eq!(socket.expect("kefu_message_type").await["id"], json!(id));
+        }
+    }
+    cluster[2].kill();
+    relay_is(&b, "degraded").await;
+    relay_is(&a, "ok").await;
+    member.says("还在吗").await;
+    a.stop().await;
+    b.stop().await;
+}
+
+#[tokio::test]
 async fn nodes_start_before_their_redis() {
     let mut redis = Redis::spawn().await;
     redis.kill();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Context;
-use crate::load::http::{self, Plan, Until};
+use crate::load::http::{self, Pace, Plan, Until};
 use crate::load::socket::Listeners;
 use crate::peer::channel::{self, Run};
 use crate::peer::kefu::Kefu;
@@ -46,7 +46,7 @@ async fn product(context: &Context, members: &[String], sockets: usize, duration
     let requests = Kefu::sends(members);
     kefu.warm_up(&requests).await?;
     let (connections, until) = (members.len(), Until::Elapsed(duration));
-    deliver(&kefu, sockets, Plan { address: kefu.address, connections, requests, until, rate: None }).await
+    deliver(&kefu, sockets, Plan { address: kefu.address, connections, requests, until, pace: Pace::Answers }).await
 }
 
 /// Runs the plan while that many sockets of an admin listen at this node; frames per second up to the last. Every socket

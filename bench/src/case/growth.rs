@@ -9,7 +9,7 @@ use memchr::memmem;
 use tempfile::TempDir;
 
 use super::Context;
-use crate::load::http::{self, Connection, Plan, Until};
+use crate::load::http::{self, Connection, Pace, Plan, Until};
 use crate::load::on_own_thread;
 use crate::load::socket::Listeners;
 use crate::peer::kefu::Kefu;
@@ -101,7 +101,7 @@ async fn sends(kefu: &Kefu, step: i64, duration: Duration, figures: &mut Figures
     kefu.warm_up(&requests).await?;
     let listeners = Listeners::open(kefu.listeners(1, &[])).await?;
     let until = Until::Elapsed(duration);
-    let plan = Plan { address: kefu.address, connections: SENDERS, requests, until, rate: None };
+    let plan = Plan { address: kefu.address, connections: SENDERS, requests, until, pace: Pace::Answers };
     let sent = http::send(plan).await?.all_accepted()?;
     let ids = sent.ids();
     listeners.wait_for(u64::try_from(ids.len())?).await?;

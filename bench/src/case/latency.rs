@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::Context;
-use crate::load::http::{self, Plan, Until};
+use crate::load::http::{self, Pace, Plan, Until};
 use crate::load::on_own_thread;
 use crate::load::socket::Listeners;
 use crate::peer::kefu::Kefu;
@@ -53,7 +53,7 @@ async fn product(context: &Context, members: &[String]) -> Result<Vec<f64>> {
     kefu.warm_up(&requests).await?;
     let listeners = Listeners::open(kefu.listeners(1, members)).await?;
     let until = Until::Elapsed(context.duration.max(Duration::from_secs(1)));
-    let plan = Plan { address: kefu.address, connections: SENDERS, requests, until, rate: Some(RATE) };
+    let plan = Plan { address: kefu.address, connections: SENDERS, requests, until, pace: Pace::Steady(RATE) };
     let sent = http::send(plan).await?.all_accepted()?;
     let ids = sent.ids();
     listeners.wait_for(2 * u64::try_from(ids.len())?).await?;

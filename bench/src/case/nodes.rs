@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{Context, fanout};
-use crate::load::http::{self, Answer, Plan, Sent, Until};
+use crate::load::http::{self, Answer, Pace, Plan, Sent, Until};
 use crate::load::socket::Listeners;
 use crate::peer::database::{Kind, Server};
 use crate::peer::kefu::Kefu;
@@ -63,7 +63,7 @@ async fn one_node(context: &Context, server: &Server, requests: &Arc<Vec<Bytes>>
     let url = server.empty().await?;
     let kefu = Kefu::start(&context.kefu, &[("KEFU_DATABASE__URL", &url)])?;
     kefu.warm_up(requests).await?;
-    fanout::deliver(&kefu, SOCKETS, plan(&kefu, requests, context.duration, None)).await
+    fanout::deliver(&kefu, SOCKETS, plan(&kefu, requests, context.duration, Pace::Answers)).await
 }
 
 /// Frames per second, and the latency, from one node to the other. The node that answers the senders does not wait for the
@@ -85,15 +85,15 @@ async fn two_nodes(
     here.warm_up(requests).await?;
     listeners.wait_for(u64::try_from(requests.len())?).await?;
     listeners.close().await?;
-    let steady = plan(&here, requests, context.duration.max(Duration::from_secs(1)), Some(RATE));
+    let steady = plan(&here, requests, context.duration.max(Duration::from_secs(1)), Pace::Steady(RATE));
     let latency = latency(&here, &there, steady).await?;
-    let offered = plan(&here, requests, context.duration, Some(best / float(SOCKETS)));
+    let offered = plan(&here, requests, context.duration, Pace::Steady(best / float(SOCKETS)));
     Ok((fanout::deliver(&there, SOCKETS, offered).await?, latency))
 }
 
-fn plan(node: &Kefu, requests: &Arc<Vec<Bytes>>, duration: Duration, rate: Option<f64>) -> Plan {
+fn plan(node: &Kefu, requests: &Arc<Vec<Bytes>>, duration: Duration, pace: Pace) -> Plan {
     let (requests, until) = (Arc::clone(requests), Until::Elapsed(duration));
-    Plan { address: node.address, connections: SENDERS, requests, until, rate }
+    Plan { address: node.address, connections: SENDERS, requests, until, pace }
 }
 
 /// One socket at each node gets the messages that are sent to one.

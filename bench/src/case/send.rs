@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Context;
-use crate::load::http::{self, Plan, Until};
+use crate::load::http::{self, Pace, Plan, Until};
 use crate::load::on_own_thread;
 use crate::load::socket::Listeners;
 use crate::peer::bare::{self, Endpoint};
@@ -75,7 +75,8 @@ pub async fn product(
     let listeners = Listeners::open(kefu.listeners(1, members)).await?;
     let until = Until::Elapsed(duration);
     let before = kefu.child.processor_time()?;
-    let sent = http::send(Plan { address: kefu.address, connections: SENDERS, requests, until, rate: None }).await?;
+    let sent =
+        http::send(Plan { address: kefu.address, connections: SENDERS, requests, until, pace: Pace::Answers }).await?;
     let answered = sent.all_accepted()?;
     let (started, ids) = (answered.started, answered.ids());
     listeners.wait_for(2 * u64::try_from(ids.len())?).await?;
@@ -103,7 +104,7 @@ pub async fn endpoint(name: &str, members: &[String], duration: Duration) -> Res
         connections: SENDERS,
         requests: Arc::new(requests),
         until: Until::Elapsed(duration),
-        rate: None,
+        pace: Pace::Answers,
     };
     Ok(http::send(plan).await?.all_accepted()?.rate())
 }

@@ -1,7 +1,7 @@
 //! Case 5: half of the sockets stop reading.
 
 use super::Context;
-use crate::load::http::{self, Plan, Until};
+use crate::load::http::{self, Pace, Plan, Until};
 use crate::load::socket::{self, Inbox, Listeners};
 use crate::peer::kefu::Kefu;
 use crate::report::{Report, Samples, Target, Unit, float, float_u64, progress};
@@ -60,7 +60,8 @@ async fn product(context: &Context, stall: bool) -> Result<Outcome> {
         listeners.stall();
     }
     let until = Until::Elapsed(context.duration * LONG);
-    let sent = http::send(Plan { address: kefu.address, connections: SENDERS, requests, until, rate: None }).await?;
+    let sent =
+        http::send(Plan { address: kefu.address, connections: SENDERS, requests, until, pace: Pace::Answers }).await?;
     let sent = sent.all_accepted()?;
     let ids = sent.ids();
     listeners.wait_for(u64::try_from(ids.len() * (SOCKETS - STALLING))?).await?;

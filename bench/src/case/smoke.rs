@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::load::http::{self, Plan, Until};
+use crate::load::http::{self, Pace, Plan, Until};
 use crate::load::socket::Listeners;
 use crate::peer::kefu::Kefu;
 use crate::{Result, check, token};
@@ -20,7 +20,8 @@ pub async fn run(program: &Path) -> Result {
     kefu.warm_up(&requests).await?;
     let listeners = Listeners::open(kefu.listeners(ADMINS, &members)).await?;
     let until = Until::Elapsed(Duration::from_secs(1));
-    let sent = http::send(Plan { address: kefu.address, connections: SENDERS, requests, until, rate: None }).await?;
+    let sent =
+        http::send(Plan { address: kefu.address, connections: SENDERS, requests, until, pace: Pace::Answers }).await?;
     let ids = sent.all_accepted()?.ids();
     if ids.is_empty() {
         return Err("nothing was sent".into());

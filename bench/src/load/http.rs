@@ -25,8 +25,31 @@ pub struct Plan {
     pub requests: Arc<Vec<Bytes>>,
     /// When to stop.
     pub until: Until,
-    /// Requests per second over all connections; `None` = as fast as the answers come.
-    pub rate: Option<f64>,
+    /// When to send.
+    pub pace: Pace,
+}
+
+/// When a connection sends its next request.
+#[derive(Clone, Copy)]
+pub enum Pace {
+    /// As soon as it has the answer.
+    Answers,
+    /// So that there are this many per second over all connections; one that an answer delays counts from when it was due.
+    Steady(f64),
+    /// Likewise, but whoever still waits for an answer then sends nothing.
+    Patient(f64),
+}
+
+impl Pace {
+    /// The time between two requests of one connection.
+    fn gap(self, connections: usize) -> Option<Duration> {
+        match self {
+            Self::Answers => None,
+            Self::Steady(rate) | Self::Patient(rate) => {
+                Some(Duration::from_secs_f64(crate::report::float(connections) / rate))
+            }
+        }
+    }
 }
 
 /// When a sender stops.
@@ -41,7 +64,7 @@ pub enum Until {
 /// One answered request.
 #[derive(Clone, Copy)]
 pub struct Answer {
-    /// When it was sent; for a paced sender that is late because of the server, when it should have been.
+    /// When it was sent; with [`Pace::Steady`] when it should have been.
     pub sent: Instant,
     /// How long the answer took.
     pub took: Duration,
@@ -132,10 +155,10 @@ async fn run(plan: Plan) -> Result<Sent> {
 
 async fn drive(mut connection: Connection, index: usize, plan: &Plan, started: Instant) -> Result<Vec<Answer>> {
     let mut answers = Vec::new();
-    let own = plan.requests.iter().skip(index).step_by(plan.connections);
-    // With fewer requests than connections every connection still has one.
-    let own: Vec<&Bytes> = if own.len() == 0 { plan.requests.iter().take(1).collect() } else { own.collect() };
-    let gap = plan.rate.map(|rate| Duration::from_secs_f64(crate::report::float(plan.connections) / rate));
+    // With fewer requests than connections several have the same.
+    let first = index % plan.requests.len().max(1);
+    let own: Vec<&Bytes> = plan.requests.iter().skip(first).step_by(plan.connections).collect();
+    let gap = plan.pace.gap(plan.connections);
     let phase = gap.map(|gap| gap.mul_f64(crate::report::float(index) / crate::report::float(plan.connections)));
     let mut due = started + phase.unwrap_or_default();
     let deadline = match plan.until {
@@ -154,11 +177,15 @@ async fn drive(mut connection: Connection, index: usize, plan: &Plan, started: I
         };
         let mut sent = Instant::now();
         if let Some(gap) = gap {
+            if matches!(plan.pace, Pace::Patient(_)) {
+                while due < sent {
+                    due += gap;
+                }
+            }
             if sent < due {
                 tokio::time::sleep_until(due.into()).await;
                 sent = Instant::now();
             } else {
-                // The answer before came too late for this one: its time counts from when it was due.
                 sent = due;
             }
             due += gap;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::kefu::BODY;
-use crate::load::http::{self, Plan, Until};
+use crate::load::http::{self, Pace, Plan, Until};
 use crate::load::socket::{self, Dialect, Inbox, Listeners};
 use crate::process::Child;
 use crate::report::{float, float_u64, progress};
@@ -62,7 +62,7 @@ impl Server {
             connections: run.publishers,
             requests: Arc::new(requests.collect()),
             until: Until::Elapsed(run.duration),
-            rate: None,
+            pace: Pace::Answers,
         };
         let sent = http::send(plan).await?.all_accepted()?;
         let published = sent.answers.len() * run.subscribers;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use tempfile::TempDir;
 
-use crate::load::http::{self, Plan, Until};
+use crate::load::http::{self, Pace, Plan, Until};
 use crate::load::socket::{self, Dialect};
 use crate::process::{self, Child};
 use crate::{Result, token};
@@ -97,7 +97,7 @@ impl Kefu {
             connections: 64,
             requests: Arc::clone(requests),
             until: Until::AllAnswered,
-            rate: None,
+            pace: Pace::Answers,
         };
         http::send(plan).await?.all_accepted().map(drop)
     }

@@ -10,6 +10,7 @@ mod rows;
 pub mod s3;
 mod socket;
 pub mod tables;
+pub mod tls;
 mod user;
 
 use std::net::SocketAddr;

@@ -59,15 +59,21 @@ pub async fn failed(folder: &Path, arguments: &[&str], input: &str) -> String {
     ended.errors
 }
 
-/// An address that stays free while its node is down: the system gives ports from another range to those who ask for any.
-pub async fn lasting_address() -> String {
+/// A port that stays free, and the one above it by this much: the system gives ports from another range to those who
+/// ask for any.
+pub async fn free_port(above: u16) -> u16 {
     loop {
-        let port = 20_000 + getrandom::u32().unwrap() % 12_000;
-        let address = format!("127.0.0.1:{port}");
-        if TcpListener::bind(&address).await.is_ok() {
-            return address;
+        let port = 20_000 + u16::try_from(getrandom::u32().unwrap() % 12_000).unwrap();
+        let is_free = async |port| TcpListener::bind(("127.0.0.1", port)).await.is_ok();
+        if is_free(port).await && is_free(port + above).await {
+            return port;
         }
     }
+}
+
+/// An address that stays free while its node is down.
+pub async fn lasting_address() -> String {
+    format!("127.0.0.1:{}", free_port(0).await)
 }
 
 /// `kefu serve` on a free port.
@@ -86,7 +92,14 @@ impl Serve {
 
     /// On a given address, see [`lasting_address`].
     pub async fn start_at(address: &str, folder: &Path, arguments: &[&str]) -> Self {
-        let mut child = command(folder, &["--listen", address]).args(arguments).spawn().unwrap();
+        let mut command = command(folder, &["--listen", address]);
+        command.args(arguments);
+        Self::run(command).await
+    }
+
+    /// A command that has all it needs.
+    pub async fn run(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let mut output = child.stdout.take().unwrap();
         let mut greeting = String::new();
         // The greeting is printed at once; its last line is the socket's address or the first password.

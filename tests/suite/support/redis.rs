@@ -1,6 +1,5 @@
-//! A private Redis server, and a way to it that can fall silent.
+//! Private Redis servers, and a way to one that can fall silent.
 
-use std::net::TcpListener as StdTcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
@@ -10,6 +9,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::eventually;
+use super::process::free_port;
+use super::tls::Certificates;
 
 /// A server without persistence on a free port; it ends with this.
 pub struct Redis {
@@ -31,21 +32,63 @@ impl Redis {
             .await
     }
 
+    /// One with a password, and the port on which it speaks TLS.
+    pub async fn spawn_with_tls(password: &str, certificates: &Certificates) -> (Self, u16) {
+        let port = free_port(0).await;
+        let options = redis_options(certificates).map(|(name, value)| [format!("--{name}"), value]).concat();
+        let mut arguments: Vec<&str> = options.iter().map(String::as_str).collect();
+        let port_text = port.to_string();
+        arguments.extend(["--tls-port", &port_text, "--tls-auth-clients", "no", "--requirepass", password]);
+        (Self::spawn_with(&arguments).await, port)
+    }
+
+    /// A cluster of three, each with a third of the slots.
+    pub async fn cluster() -> Vec<Self> {
+        let mut members = Vec::new();
+        for _ in 0..3 {
+            members.push(Self::spawn_with(&["--cluster-enabled", "yes"]).await);
+        }
+        let addresses = members.iter().map(|member| format!("127.0.0.1:{}", member.port));
+        let mut create = Command::new("redis-cli");
+        create.args(["--cluster", "create", "--cluster-yes"]).args(addresses);
+        let made = create.output().expect("redis-cli must be on PATH; on Debian: sudo apt-get install redis-tools");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
+        for member in &members {
+            eventually("the cluster is complete", async || {
+                let info = member.ask("CLUSTER INFO").await;
+                info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
+            })
+            .await;
+        }
+        members
+    }
+
     /// A sentinel that watches this server as the service `main`, and decides alone and fast.
     pub async fn sentinel(&self) -> Self {
+        Self::watch(self.port, "").await
+    }
+
+    /// A sentinel of a server that [`Self::spawn_with_tls`] has made; it is itself asked without TLS.
+    pub async fn sentinel_over_tls(port: u16, password: &str, certificates: &Certificates) -> Self {
+        let options = redis_options(certificates).map(|(name, value)| format!("{name} {value}\n")).concat();
+        let more = format!("tls-replication yes\n{options}sentinel auth-pass main {password}\n");
+        Self::watch(port, &more).await
+    }
+
+    async fn watch(port: u16, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("sentinel.conf");
         let text = format!(
-            "sentinel monitor main 127.0.0.1 {} 1\nsentinel down-after-milliseconds main 500\n\
-             sentinel failover-timeout main 2000\n",
-            self.port
+            "sentinel monitor main 127.0.0.1 {port} 1\nsentinel down-after-milliseconds main 500\n\
+             sentinel failover-timeout main 2000\n{more}"
         );
         std::fs::write(&file, text).unwrap();
         Self::start(folder, vec![file.to_str().unwrap().to_owned(), "--sentinel".to_owned()]).await
     }
 
     async fn start(folder: TempDir, arguments: Vec<String>) -> Self {
-        let port = StdTcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        // A member of a cluster takes the port above by 10,000, too.
+        let port = free_port(10_000).await;
         let child = run(port, &arguments, &folder);
         let mut redis = Self { port, arguments, child, folder };
         redis.wait_until_it_answers().await;
@@ -103,6 +146,11 @@ impl Redis {
         })
         .await;
     }
+}
+
+fn redis_options(certificates: &Certificates) -> [(&'static str, String); 3] {
+    [("tls-cert-file", "server.pem"), ("tls-key-file", "server.key"), ("tls-ca-cert-file", "ca.pem")]
+        .map(|(option, file)| (option, certificates.file(file)))
 }
 
 fn run(port: u16, arguments: &[String], folder: &TempDir) -> Child {
