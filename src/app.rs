@@ -1,8 +1,8 @@
 //! Builds everything from the settings, in order, and takes it down in the reverse order.
 //!
-//! Shutdown: `/readyz` says no and sockets are closed with 1001; the server stops accepting and finishes open requests,
-//! whose sends the writer still takes; the writer finishes its queue; the relay sends the last frames to the other nodes;
-//! the checkpointer ends.
+//! Shutdown: `/readyz` says no and sockets are closed with 1001; the server stops accepting and finishes open requests
+//! ([`crate::http::server`]), whose sends the writer still takes; the writer finishes its queue; the relay sends the last
+//! frames to the other nodes; the checkpointer ends.
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;

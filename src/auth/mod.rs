@@ -40,7 +40,7 @@ use self::revocation::Polled;
 use self::token::{Kind, OwnToken, OwnTokens};
 use crate::account;
 use crate::clock::{Clock, Millis};
-use crate::db::{AnyConnection, Db, PATIENCE};
+use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Result};
 use crate::id::{TenantId, UserId, UserKey, UserType};
 use crate::settings;
@@ -173,7 +173,7 @@ impl Auth {
             return Ok(principal);
         }
         // Whoever waits for another's verification waits no longer than for one of its own.
-        tokio::time::timeout(PATIENCE, self.0.verify(token, usage)).await.map_err(|_| Error::Busy)?
+        tokio::time::timeout(self.0.db.answer_timeout(), self.0.verify(token, usage)).await.map_err(|_| Error::Busy)?
     }
 
     /// Forgets the tokens that were verified too long ago; for memory only.

@@ -44,9 +44,6 @@ use crate::error::{Error, Result};
 use crate::settings;
 use held::Lasting;
 
-/// How long a caller waits for the database, the queue included, before it is told [`Error::Busy`]. Above every limit
-/// of the sessions ([`backend`]): only a server that does not even keep those is given up on.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// How often a transaction is run that lost against others.
 const ATTEMPTS: u32 = 6;
 
@@ -60,6 +57,7 @@ struct Inner {
     /// One permit per connection, so that waiting for one costs no thread.
     permits: Arc<Semaphore>,
     acquire_timeout: Duration,
+    answer_timeout: Duration,
     /// Whoever writes to SQLite holds it: see the module's text.
     write_turn: Mutex<()>,
     /// Who waits to write waits here first, without a connection: readers need those.
@@ -87,6 +85,7 @@ impl Db {
             pool,
             permits: Arc::new(Semaphore::new(permits)),
             acquire_timeout,
+            answer_timeout: Duration::from_millis(settings.answer_timeout_ms),
             write_turn: Mutex::new(()),
             writers: Semaphore::new(writers),
         })))
@@ -95,6 +94,11 @@ impl Db {
     /// Which database this is.
     pub fn backend(&self) -> &Backend {
         &self.0.backend
+    }
+
+    /// How long a caller waits for the database, the write queue included, before it is told [`Error::Busy`].
+    pub(crate) fn answer_timeout(&self) -> Duration {
+        self.0.answer_timeout
     }
 
     /// A connection beside the pool, for a thread that keeps one.
@@ -130,8 +134,8 @@ impl Db {
             })?;
             connection.use_for(work)
         });
-        // The thread of a call that is given up on ends with its connection.
-        tokio::time::timeout(PATIENCE, done).await.map_err(|_| Error::Busy)?.map_err(Error::internal)?
+        // The thread of a call that is given up on ends when the server goes on, or with its connection.
+        tokio::time::timeout(self.0.answer_timeout, done).await.map_err(|_| Error::Busy)?.map_err(Error::internal)?
     }
 
     /// Runs `work` as one write transaction on a pooled connection; an error rolls it back. On a server it may run

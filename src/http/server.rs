@@ -1,14 +1,20 @@
 //! The HTTP server: actix-web's own, except that it hands WebSocket connections over to [`super::upgrade`].
 //!
 //! [`actix_web::HttpServer`] has no setting for that, so its parts are put together here.
+//!
+//! A stop cuts no request off: nobody is accepted any more, and those who are connected are answered with
+//! `Connection: close`, so that their next request goes elsewhere. Whoever asks for nothing for [`LAST_ORDERS`] is
+//! disconnected. A client that writes in that very moment gets no answer, which HTTP/1.1 cannot avoid.
 
 use std::io;
 use std::net::TcpListener;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use actix_http::{HttpService, Request};
-use actix_service::{IntoServiceFactory, ServiceFactory};
+use actix_http::{ConnectionType, HttpService, Request};
+use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt};
 use actix_web::body::MessageBody;
 use actix_web::dev::{AppConfig, Server, ServiceResponse, fn_factory, fn_service};
 use actix_web::rt::net::TcpStream;
@@ -26,6 +32,9 @@ const DISCONNECT: Duration = Duration::from_secs(1);
 /// How long a connection may wait for its next request: longer than proxies keep theirs (nginx 60 s), as one that is
 /// closed while a proxy writes a request into it costs that request.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long a stop leaves idle connections open: those in use are then closed by an answer, and not under a request that is
+/// on its way. Below the second after which actix looks first whether all connections have ended.
+const LAST_ORDERS: Duration = Duration::from_millis(750);
 
 /// Starts worker threads that accept from `listener`, each with what `app` makes.
 ///
@@ -48,11 +57,19 @@ where
     if settings.workers > 0 {
         server = server.workers(settings.workers);
     }
-    let stopping = server.graceful_shutdown_signal();
+    let signal = server.graceful_shutdown_signal();
+    let stopping = Arc::new(AtomicBool::new(false));
     let server = server.listen("kefu", listener, move || {
-        let stopping = stopping.clone();
+        let (signal, stopping) = (signal.clone(), Arc::clone(&stopping));
+        let is_stopping = Arc::clone(&stopping);
+        let app = app().into_factory().map(move |mut response: ServiceResponse<B>| {
+            if is_stopping.load(Ordering::Relaxed) && !response.response().upgrade() {
+                response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+            }
+            response
+        });
         // One service for plain requests and for those that ask for an upgrade.
-        let app = app().into_factory().new_service(AppConfig::default()).map_ok(Rc::new).shared();
+        let app = app.new_service(AppConfig::default()).map_ok(Rc::new).shared();
         let upgrades = app.clone();
         HttpService::build()
             .keep_alive(KEEP_ALIVE)
@@ -60,8 +77,12 @@ where
             .tcp_nodelay(true)
             .on_connect_ext(|connection: &TcpStream, _| give_up_on_silent_peers(connection))
             .graceful_shutdown_signal(move || {
-                let stopping = stopping.clone();
-                async move { stopping.notified().await }
+                let (signal, stopping) = (signal.clone(), Arc::clone(&stopping));
+                async move {
+                    signal.notified().await;
+                    stopping.store(true, Ordering::Relaxed);
+                    tokio::time::sleep(LAST_ORDERS).await;
+                }
             })
             .upgrade(fn_factory(move || {
                 let app = upgrades.clone();

@@ -17,17 +17,17 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 use super::batch::{self, Command, Done, Ids};
 use super::{NewMessage, event, store};
 use crate::clock::{Clock, Millis};
+use crate::db::Db;
 use crate::db::held::Held;
-use crate::db::{Db, PATIENCE};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId, TenantId, UserType};
 use crate::push::{Event, Hub};
@@ -47,6 +47,9 @@ pub struct Writer {
     queue: SyncSender<Queued>,
     depth: Arc<AtomicUsize>,
     capacity: usize,
+    /// How long a caller waits.
+    patience: Duration,
+    at_work: AtWork,
     /// Gone when the thread has ended, which before a shutdown only a panic brings about.
     alive: Weak<()>,
     metrics: Metrics,
@@ -54,6 +57,9 @@ pub struct Writer {
 
 /// The running thread.
 pub struct WriterThread(JoinHandle<()>);
+
+/// When the thread has begun the batch that it is writing.
+type AtWork = Arc<Mutex<Option<Instant>>>;
 
 struct Queued {
     command: Command,
@@ -73,7 +79,7 @@ impl Writer {
         metrics: &Metrics,
     ) -> Result<(Self, WriterThread)> {
         let (queue, waiting) = sync_channel(limits.write_queue);
-        let depth = Arc::new(AtomicUsize::new(0));
+        let (depth, at_work) = (Arc::new(AtomicUsize::new(0)), AtWork::default());
         let mut thread = Thread {
             connection: Held::new(db)?,
             newest: store::newest_time(&mut db.connect()?)?.unwrap_or(Millis::MIN),
@@ -81,6 +87,7 @@ impl Writer {
             clock: clock.clone(),
             metrics: metrics.clone(),
             depth: Arc::clone(&depth),
+            at_work: Arc::clone(&at_work),
             ids: Ids::new(),
             unsure_since: None,
         };
@@ -92,7 +99,8 @@ impl Writer {
             thread.run(&waiting, batch_size);
         };
         let thread = std::thread::Builder::new().name("writer".into()).spawn(run).map_err(Error::internal)?;
-        let writer = Self { queue, depth, capacity: limits.write_queue, alive, metrics: metrics.clone() };
+        let (capacity, patience) = (limits.write_queue, db.answer_timeout());
+        let writer = Self { queue, depth, capacity, patience, at_work, alive, metrics: metrics.clone() };
         Ok((writer, WriterThread(thread)))
     }
 
@@ -147,6 +155,12 @@ impl Writer {
         self.depth.load(Ordering::Relaxed) >= self.capacity
     }
 
+    /// Whether the thread hangs on the database: a send would wait in vain.
+    pub fn is_stuck(&self) -> bool {
+        let begun = *self.at_work.lock().unwrap_or_else(PoisonError::into_inner);
+        begun.is_some_and(|begun| begun.elapsed() >= self.patience)
+    }
+
     /// Whether the thread runs: before a shutdown only a panic ends it.
     pub fn is_running(&self) -> bool {
         self.alive.strong_count() > 0
@@ -162,7 +176,7 @@ impl Writer {
         }
         // A thread that died drops the answers, one that hangs on a database keeps them; nothing is known of the command
         // then.
-        tokio::time::timeout(PATIENCE, answered).await.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?
+        tokio::time::timeout(self.patience, answered).await.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?
     }
 }
 
@@ -181,6 +195,7 @@ struct Thread {
     clock: Clock,
     metrics: Metrics,
     depth: Arc<AtomicUsize>,
+    at_work: AtWork,
     ids: Ids,
     /// The newest time given to a batch.
     newest: Millis,
@@ -204,13 +219,19 @@ impl Thread {
             }
             let depth = self.depth.fetch_sub(commands.len(), Ordering::Relaxed).saturating_sub(commands.len());
             self.metrics.write_queue.set(i64::try_from(depth).unwrap_or(i64::MAX));
+            self.is_at_work_since(Some(Instant::now()));
             let batch: Vec<&Command> = commands.iter().collect();
             for (answer, outcome) in answers.drain(..).zip(self.write(&batch)) {
                 // A caller that has gone away does not need the answer.
                 drop(answer.send(outcome));
             }
+            self.is_at_work_since(None);
             commands.clear();
         }
+    }
+
+    fn is_at_work_since(&self, begun: Option<Instant>) {
+        *self.at_work.lock().unwrap_or_else(PoisonError::into_inner) = begun;
     }
 
     /// Writes and publishes a batch; one outcome per command.

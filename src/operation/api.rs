@@ -31,7 +31,7 @@ struct Readiness {
     /// `ok` or `unreachable`
     #[schema(example = "ok")]
     database: &'static str,
-    /// `ok`, `full`, or `ended` when only a restart helps
+    /// `ok`, `full`, `stuck` while the database does not answer the writer, or `ended` when only a restart helps
     #[schema(example = "ok")]
     write_queue: &'static str,
     /// `ok` or `stopping`
@@ -51,7 +51,7 @@ async fn healthz() -> HttpResponse {
 
 /// Whether the service can take requests
 ///
-/// The database answers, the write queue has room, and no shutdown has begun. Without its relay a node still takes
+/// The database answers, the write queue has room and is worked off, and no shutdown has begun. Without its relay a node still takes
 /// requests.
 #[utoipa::path(
     tag = "operation",
@@ -67,7 +67,12 @@ async fn healthz() -> HttpResponse {
 async fn readyz(db: web::Data<Db>, writer: web::Data<Writer>, hub: web::Data<Hub>) -> HttpResponse {
     let word = |fine: bool, otherwise: &'static str| if fine { "ok" } else { otherwise };
     let database = word(db.ping().await.is_ok(), "unreachable");
-    let write_queue = if writer.is_running() { word(!writer.is_full(), "full") } else { "ended" };
+    let write_queue = match () {
+        () if !writer.is_running() => "ended",
+        () if writer.is_stuck() => "stuck",
+        () if writer.is_full() => "full",
+        () => "ok",
+    };
     let process = word(!hub.is_draining(), "stopping");
     let ready = [database, write_queue, process].iter().all(|state| *state == "ok");
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -92,6 +92,10 @@ pub struct Database {
     pub pool_size: u32,
     /// Milliseconds a request waits for a connection before it is answered 503. Default 5000.
     pub acquire_timeout_ms: u64,
+    /// Milliseconds a request waits for what it asks of the database, or for the write queue, before it is answered 503.
+    /// Default 30000, which is above the limits that servers are given for a statement: only one that does not even keep
+    /// those is given up on.
+    pub answer_timeout_ms: u64,
 }
 
 /// `[auth]`
@@ -298,7 +302,7 @@ impl Default for Server {
 
 impl Default for Database {
     fn default() -> Self {
-        Self { url: None, pool_size: 8, acquire_timeout_ms: 5000 }
+        Self { url: None, pool_size: 8, acquire_timeout_ms: 5000, answer_timeout_ms: 30_000 }
     }
 }
 
@@ -388,6 +392,7 @@ impl std::fmt::Debug for Database {
             .field("url", &self.url.as_deref().map(secret::hide_password))
             .field("pool_size", &self.pool_size)
             .field("acquire_timeout_ms", &self.acquire_timeout_ms)
+            .field("answer_timeout_ms", &self.answer_timeout_ms)
             .finish()
     }
 }

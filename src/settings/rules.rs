@@ -59,6 +59,7 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
         ),
         number("database.pool_size", database.pool_size, 1..=1000),
         number("database.acquire_timeout_ms", database.acquire_timeout_ms, 1..=600_000),
+        number("database.answer_timeout_ms", database.answer_timeout_ms, 1..=600_000),
         rule("auth.secret", &secret, auth.secret.as_deref().is_none_or(is_long)),
         number("auth.access_ttl_s", auth.access_ttl_s, 1..=365 * 24 * 3600)
             .and(" and at most auth.refresh_ttl_s", auth.access_ttl_s <= auth.refresh_ttl_s),

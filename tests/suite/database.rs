@@ -231,7 +231,7 @@ async fn lost_connections_cost_only_honest_refusals() {
     }
     let app = TestApp::spawn_with(|settings| settings.limits.sends_per_s = 0).await;
     let mut killer = app.database.connect();
-    let stored = under_disturbance(&app, 10, |_| kill_connections(&mut killer)).await;
+    let stored = under_disturbance(&app, 10, async || kill_connections(&mut killer)).await;
     assert_eq!(stored, 8 * 40);
     app.stop().await;
 }
@@ -241,20 +241,97 @@ async fn lost_connections_cost_only_honest_refusals() {
 async fn a_killed_server_costs_only_honest_refusals() {
     assert!(!only_on_servers("which has no process of its own"));
     let app = TestApp::spawn_with(|settings| settings.limits.sends_per_s = 0).await;
-    let file = variable(if Kind::chosen() == Kind::Mysql { "TEST_MYSQL_PID" } else { "TEST_POSTGRES_PID" }).unwrap();
-    let stored = under_disturbance(&app, 3, |_| {
-        let pid = std::fs::read_to_string(&file).unwrap();
-        assert!(std::process::Command::new("kill").args(["-KILL", pid.trim()]).status().unwrap().success());
+    let stored = under_disturbance(&app, 3, async || signal("KILL", &[server_process()])).await;
+    assert_eq!(stored, 8 * 40);
+    app.stop().await;
+}
+
+#[tokio::test]
+#[ignore = "stops the server that the other tests use: scripts/test runs it alone"]
+async fn a_hung_server_costs_only_honest_refusals() {
+    assert!(!only_on_servers("which has no process of its own"));
+    let app = TestApp::spawn_with(|settings| {
+        settings.limits.sends_per_s = 0;
+        settings.database.answer_timeout_ms = 1500;
+        settings.database.acquire_timeout_ms = 500;
+    })
+    .await;
+    let owner = app.owner().await;
+    let member = app.member(9).await;
+    let send = json!({"contentType": 1, "content": "hi", "clientMessageId": "hi"});
+    let stored = under_disturbance(&app, 2, async || {
+        // For some seconds its token is known without the database: its sends reach the writer.
+        member.get("/app-api/member/user/get").await.ok();
+        let stopped = Stopped::server();
+        let refusals = async {
+            for _ in 0..2 {
+                for reply in [
+                    member.post(SEND, send.clone()).await,
+                    owner.get("/admin-api/promotion/kefu-conversation/list").await,
+                ] {
+                    assert_eq!((reply.status, reply.code), (StatusCode::SERVICE_UNAVAILABLE, 503));
+                }
+                assert_eq!(app.readiness().await.0, 503);
+            }
+            assert_eq!(app.readiness().await.1["write_queue"], "stuck");
+        };
+        tokio::time::timeout(PATIENCE, refusals).await.expect("everything is answered while the server hangs");
+        drop(stopped);
+        eventually("ready again", async || app.readiness().await.0 == 200).await;
     })
     .await;
     assert_eq!(stored, 8 * 40);
+    send_until_stored(&member, &send).await;
+    assert_consistent(&owner, member.own_conversation().await, 1).await;
     app.stop().await;
+}
+
+/// The process of the server that this run is for.
+fn server_process() -> u32 {
+    let file = variable(if Kind::chosen() == Kind::Mysql { "TEST_MYSQL_PID" } else { "TEST_POSTGRES_PID" }).unwrap();
+    std::fs::read_to_string(file).unwrap().trim().parse().unwrap()
+}
+
+fn children(of: u32) -> Vec<u32> {
+    let pids =
+        std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    // After the name, which ends with the last bracket: the state and the parent.
+    let parent = |pid: u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+    };
+    pids.filter(|pid| parent(*pid) == Some(of)).collect()
+}
+
+/// Processes that go on when this is dropped.
+struct Stopped(Vec<u32>);
+
+impl Stopped {
+    /// The server. What it has forked works on alone; new ones would come from itself, which stops first.
+    fn server() -> Self {
+        let server = server_process();
+        signal("STOP", &[server]);
+        let stopped = Self([vec![server], children(server)].concat());
+        signal("STOP", &stopped.0);
+        stopped
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        signal("CONT", &self.0);
+    }
+}
+
+fn signal(name: &str, processes: &[u32]) {
+    let pids = processes.iter().map(u32::to_string);
+    assert!(std::process::Command::new("kill").args(["-s", name]).args(pids).status().unwrap().success());
 }
 
 /// Eight members send 40 messages each and repeat whatever is refused; meanwhile the database is disturbed `times`
 /// times. Every answer is a success or an honest 503, and afterwards everything is there once. Returns the number of
 /// messages.
-async fn under_disturbance(app: &TestApp, times: usize, mut disturb: impl FnMut(usize)) -> usize {
+async fn under_disturbance(app: &TestApp, times: usize, mut disturb: impl AsyncFnMut()) -> usize {
     let owner = app.owner().await;
     let mut members = Vec::new();
     for id in 1..=8 {
@@ -276,11 +353,11 @@ async fn under_disturbance(app: &TestApp, times: usize, mut disturb: impl FnMut(
         });
     }
     drop(progress);
-    for time in 0..times {
+    for _ in 0..times {
         for _ in 0..(8 * 40 / (times + 1)) {
             progressed.recv().await.unwrap();
         }
-        disturb(time);
+        disturb().await;
     }
     let mut refused = 0;
     while let Some(done) = tasks.join_next().await {

@@ -1,83 +1,15 @@
 //! deploy/nginx.conf as it is, in front of two nodes; only addresses and paths are others. And `kefu healthcheck`.
 
-use std::fs;
-use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
 use kefu::settings::{Relay, Settings};
 use reqwest::Method;
 use reqwest::multipart::{Form, Part};
 use serde_json::json;
-use tempfile::TempDir;
-use tokio::net::TcpStream;
 
+use crate::support::nginx::{CONFIGURATION, Nginx};
 use crate::support::process::{Serve, done, failed};
-use crate::support::{Redis, Reply, TestApp, User, eventually, path};
-
-const CONFIGURATION: &str = include_str!("../../deploy/nginx.conf");
-
-/// nginx on a free port; it ends with this.
-struct Nginx {
-    child: Child,
-    address: String,
-    folder: TempDir,
-}
-
-impl Nginx {
-    async fn start(nodes: [&TestApp; 2]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        // Its workers run as another user when the test runs as root.
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let mut configuration = CONFIGURATION.to_owned();
-        let file = |name: &str| format!("{}/{name}", folder.path().display());
-        for (from, to) in [
-            ("/tmp/", file("")),
-            ("listen 8080;", format!("listen {address};")),
-            ("kefu-1:48080", nodes[0].address.to_string()),
-            ("kefu-2:48080", nodes[1].address.to_string()),
-            ("/dev/stdout", file("access.log")),
-            ("/dev/stderr", file("error.log")),
-            ("worker_processes auto;", "worker_processes 1;".to_owned()),
-        ] {
-            assert!(configuration.contains(from), "{from}");
-            configuration = configuration.replace(from, &to);
-        }
-        fs::write(file("nginx.conf"), configuration).unwrap();
-        let child = Command::new("nginx")
-            .args(["-p", &file(""), "-c", &file("nginx.conf"), "-g", "daemon off;"])
-            .stdin(Stdio::null())
-            .spawn()
-            .expect("nginx must be on PATH; on Debian: sudo apt-get install nginx, and /usr/sbin on PATH");
-        let mut nginx = Self { child, address, folder };
-        eventually("nginx answers", async || {
-            assert_eq!(nginx.child.try_wait().unwrap(), None, "nginx has ended at once");
-            TcpStream::connect(&nginx.address).await.is_ok()
-        })
-        .await;
-        nginx
-    }
-
-    /// The same user, through nginx.
-    fn user(&self, user: &User) -> User {
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        User::at(format!("http://{}", self.address), http, user.tokens.clone())
-    }
-
-    fn log(&self, name: &str) -> String {
-        fs::read_to_string(self.folder.path().join(name)).unwrap()
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        // Its workers end with the master only when it is asked to.
-        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
-        drop((asked, self.child.wait()));
-    }
-}
+use crate::support::{Redis, Reply, TestApp, User, path};
 
 async fn two_nodes(redis: &Redis) -> (TestApp, TestApp) {
     let a = TestApp::spawn_with(|settings| {
@@ -101,7 +33,7 @@ async fn upload(user: &User, bytes: usize) -> Reply {
 async fn messages_sockets_and_uploads_go_through_nginx_and_no_token_is_logged() {
     let redis = Redis::spawn().await;
     let (a, b) = two_nodes(&redis).await;
-    let nginx = Nginx::start([&a, &b]).await;
+    let nginx = Nginx::start([&a.address.to_string(), &b.address.to_string()]).await;
     let (member, owner) = (nginx.user(&a.member(1001).await), nginx.user(&a.owner().await));
 
     // Four sockets, two at each node.

@@ -44,6 +44,7 @@ mod resync;
 mod schema;
 mod shop;
 mod socket;
+mod statements;
 mod tenant;
 mod tls;
 mod typing;

@@ -5,8 +5,9 @@ use kefu::settings::Relay;
 
 use crate::support::database::only_on_servers;
 use crate::support::load::Load;
+use crate::support::nginx::Nginx;
 use crate::support::process::{Serve, lasting_address};
-use crate::support::{Redis, TestApp};
+use crate::support::{Redis, TestApp, eventually};
 
 /// A node in this process, and what a node in another one is started with.
 async fn first_node(redis: &Redis) -> (TestApp, Vec<String>) {
@@ -52,7 +53,7 @@ async fn clients_of_a_killed_node_go_to_another_and_have_everything_once() {
     }
     load.go_on(100).await;
     let seen = load.end(&app.db).await;
-    assert!(seen.unanswered > 0 && seen.reconnects > 0, "nobody was disturbed: {seen:?}");
+    assert!(seen.not_connected + seen.cut > 0 && seen.reconnects > 0, "nobody was disturbed: {seen:?}");
     assert_eq!(other.terminate().await.code, Some(0));
     app.stop().await;
 }
@@ -81,7 +82,42 @@ async fn a_rolling_restart_under_load_loses_nothing() {
     }
     load.go_on(100).await;
     let seen = load.end(&app.db).await;
-    assert!(seen.refused + seen.unanswered > 0 && seen.reconnects > 0, "nobody was disturbed: {seen:?}");
+    assert!(seen.not_connected > 0 && seen.reconnects > 0, "nobody was disturbed: {seen:?}");
+    assert_eq!(seen.cut, 0, "what reaches a node is answered: {seen:?}");
+    for node in nodes {
+        assert_eq!(node.terminate().await.code, Some(0));
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_rolling_restart_behind_nginx_is_not_seen_by_senders() {
+    if only_on_servers("SQLite belongs to one process") {
+        return;
+    }
+    let redis = Redis::spawn().await;
+    let (app, arguments) = first_node(&redis).await;
+    let addresses = [lasting_address().await, lasting_address().await];
+    let mut nodes = vec![start(&app, &addresses[0], &arguments).await, start(&app, &addresses[1], &arguments).await];
+    let nginx = Nginx::start([&addresses[0], &addresses[1]]).await;
+    let load = Load::begin(&app, &[format!("http://{}", nginx.address)]).await;
+    for address in &addresses {
+        load.go_on(100).await;
+        assert_eq!(nodes.remove(0).terminate().await.code, Some(0));
+        load.go_on(50).await;
+        nodes.push(start(&app, address, &arguments).await);
+        eventually("nginx sends to it again", async || {
+            let metrics = reqwest::get(format!("http://{address}/metrics")).await.unwrap().text().await.unwrap();
+            let sent =
+                |line: &str| line.starts_with("kefu_sends_total") && line.contains("stored") && !line.ends_with(" 0");
+            metrics.lines().any(sent)
+        })
+        .await;
+    }
+    load.go_on(100).await;
+    let seen = load.end(&app.db).await;
+    assert!(seen.reconnects > 0, "nobody was disturbed: {seen:?}");
+    assert_eq!((seen.refused, seen.not_connected, seen.cut), (0, 0, 0));
     for node in nodes {
         assert_eq!(node.terminate().await.code, Some(0));
     }

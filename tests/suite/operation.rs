@@ -108,3 +108,30 @@ async fn a_user_who_sends_too_fast_is_told_when_to_go_on() {
     member.says("hi").await;
     app.stop().await;
 }
+
+#[tokio::test]
+async fn a_stop_answers_whoever_is_connected_and_sends_them_elsewhere() {
+    let app = TestApp::spawn().await;
+    let url = app.url("/healthz");
+    // Whether the answer ends the connection.
+    let ask = async |client: &reqwest::Client| {
+        let answer = client.get(&url).send().await.expect("whoever is connected is answered");
+        assert_eq!(answer.status(), StatusCode::OK);
+        let ends = answer.headers().get("connection").is_some_and(|value| value == "close");
+        drop(answer.bytes().await.unwrap());
+        ends
+    };
+    let mut idle = Vec::new();
+    for _ in 0..8 {
+        idle.push(reqwest::Client::builder().no_proxy().build().unwrap());
+        assert!(!ask(idle.last().unwrap()).await);
+    }
+    let busy = idle.pop().unwrap();
+    let visits = async {
+        while !ask(&busy).await {}
+        for client in &idle {
+            assert!(ask(client).await, "the last answer on a connection says so");
+        }
+    };
+    tokio::join!(app.stop(), visits);
+}

@@ -2,13 +2,14 @@
 //! sends pile up.
 
 use futures_util::StreamExt;
+use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use kefu::settings::Settings;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use crate::support::{Reply, TestApp, User, path, text};
+use crate::support::{PATIENCE, Reply, TestApp, User, eventually, path, text};
 
 /// The answer to a send and what its `Retry-After` says; `None` when the service was gone.
 type Sent = Option<(Reply, Option<String>)>;
@@ -111,6 +112,57 @@ async fn a_bad_row_fails_its_own_sender_only() {
     let conversation = member.own_conversation().await;
     assert_eq!(app.owner().await.conversation(conversation).await["adminUnreadMessageCount"], good);
     assert_eq!(app.unread_rows(conversation).await, (good, 0));
+    app.stop().await;
+}
+
+/// MariaDB refuses packets above 16 MiB.
+#[tokio::test]
+async fn what_is_too_much_for_one_statement_is_stored_and_told_in_several_batches() {
+    const MESSAGES: usize = 260;
+    const BYTES: usize = 65_536;
+    let app = TestApp::spawn_with(|settings| {
+        queue(MESSAGES)(settings);
+        settings.limits.sends_per_s = 0;
+        settings.limits.content_length = BYTES;
+        settings.push.queue_bytes = 2 * MESSAGES * BYTES;
+    })
+    .await;
+    let (member, owner) = (app.member(1001).await, app.owner().await);
+    member.says("first").await;
+    let mut socket = owner.socket("").await;
+    let lock = app.lock_writes();
+    let large = "x".repeat(BYTES - text("000").len());
+    // One more than the queue holds: the writer has taken one. On a busy machine one may be refused, and tries again.
+    let send = async |member: User, number: usize| {
+        let content = text(&format!("{number:03}{large}"));
+        let body = json!({"contentType": 1, "content": content, "clientMessageId": number.to_string()});
+        loop {
+            let reply = member.post(path::MEMBER_SEND, body.clone()).await;
+            if reply.status != StatusCode::SERVICE_UNAVAILABLE {
+                return reply.ok().as_i64().unwrap();
+            }
+        }
+    };
+    let sends = join_all((0..=MESSAGES).map(|number| send(member.clone(), number)));
+    let release = async {
+        eventually("all wait", async || write_queue(&app).await.1 == "full").await;
+        lock.release();
+    };
+    let both = async { tokio::join!(sends, release) };
+    let (mut ids, ()) = tokio::time::timeout(3 * PATIENCE, both).await.expect("all are stored");
+    ids.sort_unstable();
+    let mut told = Vec::new();
+    while told.len() < ids.len() {
+        let event = socket.event().await;
+        assert_eq!(event.kind, "kefu_message_type");
+        told.push(event.content["id"].as_i64().unwrap());
+    }
+    assert_eq!(told, ids);
+    assert_eq!(app.count("kefu_message").await, 1 + i64::try_from(ids.len()).unwrap());
+    let batches = async |up_to: usize| app.metric(&format!("kefu_write_batch_size_bucket{{le=\"{up_to}.0\"}}")).await;
+    let all = app.metric("kefu_write_batch_size_count").await;
+    assert!(batches(32).await < all, "they did not wait together");
+    assert_eq!(batches(64).await, all, "a batch of more than 4 MiB");
     app.stop().await;
 }
 

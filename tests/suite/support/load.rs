@@ -31,8 +31,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Seen {
     /// Answers 503.
     pub refused: usize,
-    /// Connections that were refused or ended without an answer.
-    pub unanswered: usize,
+    /// Connections that were refused: nobody got the request.
+    pub not_connected: usize,
+    /// Connections that ended without an answer.
+    pub cut: usize,
     /// Sockets that were opened anew.
     pub reconnects: usize,
 }
@@ -48,17 +50,19 @@ pub struct Load {
 struct Shared {
     /// As in `http://127.0.0.1:48080`.
     nodes: Vec<String>,
-    http: reqwest::Client,
     stopping: AtomicBool,
     stored: AtomicUsize,
     refused: AtomicUsize,
-    unanswered: AtomicUsize,
+    not_connected: AtomicUsize,
+    cut: AtomicUsize,
     reconnects: AtomicUsize,
 }
 
 /// Who sends what from where.
 struct Lane {
     name: String,
+    /// A client of its own keeps a connection to each node.
+    http: reqwest::Client,
     tokens: Tokens,
     /// An admin's.
     conversation: Option<i64>,
@@ -70,14 +74,15 @@ impl Load {
     pub async fn begin(app: &TestApp, nodes: &[String]) -> Self {
         let shared = Arc::new(Shared {
             nodes: nodes.to_vec(),
-            // Above the service's own patience: it answers whatever its database does.
-            http: reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(40)).build().unwrap(),
             stopping: AtomicBool::new(false),
             stored: AtomicUsize::new(0),
             refused: AtomicUsize::new(0),
-            unanswered: AtomicUsize::new(0),
+            not_connected: AtomicUsize::new(0),
+            cut: AtomicUsize::new(0),
             reconnects: AtomicUsize::new(0),
         });
+        // Above the service's own patience: it answers whatever its database does.
+        let http = || reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(40)).build().unwrap();
         let owner = app.owner().await.tokens.unwrap();
         let begun = app.clock.now();
         let (mut lanes, mut listeners, mut first) = (Vec::new(), Vec::new(), Vec::new());
@@ -90,13 +95,14 @@ impl Load {
             let node = usize::try_from(id).unwrap();
             for lane in 0..2 {
                 let name = format!("member {id} lane {lane}");
-                lanes.push(Lane { name, tokens: tokens.clone(), conversation: None, node: node + lane });
+                lanes.push(Lane { name, http: http(), tokens: tokens.clone(), conversation: None, node: node + lane });
             }
             listeners.push(Listener::start(&shared, Some(id), tokens, node, begun));
             if id <= KNOWN {
                 first.push(member.says("first").await);
                 let conversation = Some(member.own_conversation().await);
-                lanes.push(Lane { name: format!("owner to {id}"), tokens: owner.clone(), conversation, node });
+                let name = format!("owner to {id}");
+                lanes.push(Lane { name, http: http(), tokens: owner.clone(), conversation, node });
             }
         }
         let lanes = lanes.into_iter().map(|lane| shared.clone().send(lane)).collect();
@@ -145,16 +151,17 @@ impl Load {
         let number = |of: &AtomicUsize| of.load(Ordering::Relaxed);
         Seen {
             refused: number(&self.shared.refused),
-            unanswered: number(&self.shared.unanswered),
+            not_connected: number(&self.shared.not_connected),
+            cut: number(&self.shared.cut),
             reconnects: number(&self.shared.reconnects),
         }
     }
 }
 
 impl Shared {
-    fn user(&self, node: usize, tokens: &Tokens) -> User {
+    fn user(&self, node: usize, lane: &Lane) -> User {
         let base = self.nodes[node % self.nodes.len()].clone();
-        User::at(base, self.http.clone(), Some(tokens.clone()))
+        User::at(base, lane.http.clone(), Some(lane.tokens.clone()))
     }
 
     /// Sends one message after the other until the end; each content is its own `clientMessageId`. Returns the contents
@@ -176,8 +183,7 @@ impl Shared {
                 body["conversationId"] = json!(id);
                 path::ADMIN_SEND
             });
-            let post =
-                async |node| self.answer(self.user(node, &lane.tokens).request(Method::POST, path).json(&body)).await;
+            let post = async |node| self.answer(self.user(node, &lane).request(Method::POST, path).json(&body)).await;
             // Now and then one who does not wait for the answer before trying elsewhere.
             let mut ids = BTreeSet::new();
             if number % 5 == 0 {
@@ -201,7 +207,7 @@ impl Shared {
             // The count must be right whether or not this is answered.
             if let Some(id) = lane.conversation.filter(|_| number % 7 == 0) {
                 let read = format!("{}?conversationId={id}", path::ADMIN_READ);
-                drop(self.answer(self.user(node + 1, &lane.tokens).request(Method::PUT, &read)).await);
+                drop(self.answer(self.user(node + 1, &lane).request(Method::PUT, &read)).await);
             }
         }
         answered
@@ -222,7 +228,8 @@ impl Shared {
             }
             Err(error) => {
                 assert!(!error.is_timeout(), "the service keeps silent: {error}");
-                self.unanswered.fetch_add(1, Ordering::Relaxed);
+                let count = if error.is_connect() { &self.not_connected } else { &self.cut };
+                count.fetch_add(1, Ordering::Relaxed);
                 None
             }
         }

@@ -2,6 +2,7 @@
 
 pub mod database;
 pub mod load;
+pub mod nginx;
 pub mod path;
 pub mod process;
 mod redis;

@@ -1,0 +1,123 @@
+//! A group commit runs the same statements however many commands it carries, on every database.
+
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex};
+
+use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
+use futures_util::future::join_all;
+use kefu::settings::Settings;
+use serde_json::json;
+
+use crate::support::{TestApp, User, eventually, path};
+
+/// The transactions of one service's writer, each a list of its statements' beginnings.
+type Transactions = Arc<Mutex<Vec<Vec<String>>>>;
+
+thread_local! {
+    /// What watches the connections that this thread opens.
+    static WATCHED: RefCell<Option<Transactions>> = const { RefCell::new(None) };
+}
+
+/// Notes what the writer's thread runs.
+struct Watch(Transactions);
+
+impl Instrumentation for Watch {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        let InstrumentationEvent::StartQuery { query, .. } = event else { return };
+        if std::thread::current().name() != Some("writer") {
+            return;
+        }
+        let text = query.to_string();
+        let mut transactions = self.0.lock().unwrap();
+        if text.starts_with("BEGIN") || text.starts_with("SET autocommit = 0; START TRANSACTION") {
+            transactions.push(Vec::new());
+        }
+        // A connection that was idle is tried before the transaction.
+        if let Some(statements) = transactions.last_mut() {
+            statements.push(text.split_whitespace().take(6).collect::<Vec<_>>().join(" "));
+        }
+    }
+}
+
+fn watch() -> Option<Box<dyn Instrumentation>> {
+    let transactions = WATCHED.with_borrow(Option::clone)?;
+    Some(Box::new(Watch(transactions)))
+}
+
+/// What an admin does in one conversation.
+#[derive(Clone, Copy)]
+enum Act {
+    Send,
+    Pin,
+    Read,
+}
+
+async fn act(owner: &User, conversation: usize, act: Act) {
+    match act {
+        Act::Send => {
+            let body =
+                json!({"conversationId": conversation, "contentType": 1, "content": "hi", "clientMessageId": "1"});
+            owner.post(path::ADMIN_SEND, body).await.ok();
+        }
+        Act::Pin => owner.pins(i64::try_from(conversation).unwrap(), true).await,
+        Act::Read => owner.reads(i64::try_from(conversation).unwrap()).await,
+    }
+}
+
+/// The statements of one batch with a command for each of `count` conversations.
+async fn statements(count: usize, acts: &[Act]) -> Vec<String> {
+    let transactions = Transactions::default();
+    WATCHED.set(Some(Arc::clone(&transactions)));
+    let app = TestApp::spawn_with(|settings: &mut Settings| {
+        settings.limits.sends_per_s = 0;
+        settings.limits.write_queue = count;
+        settings.limits.write_batch = count;
+    })
+    .await;
+    WATCHED.set(None);
+    // The first one's message comes before the batch, too: it takes the ids. A count that has drifted is read.
+    let conversations = (0..=count).map(|id| {
+        let time = "'2026-11-21 00:00:00'";
+        format!("({}, {}, 1, 1, {time}, {time}, {time}, '', 1)", id + 1000, id + 5000)
+    });
+    app.execute(&format!(
+        "INSERT INTO kefu_conversation (id, user_id, tenant_id, admin_unread_message_count, create_time, update_time, \
+         last_message_time, last_message_content, last_message_content_type) VALUES {}",
+        conversations.collect::<Vec<_>>().join(", ")
+    ));
+    let owner = app.owner().await;
+    owner.answers(1000, "first").await;
+    let committed = transactions.lock().unwrap().len();
+
+    let lock = app.lock_writes();
+    // The writer takes this one and waits; then the rest gathers.
+    let first = act(&owner, 1000, Act::Send);
+    let rest = async {
+        eventually("the writer has begun", async || transactions.lock().unwrap().len() > committed).await;
+        let all = join_all((0..count).map(|place| act(&owner, 1001 + place, acts[place % acts.len()])));
+        let release = async {
+            eventually("the queue is full", async || app.readiness().await.1["write_queue"] == "full").await;
+            lock.release();
+        };
+        tokio::join!(all, release)
+    };
+    tokio::join!(first, rest);
+    let mut transactions = std::mem::take(&mut *transactions.lock().unwrap());
+    // One before the lock, the one that waited for it, perhaps more than once, and what had gathered.
+    assert_eq!(app.metric("kefu_write_batch_size_count").await, 3, "one batch: {transactions:?}");
+    app.stop().await;
+    transactions.pop().unwrap()
+}
+
+#[tokio::test]
+async fn a_batch_runs_the_same_statements_however_large_it_is() {
+    set_default_instrumentation(watch).unwrap();
+    let one = statements(1, &[Act::Send]).await;
+    for count in [8, 256] {
+        assert_eq!(statements(count, &[Act::Send]).await, one, "{count} commands");
+    }
+    let of_all_kinds = [Act::Send, Act::Pin, Act::Read, Act::Send];
+    let few = statements(4, &of_all_kinds).await;
+    assert!(few.len() > one.len(), "{few:?}");
+    assert_eq!(statements(256, &of_all_kinds).await, few, "commands of all kinds");
+}
