@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use diesel::connection::SimpleConnection;
-use diesel::{Connection as _, SqliteConnection};
+use diesel::{Connection as _, ConnectionError, SqliteConnection};
 
 use super::AnyConnection;
 use crate::settings::{ESCAPED, is_escaped};
@@ -22,19 +22,7 @@ pub enum Backend {
     Mysql(super::mysql::MysqlServer),
     /// PostgreSQL from 13 at this URL.
     #[cfg(feature = "postgres")]
-    Postgres(PostgresUrl),
-}
-
-/// The URL holds a password and therefore shows itself nowhere.
-#[cfg(feature = "postgres")]
-#[derive(Clone, PartialEq, Eq)]
-pub struct PostgresUrl(String);
-
-#[cfg(feature = "postgres")]
-impl std::fmt::Debug for PostgresUrl {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("PostgresUrl")
-    }
+    Postgres(super::postgres::PostgresServer),
 }
 
 impl Backend {
@@ -57,7 +45,7 @@ impl Backend {
             #[cfg(feature = "mysql")]
             "mysql" => super::mysql::MysqlServer::parse(url).map(Self::Mysql),
             #[cfg(feature = "postgres")]
-            "postgres" | "postgresql" => Ok(Self::Postgres(PostgresUrl(with_timeouts(url)))),
+            "postgres" | "postgresql" => Ok(Self::Postgres(super::postgres::PostgresServer::at(url))),
             #[cfg(not(feature = "mysql"))]
             "mysql" => Err(without_feature("mysql")),
             #[cfg(not(feature = "postgres"))]
@@ -73,10 +61,7 @@ impl Backend {
             #[cfg(feature = "mysql")]
             Self::Mysql(server) => server.connect().map(AnyConnection::Mysql),
             #[cfg(feature = "postgres")]
-            Self::Postgres(url) => {
-                let connection = diesel::PgConnection::establish(&url.0)?;
-                set_up(connection, POSTGRES_SESSION).map(AnyConnection::Postgres)
-            }
+            Self::Postgres(server) => server.connect().map(AnyConnection::Postgres),
         }
     }
 
@@ -95,9 +80,14 @@ impl Backend {
         let failed =
             |error: &dyn std::fmt::Display| super::one_line(&format!("cannot open the database{name}: {error}"));
         let mut connection = self.connect().map_err(|error| failed(&error))?;
-        if !self.is_server() {
-            connection.batch_execute(WRITE_NOTHING).map_err(|error| failed(&error))?;
-        }
+        let tried = match &mut connection {
+            AnyConnection::Sqlite(inner) => inner.batch_execute(WRITE_NOTHING),
+            #[cfg(feature = "mysql")]
+            AnyConnection::Mysql(_) => Ok(()),
+            #[cfg(feature = "postgres")]
+            AnyConnection::Postgres(inner) => super::postgres::warn_of_language(inner),
+        };
+        tried.map_err(|error| failed(&error))?;
         Ok(connection)
     }
 
@@ -150,50 +140,19 @@ fn without_feature(feature: &str) -> String {
     format!("database.url: this binary was built without the feature {feature}; build with --features {feature}")
 }
 
-fn set_up<C: SimpleConnection>(mut connection: C, statements: &str) -> diesel::ConnectionResult<C> {
-    connection.batch_execute(statements).map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
-    Ok(connection)
-}
-
 /// WAL with synchronous=FULL keeps every answered send through a power loss (invariant 1). Checkpoints are not made by
 /// commits but by a thread of their own ([`super::checkpoint`]). A log that grew during a backup gives its space back.
 fn connect_sqlite(path: &Path) -> diesel::ConnectionResult<SqliteConnection> {
-    set_up(
-        SqliteConnection::establish(&path.to_string_lossy())?,
+    let mut connection = SqliteConnection::establish(&path.to_string_lossy())?;
+    let set_up = connection.batch_execute(
         "PRAGMA busy_timeout = 5000;
          PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA wal_autocheckpoint = 0;
          PRAGMA journal_size_limit = 134217728;
          PRAGMA temp_store = MEMORY;",
-    )
-}
-
-#[cfg(feature = "postgres")]
-const POSTGRES_SESSION: &str = "SET default_transaction_isolation = 'read committed';
-     SET statement_timeout = '10s';
-     SET lock_timeout = '5s';
-     SET idle_in_transaction_session_timeout = '30s';";
-
-/// Adds libpq's limits where the URL has none of its own: a server whose machine is gone is noticed within 15 s.
-#[cfg(feature = "postgres")]
-fn with_timeouts(url: &str) -> String {
-    let limits = [
-        ("connect_timeout", "5"),
-        ("tcp_user_timeout", "15000"),
-        ("keepalives_idle", "5"),
-        ("keepalives_interval", "5"),
-        ("keepalives_count", "2"),
-        ("application_name", "kefu"),
-    ];
-    let mut url = url.to_owned();
-    for (name, value) in limits {
-        if !url.contains(&format!("{name}=")) {
-            url.push(if url.contains('?') { '&' } else { '?' });
-            url.push_str(&format!("{name}={value}"));
-        }
-    }
-    url
+    );
+    set_up.map(|()| connection).map_err(ConnectionError::CouldntSetupConfiguration)
 }
 
 #[cfg(test)]
@@ -243,14 +202,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[cfg(feature = "postgres")]
-    #[test]
-    fn a_url_keeps_its_own_limits_and_never_shows_itself() {
-        let url = with_timeouts("postgres://u:secret@host/kefu?connect_timeout=60");
-        assert!(url.starts_with("postgres://u:secret@host/kefu?connect_timeout=60&tcp_user_timeout="), "{url}");
-        assert_eq!(url.matches("connect_timeout").count(), 1);
-        assert!(!format!("{:?}", Backend::parse(&url).unwrap()).contains("secret"));
     }
 }

@@ -16,12 +16,15 @@ pub mod backup;
 pub mod checkpoint;
 mod connection;
 mod copy;
+mod fault;
 pub(crate) mod held;
 pub mod id_block;
 mod lock;
 mod migration;
 #[cfg(feature = "mysql")]
 mod mysql;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[expect(missing_docs, reason = "generated")]
 pub mod schema;
 mod timestamp;

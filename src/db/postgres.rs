@@ -1,0 +1,113 @@
+//! Connections to PostgreSQL through libpq.
+
+use diesel::connection::SimpleConnection;
+use diesel::sql_types::Text;
+use diesel::{
+    Connection as _, ConnectionError, ConnectionResult, PgConnection, QueryResult, QueryableByName, RunQueryDsl,
+};
+
+const SESSION: &str = "SET default_transaction_isolation = 'read committed';
+     SET statement_timeout = '10s';
+     SET lock_timeout = '5s';
+     SET idle_in_transaction_session_timeout = '30s';";
+
+/// Deadlocks and timeouts are known by their texts ([`super::fault`]). Only a superuser, or who was granted it, may choose
+/// the language. The block keeps a refusal out of the server's log.
+const ENGLISH: &str = "DO $$BEGIN
+         PERFORM set_config('lc_messages', 'C', false);
+     EXCEPTION WHEN insufficient_privilege THEN NULL;
+     END$$";
+
+/// libpq's limits where the URL has none of its own: a server whose machine is gone is noticed within 15 s.
+const LIMITS: [(&str, &str); 6] = [
+    ("connect_timeout", "5"),
+    ("tcp_user_timeout", "15000"),
+    ("keepalives_idle", "5"),
+    ("keepalives_interval", "5"),
+    ("keepalives_count", "2"),
+    ("application_name", "kefu"),
+];
+
+/// Where a server is and how to speak to it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PostgresServer {
+    url: String,
+}
+
+/// The URL holds a password.
+impl std::fmt::Debug for PostgresServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PostgresServer")
+    }
+}
+
+impl PostgresServer {
+    /// `postgres://user:password@host:port/database`, with libpq's parameters.
+    pub(super) fn at(url: &str) -> Self {
+        let mut url = url.to_owned();
+        for (name, value) in LIMITS {
+            if !url.contains(&format!("{name}=")) {
+                url.push(if url.contains('?') { '&' } else { '?' });
+                url.push_str(&format!("{name}={value}"));
+            }
+        }
+        Self { url }
+    }
+
+    pub(super) fn connect(&self) -> ConnectionResult<PgConnection> {
+        let mut connection = PgConnection::establish(&self.url)?;
+        // What does not know such blocks speaks the language that it speaks.
+        drop(connection.batch_execute(ENGLISH));
+        connection.batch_execute(SESSION).map_err(ConnectionError::CouldntSetupConfiguration)?;
+        Ok(connection)
+    }
+}
+
+#[derive(QueryableByName)]
+struct Setting {
+    #[diesel(sql_type = Text)]
+    value: String,
+}
+
+/// Says how to have English texts when this user's sessions have others.
+pub(super) fn warn_of_language(connection: &mut PgConnection) -> QueryResult<()> {
+    let shown = diesel::sql_query("SELECT current_setting('lc_messages') AS value");
+    let Setting { value: language } = shown.get_result(connection)?;
+    if !is_english(&language) {
+        tracing::warn!(
+            language,
+            "the database's errors are not in English, so that deadlocks and timeouts are answered with code 500 and \
+             not tried again: let a superuser run ALTER ROLE … SET lc_messages = 'C' for kefu's role"
+        );
+    }
+    Ok(())
+}
+
+fn is_english(locale: &str) -> bool {
+    ["C", "POSIX"].contains(&locale.split('.').next().unwrap_or_default())
+        || ["en", "En"].iter().any(|english| locale.starts_with(english))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_keeps_its_own_limits_and_never_shows_itself() {
+        let server = PostgresServer::at("postgres://u:secret@host/kefu?connect_timeout=60");
+        let url = &server.url;
+        assert!(url.starts_with("postgres://u:secret@host/kefu?connect_timeout=60&tcp_user_timeout="), "{url}");
+        assert_eq!(url.matches("connect_timeout").count(), 1);
+        assert!(!format!("{server:?}").contains("secret"));
+    }
+
+    #[test]
+    fn languages() {
+        for english in ["C", "POSIX", "C.UTF-8", "en_US.UTF-8", "en_GB", "English_United States.1252"] {
+            assert!(is_english(english), "{english}");
+        }
+        for other in ["", "de_DE.UTF-8", "zh_CN.UTF-8", "Chinese (Simplified)_China.936", "Catalan_Spain.1252"] {
+            assert!(!is_english(other), "{other}");
+        }
+    }
+}
