@@ -98,6 +98,7 @@ mod tests {
         let url = &server.url;
         assert!(url.starts_with("postgres://u:secret@host/kefu?connect_timeout=60&tcp_user_timeout="), "{url}");
         assert_eq!(url.matches("connect_timeout").count(), 1);
+        assert!(PostgresServer::at("postgres://u@host/kefu").url.contains("?connect_timeout=5&"));
         assert!(!format!("{server:?}").contains("secret"));
     }
 

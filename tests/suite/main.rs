@@ -42,6 +42,7 @@ mod push_fault;
 mod relay;
 mod resync;
 mod schema;
+mod session;
 mod shop;
 mod socket;
 mod statements;

@@ -49,6 +49,15 @@ pub fn only_on_servers(why: &str) -> bool {
     other
 }
 
+/// For a test of what only one kind of database has.
+pub fn only_on(kind: Kind, why: &str) -> bool {
+    let other = Kind::chosen() != kind;
+    if other {
+        say(&format!("NOT RUN on {:?}: only for {kind:?}, {why}", Kind::chosen()));
+    }
+    other
+}
+
 /// Past the harness, which shows what tests print only when they fail.
 fn say(text: &str) {
     std::io::stderr().write_all(format!("{text}\n").as_bytes()).unwrap();
