@@ -21,9 +21,15 @@ const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
          /*M!100300 , max_statement_time = 10, idle_write_transaction_timeout = 30 */
          /*!50708 , max_execution_time = 10000 */";
 
+/// See the module's text.
+const PLAIN: &str = "ssl-verify-server-cert=0";
+
 /// A member of a Galera cluster applies what others have committed a moment later. Each read and each transaction waits
 /// for what was committed before it began: a client that was answered at one node misses nothing at another.
 const GALERA_SESSION: &str = "SET SESSION wsrep_sync_wait = 1";
+
+/// The parameters of a URL. Diesel passes over others, so that a misspelt `ssl_mode` would leave the connection plain.
+const PARAMETERS: [&str; 5] = ["ssl_mode", "ssl_ca", "ssl_cert", "ssl_key", "unix_socket"];
 
 /// Where a server is and how to speak to it.
 #[derive(Clone, PartialEq, Eq)]
@@ -46,9 +52,16 @@ impl MysqlServer {
     /// for its name too), `ssl_ca`, `ssl_cert`, `ssl_key` and `unix_socket`.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut url = Url::parse(text).map_err(|error| format!("database.url: {error}"))?;
-        let parameter = |name| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.to_lowercase());
+        if let Some((unknown, _)) = url.query_pairs().find(|(name, _)| !PARAMETERS.contains(&name.as_ref())) {
+            return Err(format!("database.url: unknown parameter {unknown:?}; there are {}", PARAMETERS.join(", ")));
+        }
+        if url.path().trim_matches('/').is_empty() {
+            return Err("database.url: names no database; use mysql://user:password@host:port/database".into());
+        }
+        let parameter =
+            |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.to_lowercase());
         let (tls, encrypted) = match parameter("ssl_mode").as_deref() {
-            None | Some("disabled") => ("ssl-verify-server-cert=0", false),
+            None | Some("disabled") => (PLAIN, false),
             Some("preferred") => ("ssl-enforce=1;ssl-verify-server-cert=0", false),
             Some("required") => ("ssl-enforce=1;ssl-verify-server-cert=0", true),
             Some("verify_identity") => ("ssl-enforce=1;ssl-verify-server-cert=1", true),
@@ -56,6 +69,11 @@ impl MysqlServer {
                 return Err("database.url: ssl_mode must be disabled, preferred, required or verify_identity".into());
             }
         };
+        if tls == PLAIN
+            && let Some(unused) = ["ssl_ca", "ssl_cert", "ssl_key"].into_iter().find(|name| parameter(name).is_some())
+        {
+            return Err(format!("database.url: {unused} needs an ssl_mode: preferred, required or verify_identity"));
+        }
         if parameter("unix_socket").is_none()
             && let Some(host) = url.host()
         {
@@ -130,11 +148,19 @@ mod tests {
     }
 
     #[test]
-    fn tls_that_cannot_be_had_is_refused() {
+    fn what_would_be_passed_over_is_refused() {
         for bad in [
             "mysql://u@[::1]/kefu?ssl_mode=required",
             "mysql://u@db/kefu?ssl_mode=verify_ca",
             "mysql://u@db/kefu?ssl_mode=on",
+            "mysql://u@db/kefu?ssl-mode=required",
+            "mysql://u@db/kefu?SSL_MODE=required",
+            "mysql://u@db/kefu?sslmode=require",
+            "mysql://u@db/kefu?ssl_mode=required&charset=utf8mb4",
+            "mysql://u@db/kefu?ssl_ca=/etc/ca.pem",
+            "mysql://u@db/kefu?ssl_cert=/etc/c.pem&ssl_key=/etc/c.key&ssl_mode=disabled",
+            "mysql://u@db",
+            "mysql://u@db/?ssl_mode=required",
         ] {
             assert!(MysqlServer::parse(bad).is_err(), "{bad}");
         }

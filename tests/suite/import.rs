@@ -379,7 +379,7 @@ async fn what_cannot_be_read_is_one_line() {
     says(&yudao.url().replace(port, "1"), &["--from", "connect"]).await;
     says(&format!("{server}/no_such_database"), &["--from", "no_such_database"]).await;
     says(&format!("{server}/mysql"), &["--from", "promotion_kefu_conversation"]).await;
-    says(server, &["--from", "promotion_kefu_conversation"]).await;
+    says(server, &["--from", "names no database"]).await;
 
     yudao.execute(&format!(
         "CREATE USER {user} IDENTIFIED BY 'not-this-one'; GRANT SELECT ON promotion_kefu_conversation TO {user}"
