@@ -25,6 +25,7 @@ mod migration;
 mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod probe;
 #[expect(missing_docs, reason = "generated")]
 pub mod schema;
 mod timestamp;
@@ -71,9 +72,16 @@ impl Db {
     /// Opens the pool on a migrated database.
     ///
     /// # Errors
-    /// One line for the operator: the database cannot be reached or set up, or is of a newer version.
+    /// One line for the operator: the database cannot be reached or set up, is of a newer version, or may only be read.
     pub fn open(backend: Backend, settings: &settings::Database) -> Result<Self, String> {
-        migrate(&mut backend.open()?)?;
+        let mut first = backend.open()?;
+        migrate(&mut first)?;
+        if backend.is_server() {
+            probe::write_nothing(&mut first)
+                .map_err(|error| one_line(&format!("cannot write to the database: {error}")))?;
+        }
+        // With it goes the lock on migrations.
+        drop(first);
         let acquire_timeout = Duration::from_millis(settings.acquire_timeout_ms);
         let pool = r2d2::Pool::builder()
             .max_size(settings.pool_size)

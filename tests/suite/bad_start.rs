@@ -9,7 +9,7 @@ use diesel::connection::SimpleConnection;
 use kefu::db::Backend;
 
 use crate::support::TestDatabase;
-use crate::support::database::{Kind, on_server};
+use crate::support::database::{Kind, on_server, only_on_servers};
 use crate::support::process::{done, failed};
 
 /// A migration that no version knows.
@@ -35,8 +35,11 @@ fn with(server: &str, user: Option<&str>, address: Option<&str>) -> String {
 
 #[tokio::test]
 async fn a_server_that_cannot_be_used_is_named() {
+    if only_on_servers("which are reached by an address, a user and a password") {
+        return;
+    }
     let kind = Kind::chosen();
-    let Some(server) = kind.server() else { return };
+    let server = kind.server().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let (database, one) = (TestDatabase::create(), std::process::id());
     let url = database.url.as_deref().unwrap();
@@ -57,21 +60,67 @@ async fn a_server_that_cannot_be_used_is_named() {
         ),
     };
     on_server(kind, &server, &users);
+    let poor = format!("{}/{name}", with(&server, Some(&format!("poor{one}:secret")), None));
     let asked = if kind == Kind::Mysql { "kefu:secret" } else { "asked:secret" };
     for (what, url, why) in [
         ("a wrong password", format!("{}/{name}", with(&server, Some(asked), None)), why_password),
         ("a wrong port", format!("{}/{name}", with(&server, None, Some("127.0.0.1:1"))), "127.0.0.1"),
+        ("an unknown host", format!("{}/{name}", with(&server, None, Some("h.invalid"))), "h.invalid"),
         ("no database", format!("{server}/missing{one}"), "missing"),
-        ("no rights", format!("{}/{name}", with(&server, Some(&format!("poor{one}:secret")), None)), why_rights),
+        ("no database's name", server.clone(), "database"),
+        ("no rights", poor.clone(), why_rights),
     ] {
         let line = refused(folder.path(), &url).await;
         assert!(line.contains(why), "{what}: {line}");
     }
-    on_server(kind, &server, &clean_up);
 
     done(folder.path(), &["migrate", "up", "--database-url", url], "").await;
+    for (granted, refused_one, why) in [
+        // Without the right to make the table of migrations, which is asked for first.
+        (None, "", why_rights),
+        (Some("CREATE"), "INSERT", "kefu_admin"),
+        (Some("INSERT"), "UPDATE", "kefu_admin"),
+        (Some("UPDATE"), "DELETE", "kefu_id_block"),
+    ] {
+        if let Some(right) = granted {
+            execute(
+                url,
+                &match kind {
+                    Kind::Mysql => format!("GRANT {right} ON {name}.* TO poor{one}"),
+                    _ if right == "CREATE" => format!(
+                        "GRANT CREATE ON SCHEMA public TO poor{one}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO poor{one}"
+                    ),
+                    _ => format!("GRANT {right} ON ALL TABLES IN SCHEMA public TO poor{one}"),
+                },
+            );
+        }
+        let line = refused(folder.path(), &poor).await;
+        assert!(line.contains(why), "without {refused_one}: {line}");
+        assert!(refused_one.is_empty() || line.contains("cannot write to the database"), "{line}");
+    }
     execute(url, NEWER);
     assert!(refused(folder.path(), url).await.contains("use a newer kefu"));
+    drop(database);
+    on_server(kind, &server, &clean_up);
+}
+
+/// A driver would pass over the first ones, so that the connection would be plain.
+#[cfg(feature = "mysql")]
+#[tokio::test]
+async fn a_parameter_that_would_not_be_heeded_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for (parameters, why) in [
+        ("ssl-mode=required", "ssl_mode, ssl_ca, ssl_cert, ssl_key, unix_socket"),
+        ("sslmode=require", "\"sslmode\""),
+        ("ssl_mode=required&useSSL=true", "\"useSSL\""),
+        ("ssl_ca=/etc/ca.pem", "ssl_ca needs an ssl_mode"),
+    ] {
+        let url = format!("mysql://u:secret@h.invalid/db?{parameters}");
+        let line = refused(folder.path(), &url).await;
+        assert!(line.contains("database.url: ") && line.contains(why), "{parameters}: {line}");
+        let line = failed(folder.path(), &["import", "yudao", "--from", &url], "").await;
+        assert!(line.contains("--from: ") && line.contains(why) && !line.contains("secret"), "{parameters}: {line}");
+    }
 }
 
 /// A driver would take the rest of such a password for a host or a parameter, and name it.
