@@ -1,5 +1,6 @@
 //! Nodes that die or are restarted under load: their clients go to another one and have everything once.
 
+use diesel::{QueryableByName, RunQueryDsl};
 use kefu::clock::Clock;
 use kefu::settings::Relay;
 
@@ -7,7 +8,7 @@ use crate::support::database::only_on_servers;
 use crate::support::load::Load;
 use crate::support::nginx::Nginx;
 use crate::support::process::{Serve, lasting_address};
-use crate::support::{Redis, TestApp, eventually};
+use crate::support::{Redis, TestApp, TestDatabase, eventually};
 
 /// A node in this process, and what a node in another one is started with.
 async fn first_node(redis: &Redis) -> (TestApp, Vec<String>) {
@@ -33,6 +34,40 @@ async fn first_node(redis: &Redis) -> (TestApp, Vec<String>) {
 async fn start(app: &TestApp, address: &str, arguments: &[String]) -> Serve {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     Serve::start_at(address, app.settings.data_dir.parent().unwrap(), &arguments).await
+}
+
+#[tokio::test]
+async fn nodes_that_start_at_once_make_one_database() {
+    if only_on_servers("SQLite belongs to one process") {
+        return;
+    }
+    #[derive(QueryableByName)]
+    struct Counts {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        migrations: i64,
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        admins: i64,
+    }
+    let known = std::fs::read_dir("migrations/postgres").unwrap().count();
+    for _ in 0..3 {
+        let database = TestDatabase::create();
+        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let start = |node: usize| {
+            let arguments = ["--database-url", database.url.as_deref().unwrap()];
+            let folder = folders[node].path();
+            async move { Serve::start(folder, &arguments).await }
+        };
+        let (one, other) = tokio::join!(start(0), start(1));
+        assert_eq!([&one, &other].iter().filter(|node| node.first_password().is_some()).count(), 1);
+        for node in [one, other] {
+            assert_eq!(reqwest::get(format!("http://{}/readyz", node.address)).await.unwrap().status(), 200);
+            assert_eq!(node.terminate().await.code, Some(0));
+        }
+        let counts = "SELECT (SELECT COUNT(*) FROM __diesel_schema_migrations) AS migrations,
+             (SELECT COUNT(*) FROM kefu_admin) AS admins";
+        let Counts { migrations, admins } = diesel::sql_query(counts).get_result(&mut database.connect()).unwrap();
+        assert_eq!((usize::try_from(migrations).unwrap(), admins), (known, 1));
+    }
 }
 
 #[tokio::test]
