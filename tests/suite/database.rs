@@ -1,5 +1,6 @@
 //! What differs between the databases: texts and times they must keep, connections that are lost, several nodes.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
@@ -7,6 +8,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use kefu::db::schema::kefu_id_block;
 use kefu::db::{AnyConnection, Backend};
+use kefu::error::Error;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -201,6 +203,21 @@ async fn whoever_loses_a_deadlock_tries_again() {
     for Next { next_id } in diesel::sql_query(taken).load(&mut app.database.connect()).unwrap() {
         assert_eq!(next_id, 3);
     }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_always_loses_is_told_to_come_back() {
+    let app = TestApp::spawn().await;
+    let tries = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&tries);
+    let lost = app.db.write::<(), _>(move |_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        Err(Error::Conflict)
+    });
+    assert_eq!(lost.await, Err(Error::Busy));
+    // docs/operation.md, "Faults".
+    assert_eq!(tries.load(Ordering::Relaxed), 6);
     app.stop().await;
 }
 
