@@ -321,10 +321,14 @@ async fn nodes_start_before_their_redis() {
 async fn a_redis_that_refuses_is_one_line_at_start() {
     let redis = Redis::spawn_with(&["--requirepass", "right-password"]).await;
     let at = |credentials: &str, path: &str| format!("redis://{credentials}127.0.0.1:{}{path}", redis.port);
+    // Who may do all, but in another channel.
+    let narrow = "AUTH right-password\r\nACL SETUSER narrow on >narrow-password ~* +@all resetchannels &other";
+    assert_eq!(redis.ask(narrow).await, "+OK\r\n+OK\r\n");
     for (url, expected) in [
         (at("", ""), "NOAUTH"),
         (at(":wrong-password@", ""), "authentication failed"),
         (at(":right-password@", "/99"), "DB"),
+        (at("narrow:narrow-password@", ""), "channels"),
     ] {
         let error = TestApp::refusal(by(url)).await;
         assert!(error.starts_with("push.redis_url: ") && error.contains(expected), "{error}");
