@@ -64,20 +64,22 @@ impl PostgresServer {
 }
 
 #[derive(QueryableByName)]
-struct Setting {
+struct Session {
     #[diesel(sql_type = Text)]
-    value: String,
+    language: String,
+    #[diesel(sql_type = Text)]
+    role: String,
 }
 
 /// Says how to have English texts when this user's sessions have others.
 pub(super) fn warn_of_language(connection: &mut PgConnection) -> QueryResult<()> {
-    let shown = diesel::sql_query("SELECT current_setting('lc_messages') AS value");
-    let Setting { value: language } = shown.get_result(connection)?;
+    let shown = "SELECT current_setting('lc_messages') AS language, quote_ident(session_user) AS role";
+    let Session { language, role } = diesel::sql_query(shown).get_result(connection)?;
     if !is_english(&language) {
         tracing::warn!(
             language,
-            "the database's errors are not in English, so that deadlocks and timeouts are answered with code 500 and \
-             not tried again: let a superuser run ALTER ROLE … SET lc_messages = 'C' for kefu's role"
+            "the database's errors are not in English: deadlocks and timeouts are answered with code 500 and not tried \
+             again until a superuser has run ALTER ROLE {role} SET lc_messages = 'C'"
         );
     }
     Ok(())

@@ -75,15 +75,16 @@ async fn a_server_that_speaks_german_is_asked_for_english() {
         other => panic!("{other:?}"),
     }
     let folder = tempfile::tempdir().unwrap();
+    let cure = format!("ALTER ROLE {role} SET lc_messages = 'C'");
     let warnings = async || {
         let node = Serve::start(folder.path(), &["--database-url", &poor]).await;
         let ended = node.terminate().await;
         assert_eq!(ended.code, Some(0));
-        ended.errors.lines().filter(|line| line.contains("lc_messages") && line.contains("de_DE.UTF-8")).count()
+        ended.errors.lines().filter(|line| line.contains(&cure) && line.contains("de_DE.UTF-8")).count()
     };
     assert_eq!(warnings().await, 1);
 
-    execute(&format!("ALTER ROLE {role} SET lc_messages = 'C'"));
+    execute(&cure);
     assert_eq!(warnings().await, 0);
     assert_eq!(timeout(&mut Backend::parse(&poor).unwrap().connect().unwrap()), Error::Busy);
     drop((own, connection));
