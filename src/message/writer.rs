@@ -271,12 +271,12 @@ impl Thread {
     fn commit(&mut self, batch: &[&Command]) -> Result<(Vec<Result<Done>>, Vec<Event>)> {
         let started = Instant::now();
         let now = self.now();
-        let (ids, mut tried) = (&mut self.ids, false);
+        let (ids, hub, mut tried) = (&mut self.ids, &self.hub, false);
         let committed = self.connection.transaction(|connection| {
             if std::mem::replace(&mut tried, true) {
                 ids.discard();
             }
-            let (outcomes, changes) = batch::run(connection, ids, batch, now)?;
+            let (outcomes, changes) = batch::run(connection, ids, batch, now, hub)?;
             // Frames are built before the commit: what cannot be told is not stored.
             let mut events = Vec::with_capacity(changes.len());
             for change in &changes {

@@ -16,6 +16,7 @@
 //!
 //! Push carries opaque bytes and knows no domain.
 
+mod delivered;
 pub mod frame;
 mod hub;
 mod outbox;
@@ -25,6 +26,7 @@ mod turn;
 
 use bytes::Bytes;
 
+pub use delivered::Undelivered;
 pub use hub::{Hub, RESYNC_REQUIRED};
 pub use outbox::{Outbox, OutboxBody, Pushed, Replayed};
 pub use relay::Relay;
