@@ -8,7 +8,7 @@
 //! - An answer follows its commit (invariant 1) and its frame's publication (contract, "Push before the answer"):
 //!   answering earlier shows pictures twice on the stock member page.
 //! - A frame follows its commit, and frames of one conversation leave in `seq` order (invariant 2): publishing from
-//!   anywhere but this thread breaks the order.
+//!   anywhere but this thread breaks the order. What other nodes have just committed is told first (`elsewhere`).
 //! - What may have been committed without an answer of the server is told by nobody: once the server works again, all
 //!   clients are told to resync (invariant 7). The repeat of such a send would push nothing.
 //! - The queue is bounded (invariant 8): a full one refuses at once.
