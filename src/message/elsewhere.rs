@@ -15,8 +15,7 @@ use crate::error::Result;
 use crate::id::{TenantId, UserId};
 use crate::push::{Hub, Undelivered};
 
-/// Messages of one conversation that are told at most, the newest ones. More of them come late only when Redis is in
-/// trouble, and then sockets are told to resync.
+/// Messages of one conversation that are told at most, the newest ones. More come late only when Redis is in trouble.
 const MOST: i64 = 64;
 
 /// A message that is older than this, in milliseconds, has come by now, or was lost (every socket resyncs then), or was

@@ -122,6 +122,9 @@ mod tests {
         assert_eq!(after(&delivered, 4), None);
         assert_eq!(delivered.undelivered(STREAM, 6), Some(Undelivered { after: 4, since: Millis::MIN }));
         assert_eq!(after(&delivered, 3), None, "a node of the database that lags behind");
+        delivered.forget(50);
+        assert_eq!(delivered.undelivered(STREAM, 6), Some(Undelivered { after: 0, since: 50 }));
+        assert_eq!(new(&mut delivered, [3]), [3], "of another history");
     }
 
     #[test]

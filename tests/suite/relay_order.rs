@@ -97,3 +97,43 @@ async fn a_node_that_writes_later_tells_first_what_it_has_not_heard() {
         node.stop().await;
     }
 }
+
+#[tokio::test]
+async fn what_a_later_writer_leaves_out_comes_late_and_is_not_lost() {
+    let redis = Redis::spawn().await;
+    let forwarder = Forwarder::to(&redis).await;
+    let a = TestApp::spawn_with(|settings| {
+        by(redis.url())(settings);
+        settings.limits.sends_per_s = 0;
+    })
+    .await;
+    let b = a.another_node(by(forwarder.url())).await;
+    let (member, owner) = (a.member(1001).await, b.owner().await);
+    let mut socket = at(&b, &member).socket("").await;
+    let heard = async |socket: &mut Socket, count: usize| {
+        let mut seqs = Vec::new();
+        while seqs.len() < count {
+            seqs.push(seq(&socket.expect("kefu_message_type").await));
+        }
+        seqs
+    };
+
+    forwarder.hold_subscriptions();
+    futures_util::future::join_all((0..70).map(|_| member.says("?"))).await;
+    let conversation = member.own_conversation().await;
+    owner.answers(conversation, "!").await;
+    assert!(heard(&mut socket, 65).await.into_iter().eq(7..=71), "the newest 64 and its own");
+    forwarder.release_subscriptions();
+    assert!(heard(&mut socket, 6).await.into_iter().eq(1..=6));
+
+    forwarder.hold_subscriptions();
+    member.says("?").await;
+    a.clock.advance(20_000);
+    owner.answers(conversation, "!").await;
+    assert_eq!(heard(&mut socket, 1).await, [73], "what is old was imported, or is lost");
+    forwarder.release_subscriptions();
+    member.says("?").await;
+    assert_eq!(heard(&mut socket, 2).await, [72, 74]);
+    a.stop().await;
+    b.stop().await;
+}
