@@ -2,21 +2,23 @@
 //!
 //! A hit spares the signature and the database. So that what another process revokes is noticed, a hit is good for
 //! [`TRUST_MS`] only; what this process revokes or learns of is dropped at once. A token is verified by one request at a
-//! time, and all others that bring it wait for the outcome: the tabs and the retries of many users would otherwise queue
-//! up for the database each time that trust ends.
+//! time, and all others that bring it share the outcome: the tabs and the retries of many users would otherwise queue up
+//! for the database each time that trust ends.
 //!
-//! A verification that was under way meanwhile must not put its stale answer back: every drop moves `epoch`, and whoever
-//! inserts looks at it once more *after* inserting. (Dropping moves the epoch *before* it removes, so one of the two
-//! always sees the other.) Nor does anybody who came after the drop take the answer of a verification that began before.
+//! A verification that was under way when something was dropped may be stale: it keeps nothing (`epoch` tells), and
+//! whoever comes after the drop does not join it. One lock makes keeping, joining and dropping exclude each other; hits do
+//! not take it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use quick_cache::sync::{DefaultLifecycle, PlaceholderGuard};
-use quick_cache::{DefaultHashBuilder, UnitWeighter};
+use futures_util::FutureExt;
+use futures_util::future::{Shared, WeakShared};
 
 use super::{Principal, TokenUse};
 use crate::clock::Millis;
+use crate::error::Result;
 use crate::id::UserKey;
 
 /// How long a verified token is believed without asking the database again.
@@ -26,16 +28,22 @@ pub(super) const TRUST_MS: Millis = 5000;
 const TOKENS: usize = 16_384;
 
 pub(super) struct Cache {
-    tokens: quick_cache::sync::Cache<String, Entry>,
-    epoch: AtomicU64,
+    tokens: quick_cache::sync::Cache<String, Verified>,
+    under_way: Mutex<UnderWay>,
 }
 
-#[derive(Clone)]
-struct Entry {
-    verified: Verified,
-    /// The cache's when the verification began.
-    epoch: u64,
+#[derive(Default)]
+struct UnderWay {
+    epoch: Epoch,
+    /// Since something was dropped last; forgotten when they end, or when nobody waits for them any more.
+    verifications: HashMap<String, WeakShared<Verification>>,
 }
+
+/// What has been dropped when a verification begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Epoch(u64);
+
+type Verification = Pin<Box<dyn Future<Output = Result<Verified>> + Send>>;
 
 /// A token that was verified.
 #[derive(Clone)]
@@ -52,78 +60,74 @@ impl Verified {
         (self.rest || usage == TokenUse::Socket).then_some(self.principal)
     }
 
-    fn is_good_at(&self, now: Millis) -> bool {
+    pub fn is_good_at(&self, now: Millis) -> bool {
         now < self.principal.expires_at && (0..TRUST_MS).contains(&(now - self.checked_at))
-    }
-}
-
-type Place<'a> = PlaceholderGuard<'a, String, Entry, UnitWeighter, DefaultHashBuilder, DefaultLifecycle<String, Entry>>;
-
-/// The right to verify a token, for whose outcome others wait. Dropped, the next of them gets it.
-pub(super) struct Claim<'a> {
-    cache: &'a Cache,
-    place: Place<'a>,
-    token: &'a str,
-    epoch: u64,
-}
-
-impl Claim<'_> {
-    /// Keeps what was verified, unless something was dropped meanwhile.
-    pub fn settle(self, verified: Verified) {
-        // A place that is gone was dropped meanwhile.
-        let _ = self.place.insert(Entry { verified, epoch: self.epoch });
-        if self.cache.epoch() != self.epoch {
-            self.cache.tokens.remove(self.token);
-        }
     }
 }
 
 impl Cache {
     pub fn new() -> Self {
-        Self { tokens: quick_cache::sync::Cache::new(TOKENS), epoch: AtomicU64::new(0) }
+        Self { tokens: quick_cache::sync::Cache::new(TOKENS), under_way: Mutex::default() }
     }
 
     /// What was verified a moment ago.
     pub fn get(&self, token: &str, usage: TokenUse, now: Millis) -> Option<Arc<Principal>> {
-        let Entry { verified, .. } = self.tokens.get(token)?;
+        let verified = self.tokens.get(token)?;
         if verified.is_good_at(now) { verified.principal_for(usage) } else { None }
     }
 
-    /// What somebody else verifies right now, or the right to verify it.
-    pub async fn claim<'a>(&'a self, token: &'a str, now: Millis) -> Result<Verified, Claim<'a>> {
-        let began = self.epoch();
-        loop {
-            self.tokens.remove_if(token, |entry| entry.epoch < began || !entry.verified.is_good_at(now));
-            match self.tokens.get_value_or_guard_async(token).await {
-                Ok(entry) if entry.epoch >= began => return Ok(entry.verified),
-                Ok(_) => {}
-                Err(place) => return Err(Claim { cache: self, place, token, epoch: self.epoch() }),
-            }
+    /// The verification of a token that is under way, or the one that `begin` makes. It ends with [`Cache::settle`].
+    pub fn join(&self, token: &str, begin: impl FnOnce(Epoch) -> Verification) -> Shared<Verification> {
+        let mut under_way = self.lock();
+        if let Some(verification) = under_way.verifications.get(token).and_then(WeakShared::upgrade) {
+            return verification;
+        }
+        let verification = begin(under_way.epoch).shared();
+        // One that has not been polled has not ended.
+        if let Some(weak) = verification.downgrade() {
+            under_way.verifications.insert(token.to_owned(), weak);
+        }
+        verification
+    }
+
+    /// Ends a verification, and keeps what it has found unless something was dropped meanwhile.
+    pub fn settle(&self, token: &str, found: &Result<Verified>, epoch: Epoch) {
+        let mut under_way = self.lock();
+        if under_way.epoch != epoch {
+            return;
+        }
+        under_way.verifications.remove(token);
+        if let Ok(verified) = found {
+            self.tokens.insert(token.to_owned(), verified.clone());
         }
     }
 
-    fn epoch(&self) -> u64 {
-        self.epoch.load(Ordering::SeqCst)
+    fn lock(&self) -> MutexGuard<'_, UnderWay> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Drops what is believed no more.
+    /// Drops what is believed no more, and verifications whose callers have all gone away.
     pub fn drop_stale(&self, now: Millis) {
-        self.tokens.retain(|_, entry| entry.verified.is_good_at(now));
+        self.tokens.retain(|_, verified| verified.is_good_at(now));
+        self.lock().verifications.retain(|_, verification| verification.upgrade().is_some());
     }
 
     /// Drops every token of these users.
     pub fn drop_users(&self, is_dropped: impl Fn(&UserKey) -> bool) {
-        self.epoch.fetch_add(1, Ordering::SeqCst);
-        self.tokens.retain(|_, entry| !is_dropped(&entry.verified.principal.key));
+        let mut under_way = self.lock();
+        under_way.epoch.0 += 1;
+        under_way.verifications.clear();
+        self.tokens.retain(|_, verified| !is_dropped(&verified.principal.key));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use futures_util::FutureExt;
+    use tokio::sync::oneshot::{Sender, channel};
 
     use super::super::Credential;
     use super::*;
+    use crate::error::Error;
     use crate::id::{LoginId, TenantId, UserId, UserType};
 
     fn verified(rest: bool) -> Verified {
@@ -136,9 +140,27 @@ mod tests {
 
     /// Keeps a token as if it had just been verified.
     fn keep(cache: &Cache, token: &str, verified: Verified) {
-        cache.tokens.remove(token);
-        let claim = cache.claim(token, verified.checked_at).now_or_never().unwrap().err().unwrap();
-        claim.settle(verified);
+        let epoch = cache.lock().epoch;
+        cache.settle(token, &Ok(verified), epoch);
+    }
+
+    /// Begins a verification that ends with what comes through the channel.
+    fn begin(cache: &Arc<Cache>, token: &'static str) -> (Sender<Result<Verified>>, Shared<Verification>) {
+        let (sender, found) = channel();
+        let settling = Arc::clone(cache);
+        let verification = cache.join(token, |epoch| {
+            Box::pin(async move {
+                let found = found.await.unwrap();
+                settling.settle(token, &found, epoch);
+                found
+            })
+        });
+        (sender, verification)
+    }
+
+    /// Joins a verification that is under way.
+    fn join(cache: &Cache) -> Shared<Verification> {
+        cache.join("t", |_| unreachable!("one is under way"))
     }
 
     #[test]
@@ -166,34 +188,44 @@ mod tests {
     }
 
     #[test]
-    fn one_verifies_and_the_others_wait_for_it() {
-        let cache = Cache::new();
-        let claim = cache.claim("t", 1000).now_or_never().unwrap().err().unwrap();
-        let mut waiting = Box::pin(cache.claim("t", 1000));
-        assert!(waiting.as_mut().now_or_never().is_none());
-        claim.settle(verified(true));
-        assert!(waiting.now_or_never().unwrap().is_ok());
+    fn one_verifies_and_all_share_the_outcome() {
+        let cache = Arc::new(Cache::new());
+        for outcome in [Err(Error::Busy), Err(Error::Unauthenticated), Ok(verified(true))] {
+            let (sender, first) = begin(&cache, "t");
+            let others = [join(&cache), join(&cache)];
+            assert!(others.iter().all(|other| other.clone().now_or_never().is_none()));
+            // Whoever has begun may go away.
+            drop(first);
+            assert!(sender.send(outcome.clone()).is_ok());
+            for other in others {
+                let found = other.now_or_never().unwrap();
+                assert_eq!(found.map(|found| found.principal), outcome.clone().map(|found| found.principal));
+            }
+            assert_eq!(cache.get("t", TokenUse::Rest, 1000).is_some(), outcome.is_ok());
+            assert!(cache.lock().verifications.is_empty());
+        }
     }
 
     #[test]
-    fn when_a_verification_fails_the_next_in_line_gets_the_right_to_it() {
-        let cache = Cache::new();
-        let claim = cache.claim("t", 1000).now_or_never().unwrap().err().unwrap();
-        let mut waiting = Box::pin(cache.claim("t", 1000));
-        assert!(waiting.as_mut().now_or_never().is_none());
-        drop(claim);
-        assert!(waiting.now_or_never().unwrap().is_err());
+    fn a_verification_that_nobody_waits_for_is_begun_anew_and_takes_no_memory() {
+        let cache = Arc::new(Cache::new());
+        drop(begin(&cache, "t"));
+        let (_sender, verification) = begin(&cache, "t");
+        assert!(verification.now_or_never().is_none(), "it waits for its own channel");
+        cache.drop_stale(1000);
+        assert!(cache.lock().verifications.is_empty());
     }
 
     #[test]
     fn a_verification_under_way_does_not_bring_back_what_was_dropped() {
-        let cache = Cache::new();
-        let claim = cache.claim("t", 1000).now_or_never().unwrap().err().unwrap();
+        let cache = Arc::new(Cache::new());
+        let (stale_sender, stale) = begin(&cache, "t");
         cache.drop_users(|_| true);
-        let mut later = Box::pin(cache.claim("t", 1000));
-        assert!(later.as_mut().now_or_never().is_none());
-        claim.settle(verified(true));
+        // Whoever comes after the drop verifies anew, and is not disturbed by the end of the other.
+        let (_sender, _fresh) = begin(&cache, "t");
+        assert!(stale_sender.send(Ok(verified(true))).is_ok());
+        assert!(stale.now_or_never().unwrap().is_ok());
         assert!(cache.get("t", TokenUse::Rest, 1000).is_none());
-        assert!(later.now_or_never().unwrap().is_err(), "whoever came after the drop verifies anew");
+        assert!(join(&cache).now_or_never().is_none());
     }
 }

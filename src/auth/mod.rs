@@ -172,8 +172,18 @@ impl Auth {
         if let Some(principal) = self.cached(token, usage) {
             return Ok(principal);
         }
-        // Whoever waits for another's verification waits no longer than for one of its own.
-        tokio::time::timeout(self.0.db.answer_timeout(), self.0.verify(token, usage)).await.map_err(|_| Error::Busy)?
+        let verification = self.0.cache.join(token, |epoch| {
+            let (auth, token) = (self.clone(), token.to_owned());
+            Box::pin(async move {
+                let found = auth.0.verify(&token).await;
+                auth.0.cache.settle(&token, &found, epoch);
+                found
+            })
+        });
+        let verified = verification.await?;
+        // Others may have begun it a while ago.
+        let valid = self.0.clock.now() < verified.principal.expires_at;
+        verified.principal_for(usage).filter(|_| valid).ok_or(Error::Unauthenticated)
     }
 
     /// Forgets the tokens that were verified too long ago; for memory only.
@@ -191,28 +201,18 @@ impl Auth {
 const MAX_TTL_MS: Millis = 10 * 366 * 24 * 3600 * 1000;
 
 impl Inner {
-    /// Verifies a token, or waits for another request that does.
-    async fn verify(&self, token: &str, usage: TokenUse) -> Result<Arc<Principal>> {
-        let own = token::claims_to_be_own(token).ok_or(Error::Unauthenticated)?;
+    async fn verify(&self, token: &str) -> Result<Verified> {
         let now = self.clock.now();
-        let claim = match self.cache.claim(token, now).await {
-            Ok(verified) => return verified.principal_for(usage).ok_or(Error::Unauthenticated),
-            Err(claim) => claim,
-        };
-        let verified =
-            if own { self.verify_own(token, usage, now).await? } else { self.verify_member(token, now).await? };
-        let principal = Arc::clone(&verified.principal);
-        claim.settle(verified);
-        Ok(principal)
+        if token::claims_to_be_own(token).ok_or(Error::Unauthenticated)? {
+            self.verify_own(token, now).await
+        } else {
+            self.verify_member(token, now).await
+        }
     }
 
-    async fn verify_own(&self, text: &str, usage: TokenUse, now: Millis) -> Result<Verified> {
+    async fn verify_own(&self, text: &str, now: Millis) -> Result<Verified> {
         let token = self.own.verify(text).ok_or(Error::Unauthenticated)?;
-        let rest = match (token.kind, usage) {
-            (Kind::Access, _) => true,
-            (Kind::Refresh, TokenUse::Socket) => false,
-            (Kind::Refresh, TokenUse::Rest) => return Err(Error::Unauthenticated),
-        };
+        let rest = token.kind == Kind::Access;
         if token.expires_at <= now {
             return Err(Error::Unauthenticated);
         }

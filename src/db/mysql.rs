@@ -2,8 +2,9 @@
 //!
 //! Diesel hands `ssl_mode` to the library as an option of MySQL's own, which MariaDB's ignores: the connection would be
 //! plain whatever the URL asks for. The library takes what Diesel cannot say (to verify the server, how long to wait for
-//! a connection) in the host's place, as a list `host=…;port=…;connect-timeout=5`, so that is what it gets. It always gets
-//! `ssl-verify-server-cert`: from 3.4 it encrypts and verifies unless it is told not to, before that only when told to.
+//! a connection) in the host's place, as a list `host=…;port=…;connect-timeout=5`, so that is what it gets, but for a local
+//! socket or an IPv6 address. Such a list always has `ssl-verify-server-cert`: from 3.4 it encrypts and verifies unless it
+//! is told not to, before that only when told to.
 
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::Text;

@@ -219,18 +219,18 @@ impl Thread {
             }
             let depth = self.depth.fetch_sub(commands.len(), Ordering::Relaxed).saturating_sub(commands.len());
             self.metrics.write_queue.set(i64::try_from(depth).unwrap_or(i64::MAX));
-            self.is_at_work_since(Some(Instant::now()));
+            self.set_at_work(Some(Instant::now()));
             let batch: Vec<&Command> = commands.iter().collect();
             for (answer, outcome) in answers.drain(..).zip(self.write(&batch)) {
                 // A caller that has gone away does not need the answer.
                 drop(answer.send(outcome));
             }
-            self.is_at_work_since(None);
+            self.set_at_work(None);
             commands.clear();
         }
     }
 
-    fn is_at_work_since(&self, begun: Option<Instant>) {
+    fn set_at_work(&self, begun: Option<Instant>) {
         *self.at_work.lock().unwrap_or_else(PoisonError::into_inner) = begun;
     }
 

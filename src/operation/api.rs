@@ -51,8 +51,8 @@ async fn healthz() -> HttpResponse {
 
 /// Whether the service can take requests
 ///
-/// The database answers, the write queue has room and is worked off, and no shutdown has begun. Without its relay a node still takes
-/// requests.
+/// The database answers, the write queue has room and is worked off, and no shutdown has begun. Without its relay a node
+/// still takes requests.
 #[utoipa::path(
     tag = "operation",
     responses(
@@ -67,11 +67,12 @@ async fn healthz() -> HttpResponse {
 async fn readyz(db: web::Data<Db>, writer: web::Data<Writer>, hub: web::Data<Hub>) -> HttpResponse {
     let word = |fine: bool, otherwise: &'static str| if fine { "ok" } else { otherwise };
     let database = word(db.ping().await.is_ok(), "unreachable");
-    let write_queue = match () {
-        () if !writer.is_running() => "ended",
-        () if writer.is_stuck() => "stuck",
-        () if writer.is_full() => "full",
-        () => "ok",
+    let write_queue = if !writer.is_running() {
+        "ended"
+    } else if writer.is_stuck() {
+        "stuck"
+    } else {
+        word(!writer.is_full(), "full")
     };
     let process = word(!hub.is_draining(), "stopping");
     let ready = [database, write_queue, process].iter().all(|state| *state == "ok");

@@ -2,9 +2,9 @@
 //!
 //! Whoever publishes pushes shared frames and puts the body in line among its thread's sockets ([`super::turn`]); the
 //! body, polled by the connection's own thread when its turn comes, joins what waits into chunks of up to [`CHUNK`]
-//! bytes, so that a burst costs one write. One short lock guards both sides and is never held across an await. The queue is bounded in
-//! frames and bytes; going over empties it and closes the socket as too slow. While a replay runs, live frames are held
-//! back and follow it (see [`Outbox::end_replay`]).
+//! bytes, so that a burst costs one write. One short lock guards both sides and is never held across an await. The queue
+//! is bounded in frames and bytes; going over empties it and closes the socket as too slow. While a replay runs, live
+//! frames are held back and follow it (see [`Outbox::end_replay`]).
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
@@ -232,7 +232,7 @@ impl Outbox {
         REPLAY_LOW_WATER.min(self.bounds.frames / 2).max(1)
     }
 
-    /// Puts a body that has nothing to send in line.
+    /// Puts a body that waits in line.
     fn wake(&self, mut queue: MutexGuard<'_, Queue>) {
         let waker = queue.waker.take();
         drop(queue);
@@ -298,6 +298,7 @@ impl Queue {
 /// The response body of an upgraded connection: what [`Outbox`] holds, until it is closed.
 pub struct OutboxBody {
     outbox: Arc<Outbox>,
+    /// It is or was in line: when it is polled next, it is its turn.
     has_turn: bool,
     /// actix-ws learns that the connection is gone by the end of its own body.
     _upgraded: BoxBody,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::relay::{at, by, seq};
@@ -42,16 +43,14 @@ async fn both_nodes_write_to_one_conversation_at_once() {
         let (question, answer) = tokio::join!(member.says("?"), owner.answers(conversation, "!"));
         [question, answer]
     });
-    let sent: BTreeSet<i64> = futures_util::future::join_all(sends).await.into_iter().flatten().collect();
+    let sent: BTreeSet<i64> = join_all(sends).await.into_iter().flatten().collect();
     assert_eq!(sent.len(), 60);
     let stored = member.own_messages("limit=200").await;
     assert!(stored.iter().rev().map(seq).eq(1..=61), "no gap, nothing twice");
     for socket in &mut sockets {
         assert!(messages_up_to(socket, 61).await.iter().eq(stored.iter().rev()), "as they are listed");
     }
-    for node in [a, b, c] {
-        node.stop().await;
-    }
+    join_all([a, b, c].map(TestApp::stop)).await;
 }
 
 #[tokio::test]
@@ -93,9 +92,7 @@ async fn a_node_that_writes_later_tells_first_what_it_has_not_heard() {
         }
     }
     assert!(heard.iter().all(|messages| *messages == heard[0]), "whoever tells it: {heard:#?}");
-    for node in [a, b, c] {
-        node.stop().await;
-    }
+    join_all([a, b, c].map(TestApp::stop)).await;
 }
 
 #[tokio::test]
@@ -119,7 +116,7 @@ async fn what_a_later_writer_leaves_out_comes_late_and_is_not_lost() {
     };
 
     forwarder.hold_subscriptions();
-    futures_util::future::join_all((0..70).map(|_| member.says("?"))).await;
+    join_all((0..70).map(|_| member.says("?"))).await;
     let conversation = member.own_conversation().await;
     owner.answers(conversation, "!").await;
     assert!(heard(&mut socket, 65).await.into_iter().eq(7..=71), "the newest 64 and its own");
@@ -134,6 +131,5 @@ async fn what_a_later_writer_leaves_out_comes_late_and_is_not_lost() {
     forwarder.release_subscriptions();
     member.says("?").await;
     assert_eq!(heard(&mut socket, 2).await, [72, 74]);
-    a.stop().await;
-    b.stop().await;
+    join_all([a, b].map(TestApp::stop)).await;
 }

@@ -44,23 +44,43 @@ fn watch() -> Option<Box<dyn Instrumentation>> {
     Some(Box::new(Watch(transactions)))
 }
 
-/// What an admin does in one conversation.
-#[derive(Clone, Copy)]
+/// What happens in one conversation.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Act {
+    /// An admin sends.
     Send,
     Pin,
     Read,
+    /// Its member sends.
+    Member,
+    /// A member sends who has no conversation yet.
+    NewMember,
 }
 
-async fn act(owner: &User, conversation: usize, act: Act) {
-    match act {
-        Act::Send => {
-            let body =
-                json!({"conversationId": conversation, "contentType": 1, "content": "hi", "clientMessageId": "1"});
-            owner.post(path::ADMIN_SEND, body).await.ok();
+impl Act {
+    /// Who does it, known to the service.
+    async fn user(self, app: &TestApp, owner: &User, conversation: i64) -> User {
+        let user = match self {
+            Self::Send | Self::Pin | Self::Read => return owner.clone(),
+            Self::Member => app.member(conversation + 4000).await,
+            Self::NewMember => app.member(conversation + 8000).await,
+        };
+        user.get("/app-api/member/user/get").await.ok();
+        user
+    }
+
+    async fn run(self, user: &User, conversation: i64) {
+        let body = json!({"conversationId": conversation, "contentType": 1, "content": "hi", "clientMessageId": "1"});
+        match self {
+            Self::Send => drop(user.post(path::ADMIN_SEND, body).await.ok()),
+            Self::Pin => user.pins(conversation, true).await,
+            Self::Read => user.reads(conversation).await,
+            Self::Member | Self::NewMember => {
+                user.post(path::MEMBER_SEND, json!({"contentType": 1, "content": "hi", "clientMessageId": "1"}))
+                    .await
+                    .ok();
+            }
         }
-        Act::Pin => owner.pins(i64::try_from(conversation).unwrap(), true).await,
-        Act::Read => owner.reads(i64::try_from(conversation).unwrap()).await,
     }
 }
 
@@ -89,12 +109,17 @@ async fn statements(count: usize, acts: &[Act]) -> Vec<String> {
     owner.answers(1000, "first").await;
     let committed = transactions.lock().unwrap().len();
 
+    let mut commands = Vec::new();
+    for (place, conversation) in (1001..).take(count).enumerate() {
+        let act = acts[place % acts.len()];
+        commands.push((act, act.user(&app, &owner, conversation).await, conversation));
+    }
     let lock = app.lock_writes();
     // The writer takes this one and waits; then the rest gathers.
-    let first = act(&owner, 1000, Act::Send);
+    let first = Act::Send.run(&owner, 1000);
     let rest = async {
         eventually("the writer has begun", async || transactions.lock().unwrap().len() > committed).await;
-        let all = join_all((0..count).map(|place| act(&owner, 1001 + place, acts[place % acts.len()])));
+        let all = join_all(commands.iter().map(|(act, user, conversation)| act.run(user, *conversation)));
         let release = async {
             eventually("the queue is full", async || app.readiness().await.1["write_queue"] == "full").await;
             lock.release();
@@ -113,11 +138,18 @@ async fn statements(count: usize, acts: &[Act]) -> Vec<String> {
 async fn a_batch_runs_the_same_statements_however_large_it_is() {
     set_default_instrumentation(watch).unwrap();
     let one = statements(1, &[Act::Send]).await;
-    for count in [8, 256] {
+    for count in [8, 32] {
         assert_eq!(statements(count, &[Act::Send]).await, one, "{count} commands");
     }
-    let of_all_kinds = [Act::Send, Act::Pin, Act::Read, Act::Send];
-    let few = statements(4, &of_all_kinds).await;
-    assert!(few.len() > one.len(), "{few:?}");
-    assert_eq!(statements(256, &of_all_kinds).await, few, "commands of all kinds");
+    let kinds = [
+        vec![Act::Member],
+        vec![Act::NewMember],
+        vec![Act::Send, Act::Pin, Act::Read, Act::Member],
+        vec![Act::NewMember, Act::Member, Act::Pin, Act::Read],
+    ];
+    for acts in kinds {
+        let few = statements(acts.len(), &acts).await;
+        assert!(few.len() >= one.len(), "{few:?}");
+        assert_eq!(statements(32, &acts).await, few, "32 commands");
+    }
 }

@@ -221,6 +221,11 @@ impl Shared {
                 assert_eq!(envelope["code"], json!(0), "{envelope}");
                 Some(envelope["data"].clone())
             }
+            // What a proxy says when the node behind it did not answer.
+            Err(error) if error.status() == Some(StatusCode::BAD_GATEWAY) => {
+                self.cut.fetch_add(1, Ordering::Relaxed);
+                None
+            }
             Err(error) if error.is_status() => {
                 assert_eq!(error.status(), Some(StatusCode::SERVICE_UNAVAILABLE));
                 self.refused.fetch_add(1, Ordering::Relaxed);

@@ -63,7 +63,7 @@ pub async fn failed(folder: &Path, arguments: &[&str], input: &str) -> String {
 /// ask for any.
 pub async fn free_port(above: u16) -> u16 {
     loop {
-        let port = 20_000 + u16::try_from(getrandom::u32().unwrap() % 12_000).unwrap();
+        let port = 20_000 + u16::try_from(getrandom::u32().unwrap() % u32::from(12_768 - above)).unwrap();
         let is_free = async |port| TcpListener::bind(("127.0.0.1", port)).await.is_ok();
         if is_free(port).await && is_free(port + above).await {
             return port;
