@@ -34,7 +34,7 @@ pub struct Elsewhere {
 }
 
 /// What was written elsewhere in these locked conversations and has to be told before anything else of theirs, in the
-/// order of `seq`. Costs nothing unless there is something: then one statement, and two for the senders, per tenant.
+/// order of `seq`. Runs no statement unless there is something: then one, and two for the senders, per tenant.
 pub(super) fn untold<'a>(
     connection: &mut AnyConnection,
     hub: &Hub,
