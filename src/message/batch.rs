@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use chrono::NaiveDateTime;
 
+use super::elsewhere::{self, Elsewhere};
 use super::store::{NewRow, Repeat, RepeatKey, WriteMessages};
 use super::{NewMessage, Target};
 use crate::clock::{Millis, to_timestamp};
@@ -18,6 +19,7 @@ use crate::db::AnyConnection;
 use crate::db::id_block::{IdKind, IdStock};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId, TenantId, UserId, UserType};
+use crate::push::Hub;
 
 /// Something that changes a conversation.
 #[derive(Clone, Debug)]
@@ -91,6 +93,8 @@ pub enum Change {
         /// Its member.
         member: UserId,
     },
+    /// Another node has stored a message before this batch.
+    Elsewhere(Box<Elsewhere>),
     /// A message was stored; `command` is its place in the batch.
     Sent {
         /// Index of the command.
@@ -173,15 +177,23 @@ pub(super) struct Entry {
 /// The outcome of each command, in order, and what to tell.
 pub type Outcome = (Vec<Result<Done>>, Vec<Change>);
 
-/// Runs the commands inside the current write transaction.
+/// Runs the commands inside the current write transaction; `hub` knows what this node has told before.
 ///
 /// # Errors
 /// Only what spoils the whole batch; a command that is refused has its error among the outcomes.
-pub fn run(connection: &mut AnyConnection, ids: &mut Ids, commands: &[&Command], now: Millis) -> Result<Outcome> {
+pub fn run(
+    connection: &mut AnyConnection,
+    ids: &mut Ids,
+    commands: &[&Command],
+    now: Millis,
+    hub: &Hub,
+) -> Result<Outcome> {
     let timestamp = to_timestamp(now);
     let mut changes = Vec::with_capacity(commands.len());
     let (named, members) = targets(commands, now);
     let mut conversations = Conversations::lock(connection, ids, named, members, &mut changes)?;
+    let untold = elsewhere::untold(connection, hub, conversations.all(), now)?;
+    changes.extend(untold.into_iter().map(|message| Change::Elsewhere(Box::new(message))));
     let mut outcomes: Vec<Option<Result<Done>>> = vec![None; commands.len()];
 
     let mut reads: Vec<Read> = Vec::new();
@@ -344,6 +356,10 @@ impl Conversations {
                 .filter(|entry| entry.conversation.tenant == tenant)
                 .map(|entry| entry.conversation.id),
         }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Conversation> {
+        self.entries.values().map(|entry| &entry.conversation)
     }
 
     pub(super) fn of(&mut self, tenant: TenantId, target: Target) -> Option<&mut Entry> {

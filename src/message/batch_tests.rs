@@ -1,9 +1,11 @@
 use super::*;
+use crate::clock::Clock;
 use crate::conversation::store::head;
 use crate::db::{Backend, Db};
 use crate::message::Sender;
 use crate::message::store::{Page, page};
 use crate::settings;
+use crate::telemetry::metrics::Metrics;
 
 const NOW: Millis = 1_795_000_000_000;
 const TENANT: TenantId = TenantId::new(1);
@@ -30,9 +32,10 @@ async fn committed(batches: Vec<Vec<Command>>) -> (Vec<String>, i32, bool) {
     let backend = Backend::parse(&format!("sqlite:{}", folder.path().join("kefu.db").display())).unwrap();
     let db = Db::open(backend, &settings::Database::default()).unwrap();
     let mut ids = Ids::new();
+    let hub = Hub::new(&settings::Push::default(), Clock::manual(NOW), Metrics::new());
     let work = move |connection: &mut AnyConnection| {
         for batch in &batches {
-            let (outcomes, _) = run(connection, &mut ids, &batch.iter().collect::<Vec<_>>(), NOW)?;
+            let (outcomes, _) = run(connection, &mut ids, &batch.iter().collect::<Vec<_>>(), NOW, &hub)?;
             assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
         }
         let conversation = head(connection, TENANT, FIRST)?.unwrap();

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::batch::{Change, Command};
+use super::elsewhere::Elsewhere;
 use super::{MessageView, NewMessage};
 use crate::error::Result;
 use crate::id::{ConversationId, MessageId, TenantId, UserId, UserType};
@@ -67,12 +68,14 @@ pub(super) fn of_change(change: &Change, commands: &[&Command]) -> Result<Option
             tenant,
             frame::event(CREATED, &CreatedContent { conversation_id: conversation, user_id: member })?,
         ),
+        Change::Elsewhere(ref elsewhere) => {
+            let Elsewhere { tenant, member, message } = elsewhere.as_ref();
+            of_message(*tenant, *member, message)?
+        }
         Change::Sent { command, id, conversation, member, seq, create_time } => {
             let Some(Command::Send(message)) = commands.get(command) else { return Ok(None) };
             let view = view(message, id, conversation, member, seq, create_time);
-            let position = Position { stream: conversation.get(), seq };
-            let frame = frame::event(MESSAGE, &view)?;
-            Event { tenant: message.tenant, member: Some(member), admins: true, frame, position: Some(position) }
+            of_message(message.tenant, member, &view)?
         }
         Change::Read { tenant, member, read } => {
             let kind = match read.reader {
@@ -110,6 +113,12 @@ pub fn typing(
         UserType::Member => to_admins(tenant, frame),
         UserType::Admin => Event { tenant, member: Some(member), admins: false, frame, position: None },
     })
+}
+
+fn of_message(tenant: TenantId, member: UserId, message: &MessageView) -> Result<Event> {
+    let position = Position { stream: message.conversation_id.get(), seq: message.seq };
+    let frame = frame::event(MESSAGE, message)?;
+    Ok(Event { tenant, member: Some(member), admins: true, frame, position: Some(position) })
 }
 
 fn to_admins(tenant: TenantId, frame: bytes::Bytes) -> Event {

@@ -8,7 +8,7 @@
 //! - An answer follows its commit (invariant 1) and its frame's publication (contract, "Push before the answer"):
 //!   answering earlier shows pictures twice on the stock member page.
 //! - A frame follows its commit, and frames of one conversation leave in `seq` order (invariant 2): publishing from
-//!   anywhere but this thread breaks the order.
+//!   anywhere but this thread breaks the order. What other nodes have just committed is told first (`elsewhere`).
 //! - What may have been committed without an answer of the server is told by nobody: once the server works again, all
 //!   clients are told to resync (invariant 7). The repeat of such a send would push nothing.
 //! - The queue is bounded (invariant 8): a full one refuses at once.
@@ -271,12 +271,12 @@ impl Thread {
     fn commit(&mut self, batch: &[&Command]) -> Result<(Vec<Result<Done>>, Vec<Event>)> {
         let started = Instant::now();
         let now = self.now();
-        let (ids, mut tried) = (&mut self.ids, false);
+        let (ids, hub, mut tried) = (&mut self.ids, &self.hub, false);
         let committed = self.connection.transaction(|connection| {
             if std::mem::replace(&mut tried, true) {
                 ids.discard();
             }
-            let (outcomes, changes) = batch::run(connection, ids, batch, now)?;
+            let (outcomes, changes) = batch::run(connection, ids, batch, now, hub)?;
             // Frames are built before the commit: what cannot be told is not stored.
             let mut events = Vec::with_capacity(changes.len());
             for change in &changes {

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use super::delivered::{Delivered, Undelivered};
 use super::outbox::{Bounds, Pushed};
 use super::{CloseReason, Event, Relay, Session, Ticket, frame};
 use crate::clock::{Clock, Millis};
@@ -30,6 +31,8 @@ struct Inner {
     clock: Clock,
     metrics: Metrics,
     relay: Relay,
+    /// With other nodes only: both the writer and the relay deliver then.
+    delivered: Option<Mutex<Delivered>>,
 }
 
 #[derive(Default)]
@@ -95,6 +98,10 @@ impl Hub {
 
     /// An empty registry of one node among others.
     pub(super) fn with_relay(settings: &settings::Push, clock: Clock, metrics: Metrics, relay: Relay) -> Self {
+        let delivered = match relay {
+            Relay::Local => None,
+            Relay::Redis(_) => Some(Mutex::new(Delivered::new(clock.now()))),
+        };
         Self(Arc::new(Inner {
             tenants: RwLock::default(),
             draining: AtomicBool::new(false),
@@ -104,6 +111,7 @@ impl Hub {
             clock,
             metrics,
             relay,
+            delivered,
         }))
     }
 
@@ -154,21 +162,39 @@ impl Hub {
         self.0.relay.publish(events);
     }
 
-    /// Hands events to this node's sessions.
+    /// Hands events to this node's sessions, except for those that were delivered before.
     pub(super) fn deliver(&self, events: &[Event]) {
         let mut pushed = Count::default();
         {
             let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);
             for event in events {
+                let mut noted = event.position.and_then(|position| Some((self.delivered()?, position)));
+                if let Some((delivered, position)) = &mut noted
+                    && !delivered.note(*position, self.0.clock.now())
+                {
+                    continue;
+                }
                 let Some(tenant) = tenants.get(&event.tenant) else { continue };
                 let member = event.member.and_then(|member| tenant.users.get(&(UserType::Member, member)));
                 let watchers = event.admins.then_some(&tenant.watchers);
                 for session in member.into_iter().chain(watchers).flatten() {
                     pushed.add(session.push(&event.frame, event.position));
                 }
+                // Locked until now, so that an event that is noted later cannot overtake this one.
+                drop(noted);
             }
         }
         self.count(&pushed);
+    }
+
+    /// What may be missing at this node's sessions of a stream whose newest event is `newest`, because another node has just
+    /// published it; `None` when nothing is.
+    pub fn undelivered(&self, stream: i64, newest: i64) -> Option<Undelivered> {
+        self.delivered()?.undelivered(stream, newest)
+    }
+
+    fn delivered(&self) -> Option<MutexGuard<'_, Delivered>> {
+        Some(self.0.delivered.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Tells the clients of all nodes to resync: in the last `period` this node may have stored what it will never publish.
@@ -179,8 +205,12 @@ impl Hub {
 
     /// Tells every client of this node that it may have missed something in the last `period`.
     pub(super) fn require_resync(&self, period: Duration) {
-        let since =
-            self.0.clock.now().saturating_sub(Millis::try_from(period.as_millis()).unwrap_or(Millis::MAX)).max(0);
+        let now = self.0.clock.now();
+        // The cause may be a database server whose successor knows less: a `seq` may then come again.
+        if let Some(mut delivered) = self.delivered() {
+            delivered.forget(now);
+        }
+        let since = now.saturating_sub(Millis::try_from(period.as_millis()).unwrap_or(Millis::MAX)).max(0);
         let text = format!(r#"{{"type":"{RESYNC_REQUIRED}","content":"{{\"since\":{since}}}"}}"#);
         let frame = frame::text(&text);
         let mut pushed = Count::default();

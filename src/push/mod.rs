@@ -8,14 +8,18 @@
 //! Invariants, and what would break them:
 //! - A frame leaves only after its commit (invariant 2): nothing here is called before.
 //! - Frames of one conversation leave every socket in the order of their publication: an outbox is first in, first out.
+//!   With other nodes, whoever publishes includes what its own sockets have not been given yet, and an event that comes
+//!   again is passed over (`delivered.rs`).
 //! - One slow socket delays no other (invariant 8): pushing never waits, a full outbox closes its socket.
 //! - A session is registered before its replay reads the database, and what is published meanwhile is held back: the other
 //!   way round, a message between the two would be lost.
 //! - What a replay has sent is not sent again by a live frame that is published later than its commit could be read.
-//! - No lock is held across an await; the registry's lock is held for a fan-out, an outbox's for one push.
+//! - No lock is held across an await; the registry's lock is held for a fan-out, that of what was delivered for one
+//!   event's, an outbox's for one push.
 //!
 //! Push carries opaque bytes and knows no domain.
 
+mod delivered;
 pub mod frame;
 mod hub;
 mod outbox;
@@ -25,6 +29,7 @@ mod turn;
 
 use bytes::Bytes;
 
+pub use delivered::Undelivered;
 pub use hub::{Hub, RESYNC_REQUIRED};
 pub use outbox::{Outbox, OutboxBody, Pushed, Replayed};
 pub use relay::Relay;

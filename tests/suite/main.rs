@@ -40,6 +40,7 @@ mod property;
 mod push;
 mod push_fault;
 mod relay;
+mod relay_order;
 mod resync;
 mod schema;
 mod session;

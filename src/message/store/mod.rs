@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Integer, Text};
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamp};
 
 use super::{MessageView, NewMessage};
 use crate::account;
@@ -161,6 +161,46 @@ pub fn page(
         Page::After(seq) => query.filter(t::seq.gt(seq)).order(t::seq.asc()).limit(limit).load(connection)?,
     };
     shown(connection, tenant, rows)
+}
+
+/// Messages of one conversation.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    pub conversation: ConversationId,
+    /// The lowest `seq`.
+    pub from: i64,
+    /// The highest `seq`.
+    pub to: i64,
+    /// The lowest time.
+    pub since: Millis,
+}
+
+/// The messages of these spans, which must not be none, by conversation and `seq`: one read along the index
+/// `kefu_message_seq` each, in one statement.
+pub(super) fn between(connection: &mut AnyConnection, tenant: TenantId, spans: &[Span]) -> Result<Vec<MessageView>> {
+    type Found = (
+        BigInt,
+        BigInt,
+        BigInt,
+        BigInt,
+        Integer,
+        Nullable<BigInt>,
+        Nullable<Integer>,
+        Integer,
+        Text,
+        Bool,
+        Nullable<Text>,
+        Timestamp,
+    );
+    let rows = spans.iter().map(|span| -> [Value<'_>; 4] {
+        // MariaDB knows no timestamp before this one.
+        let since = to_timestamp(span.since.max(1000));
+        [span.conversation.get().into(), span.from.into(), span.to.into(), since.into()]
+    });
+    let query = OverRows::<4, Found>::new(&statements::BETWEEN, rows);
+    let mut found: Vec<Row> = each_backend!(connection, connection => query.load(connection))?;
+    found.sort_unstable_by_key(|row| (row.conversation_id, row.seq));
+    shown(connection, tenant, found)
 }
 
 /// One page of the stock clients, newest first: messages before `cursor` (all without one), then on to the end of the

@@ -18,6 +18,23 @@ pub(super) const FIND_REPEATS: Statement = Statement {
     },
 };
 
+pub(super) const BETWEEN: Statement = Statement {
+    head: "SELECT m.id, m.conversation_id, m.seq, m.sender_id, m.sender_type, m.receiver_id, m.receiver_type, \
+         m.content_type, m.content, m.read_status, m.client_message_id, m.create_time FROM",
+    tail: "CROSS JOIN kefu_message AS m WHERE m.conversation_id = v.column1 AND m.seq >= v.column2 \
+         AND m.seq <= v.column3 AND m.create_time >= v.column4",
+    postgres_tail: "",
+    mysql: MysqlText {
+        head: "SELECT m.id, m.conversation_id, m.seq, m.sender_id, m.sender_type, m.receiver_id, m.receiver_type, \
+             m.content_type, m.content, m.read_status, m.client_message_id, m.create_time \
+             FROM kefu_message AS m FORCE INDEX (kefu_message_seq) WHERE",
+        row: "(m.conversation_id = ? AND m.seq >= ? AND m.seq <= ? AND m.create_time >= ?)",
+        between: " OR ",
+        tail: "",
+        may_repeat: true,
+    },
+};
+
 pub(super) const INSERT: Statement = Statement {
     head: "INSERT INTO kefu_message (id, conversation_id, seq, sender_id, sender_type, receiver_id, receiver_type, \
          content_type, content, client_message_id, create_time, tenant_id, creator, updater, update_time) \

@@ -11,6 +11,8 @@
 //! - Packets of one node arrive in the order of their publication: one queue, one task, one connection at a time, and a
 //!   late packet of a former connection is thrown away.
 //! - Events are packed after their commit and before the next batch's; packing anywhere else breaks the order.
+//! - Packets of different nodes arrive everywhere in one order, that of the one channel: what a node had heard before it
+//!   published, all others hear before. A Redis Cluster's bus does not promise that.
 
 mod packet;
 mod peers;

@@ -170,12 +170,13 @@ impl Drop for Redis {
     }
 }
 
-/// A forwarder to a Redis server that can swallow what the server sends to its subscribers, while their connections stay
-/// open: a half-open subscription.
+/// A forwarder to a Redis server that can swallow or hold back what the server sends to its subscribers, while their
+/// connections stay open: a half-open subscription, or a slow one.
 pub struct Forwarder {
     pub port: u16,
     /// Connections up to this number, counted from 1, are deaf.
     deaf_up_to: Arc<watch::Sender<usize>>,
+    held: Arc<watch::Sender<bool>>,
     opened: watch::Receiver<usize>,
 }
 
@@ -185,16 +186,17 @@ impl Forwarder {
         let (port, target) = (listener.local_addr().unwrap().port(), redis.port);
         let deaf_up_to = Arc::new(watch::Sender::new(0));
         let (count, opened) = watch::channel(0);
-        let deaf = Arc::clone(&deaf_up_to);
+        let held = Arc::new(watch::Sender::new(false));
+        let (deaf, holding) = (Arc::clone(&deaf_up_to), Arc::clone(&held));
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
                 count.send_modify(|count| *count += 1);
                 let number = *count.borrow();
                 let Ok(far) = TcpStream::connect(("127.0.0.1", target)).await else { continue };
-                tokio::spawn(forward(near, far, number, deaf.subscribe()));
+                tokio::spawn(forward(near, far, number, deaf.subscribe(), holding.subscribe()));
             }
         });
-        Self { port, deaf_up_to, opened }
+        Self { port, deaf_up_to, held, opened }
     }
 
     pub fn url(&self) -> String {
@@ -205,9 +207,24 @@ impl Forwarder {
     pub fn make_subscriptions_deaf(&self) {
         self.deaf_up_to.send_replace(*self.opened.borrow());
     }
+
+    /// From now on subscribers hear nothing until [`Self::release_subscriptions`], and then everything.
+    pub fn hold_subscriptions(&self) {
+        self.held.send_replace(true);
+    }
+
+    pub fn release_subscriptions(&self) {
+        self.held.send_replace(false);
+    }
 }
 
-async fn forward(near: TcpStream, far: TcpStream, number: usize, deaf_up_to: watch::Receiver<usize>) {
+async fn forward(
+    near: TcpStream,
+    far: TcpStream,
+    number: usize,
+    deaf_up_to: watch::Receiver<usize>,
+    mut held: watch::Receiver<bool>,
+) {
     let ((mut from_near, mut to_near), (mut from_far, mut to_far)) = (near.into_split(), far.into_split());
     let subscribed = Arc::new(watch::Sender::new(false));
     let subscribing = Arc::clone(&subscribed);
@@ -224,6 +241,9 @@ async fn forward(near: TcpStream, far: TcpStream, number: usize, deaf_up_to: wat
     let down = async move {
         let mut buffer = vec![0; 65536];
         while let Ok(length @ 1..) = from_far.read(&mut buffer).await {
+            if *subscribed.borrow() {
+                drop(held.wait_for(|held| !held).await);
+            }
             let deaf = *subscribed.borrow() && number <= *deaf_up_to.borrow();
             if !deaf {
                 to_near.write_all(&buffer[..length]).await?;
