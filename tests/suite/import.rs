@@ -310,10 +310,10 @@ async fn a_killed_run_goes_on(embedded: bool) {
         }
     };
     let (report, ()) = tokio::join!(import(&yudao, &app), sends);
-    assert_eq!(
-        (number(&report, "messages already there"), number(&report, "messages copied")),
-        (copied, 2011 - copied)
-    );
+    let there = number(&report, "messages already there");
+    // A server may end after the count the commit that the killed run was waiting for.
+    assert!((copied..=copied + 1).contains(&there), "{there} of {copied}");
+    assert_eq!(number(&report, "messages copied"), 2011 - there);
     let stored = sound_conversations(&app.db, 1).await;
     let own = stored.iter().flat_map(ids).filter(Option::is_none).count();
     assert_eq!((own, app.count("kefu_message").await), (60, 2011 + 60));
