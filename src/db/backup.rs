@@ -59,7 +59,7 @@ pub fn restore(
 /// Gives the present database a second name. Its log is written into it first: it must not meet the new file. A log that
 /// a damaged database could not take, or that has lost its database, is kept too.
 fn keep_aside(database: &Path, now: Millis) -> Result<Option<PathBuf>, String> {
-    let kept = beside(database, &format!(".before-restore-{}", to_timestamp(now).format("%Y%m%dT%H%M%SZ")));
+    let kept = unused(beside(database, &format!(".before-restore-{}", to_timestamp(now).format("%Y%m%dT%H%M%SZ"))));
     let failed = |error| format!("cannot keep {} as {}: {error}", database.display(), kept.display());
     let present = database.exists();
     if present {
@@ -73,6 +73,13 @@ fn keep_aside(database: &Path, now: Millis) -> Result<Option<PathBuf>, String> {
         }
     }
     Ok(present.then_some(kept))
+}
+
+/// This name, or with `-2`, `-3`, … behind it the first under which nothing is kept yet: two restores may meet in a second.
+fn unused(name: PathBuf) -> PathBuf {
+    let is_free = |name: &PathBuf| ["", "-wal", "-shm"].iter().all(|ending| !beside(name, ending).exists());
+    let others = (2..=u32::MAX).map(|number| beside(&name, &format!("-{number}")));
+    std::iter::once(name.clone()).chain(others).find(is_free).unwrap_or(name)
 }
 
 /// Writes the log into the database and removes it. Fails when anybody has the database open, which SQLite knows; that it

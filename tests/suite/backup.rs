@@ -144,6 +144,11 @@ async fn a_damaged_database_can_be_replaced_and_is_kept() {
     assert!(fs::read(&kept[0]).unwrap() == garbage);
     assert!(names(&folder.path().join("data"), "kefu.db-").is_empty(), "no log meets the new file");
     assert_eq!(stored(&database).await.len(), 0);
+    // Also when several meet in a second.
+    for count in 2..=4 {
+        done(folder.path(), &["restore", "copy.db"], "").await;
+        assert_eq!(names(&folder.path().join("data"), "kefu.db.before-restore-").len(), count);
+    }
 
     fs::remove_file(&database).unwrap();
     fs::write(folder.path().join("data/kefu.db-wal"), &garbage).unwrap();
