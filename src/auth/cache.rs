@@ -60,7 +60,7 @@ impl Verified {
         (self.rest || usage == TokenUse::Socket).then_some(self.principal)
     }
 
-    pub fn is_good_at(&self, now: Millis) -> bool {
+    fn is_good_at(&self, now: Millis) -> bool {
         now < self.principal.expires_at && (0..TRUST_MS).contains(&(now - self.checked_at))
     }
 }

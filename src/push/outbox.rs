@@ -256,12 +256,13 @@ impl Outbox {
             *has_turn = true;
             return Poll::Pending;
         }
-        if !std::mem::take(has_turn) {
+        if !*has_turn {
             queue.waker = Some(context.waker().clone());
             *has_turn = true;
             self.wake(queue);
             return Poll::Pending;
         }
+        *has_turn = false;
         let chunk = queue.next_chunk();
         drop(queue);
         self.drained.notify_waiters();
