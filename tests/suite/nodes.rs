@@ -93,6 +93,14 @@ async fn clients_of_a_killed_node_go_to_another_and_have_everything_once() {
     app.stop().await;
 }
 
+/// Under load, ends the node that has run longest and starts it again.
+async fn restart_first(nodes: &mut Vec<Serve>, load: &Load, start: impl AsyncFn() -> Serve) {
+    load.go_on(100).await;
+    assert_eq!(nodes.remove(0).terminate().await.code, Some(0));
+    load.go_on(50).await;
+    nodes.push(start().await);
+}
+
 #[tokio::test]
 async fn a_rolling_restart_under_load_loses_nothing() {
     if only_on_servers("SQLite belongs to one process") {
@@ -110,10 +118,7 @@ async fn a_rolling_restart_under_load_loses_nothing() {
     let urls: Vec<String> = addresses.iter().map(|address| format!("http://{address}")).collect();
     let load = Load::begin(&app, &urls).await;
     for address in &addresses {
-        load.go_on(100).await;
-        assert_eq!(nodes.remove(0).terminate().await.code, Some(0));
-        load.go_on(50).await;
-        nodes.push(start(&app, address, &arguments).await);
+        restart_first(&mut nodes, &load, async || start(&app, address, &arguments).await).await;
     }
     load.go_on(100).await;
     let seen = load.end(&app.db).await;
@@ -138,10 +143,7 @@ async fn a_rolling_restart_behind_nginx_is_not_seen_by_senders() {
     let nginx = Nginx::start([&addresses[0], &addresses[1]]).await;
     let load = Load::begin(&app, &[format!("http://{}", nginx.address)]).await;
     for address in &addresses {
-        load.go_on(100).await;
-        assert_eq!(nodes.remove(0).terminate().await.code, Some(0));
-        load.go_on(50).await;
-        nodes.push(start(&app, address, &arguments).await);
+        restart_first(&mut nodes, &load, async || start(&app, address, &arguments).await).await;
         eventually("nginx sends to it again", async || {
             let metrics = reqwest::get(format!("http://{address}/metrics")).await.unwrap().text().await.unwrap();
             let sent =
