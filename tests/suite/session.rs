@@ -51,6 +51,12 @@ fn timeout(connection: &mut AnyConnection) -> Error {
     connection.batch_execute("SET statement_timeout = '10ms'; SELECT pg_sleep(20)").unwrap_err().into()
 }
 
+/// Whether Debian's packages brought PostgreSQL's translations.
+fn has_german_texts() -> bool {
+    let mut files = std::fs::read_dir("/usr/share/locale/de/LC_MESSAGES").into_iter().flatten();
+    files.any(|file| file.unwrap().file_name().to_string_lossy().starts_with("postgres-"))
+}
+
 #[tokio::test]
 async fn a_server_that_speaks_german_is_asked_for_english() {
     if only_on(Kind::Postgres, "which alone gives a session the language of its role") {
@@ -73,7 +79,7 @@ async fn a_server_that_speaks_german_is_asked_for_english() {
     match timeout(&mut connection) {
         Error::Internal(cause) => assert!(cause.contains("wegen Zeitüberschreitung"), "{cause}"),
         // Small images leave translations out of Debian's packages.
-        Error::Busy => println!("NOT RUN: this PostgreSQL was installed without its German texts"),
+        Error::Busy if !has_german_texts() => println!("NOT RUN: this PostgreSQL has no German texts"),
         other => panic!("{other:?}"),
     }
     let folder = tempfile::tempdir().unwrap();
