@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::delivered::{Delivered, Undelivered};
 use super::outbox::{Bounds, Pushed};
+use super::turn::Calls;
 use super::{CloseReason, Event, Relay, Session, Ticket, frame};
 use crate::clock::{Clock, Millis};
 use crate::id::{Credential, TenantId, UserId, UserKey, UserType};
@@ -165,6 +166,7 @@ impl Hub {
     /// Hands events to this node's sessions, except for those that were delivered before.
     pub(super) fn deliver(&self, events: &[Event]) {
         let mut pushed = Count::default();
+        let mut calls = Calls::default();
         {
             let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);
             for event in events {
@@ -178,7 +180,7 @@ impl Hub {
                 let member = event.member.and_then(|member| tenant.users.get(&(UserType::Member, member)));
                 let watchers = event.admins.then_some(&tenant.watchers);
                 for session in member.into_iter().chain(watchers).flatten() {
-                    pushed.add(session.push(&event.frame, event.position));
+                    pushed.add(session.push(&event.frame, event.position, &mut calls));
                 }
                 // Locked until now, so that an event that is noted later cannot overtake this one.
                 drop(noted);
@@ -214,7 +216,8 @@ impl Hub {
         let text = format!(r#"{{"type":"{RESYNC_REQUIRED}","content":"{{\"since\":{since}}}"}}"#);
         let frame = frame::text(&text);
         let mut pushed = Count::default();
-        self.each(|session| pushed.add(session.push(&frame, None)));
+        let mut calls = Calls::default();
+        self.each(|session| pushed.add(session.push(&frame, None, &mut calls)));
         self.count(&pushed);
     }
 

@@ -15,7 +15,7 @@ use actix_web::body::{BodySize, BoxBody, MessageBody};
 use bytes::{Bytes, BytesMut};
 use tokio::sync::Notify;
 
-use super::turn::Line;
+use super::turn::{Calls, Line};
 use super::{CloseReason, Position, frame};
 
 /// Bytes that go out in one write at most, a single larger frame aside.
@@ -94,7 +94,7 @@ impl Outbox {
     }
 
     /// Queues a live frame, or holds it back while a replay runs.
-    pub fn push(&self, frame: &Bytes, position: Option<Position>) -> Pushed {
+    pub(super) fn push(&self, frame: &Bytes, position: Option<Position>, calls: &mut Calls) -> Pushed {
         let mut queue = self.lock();
         if queue.closing {
             return Pushed::Ignored;
@@ -114,23 +114,23 @@ impl Outbox {
         {
             return Pushed::Ignored;
         }
-        self.append(queue, frame.clone())
+        self.append(queue, frame.clone(), calls)
     }
 
     /// Queues a frame for this socket alone, ahead of what a replay holds back.
     pub fn push_direct(&self, frame: Bytes) -> Pushed {
         let queue = self.lock();
-        if queue.closing { Pushed::Ignored } else { self.append(queue, frame) }
+        if queue.closing { Pushed::Ignored } else { self.append(queue, frame, &mut Calls::default()) }
     }
 
-    fn append(&self, mut queue: MutexGuard<'_, Queue>, frame: Bytes) -> Pushed {
+    fn append(&self, mut queue: MutexGuard<'_, Queue>, frame: Bytes, calls: &mut Calls) -> Pushed {
         if queue.frames.len() >= self.bounds.frames || queue.bytes + frame.len() > self.bounds.bytes {
             self.close_locked(queue, CloseReason::Slow);
             return Pushed::TooSlow;
         }
         queue.bytes += frame.len();
         queue.frames.push_back(frame);
-        self.wake(queue);
+        self.line_up(queue, calls);
         Pushed::Queued
     }
 
@@ -232,12 +232,17 @@ impl Outbox {
         REPLAY_LOW_WATER.min(self.bounds.frames / 2).max(1)
     }
 
+    /// Puts a body that waits in line, and sees to it that it gets its turn.
+    fn wake(&self, queue: MutexGuard<'_, Queue>) {
+        self.line_up(queue, &mut Calls::default());
+    }
+
     /// Puts a body that waits in line.
-    fn wake(&self, mut queue: MutexGuard<'_, Queue>) {
+    fn line_up(&self, mut queue: MutexGuard<'_, Queue>, calls: &mut Calls) {
         let waker = queue.waker.take();
         drop(queue);
         if let (Some(waker), Some(line)) = (waker, self.line.get()) {
-            line.join(waker);
+            line.join(waker, calls);
         }
     }
 
@@ -339,7 +344,7 @@ mod tests {
     const STREAM: i64 = 7;
 
     fn push(outbox: &Outbox, seq: i64) -> Pushed {
-        outbox.push(&Bytes::from_static(b"frame"), Some(Position { stream: STREAM, seq }))
+        outbox.push(&Bytes::from_static(b"frame"), Some(Position { stream: STREAM, seq }), &mut Calls::default())
     }
 
     #[test]

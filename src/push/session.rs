@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 
 use super::outbox::{Bounds, Outbox, Pushed};
+use super::turn::Calls;
 use super::{CloseReason, Position, frame};
 use crate::clock::{Clock, Millis};
 use crate::id::{Credential, UserKey};
@@ -69,8 +70,8 @@ impl Session {
         self.outbox.close(reason);
     }
 
-    pub(super) fn push(&self, frame: &Bytes, position: Option<Position>) -> Pushed {
-        self.outbox.push(frame, position)
+    pub(super) fn push(&self, frame: &Bytes, position: Option<Position>, calls: &mut Calls) -> Pushed {
+        self.outbox.push(frame, position, calls)
     }
 
     fn seen(&self, now: Millis) {

@@ -5,10 +5,11 @@
 //! else has its go. Frames that arrive meanwhile join those that wait: the busier the server, the fewer and larger its
 //! writes.
 //!
-//! Protocol: whoever gives an idle socket something to write puts the socket's waker in line. The first one in line wakes
-//! the thread's usher, a task that wakes a group, goes behind everything else that is ready, and comes back until nobody
-//! is left. So publishing to a thousand sockets wakes one task per thread and takes one short lock per socket, which is
-//! never held while anybody is woken. A socket that ends while it waits leaves a waker behind that wakes nobody.
+//! Protocol: whoever gives idle sockets something to write puts their wakers in line, and then calls the thread's usher if
+//! it has nothing to do: a task that wakes a group, goes behind everything else that is ready, and comes back until nobody
+//! is left. So publishing to a thousand sockets wakes one task per thread, once all of them have their frame: woken
+//! earlier, the thread would take the processor from whoever publishes. It takes one short lock per socket, which is never
+//! held while anybody is woken. A socket that ends while it waits leaves a waker behind that wakes nobody.
 
 use std::cell::OnceCell;
 use std::collections::VecDeque;
@@ -49,15 +50,11 @@ impl Line {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a socket last; it is woken when its turn comes. From any thread.
-    pub(super) fn join(&self, socket: Waker) {
+    /// Puts a socket last; it is woken when its turn comes, which `calls` may have to see to. From any thread.
+    pub(super) fn join(&self, socket: Waker, calls: &mut Calls) {
         let mut waiting = self.lock();
         waiting.sockets.push_back(socket);
-        let usher = waiting.usher.take();
-        drop(waiting);
-        if let Some(usher) = usher {
-            usher.wake();
-        }
+        calls.0.extend(waiting.usher.take());
     }
 
     /// Moves the next sockets to `group`, once there are any.
@@ -72,6 +69,16 @@ impl Line {
         }
         group.extend(waiting.sockets.drain(..count));
         Poll::Ready(())
+    }
+}
+
+/// Ushers who have something to do; dropping this calls them.
+#[derive(Default)]
+pub(super) struct Calls(Vec<Waker>);
+
+impl Drop for Calls {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(Waker::wake);
     }
 }
 
@@ -101,7 +108,7 @@ mod tests {
             if std::mem::replace(&mut waits, true) {
                 return Poll::Ready(());
             }
-            Line::here().join(context.waker().clone());
+            Line::here().join(context.waker().clone(), &mut Calls::default());
             Poll::Pending
         })
         .await;
