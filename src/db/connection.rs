@@ -1,8 +1,11 @@
 //! One connection type for all databases.
 
-use diesel::SqliteConnection;
+use diesel::connection::SimpleConnection;
 #[cfg(feature = "mysql")]
 use diesel::connection::{CacheSize, Connection as _};
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sqlite::Sqlite;
+use diesel::{QueryResult, RunQueryDsl, SqliteConnection};
 
 /// A connection to whichever database the settings name.
 #[derive(diesel::MultiConnection)]
@@ -18,6 +21,15 @@ pub enum AnyConnection {
 }
 
 impl AnyConnection {
+    /// Runs a text that begins or ends a transaction. SQLite keeps it prepared: two of them frame every commit.
+    pub(super) fn frame_transaction(&mut self, text: &'static str) -> QueryResult<()> {
+        match self {
+            Self::Sqlite(connection) => Prepared(text).execute(connection).map(drop),
+            #[cfg(any(feature = "mysql", feature = "postgres"))]
+            server => server.batch_execute(text),
+        }
+    }
+
     /// Closes the prepared statements after one of them has failed. MariaDB's C library (3.3) does not take notice of an
     /// error, e.g. a lost deadlock, that ends a result after its header: run again, the same statement would wait
     /// for the rest of that result for ever, with the locks of its transaction in hand.
@@ -44,3 +56,24 @@ macro_rules! each_backend {
     };
 }
 pub(crate) use each_backend;
+
+/// A statement without parameters that stays prepared; Diesel's `sql_query` prepares its text each time.
+struct Prepared(&'static str);
+
+impl QueryFragment<Sqlite> for Prepared {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_sql(self.0);
+        Ok(())
+    }
+}
+
+impl QueryId for Prepared {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for Prepared {
+    type SqlType = ();
+}
+
+impl<Connection> RunQueryDsl<Connection> for Prepared {}
