@@ -142,6 +142,7 @@ fn without_feature(feature: &str) -> String {
 
 /// WAL with synchronous=FULL keeps every answered send through a power loss (invariant 1). Checkpoints are not made by
 /// commits but by a thread of their own ([`super::checkpoint`]). A log that grew during a backup gives its space back.
+/// A connection caches a megabyte, half of SQLite's default: the kernel caches the file as well, once for all of them.
 fn connect_sqlite(path: &Path) -> diesel::ConnectionResult<SqliteConnection> {
     let mut connection = SqliteConnection::establish(&path.to_string_lossy())?;
     let set_up = connection.batch_execute(
@@ -150,6 +151,7 @@ fn connect_sqlite(path: &Path) -> diesel::ConnectionResult<SqliteConnection> {
          PRAGMA synchronous = FULL;
          PRAGMA wal_autocheckpoint = 0;
          PRAGMA journal_size_limit = 134217728;
+         PRAGMA cache_size = -1000;
          PRAGMA temp_store = MEMORY;",
     );
     set_up.map(|()| connection).map_err(ConnectionError::CouldntSetupConfiguration)

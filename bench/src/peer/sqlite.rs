@@ -49,7 +49,8 @@ pub fn create(file: &Path, members: i64) -> Result<Connection> {
 pub fn open(file: &Path) -> Result<Connection> {
     let connection = Connection::open(file)?;
     connection.execute_batch(
-        "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;",
+        "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+         PRAGMA cache_size = -1000; PRAGMA temp_store = MEMORY;",
     )?;
     Ok(connection)
 }
