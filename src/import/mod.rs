@@ -24,7 +24,7 @@ use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Result};
 use crate::id::{TenantId, UserId, UserType};
 use crate::message::NewMessage;
-use crate::message::batch::Ids;
+use crate::message::ids::Ids;
 use crate::message::past::{PastMessage, append};
 use crate::message::writer::BATCH_BYTES;
 use store::Source;

@@ -7,16 +7,14 @@
 
 use std::collections::HashMap;
 
-use chrono::NaiveDateTime;
-
 use super::elsewhere::{self, Elsewhere};
-use super::store::{NewRow, Repeat, RepeatKey, WriteMessages};
+use super::ids::Ids;
+use super::locked::{Conversations, Owner, repeat_key};
+use super::store::{NewRow, RepeatKey, WriteMessages};
 use super::{NewMessage, Target};
 use crate::clock::{Millis, to_timestamp};
-use crate::conversation::store::{LastMessage, WriteConversations};
 use crate::conversation::{Conversation, Read};
 use crate::db::AnyConnection;
-use crate::db::id_block::{IdKind, IdStock};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId, TenantId, UserId, UserType};
 use crate::push::Hub;
@@ -137,41 +135,11 @@ pub enum Change {
     },
 }
 
-/// The ids that batches take from.
-#[derive(Debug)]
-pub struct Ids {
-    conversations: IdStock,
-    messages: IdStock,
-}
-
-impl Ids {
-    /// Empty stocks; the blocks bound how many ids a restart leaves unused.
-    pub const fn new() -> Self {
-        Self { conversations: IdStock::new(IdKind::Conversation, 128), messages: IdStock::new(IdKind::Message, 4096) }
+impl Change {
+    const fn created(conversation: &Conversation) -> Self {
+        let Conversation { id, tenant, member, .. } = *conversation;
+        Self::Created { tenant, conversation: id, member }
     }
-
-    /// Forgets what was taken in a transaction that failed: the table has it again.
-    pub const fn discard(&mut self) {
-        *self = Self::new();
-    }
-
-    /// Makes sure that `count` messages get an id.
-    pub(super) fn refill_messages(&mut self, connection: &mut AnyConnection, count: usize) -> Result<()> {
-        self.messages.refill(connection, i64::try_from(count).map_err(Error::internal)?)
-    }
-
-    /// The next message's id.
-    pub(super) fn message(&mut self) -> Result<MessageId> {
-        self.messages.take().map(MessageId::new).ok_or_else(|| Error::internal("no message id in stock"))
-    }
-}
-
-/// A conversation of the batch and what the batch did to it.
-pub(super) struct Entry {
-    pub conversation: Conversation,
-    /// The place in the batch of its newest message.
-    pub last: Option<usize>,
-    pub marked: bool,
 }
 
 /// The outcome of each command, in order, and what to tell.
@@ -191,17 +159,18 @@ pub fn run(
     let timestamp = to_timestamp(now);
     let mut changes = Vec::with_capacity(commands.len());
     let (named, members) = targets(commands, now);
-    let mut conversations = Conversations::lock(connection, ids, named, members, &mut changes)?;
-    let untold = elsewhere::untold(connection, hub, conversations.all(), now)?;
+    let mut conversations = Conversations::lock(connection, ids, named, members)?;
+    changes.extend(conversations.created().map(Change::created));
+    let untold = elsewhere::untold(connection, hub, conversations.all())?;
     changes.extend(untold.into_iter().map(|message| Change::Elsewhere(Box::new(message))));
     let mut outcomes: Vec<Option<Result<Done>>> = vec![None; commands.len()];
 
     let mut reads: Vec<Read> = Vec::new();
     for (outcome, command) in outcomes.iter_mut().zip(commands) {
-        *outcome = conversations.mark(command, &mut reads, &mut changes);
+        *outcome = mark(&mut conversations, command, &mut reads, &mut changes);
     }
 
-    let repeats = find_repeats(connection, &conversations, commands.iter().copied().filter_map(Command::message))?;
+    let repeats = conversations.find_repeats(connection, commands.iter().copied().filter_map(Command::message))?;
     let mut known: HashMap<RepeatKey<'_>, MessageId> =
         repeats.iter().map(|repeat| (repeat.key(), MessageId::new(repeat.id))).collect();
     let sends = commands.iter().filter(|command| command.message().is_some()).count();
@@ -260,173 +229,38 @@ fn targets(commands: &[&Command], now: Millis) -> (Vec<ConversationId>, Vec<(Own
     (named, members)
 }
 
-/// The messages that were stored before under the `clientMessageId`s of these.
-pub(super) fn find_repeats<'a>(
-    connection: &mut AnyConnection,
-    conversations: &Conversations,
-    messages: impl Iterator<Item = &'a NewMessage>,
-) -> Result<Vec<Repeat>> {
-    let keys: Vec<RepeatKey<'_>> = messages
-        .filter_map(|message| repeat_key(conversations.id_of(message.tenant, message.target)?, message))
-        .collect();
-    if keys.is_empty() { Ok(Vec::new()) } else { Ok(connection.find_repeats(&keys)?) }
-}
-
-pub(super) fn repeat_key(conversation: ConversationId, message: &NewMessage) -> Option<RepeatKey<'_>> {
-    let client_message_id = message.client_message_id.as_deref()?;
-    Some((conversation.get(), message.sender.user_type.code(), message.sender.id.get(), client_message_id))
-}
-
-/// Whose own conversation is meant.
-type Owner = (TenantId, UserId);
-
-/// The locked conversations of a batch.
-pub(super) struct Conversations {
-    entries: HashMap<ConversationId, Entry>,
-    by_member: HashMap<Owner, ConversationId>,
-}
-
-impl Conversations {
-    /// Locks these conversations and those of these members, and creates those of members who have none yet, each
-    /// beginning at the first of the times given with the member.
-    pub(super) fn lock(
-        connection: &mut AnyConnection,
-        ids: &mut Ids,
-        mut named: Vec<ConversationId>,
-        mut members: Vec<(Owner, Millis)>,
-        changes: &mut Vec<Change>,
-    ) -> Result<Self> {
-        named.sort_unstable();
-        named.dedup();
-        members.sort_by_key(|(member, _)| *member);
-        members.dedup_by_key(|(member, _)| *member);
-
-        let mut locked = Self { entries: HashMap::new(), by_member: HashMap::new() };
-        if !named.is_empty() {
-            locked.add(connection.lock_by_ids(&named)?);
+/// Does what a command other than a send asks; `None` for a send.
+fn mark(
+    conversations: &mut Conversations,
+    command: &Command,
+    reads: &mut Vec<Read>,
+    changes: &mut Vec<Change>,
+) -> Option<Result<Done>> {
+    let (tenant, conversation) = match command {
+        Command::Send(_) => return None,
+        Command::MarkRead { tenant, conversation, .. }
+        | Command::Pin { tenant, conversation, .. }
+        | Command::Delete { tenant, conversation } => (*tenant, *conversation),
+    };
+    let Some(entry) = conversations.of(tenant, Target::Id(conversation)) else {
+        return Some(Err(Error::ConversationNotFound));
+    };
+    let row = &mut entry.conversation;
+    let change = match command {
+        Command::Send(_) => return None,
+        Command::MarkRead { reader, .. } => row.read_by(*reader).map(|read| {
+            reads.push(read);
+            Change::Read { tenant, member: row.member, read }
+        }),
+        Command::Pin { pinned, .. } => (std::mem::replace(&mut row.admin_pinned, *pinned) != *pinned)
+            .then_some(Change::Pinned { tenant, conversation, pinned: *pinned }),
+        Command::Delete { .. } => {
+            (!std::mem::replace(&mut row.admin_deleted, true)).then_some(Change::Deleted { tenant, conversation })
         }
-        if !members.is_empty() {
-            let all: Vec<Owner> = members.iter().map(|(member, _)| *member).collect();
-            locked.add(connection.lock_by_members(&all)?);
-            members.retain(|(member, _)| !locked.by_member.contains_key(member));
-        }
-        if !members.is_empty() {
-            locked.create(connection, ids, &members, changes)?;
-        }
-        Ok(locked)
-    }
-
-    fn create(
-        &mut self,
-        connection: &mut AnyConnection,
-        ids: &mut Ids,
-        members: &[(Owner, Millis)],
-        changes: &mut Vec<Change>,
-    ) -> Result<()> {
-        ids.conversations.refill(connection, i64::try_from(members.len()).map_err(Error::internal)?)?;
-        let mut created = Vec::with_capacity(members.len());
-        for ((tenant, member), begin) in members {
-            let id = ids.conversations.take().ok_or_else(|| Error::internal("no conversation id in stock"))?;
-            created.push(Conversation::new(ConversationId::new(id), *tenant, *member, *begin));
-        }
-        connection.create(&created)?;
-        // Another node may have been first; what stands in the table now is the one conversation (invariant 4).
-        let owners: Vec<Owner> = members.iter().map(|(member, _)| *member).collect();
-        self.add(connection.lock_by_members(&owners)?);
-        for conversation in created.iter().filter(|conversation| self.entries.contains_key(&conversation.id)) {
-            let Conversation { id, tenant, member, .. } = *conversation;
-            changes.push(Change::Created { tenant, conversation: id, member });
-        }
-        Ok(())
-    }
-
-    fn add(&mut self, conversations: Vec<Conversation>) {
-        for conversation in conversations {
-            self.by_member.insert((conversation.tenant, conversation.member), conversation.id);
-            self.entries.insert(conversation.id, Entry { conversation, last: None, marked: false });
-        }
-    }
-
-    fn id_of(&self, tenant: TenantId, target: Target) -> Option<ConversationId> {
-        match target {
-            Target::OfMember(member) => self.by_member.get(&(tenant, member)).copied(),
-            Target::Id(id) => self
-                .entries
-                .get(&id)
-                .filter(|entry| entry.conversation.tenant == tenant)
-                .map(|entry| entry.conversation.id),
-        }
-    }
-
-    fn all(&self) -> impl Iterator<Item = &Conversation> {
-        self.entries.values().map(|entry| &entry.conversation)
-    }
-
-    pub(super) fn of(&mut self, tenant: TenantId, target: Target) -> Option<&mut Entry> {
-        let id = self.id_of(tenant, target)?;
-        self.entries.get_mut(&id)
-    }
-
-    /// Does what a command other than a send asks; `None` for a send.
-    fn mark(&mut self, command: &Command, reads: &mut Vec<Read>, changes: &mut Vec<Change>) -> Option<Result<Done>> {
-        let (tenant, conversation) = match command {
-            Command::Send(_) => return None,
-            Command::MarkRead { tenant, conversation, .. }
-            | Command::Pin { tenant, conversation, .. }
-            | Command::Delete { tenant, conversation } => (*tenant, *conversation),
-        };
-        let Some(entry) = self.of(tenant, Target::Id(conversation)) else {
-            return Some(Err(Error::ConversationNotFound));
-        };
-        let row = &mut entry.conversation;
-        let change = match command {
-            Command::Send(_) => return None,
-            Command::MarkRead { reader, .. } => row.read_by(*reader).map(|read| {
-                reads.push(read);
-                Change::Read { tenant, member: row.member, read }
-            }),
-            Command::Pin { pinned, .. } => (std::mem::replace(&mut row.admin_pinned, *pinned) != *pinned)
-                .then_some(Change::Pinned { tenant, conversation, pinned: *pinned }),
-            Command::Delete { .. } => {
-                (!std::mem::replace(&mut row.admin_deleted, true)).then_some(Change::Deleted { tenant, conversation })
-            }
-        };
-        entry.marked |= change.is_some();
-        changes.extend(change);
-        Some(Ok(Done::Marked))
-    }
-
-    /// Stores every conversation that the batch changed; `message` gives the message at a place in the batch.
-    pub(super) fn store<'a>(
-        &self,
-        connection: &mut AnyConnection,
-        message: impl Fn(usize) -> Option<&'a NewMessage>,
-        now: NaiveDateTime,
-    ) -> Result<()> {
-        let mut advanced = Vec::with_capacity(self.entries.len());
-        let mut marked = Vec::new();
-        for entry in self.entries.values() {
-            match entry.last.and_then(&message) {
-                Some(message) => advanced.push((
-                    &entry.conversation,
-                    LastMessage {
-                        content: &message.content,
-                        content_type: message.content_type,
-                        sender: message.sender.id,
-                    },
-                )),
-                None if entry.marked => marked.push(&entry.conversation),
-                None => {}
-            }
-        }
-        if !advanced.is_empty() {
-            connection.store_advanced(&advanced, now)?;
-        }
-        if !marked.is_empty() {
-            connection.store_marks(&marked, now)?;
-        }
-        Ok(())
-    }
+    };
+    entry.marked |= change.is_some();
+    changes.extend(change);
+    Some(Ok(Done::Marked))
 }
 
 #[cfg(test)]

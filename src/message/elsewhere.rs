@@ -8,19 +8,16 @@ use std::collections::BTreeMap;
 
 use super::MessageView;
 use super::store::{Span, between};
-use crate::clock::Millis;
 use crate::conversation::Conversation;
 use crate::db::AnyConnection;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{TenantId, UserId};
 use crate::push::{Hub, Undelivered};
 
 /// Messages of one conversation that are told at most, the newest ones. More come late only when Redis is in trouble.
-const MOST: i64 = 64;
-
-/// A message that is older than this, in milliseconds, has come by now, or was lost (every socket resyncs then), or was
-/// imported. Leaves room for the difference of the nodes' clocks.
-const RECENT: Millis = 10_000;
+const MOST: usize = 64;
+/// Messages that a batch tells at most, but for one of each conversation.
+const MOST_IN_ALL: usize = 1024;
 
 /// A message that another node has written.
 #[derive(Debug)]
@@ -39,22 +36,23 @@ pub(super) fn untold<'a>(
     connection: &mut AnyConnection,
     hub: &Hub,
     conversations: impl Iterator<Item = &'a Conversation>,
-    now: Millis,
 ) -> Result<Vec<Elsewhere>> {
     let mut wanted: BTreeMap<TenantId, BTreeMap<i64, (Span, UserId)>> = BTreeMap::new();
+    let mut count = 0;
     for conversation in conversations {
         let (id, newest) = (conversation.id.get(), conversation.last_seq);
         let Some(Undelivered { after, since }) = hub.undelivered(id, newest) else { continue };
-        let since = since.max(now.saturating_sub(RECENT));
         if conversation.last_message_time >= since {
-            let span =
-                Span { conversation: conversation.id, from: (after + 1).max(newest - MOST + 1), to: newest, since };
+            let span = Span { conversation: conversation.id, from: after + 1, to: newest, since };
             wanted.entry(conversation.tenant).or_default().insert(id, (span, conversation.member));
+            count += 1;
         }
     }
+    let most = i64::try_from((MOST_IN_ALL / count.max(1)).clamp(1, MOST)).map_err(Error::internal)?;
     let mut untold = Vec::new();
     for (tenant, conversations) in wanted {
-        let spans: Vec<Span> = conversations.values().map(|(span, _)| *span).collect();
+        let newest = |span: &Span| Span { from: span.from.max(span.to - most + 1), ..*span };
+        let spans: Vec<Span> = conversations.values().map(|(span, _)| newest(span)).collect();
         for message in between(connection, tenant, &spans)? {
             if let Some((_, member)) = conversations.get(&message.conversation_id.get()) {
                 untold.push(Elsewhere { tenant, member: *member, message });

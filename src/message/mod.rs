@@ -1,7 +1,7 @@
 //! Messages: written in groups, pushed after their commit, read along `seq`.
 //!
 //! A send goes `api` → [`writer`] (a bounded queue and its thread) → [`batch`] (what a group of commands does to the
-//! locked conversations) → `store` (a fixed number of statements) → commit → [`event`] (frames) → push → the answer. What
+//! conversations that it has `locked`) → `store` (a fixed number of statements) → commit → [`event`] (frames) → push → the answer. What
 //! other nodes have just written is told as well (`elsewhere`); what was written in another system is appended by [`past`].
 
 pub mod api;
@@ -9,6 +9,8 @@ pub(crate) mod batch;
 pub mod content;
 mod elsewhere;
 pub mod event;
+pub(crate) mod ids;
+mod locked;
 pub mod past;
 pub mod resync;
 pub(crate) mod store;

@@ -9,7 +9,8 @@
 
 use std::collections::HashMap;
 
-use super::batch::{Conversations, Ids, find_repeats, repeat_key};
+use super::ids::Ids;
+use super::locked::{Conversations, repeat_key};
 use super::store::{NewRow, Repeat, RepeatKey, WriteMessages};
 use super::{NewMessage, Target};
 use crate::clock::{Millis, to_timestamp};
@@ -73,11 +74,10 @@ pub(crate) fn append(
     now: Millis,
 ) -> Result<Appended> {
     let members = past.iter().map(|one| ((one.message.tenant, one.member), one.time)).collect();
-    let mut created = Vec::new();
-    let mut conversations = Conversations::lock(connection, ids, Vec::new(), members, &mut created)?;
-    let mut appended = Appended { created: created.len(), ..Appended::default() };
+    let mut conversations = Conversations::lock(connection, ids, Vec::new(), members)?;
+    let mut appended = Appended { created: conversations.created().count(), ..Appended::default() };
 
-    let repeats = find_repeats(connection, &conversations, past.iter().map(|one| &one.message))?;
+    let repeats = conversations.find_repeats(connection, past.iter().map(|one| &one.message))?;
     let known: HashMap<RepeatKey<'_>, &Repeat> = repeats.iter().map(|repeat| (repeat.key(), repeat)).collect();
     ids.refill_messages(connection, past.len().saturating_sub(known.len()))?;
     let mut rows: Vec<NewRow<'_>> = Vec::with_capacity(past.len());

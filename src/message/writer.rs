@@ -23,7 +23,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::batch::{self, Command, Done, Ids};
+use super::batch::{self, Command, Done};
+use super::ids::Ids;
 use super::{NewMessage, event, store};
 use crate::clock::{Clock, Millis};
 use crate::db::Db;

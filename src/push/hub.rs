@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use super::delivered::{Delivered, Undelivered};
+use super::delivered::{Delivered, RECENT, Undelivered};
 use super::outbox::{Bounds, Pushed};
 use super::turn::Calls;
 use super::{CloseReason, Event, Relay, Session, Ticket, frame};
@@ -192,7 +192,8 @@ impl Hub {
     /// What may be missing at this node's sessions of a stream whose newest event is `newest`, because another node has just
     /// published it; `None` when nothing is.
     pub fn undelivered(&self, stream: i64, newest: i64) -> Option<Undelivered> {
-        self.delivered()?.undelivered(stream, newest)
+        let Undelivered { after, since } = self.delivered()?.undelivered(stream, newest)?;
+        Some(Undelivered { after, since: since.max(self.0.clock.now().saturating_sub(RECENT)) })
     }
 
     fn delivered(&self) -> Option<MutexGuard<'_, Delivered>> {
