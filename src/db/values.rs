@@ -6,7 +6,7 @@
 //!
 //! Where the text grows with the list it comes in few shapes, so that each stays prepared ([`shape`]): SQLite's lists are
 //! padded with rows of NULLs (statements pass them over: they join on a column, or ask for `column1 IS NOT NULL`),
-//! MySQL's by repeating the last row where that is harmless.
+//! MySQL's by repeating the last row where that is harmless; elsewhere short lists come in every length.
 
 use std::marker::PhantomData;
 
@@ -161,6 +161,10 @@ const fn shape(rows: usize) -> usize {
     if step <= 1 { rows } else { rows.next_multiple_of(step) }
 }
 
+/// Of lists that cannot be padded each number of rows up to this one is kept prepared.
+#[cfg(feature = "mysql")]
+const EVERY_NUMBER: usize = 64;
+
 /// A NULL of the value's type that outlives the statement.
 const fn null<'b>(value: &Value<'_>) -> &'b Value<'static> {
     match value {
@@ -179,7 +183,7 @@ impl<const N: usize, S> QueryFragment<diesel::mysql::Mysql> for OverRows<'_, N, 
         let padding = if text.may_repeat {
             shape(self.rows.len()) - self.rows.len()
         } else {
-            if shape(self.rows.len()) != self.rows.len() {
+            if self.rows.len() > EVERY_NUMBER && shape(self.rows.len()) != self.rows.len() {
                 out.unsafe_to_cache_prepared();
             }
             0

@@ -170,7 +170,12 @@ impl Writer {
     async fn submit(&self, command: Command) -> Result<Done> {
         let (answer, answered) = oneshot::channel();
         // Counted before it is queued, so that the thread never counts down first.
-        self.depth.fetch_add(1, Ordering::Relaxed);
+        let waiting = self.depth.fetch_add(1, Ordering::Relaxed);
+        if waiting > self.capacity / 2 {
+            // Where processors are few, the writer comes before whoever makes the queue longer, or is refused for nearly
+            // the same effort.
+            std::thread::yield_now();
+        }
         if self.queue.try_send(Queued { command, answer }).is_err() {
             self.depth.fetch_sub(1, Ordering::Relaxed);
             return Err(Error::Busy);
