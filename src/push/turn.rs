@@ -98,6 +98,8 @@ async fn usher(line: Arc<Line>) {
 mod tests {
     use std::cell::Cell;
     use std::rc::Rc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
 
     use tokio::sync::watch;
 
@@ -153,6 +155,29 @@ mod tests {
             socket.await.unwrap();
         }
         assert_eq!(written.get(), 256 * GROUP, "every socket has its turn");
+    }
+
+    #[actix_web::test]
+    async fn nobody_is_called_before_all_have_their_frame() {
+        #[derive(Default)]
+        struct Woken(AtomicUsize);
+        impl Wake for Woken {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        // The usher is asleep.
+        turn().await;
+        tokio::task::yield_now().await;
+        let (line, woken, mut calls) = (Line::here(), Arc::new(Woken::default()), Calls::default());
+        for _ in 0..GROUP {
+            line.join(Waker::from(Arc::clone(&woken)), &mut calls);
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+        drop(calls);
+        turn().await;
+        assert_eq!(woken.0.load(Ordering::Relaxed), GROUP);
     }
 
     #[actix_web::test]
