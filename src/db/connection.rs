@@ -3,7 +3,7 @@
 use diesel::connection::SimpleConnection;
 #[cfg(feature = "mysql")]
 use diesel::connection::{CacheSize, Connection as _};
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sqlite::Sqlite;
 use diesel::{QueryResult, RunQueryDsl, SqliteConnection};
 
@@ -22,7 +22,7 @@ pub enum AnyConnection {
 
 impl AnyConnection {
     /// Runs a text that begins or ends a transaction. SQLite keeps it prepared: two of them frame every commit.
-    pub(super) fn frame_transaction(&mut self, text: &'static str) -> QueryResult<()> {
+    pub(super) fn begin_or_end(&mut self, text: &'static str) -> QueryResult<()> {
         match self {
             Self::Sqlite(connection) => Prepared(text).execute(connection).map(drop),
             #[cfg(any(feature = "mysql", feature = "postgres"))]
@@ -70,10 +70,6 @@ impl QueryFragment<Sqlite> for Prepared {
 impl QueryId for Prepared {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl Query for Prepared {
-    type SqlType = ();
 }
 
 impl<Connection> RunQueryDsl<Connection> for Prepared {}

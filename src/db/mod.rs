@@ -199,7 +199,7 @@ impl Db {
     ) -> Result<T> {
         let server = self.0.backend.is_server();
         let statements = self.0.backend.write_transaction();
-        let begun = connection.frame_transaction(statements.begin);
+        let begun = connection.begin_or_end(statements.begin);
         let worked = begun.map_err(Error::from).and_then(|()| work(connection)).map_err(|error| match error {
             Error::Internal(cause)
                 if statements.check.is_some_and(|check| connection.batch_execute(check).is_err()) =>
@@ -209,16 +209,15 @@ impl Db {
             }
             error => error,
         });
-        let outcome =
-            worked.and_then(|value| match connection.frame_transaction(statements.commit).map_err(Error::from) {
-                Ok(()) => Ok(value),
-                Err(Error::Internal(cause)) if server => {
-                    tracing::error!(cause, "the outcome of a commit is unknown");
-                    Err(Error::Busy)
-                }
-                Err(error) => Err(error),
-            });
-        outcome.map_err(|error| match connection.frame_transaction(statements.roll_back) {
+        let outcome = worked.and_then(|value| match connection.begin_or_end(statements.commit).map_err(Error::from) {
+            Ok(()) => Ok(value),
+            Err(Error::Internal(cause)) if server => {
+                tracing::error!(cause, "the outcome of a commit is unknown");
+                Err(Error::Busy)
+            }
+            Err(error) => Err(error),
+        });
+        outcome.map_err(|error| match connection.begin_or_end(statements.roll_back) {
             // Only a lost connection cannot roll back, and says so in many ways. SQLite may have done it already.
             Err(lost) if server => {
                 tracing::error!(%error, %lost, "the database connection is lost");

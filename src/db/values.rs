@@ -6,7 +6,8 @@
 //!
 //! Where the text grows with the list it comes in few shapes, so that each stays prepared ([`shape`]): SQLite's lists are
 //! padded with rows of NULLs (statements pass them over: they join on a column, or ask for `column1 IS NOT NULL`),
-//! MySQL's by repeating the last row where that is harmless; elsewhere short lists come in every length.
+//! MySQL's by repeating the last row where that is harmless. A list that cannot be padded stays prepared in every length up
+//! to [`EVERY_NUMBER`]; above, lengths that are no shape are prepared each time.
 
 use std::marker::PhantomData;
 

@@ -8,6 +8,7 @@
 
 use std::io;
 use std::net::TcpListener;
+use std::num::NonZero;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,6 +37,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// on its way. Below the second after which actix looks first whether all connections have ended.
 const LAST_ORDERS: Duration = Duration::from_millis(750);
 
+/// Threads that wait for the database or for files, over all workers.
+const BLOCKING_THREADS: usize = 512;
+
 /// Starts worker threads that accept from `listener`, each with what `app` makes.
 ///
 /// # Errors
@@ -53,8 +57,15 @@ where
         > + 'static,
     B: MessageBody + 'static,
 {
-    let server = Server::build().disable_signals().shutdown_timeout(settings.shutdown_timeout_s);
-    let server = server.workers(if settings.workers > 0 { settings.workers } else { default_workers() });
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let workers = if settings.workers > 0 { settings.workers } else { default_workers(cores) };
+    let server = Server::build()
+        .disable_signals()
+        .shutdown_timeout(settings.shutdown_timeout_s)
+        .workers(workers)
+        .worker_max_blocking_threads((BLOCKING_THREADS / workers).max(1))
+        // The limit of open files is the one that an operator knows; at this one nobody would be told.
+        .max_concurrent_connections(usize::MAX);
     let signal = server.graceful_shutdown_signal();
     let stopping = Arc::new(AtomicBool::new(false));
     let server = server.listen("kefu", listener, move || {
@@ -97,15 +108,23 @@ where
     Ok(server.run())
 }
 
-/// A core is left to the message writer, for whom all senders wait: measured on two cores, a second thread of frames beside it
-/// halved what one sender got through to a thousand sockets.
-fn default_workers() -> usize {
-    std::thread::available_parallelism().map_or(1, |cores| (cores.get() - 1).max(1))
+/// A core is left to the message writer, for whom all senders wait: on two cores, a second thread of frames beside it halved
+/// what one sender got through to a thousand sockets.
+fn default_workers(cores: usize) -> usize {
+    cores.saturating_sub(1).max(1)
 }
 
 fn give_up_on_silent_peers(connection: &TcpStream) {
     #[cfg(target_os = "linux")]
     if let Err(error) = SockRef::from(connection).set_tcp_user_timeout(Some(SILENT_PEER)) {
         tracing::debug!(%error, "a connection has no timeout");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_core_is_left_to_the_writer() {
+        assert_eq!([1, 2, 8].map(super::default_workers), [1, 1, 7]);
     }
 }

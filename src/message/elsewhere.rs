@@ -10,14 +10,15 @@ use super::MessageView;
 use super::store::{Span, between};
 use crate::conversation::Conversation;
 use crate::db::AnyConnection;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::{TenantId, UserId};
 use crate::push::{Hub, Undelivered};
 
 /// Messages of one conversation that are told at most, the newest ones. More come late only when Redis is in trouble.
-const MOST: usize = 64;
-/// Messages that a batch tells at most, but for one of each conversation.
-const MOST_IN_ALL: usize = 1024;
+const MOST: i64 = 64;
+/// Messages that a batch tells at most; as long as Redis delivers, there are never so many. Where it cannot be kept with
+/// one of each conversation, one of each is told.
+const MOST_IN_ALL: i64 = 1024;
 
 /// A message that another node has written.
 #[derive(Debug)]
@@ -38,21 +39,21 @@ pub(super) fn untold<'a>(
     conversations: impl Iterator<Item = &'a Conversation>,
 ) -> Result<Vec<Elsewhere>> {
     let mut wanted: BTreeMap<TenantId, BTreeMap<i64, (Span, UserId)>> = BTreeMap::new();
-    let mut count = 0;
+    let mut missing = Vec::new();
     for conversation in conversations {
         let (id, newest) = (conversation.id.get(), conversation.last_seq);
         let Some(Undelivered { after, since }) = hub.undelivered(id, newest) else { continue };
         if conversation.last_message_time >= since {
             let span = Span { conversation: conversation.id, from: after + 1, to: newest, since };
             wanted.entry(conversation.tenant).or_default().insert(id, (span, conversation.member));
-            count += 1;
+            missing.push(newest - after);
         }
     }
-    let most = i64::try_from((MOST_IN_ALL / count.max(1)).clamp(1, MOST)).map_err(Error::internal)?;
+    let most = most_of_each(&missing);
     let mut untold = Vec::new();
     for (tenant, conversations) in wanted {
-        let newest = |span: &Span| Span { from: span.from.max(span.to - most + 1), ..*span };
-        let spans: Vec<Span> = conversations.values().map(|(span, _)| newest(span)).collect();
+        let bounded = |span: &Span| Span { from: span.from.max(span.to - most + 1), ..*span };
+        let spans: Vec<Span> = conversations.values().map(|(span, _)| bounded(span)).collect();
         for message in between(connection, tenant, &spans)? {
             if let Some((_, member)) = conversations.get(&message.conversation_id.get()) {
                 untold.push(Elsewhere { tenant, member: *member, message });
@@ -60,4 +61,25 @@ pub(super) fn untold<'a>(
         }
     }
     Ok(untold)
+}
+
+/// How many messages of each conversation may be told, if they miss so many: only those that miss most are cut.
+fn most_of_each(missing: &[i64]) -> i64 {
+    let fits = |most: &i64| missing.iter().map(|missing| missing.min(most)).sum::<i64>() <= MOST_IN_ALL;
+    (1..=MOST).rev().find(fits).unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_those_that_miss_most_are_cut() {
+        assert_eq!(most_of_each(&[]), 64);
+        assert_eq!(most_of_each(&[5, 1000]), 64, "of each at most");
+        assert_eq!(most_of_each(&[64; 16]), 64, "just fits");
+        assert_eq!(most_of_each(&[64; 17]), 60);
+        assert_eq!(most_of_each(&[[1; 250].as_slice(), &[64; 16]].concat()), 48, "the small ones are told as a whole");
+        assert_eq!(most_of_each(&[3; 2000]), 1);
+    }
 }

@@ -1,8 +1,9 @@
 //! Messages: written in groups, pushed after their commit, read along `seq`.
 //!
 //! A send goes `api` → [`writer`] (a bounded queue and its thread) → [`batch`] (what a group of commands does to the
-//! conversations that it has `locked`) → `store` (a fixed number of statements) → commit → [`event`] (frames) → push → the answer. What
-//! other nodes have just written is told as well (`elsewhere`); what was written in another system is appended by [`past`].
+//! conversations that it has `locked`) → `store` (a fixed number of statements) → commit → [`event`] (frames) → push → the
+//! answer. What other nodes have just written is told as well (`elsewhere`); what was written in another system is
+//! appended by [`past`].
 
 pub mod api;
 pub(crate) mod batch;

@@ -35,9 +35,10 @@ use crate::push::{Event, Hub};
 use crate::settings::Limits;
 use crate::telemetry::metrics::{Metrics, Outcome};
 
-/// Message content above which a batch takes no further command: servers refuse a statement of more than a limit of
-/// theirs (`max_allowed_packet`, 16 MiB on MariaDB).
-pub(crate) const BATCH_BYTES: usize = 4 * 1024 * 1024;
+/// Message content above which a batch takes no further command. Its frames must find room in an admin's outbox at once
+/// (`push.queue_bytes`, 4 MiB by default), and servers refuse a statement of more than a limit of theirs
+/// (`max_allowed_packet`, 16 MiB on MariaDB).
+pub(crate) const BATCH_BYTES: usize = 1024 * 1024;
 
 /// How far the clock may go back, in milliseconds, before that counts as the correction of a wrong clock.
 const CORRECTION: Millis = 600_000;
@@ -171,9 +172,9 @@ impl Writer {
         let (answer, answered) = oneshot::channel();
         // Counted before it is queued, so that the thread never counts down first.
         let waiting = self.depth.fetch_add(1, Ordering::Relaxed);
-        if waiting > self.capacity / 2 {
-            // Where processors are few, the writer comes before whoever makes the queue longer, or is refused for nearly
-            // the same effort.
+        // Refusing costs nearly as much as accepting: where processors are few, the writer has its go before the queue is
+        // full. Not at each command, as others than the writer may take it, too.
+        if waiting > self.capacity / 2 && waiting < self.capacity && waiting.is_multiple_of(8) {
             std::thread::yield_now();
         }
         if self.queue.try_send(Queued { command, answer }).is_err() {

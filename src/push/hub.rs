@@ -19,6 +19,9 @@ use crate::telemetry::metrics::Metrics;
 /// to which it has everything.
 pub const RESYNC_REQUIRED: &str = "kefu_resync_required";
 
+/// Frames that a batch of events queues before it calls the threads that write them: some milliseconds.
+const PUSHES_PER_CALL: u64 = 16_384;
+
 /// The sessions of this node, and the relay to other nodes. Cheap to clone.
 #[derive(Clone)]
 pub struct Hub(Arc<Inner>);
@@ -157,7 +160,7 @@ impl Hub {
     }
 
     /// Hands the events, in their order, to every session of their recipients on this node, and then to the relay for
-    /// the other nodes. Costs one push per recipient: no allocation and no serialisation; with Redis, one copy more.
+    /// the other nodes. Costs one push per recipient, without allocation and serialisation; with Redis, one copy more.
     pub fn publish(&self, events: &[Event]) {
         self.deliver(events);
         self.0.relay.publish(events);
@@ -165,7 +168,7 @@ impl Hub {
 
     /// Hands events to this node's sessions, except for those that were delivered before.
     pub(super) fn deliver(&self, events: &[Event]) {
-        let mut pushed = Count::default();
+        let (mut pushed, mut called_at) = (Count::default(), 0);
         let mut calls = Calls::default();
         {
             let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);
@@ -184,8 +187,13 @@ impl Hub {
                 }
                 // Locked until now, so that an event that is noted later cannot overtake this one.
                 drop(noted);
+                if pushed.queued - called_at >= PUSHES_PER_CALL {
+                    calls.call();
+                    called_at = pushed.queued;
+                }
             }
         }
+        drop(calls);
         self.count(&pushed);
     }
 
@@ -193,7 +201,9 @@ impl Hub {
     /// published it; `None` when nothing is.
     pub fn undelivered(&self, stream: i64, newest: i64) -> Option<Undelivered> {
         let Undelivered { after, since } = self.delivered()?.undelivered(stream, newest)?;
-        Some(Undelivered { after, since: since.max(self.0.clock.now().saturating_sub(RECENT)) })
+        let now = self.0.clock.now();
+        // A clock that was ahead when this was noted hides nothing.
+        Some(Undelivered { after, since: since.min(now).max(now.saturating_sub(RECENT)) })
     }
 
     fn delivered(&self) -> Option<MutexGuard<'_, Delivered>> {
@@ -219,6 +229,7 @@ impl Hub {
         let mut pushed = Count::default();
         let mut calls = Calls::default();
         self.each(|session| pushed.add(session.push(&frame, None, &mut calls)));
+        drop(calls);
         self.count(&pushed);
     }
 

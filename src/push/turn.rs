@@ -8,8 +8,8 @@
 //! Protocol: whoever gives idle sockets something to write puts their wakers in line, and then calls the thread's usher if
 //! it has nothing to do: a task that wakes a group, goes behind everything else that is ready, and comes back until nobody
 //! is left. So publishing to a thousand sockets wakes one task per thread, once all of them have their frame: woken
-//! earlier, the thread would take the processor from whoever publishes. It takes one short lock per socket, which is never
-//! held while anybody is woken. A socket that ends while it waits leaves a waker behind that wakes nobody.
+//! earlier, the thread would take the processor from whoever publishes. Publishing takes one short lock per socket, which is
+//! never held while anybody is woken. A socket that ends while it waits leaves a waker behind that wakes nobody.
 
 use std::cell::OnceCell;
 use std::collections::VecDeque;
@@ -77,9 +77,16 @@ impl Line {
 #[derive(Default)]
 pub(super) struct Calls(Vec<Waker>);
 
+impl Calls {
+    /// Calls those who wait already.
+    pub(super) fn call(&mut self) {
+        self.0.drain(..).for_each(Waker::wake);
+    }
+}
+
 impl Drop for Calls {
     fn drop(&mut self) {
-        self.0.drain(..).for_each(Waker::wake);
+        self.call();
     }
 }
 

@@ -61,7 +61,8 @@ pub struct Settings {
 pub struct Server {
     /// Address and port to listen on. Default `127.0.0.1:48080`; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Threads that serve HTTP and sockets; 0 (the default) = one per core but for one, which the message writer needs.
+    /// Threads that serve HTTP and sockets; 0 (the default) = one fewer than cores, at least one:
+    /// the message writer needs a core.
     pub workers: usize,
     /// Origins that browsers may call from, e.g. `https://shop.example`; `*` allows any. Default: none but the
     /// service's own. In a variable or flag: separated by commas.

@@ -167,8 +167,8 @@ async fn what_is_too_much_for_one_statement_is_stored_and_told_in_several_batche
     assert_eq!(app.count("kefu_message").await, 1 + i64::try_from(ids.len()).unwrap());
     let batches = async |up_to: usize| app.metric(&format!("kefu_write_batch_size_bucket{{le=\"{up_to}.0\"}}")).await;
     let all = app.metric("kefu_write_batch_size_count").await;
-    assert!(batches(32).await < all, "they did not wait together");
-    assert_eq!(batches(64).await, all, "a batch of more than 4 MiB");
+    assert!(batches(8).await < all, "they did not wait together");
+    assert_eq!(batches(32).await, all, "a batch of more than 1 MiB");
     app.stop().await;
 }
 
