@@ -59,14 +59,14 @@ struct PeerCli {
 #[derive(Subcommand)]
 enum Peer {
     Bare,
-    Naive,
+    Naive { database: String },
 }
 
 fn main() -> ExitCode {
     let outcome = if std::env::args().nth(1).is_some_and(|argument| argument == "peer") {
         match PeerCli::parse_from(std::env::args().skip(1)).peer {
             Peer::Bare => peer::bare::serve(),
-            Peer::Naive => peer::naive::serve(),
+            Peer::Naive { database } => peer::naive::serve(&database),
         }
     } else {
         bench(Cli::parse())

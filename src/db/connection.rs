@@ -1,10 +1,10 @@
 //! One connection type for all databases.
 
+use diesel::backend::Backend;
 use diesel::connection::SimpleConnection;
 #[cfg(feature = "mysql")]
 use diesel::connection::{CacheSize, Connection as _};
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::sqlite::Sqlite;
 use diesel::{QueryResult, RunQueryDsl, SqliteConnection};
 
 /// A connection to whichever database the settings name.
@@ -21,12 +21,31 @@ pub enum AnyConnection {
 }
 
 impl AnyConnection {
-    /// Runs a text that begins or ends a transaction. SQLite keeps it prepared: two of them frame every commit.
+    /// Runs a text that begins or ends a transaction; two of them frame every commit. It stays prepared on SQLite, and
+    /// on MySQL, where Diesel lets two calls more go with a text that may have several statements.
     pub(super) fn begin_or_end(&mut self, text: &'static str) -> QueryResult<()> {
         match self {
             Self::Sqlite(connection) => Prepared(text).execute(connection).map(drop),
+            #[cfg(feature = "mysql")]
+            Self::Mysql(connection) if !text.contains(';') => Prepared(text).execute(connection).map(drop),
             #[cfg(any(feature = "mysql", feature = "postgres"))]
             server => server.batch_execute(text),
+        }
+    }
+
+    /// Prepares for the same few statements over and over, each over a short list: PostgreSQL plans them once.
+    pub(super) fn plan_once(&mut self) {
+        #[cfg(feature = "postgres")]
+        if let Self::Postgres(connection) = self {
+            super::postgres::plan_once(connection);
+        }
+    }
+
+    /// Lets plans be made anew, because tables may have grown.
+    pub(super) fn plan_anew(&mut self) {
+        #[cfg(feature = "postgres")]
+        if let Self::Postgres(connection) = self {
+            super::postgres::plan_anew(connection);
         }
     }
 
@@ -60,8 +79,8 @@ pub(crate) use each_backend;
 /// A statement without parameters that stays prepared; Diesel's `sql_query` prepares its text each time.
 struct Prepared(&'static str);
 
-impl QueryFragment<Sqlite> for Prepared {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+impl<Database: Backend> QueryFragment<Database> for Prepared {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Database>) -> QueryResult<()> {
         out.push_sql(self.0);
         Ok(())
     }

@@ -66,13 +66,14 @@ pub(crate) struct Held {
     connection: Option<Lasting>,
     failed_at: Option<Instant>,
     pause: Duration,
+    transactions: u64,
 }
 
 impl Held {
     /// Connects for the first time.
     pub(crate) fn new(db: &Db) -> Result<Self> {
-        let connection = Some(Lasting::new(db.connect()?));
-        Ok(Self { db: db.clone(), connection, failed_at: None, pause: PAUSES.0 })
+        let connection = Some(connect(db)?);
+        Ok(Self { db: db.clone(), connection, failed_at: None, pause: PAUSES.0, transactions: 0 })
     }
 
     /// Runs `work` as one write transaction ([`Db::transaction`]).
@@ -81,7 +82,15 @@ impl Held {
     /// As there, and [`Error::Busy`] while there is no connection.
     pub(crate) fn transaction<T>(&mut self, work: impl FnMut(&mut AnyConnection) -> Result<T>) -> Result<T> {
         let db = self.db.clone();
-        self.usable()?.use_for(|connection| db.transaction(connection, work))
+        self.transactions += 1;
+        // A table that this one fills has doubled at most since.
+        let is_time_to_plan = self.transactions.is_power_of_two();
+        self.usable()?.use_for(|connection| {
+            if is_time_to_plan {
+                connection.plan_anew();
+            }
+            db.transaction(connection, work)
+        })
     }
 
     /// Whether a lost connection can leave a commit's outcome unknown.
@@ -99,10 +108,10 @@ impl Held {
         if self.failed_at.is_some_and(|failed_at| failed_at.elapsed() < self.pause) {
             return Err(Error::Busy);
         }
-        match self.db.connect() {
+        match connect(&self.db) {
             Ok(connection) => {
                 (self.failed_at, self.pause) = (None, PAUSES.0);
-                Ok(Lasting::new(connection))
+                Ok(connection)
             }
             Err(error) => {
                 self.pause = if self.failed_at.is_some() { (self.pause * 2).min(PAUSES.1) } else { PAUSES.0 };
@@ -111,4 +120,10 @@ impl Held {
             }
         }
     }
+}
+
+fn connect(db: &Db) -> Result<Lasting> {
+    let mut connection = db.connect()?;
+    connection.plan_once();
+    Ok(Lasting::new(connection))
 }

@@ -6,6 +6,9 @@
 //! socket or an IPv6 address. Such a list always has `ssl-verify-server-cert`: from 3.4 it encrypts and verifies unless it
 //! is told not to, before that only when told to.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::Text;
 use diesel::{
@@ -33,11 +36,13 @@ const GALERA_SESSION: &str = "SET SESSION wsrep_sync_wait = 1";
 const PARAMETERS: [&str; 5] = ["ssl_mode", "ssl_ca", "ssl_cert", "ssl_key", "unix_socket"];
 
 /// Where a server is and how to speak to it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct MysqlServer {
     url: String,
     /// A plain connection is refused.
     encrypted: bool,
+    /// Whether the last connection led to a member of a Galera cluster.
+    cluster: Arc<AtomicBool>,
 }
 
 /// The URL holds a password.
@@ -91,14 +96,21 @@ impl MysqlServer {
                     .map_err(|error| format!("database.url: {error}"))?;
             }
         }
-        Ok(Self { url: url.into(), encrypted })
+        Ok(Self { url: url.into(), encrypted, cluster: Arc::default() })
+    }
+
+    /// Whether it is a member of a Galera cluster, as far as is known.
+    pub(super) fn is_cluster(&self) -> bool {
+        self.cluster.load(Ordering::Relaxed)
     }
 
     pub(super) fn connect(&self) -> ConnectionResult<MysqlConnection> {
         let mut connection = MysqlConnection::establish(&self.url)?;
         let set_up = |connection: &mut MysqlConnection| {
             connection.batch_execute(SESSION)?;
-            if shown(connection, "VARIABLES LIKE 'wsrep_on'")?.as_deref() == Some("ON") {
+            let cluster = shown(connection, "VARIABLES LIKE 'wsrep_on'")?.as_deref() == Some("ON");
+            self.cluster.store(cluster, Ordering::Relaxed);
+            if cluster {
                 connection.batch_execute(GALERA_SESSION)?;
             }
             let cipher = if self.encrypted { shown(connection, "SESSION STATUS LIKE 'Ssl_cipher'")? } else { None };

@@ -18,6 +18,13 @@ const ENGLISH: &str = "DO $$BEGIN
      EXCEPTION WHEN insufficient_privilege THEN NULL;
      END$$";
 
+/// For the connection that runs the writer's statements, which join a short list with tables of any size: they loop over
+/// the list and find each row by an index, so that one plan serves every list, and PostgreSQL need not plan for each.
+const PLANNED_ONCE: &str = "SET plan_cache_mode = force_generic_plan;
+     SET enable_seqscan = off;
+     SET enable_hashjoin = off;
+     SET enable_mergejoin = off;";
+
 /// libpq's limits where the URL has none of its own: a server whose machine is gone is noticed within 15 s.
 const LIMITS: [(&str, &str); 6] = [
     ("connect_timeout", "5"),
@@ -61,6 +68,18 @@ impl PostgresServer {
         connection.batch_execute(SESSION).map_err(ConnectionError::CouldntSetupConfiguration)?;
         Ok(connection)
     }
+}
+
+/// Makes the connection plan each statement once.
+pub(super) fn plan_once(connection: &mut PgConnection) {
+    // What does not know these settings plans as it likes.
+    drop(connection.batch_execute(PLANNED_ONCE));
+}
+
+/// Forgets the plans. One made while a table was all but empty may read the whole table instead of looping over the list,
+/// which was right then.
+pub(super) fn plan_anew(connection: &mut PgConnection) {
+    drop(connection.batch_execute("DISCARD PLANS"));
 }
 
 #[derive(QueryableByName)]

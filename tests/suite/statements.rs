@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use kefu::settings::Settings;
 use serde_json::json;
 
+use crate::support::database::{Kind, only_on};
 use crate::support::{TestApp, User, eventually, path};
 
 /// The transactions of one service's writer, each a list of its statements' beginnings.
@@ -29,7 +30,7 @@ impl Instrumentation for Watch {
         }
         let text = query.to_string();
         let mut transactions = self.0.lock().unwrap();
-        if text.starts_with("BEGIN") || text.starts_with("SET autocommit = 0; START TRANSACTION") {
+        if text.starts_with("BEGIN") || text.starts_with("SET autocommit = 0") {
             transactions.push(Vec::new());
         }
         // A connection that was idle is tried before the transaction.
@@ -152,4 +153,66 @@ async fn a_batch_runs_the_same_statements_however_large_it_is() {
         assert!(few.len() >= one.len(), "{few:?}");
         assert_eq!(statements(32, &acts).await, few, "32 commands");
     }
+}
+
+/// A figure that PostgreSQL keeps of its tables or indexes. It comes with a delay of a second.
+async fn statistic(app: &TestApp, figure: &str) -> i64 {
+    app.count(&format!("generate_series(1, (SELECT {figure}))")).await
+}
+
+/// Sends until `figure` has grown, and with it all that was counted before.
+async fn sends_until_counted(app: &TestApp, member: &User, figure: &str) {
+    let before = statistic(app, figure).await;
+    eventually("the statistics have come", async || {
+        sends_new(member).await;
+        statistic(app, figure).await > before
+    })
+    .await;
+}
+
+/// Sends with a `clientMessageId` that is looked up.
+async fn sends_new(member: &User) {
+    let body =
+        json!({"contentType": 1, "content": "hi", "clientMessageId": format!("{:?}", std::time::Instant::now())});
+    member.post(path::MEMBER_SEND, body).await.ok();
+}
+
+#[tokio::test]
+async fn postgresql_finds_rows_by_their_index_in_small_tables_and_in_such_that_have_grown() {
+    if only_on(Kind::Postgres, "the others are told in each statement") {
+        return;
+    }
+    const LOOKUPS: &str = "idx_scan FROM pg_stat_user_tables WHERE relname = 'kefu_conversation'";
+    const WHOLE_TABLES: &str = "seq_scan FROM pg_stat_user_tables WHERE relname = 'kefu_conversation'";
+    const READ: &str = "idx_tup_read FROM pg_stat_user_indexes WHERE indexrelname = 'kefu_message_client'";
+    let app = TestApp::spawn_with(|settings: &mut Settings| settings.limits.sends_per_s = 0).await;
+    let member = app.member(1).await;
+    sends_until_counted(&app, &member, LOOKUPS).await;
+    let before = statistic(&app, WHOLE_TABLES).await;
+    sends_until_counted(&app, &member, LOOKUPS).await;
+    assert_eq!(statistic(&app, WHOLE_TABLES).await, before);
+    app.stop().await;
+
+    let app = TestApp::spawn_with(|settings: &mut Settings| settings.limits.sends_per_s = 0).await;
+    // Known to be empty: reading all of it is the shortest way.
+    app.execute("ANALYZE");
+    let member = app.member(1).await;
+    for _ in 0..3 {
+        sends_new(&member).await;
+    }
+    app.execute(
+        "INSERT INTO kefu_message (id, conversation_id, seq, sender_id, sender_type, content_type, content, \
+         client_message_id, create_time, update_time, tenant_id) \
+         SELECT 1000000 + n, 1000000, n, 1, 1, 1, 'hi', n::text, LOCALTIMESTAMP, LOCALTIMESTAMP, 1 \
+         FROM generate_series(1, 5000) AS n",
+    );
+    for _ in 0..6 {
+        sends_new(&member).await;
+    }
+    sends_until_counted(&app, &member, LOOKUPS).await;
+    let before = statistic(&app, READ).await;
+    sends_until_counted(&app, &member, LOOKUPS).await;
+    let read = statistic(&app, READ).await - before;
+    assert!(read < 5000, "{read} entries of the index were read");
+    app.stop().await;
 }

@@ -16,20 +16,23 @@ const MEMBERS: u64 = 1000;
 const SENDERS: usize = 50;
 /// Sends per second.
 const RATE: f64 = 1000.0;
-/// Durable commits that are timed.
-const COMMITS: usize = 500;
+/// Durable commits that are timed, one after the other and at [`RATE`].
+const COMMITS: usize = 1000;
 
 pub async fn run(context: &Context, report: &mut Report) -> Result {
     let members = token::members(MEMBERS)?;
-    let (mut commit, mut p50, mut p99) = (Samples::default(), Samples::default(), Samples::default());
+    let [mut commit, mut hurried, mut p50, mut p99] = std::array::from_fn(|_| Samples::default());
+    let pace = Duration::from_secs_f64(1.0 / RATE);
     for round in 1..=context.rounds {
-        commit.push(commits().await?);
+        commit.push(commits(pace).await?);
+        hurried.push(commits(Duration::ZERO).await?);
         let mut delivered = product(context, &members).await?;
         p50.push(quantile(&mut delivered, 0.5));
         p99.push(quantile(&mut delivered, 0.99));
         progress(&format!("latency, round {round}: p50 {:.2} ms, p99 {:.2} ms", p50.median(), p99.median()));
     }
-    report.figure("latency", "one durable commit on this disk", Unit::Milliseconds, &commit);
+    report.figure("latency", "one durable commit on this disk, at 1,000/s", Unit::Milliseconds, &commit);
+    report.figure("latency", "the same, one right after the other", Unit::Milliseconds, &hurried);
     let mut ours = |name, samples, bound| {
         report.multiple("latency", name, Unit::Milliseconds, samples, &commit, Some(Target::AtMost(bound)));
     };
@@ -38,11 +41,11 @@ pub async fn run(context: &Context, report: &mut Report) -> Result {
     Ok(())
 }
 
-/// The median of one durable commit, in milliseconds.
-async fn commits() -> Result<f64> {
+/// The median of one durable commit, one every `pace`, in milliseconds.
+async fn commits(pace: Duration) -> Result<f64> {
     let folder = process::folder()?;
     let file = folder.path().join("commit.db");
-    let times = on_own_thread("sqlite", async move || sqlite::commits(&file, COMMITS)).await?;
+    let times = on_own_thread("sqlite", async move || sqlite::commits(&file, COMMITS, pace)).await?;
     Ok(times.into_iter().map(millis).collect::<Samples>().median())
 }
 

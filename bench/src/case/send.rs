@@ -40,10 +40,10 @@ pub async fn run(context: &Context, report: &mut Report) -> Result {
             continue;
         }
         ceiling.push(statements(duration).await?);
-        bare.push(endpoint("bare", &members, duration).await?);
+        bare.push(endpoint(&["bare"], &members, duration).await?.0);
         published.push(nchan::start().await?.publish(channels).await?.publishes);
         sent.push(node_ws::start()?.publish(channels).await?.publishes);
-        naive.push(endpoint("naive", &members, duration).await?);
+        naive.push(endpoint(&["naive", "naive.db"], &members, duration).await?.0);
     }
     report.figure("send", "kefu: durable and delivered", Unit::PerSecond, &ours);
     report.figure("send", "kefu: processor time of the service for each", Unit::Microseconds, &processor);
@@ -58,7 +58,7 @@ pub async fn run(context: &Context, report: &mut Report) -> Result {
     against("bare endpoint: parses and verifies", bare, Some(0.3));
     against("nchan, one subscriber each, stores nothing", nchan, Some(0.6));
     against("Node's ws, one subscriber each, stores nothing", node, None);
-    against("a transaction per send, delivers nothing", naive, Some(8.0));
+    against("a transaction per send over a pool of connections, delivers nothing", naive, Some(8.0));
     Ok(())
 }
 
@@ -95,9 +95,9 @@ async fn statements(duration: Duration) -> Result<f64> {
     on_own_thread("sqlite", async move || sqlite::ceiling(&file, i64::try_from(MEMBERS)?, BATCH, duration)).await
 }
 
-/// An endpoint of this program, which delivers nothing.
-pub async fn endpoint(name: &str, members: &[String], duration: Duration) -> Result<f64> {
-    let endpoint = Endpoint::start(name)?;
+/// An endpoint of this program, which delivers nothing: answers per second, and how many there were.
+pub async fn endpoint(arguments: &[&str], members: &[String], duration: Duration) -> Result<(f64, u64)> {
+    let endpoint = Endpoint::start(arguments)?;
     let requests = members.iter().map(|token| http::post(bare::SEND, Some(token), kefu::BODY)).collect();
     let plan = Plan {
         address: endpoint.address,
@@ -106,5 +106,6 @@ pub async fn endpoint(name: &str, members: &[String], duration: Duration) -> Res
         until: Until::Elapsed(duration),
         pace: Pace::Answers,
     };
-    Ok(http::send(plan).await?.all_accepted()?.rate())
+    let sent = http::send(plan).await?.all_accepted()?;
+    Ok((sent.rate(), u64::try_from(sent.answers.len())?))
 }

@@ -29,8 +29,8 @@ pub async fn run(program: &Path) -> Result {
     listeners.wait_for(u64::try_from(ids.len() * (ADMINS + 1))?).await?;
     check::admins_and_members(&listeners.close().await?, ADMINS, &ids)?;
     // The competitors' endpoint is part of what the tests keep alive.
-    super::send::endpoint("bare", &members, Duration::from_millis(200)).await?;
-    super::send::endpoint("naive", &members, Duration::from_millis(200)).await?;
+    super::send::endpoint(&["bare"], &members, Duration::from_millis(200)).await?;
+    super::send::endpoint(&["naive", "naive.db"], &members, Duration::from_millis(200)).await?;
     crate::report::print(&format!(
         "smoke: {} messages, each arrived once at {ADMINS} admins and its member\n",
         ids.len()

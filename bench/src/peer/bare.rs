@@ -26,11 +26,11 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Starts `bench peer <name>`.
-    pub fn start(name: &str) -> Result<Self> {
+    /// Starts `bench peer` with these arguments.
+    pub fn start(arguments: &[&str]) -> Result<Self> {
         let folder = process::folder()?;
         let program = std::env::current_exe()?;
-        let mut child = Child::spawn(Command::new(program).arg("peer").arg(name).current_dir(folder.path()))?;
+        let mut child = Child::spawn(Command::new(program).arg("peer").args(arguments).current_dir(folder.path()))?;
         let address = child.line_after("http://")?.parse()?;
         Ok(Self { address, _child: child, _folder: folder })
     }

@@ -87,7 +87,7 @@ impl Server {
         }
     }
 
-    /// Makes the database anew and returns its URL. What the server has still to write of the one before is no burden of
+    /// Makes the database anew and returns its URL, for connections without TLS, as within one machine. What the server has still to write of the one before is no burden of
     /// the next run: InnoDB throws it away with the tables, PostgreSQL is told to write it now.
     pub async fn empty(&self) -> Result<String> {
         let (options, at_last) = match self.kind {
@@ -96,7 +96,11 @@ impl Server {
         };
         let sql = format!("DROP DATABASE IF EXISTS {DATABASE}; CREATE DATABASE {DATABASE} {options}; {at_last}");
         self.run(None, &sql).await?;
-        Ok(format!("{}/{DATABASE}", self.url))
+        let plain = match self.kind {
+            Kind::MariaDb => "",
+            Kind::PostgreSql => "?sslmode=disable",
+        };
+        Ok(format!("{}/{DATABASE}{plain}", self.url))
     }
 
     /// Runs statements in the database.
@@ -116,7 +120,9 @@ impl Server {
         let mut command = tokio::process::Command::new(program);
         match self.kind {
             Kind::MariaDb => command.args(["--no-defaults", "--user", USER]).arg(format!("--password={USER}")),
-            Kind::PostgreSql => command.args(["--username", USER]).env("PGOPTIONS", "-c client_min_messages=warning"),
+            Kind::PostgreSql => command
+                .args(["--username", USER])
+                .envs([("PGOPTIONS", "-c client_min_messages=warning"), ("PGSSLMODE", "disable")]),
         };
         command.args(["--host", host, "--port", port]).kill_on_drop(true);
         Ok(command)

@@ -25,7 +25,7 @@ const TRIAL: u64 = 50;
 /// # Errors
 /// When one fails, or what is stored is not what was sent.
 pub async fn sends(server: &Server, duration: Duration) -> Result<f64> {
-    create(server).await?;
+    prepare(server).await?;
     let folder = process::folder()?;
     let script = folder.path().join("send.sql");
     std::fs::write(&script, transaction(server.kind))?;
@@ -49,9 +49,10 @@ pub async fn sends(server: &Server, duration: Duration) -> Result<f64> {
     Ok(rate)
 }
 
-/// The product's tables with messages that number themselves, and the members' conversations.
-async fn create(server: &Server) -> Result {
-    server.empty().await?;
+/// Makes the database anew and returns its URL: the product's tables with messages that number themselves, and the
+/// members' conversations.
+pub async fn prepare(server: &Server) -> Result<String> {
+    let url = server.empty().await?;
     let (identity, numbers, analyze) = match server.kind {
         Kind::MariaDb => (
             "MODIFY id BIGINT NOT NULL AUTO_INCREMENT",
@@ -73,7 +74,8 @@ async fn create(server: &Server) -> Result {
          SELECT seq, seq, LOCALTIMESTAMP(3), '', 1, LOCALTIMESTAMP(3), LOCALTIMESTAMP(3), 1 FROM {numbers};
          {analyze};"
     );
-    server.execute(&sql).await
+    server.execute(&sql).await?;
+    Ok(url)
 }
 
 /// One send by a member taken at random. mariadb-slap takes none by itself, so each transaction takes the next one's.

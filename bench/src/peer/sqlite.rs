@@ -29,8 +29,11 @@ const INSERT: &str = "INSERT OR FAIL INTO kefu_message (id, conversation_id, seq
      update_time) SELECT *, column4, column4, column11 FROM";
 const INSERT_TAIL: &str = "WHERE column1 IS NOT NULL";
 
-/// Any time of the right form.
-const TIME: &str = "2026-11-21 04:00:00.123";
+/// The time as the product stores it.
+#[expect(clippy::disallowed_methods, reason = "the bench has no clock that tests could set")]
+fn now() -> String {
+    chrono::Utc::now().format("%Y-%m-%d %H:%M:%S%.3f").to_string()
+}
 
 /// A new database with the product's tables and settings, and a conversation for each of the members `1..=members`.
 pub fn create(file: &Path, members: i64) -> Result<Connection> {
@@ -40,7 +43,7 @@ pub fn create(file: &Path, members: i64) -> Result<Connection> {
         "INSERT INTO kefu_conversation (id, user_id, last_message_time, last_message_content, last_message_content_type, \
          create_time, update_time, tenant_id) \
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) SELECT i, i, ?2, '', 1, ?2, ?2, 1 FROM n",
-        params![members, TIME],
+        params![members, now()],
     )?;
     Ok(connection)
 }
@@ -76,22 +79,23 @@ pub fn ceiling(file: &Path, members: i64, batch: usize, duration: Duration) -> R
     let started = Instant::now();
     while started.elapsed() < duration {
         connection.execute_batch("BEGIN IMMEDIATE")?;
+        let time = now();
         let keys = (0..step).flat_map(|row| [Value::from(1), Value::from((first + row) % members + 1)]);
         let locked: Vec<(i64, i64, i64)> = lock
             .query_map(params_from_iter(keys), |row| Ok((row.get(0)?, row.get(2)?, row.get(3)?)))?
             .collect::<rusqlite::Result<_>>()?;
         let rows = locked.iter().flat_map(|&(id, member, seq)| {
             let numbers = [id, seq + 1].map(Value::from);
-            let last = [Value::from(TIME.to_owned()), Value::from(CONTENT.to_owned()), Value::from(1)];
+            let last = [Value::from(time.clone()), Value::from(CONTENT.to_owned()), Value::from(1)];
             let marks = [0, 0, seq + 1, 0, 0, 0, member].map(Value::from);
-            numbers.into_iter().chain(last).chain(marks).chain([Value::from(TIME.to_owned())])
+            numbers.into_iter().chain(last).chain(marks).chain([Value::from(time.clone())])
         });
         advance.execute(params_from_iter(rows))?;
         let rows = locked.iter().zip(next_id..).flat_map(|(&(conversation, member, seq), id)| {
             let numbers = [id, conversation, seq + 1, member, 1].map(Value::from);
             let receiver = [Value::Null, Value::Null];
             let content = [Value::from(1), Value::from(CONTENT.to_owned()), Value::Null];
-            numbers.into_iter().chain(receiver).chain(content).chain([Value::from(TIME.to_owned()), Value::from(1)])
+            numbers.into_iter().chain(receiver).chain(content).chain([Value::from(time.clone()), Value::from(1)])
         });
         insert.execute(params_from_iter(rows))?;
         connection.execute_batch("COMMIT")?;
@@ -113,6 +117,7 @@ fn over_rows(head: &str, columns: usize, rows: usize, tail: &str) -> String {
 
 /// Stores one message in a transaction of its own, as one would without a thought of batches; returns its id.
 pub fn send_one(connection: &mut Connection, member: i64, content_type: i32, content: &str) -> Result<u64> {
+    let time = now();
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let (conversation, seq): (i64, i64) = transaction
         .prepare_cached("SELECT id, last_seq + 1 FROM kefu_conversation WHERE tenant_id = 1 AND user_id = ?")?
@@ -123,23 +128,26 @@ pub fn send_one(connection: &mut Connection, member: i64, content_type: i32, con
              last_message_content_type = ?5, admin_deleted = 0, user_deleted = 0, \
              admin_unread_message_count = admin_unread_message_count + 1, updater = ?6, update_time = ?3 WHERE id = ?1",
         )?
-        .execute(params![conversation, seq, TIME, content, content_type, member])?;
+        .execute(params![conversation, seq, time, content, content_type, member])?;
     transaction
         .prepare_cached(
             "INSERT INTO kefu_message (conversation_id, seq, sender_id, sender_type, content_type, content, create_time, \
              tenant_id, creator, updater, update_time) VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, 1, ?3, ?3, ?6)",
         )?
-        .execute(params![conversation, seq, member, content_type, content, TIME])?;
+        .execute(params![conversation, seq, member, content_type, content, time])?;
     let id = transaction.last_insert_rowid();
     transaction.commit()?;
     Ok(id.unsigned_abs())
 }
 
-/// How long durable commits of one message each take, one after the other.
-pub fn commits(file: &Path, count: usize) -> Result<Vec<Duration>> {
+/// How long durable commits of one message each take, one every `pace`.
+pub fn commits(file: &Path, count: usize, pace: Duration) -> Result<Vec<Duration>> {
     let mut connection = create(file, 1000)?;
+    let mut due = Instant::now();
     (0..count)
         .map(|index| {
+            due += pace;
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
             let started = Instant::now();
             send_one(&mut connection, i64::try_from(index % 1000)? + 1, 1, CONTENT)?;
             Ok(started.elapsed())

@@ -19,11 +19,11 @@ pub(super) const LOCK_BY_MEMBERS: Statement = Statement {
         head: concat!(
             "SELECT ",
             locked!(),
-            " FROM kefu_conversation AS c FORCE INDEX (kefu_conversation_member) WHERE"
+            " FROM kefu_conversation AS c FORCE INDEX (kefu_conversation_member) WHERE (c.tenant_id, c.user_id) IN ("
         ),
-        row: "(c.tenant_id = ? AND c.user_id = ?)",
-        between: " OR ",
-        tail: "FOR UPDATE",
+        row: "(?, ?)",
+        between: ", ",
+        tail: ") FOR UPDATE",
         may_repeat: true,
     },
 };

@@ -10,10 +10,11 @@ pub(super) const FIND_REPEATS: Statement = Statement {
     postgres_tail: "",
     mysql: MysqlText {
         head: "SELECT m.id, m.conversation_id, m.sender_type, m.sender_id, m.client_message_id, m.seq, \
-             m.read_status FROM kefu_message AS m FORCE INDEX (kefu_message_client) WHERE",
-        row: "(m.conversation_id = ? AND m.sender_type = ? AND m.sender_id = ? AND m.client_message_id = ?)",
-        between: " OR ",
-        tail: "",
+             m.read_status FROM kefu_message AS m FORCE INDEX (kefu_message_client) \
+             WHERE (m.conversation_id, m.sender_type, m.sender_id, m.client_message_id) IN (",
+        row: "(?, ?, ?, ?)",
+        between: ", ",
+        tail: ")",
         may_repeat: true,
     },
 };
