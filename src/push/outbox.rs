@@ -20,6 +20,9 @@ use super::{CloseReason, Position, frame};
 
 /// Bytes that go out in one write at most, a single larger frame aside.
 const CHUNK: usize = 16 * 1024;
+/// Bytes above which a turn ends even if whole chunks wait. Far more than a turn's worth of frames for most sockets: one
+/// that gets much more than the others, such as the only admin's of a busy shop, would fall behind by the turns of all others.
+const TURN: usize = 256 * 1024;
 /// Frames whose room an idle socket keeps.
 const IDLE_CAPACITY: usize = 8;
 /// Frames that a replay lets wait at most.
@@ -246,8 +249,8 @@ impl Outbox {
         }
     }
 
-    /// The next chunk for the wire, when it is the body's turn. Each chunk needs a turn of its own.
-    fn poll_chunk(&self, has_turn: &mut bool, context: &Context<'_>) -> Poll<Option<Bytes>> {
+    /// The next chunk for the wire, when it is the body's turn: one, and what whole ones follow.
+    fn poll_chunk(&self, turn: &mut Turn, context: &Context<'_>) -> Poll<Option<Bytes>> {
         let mut queue = self.lock();
         if queue.frames.is_empty() {
             if queue.closing {
@@ -258,18 +261,22 @@ impl Outbox {
                 queue.frames = VecDeque::new();
             }
             queue.waker = Some(context.waker().clone());
-            *has_turn = true;
+            *turn = Turn::Awaited;
             return Poll::Pending;
         }
-        if !*has_turn {
-            queue.waker = Some(context.waker().clone());
-            *has_turn = true;
-            self.wake(queue);
-            return Poll::Pending;
-        }
-        *has_turn = false;
+        let sent = match *turn {
+            Turn::Awaited => 0,
+            Turn::Sent(bytes) if bytes < TURN && queue.bytes >= CHUNK => bytes,
+            Turn::Sent(_) => {
+                queue.waker = Some(context.waker().clone());
+                *turn = Turn::Awaited;
+                self.wake(queue);
+                return Poll::Pending;
+            }
+        };
         let chunk = queue.next_chunk();
         drop(queue);
+        *turn = Turn::Sent(sent + chunk.as_ref().map_or(0, Bytes::len));
         self.drained.notify_waiters();
         Poll::Ready(chunk)
     }
@@ -301,11 +308,19 @@ impl Queue {
     }
 }
 
+/// A body and its turn to write.
+#[derive(Clone, Copy)]
+enum Turn {
+    /// It is or was in line: when it is polled next, it is its turn.
+    Awaited,
+    /// Bytes that it has sent in its last turn.
+    Sent(usize),
+}
+
 /// The response body of an upgraded connection: what [`Outbox`] holds, until it is closed.
 pub struct OutboxBody {
     outbox: Arc<Outbox>,
-    /// It is or was in line: when it is polled next, it is its turn.
-    has_turn: bool,
+    turn: Turn,
     /// actix-ws learns that the connection is gone by the end of its own body.
     _upgraded: BoxBody,
 }
@@ -314,7 +329,7 @@ impl OutboxBody {
     /// Takes the place of the body that the handshake made, on the thread that will send it.
     pub fn new(outbox: Arc<Outbox>, upgraded: BoxBody) -> Self {
         outbox.line.get_or_init(Line::here);
-        Self { outbox, has_turn: false, _upgraded: upgraded }
+        Self { outbox, turn: Turn::Sent(0), _upgraded: upgraded }
     }
 }
 
@@ -327,7 +342,7 @@ impl MessageBody for OutboxBody {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let this = self.get_mut();
-        this.outbox.poll_chunk(&mut this.has_turn, context).map(|chunk| chunk.map(Ok))
+        this.outbox.poll_chunk(&mut this.turn, context).map(|chunk| chunk.map(Ok))
     }
 }
 
@@ -355,5 +370,29 @@ mod tests {
         assert_eq!(push(&outbox, 2), Pushed::Ignored, "read by the replay, published after it");
         assert_eq!(push(&outbox, 3), Pushed::Queued);
         assert_eq!(outbox.lock().frames, ["last", "frame"]);
+    }
+
+    #[test]
+    fn a_turn_sends_a_chunk_and_what_whole_ones_follow_up_to_its_bound() {
+        let outbox = Outbox::new(Bounds { frames: 1024, bytes: 4 * TURN }, false);
+        let mut turn = Turn::Awaited;
+        let mut take_turn = || {
+            let mut chunks = Vec::new();
+            while let Poll::Ready(chunk) = outbox.poll_chunk(&mut turn, &Context::from_waker(Waker::noop())) {
+                chunks.push(chunk.unwrap().len());
+            }
+            chunks
+        };
+        let push = |count| {
+            for _ in 0..count {
+                outbox.push_direct(Bytes::from_static(&[0; CHUNK / 16]));
+            }
+        };
+        push(TURN / CHUNK * 16 + 2 * 16 + 8);
+        assert_eq!(take_turn(), vec![CHUNK; TURN / CHUNK]);
+        assert_eq!(take_turn(), [CHUNK; 2], "less than a chunk is left");
+        push(1);
+        assert_eq!(take_turn(), [9 * CHUNK / 16], "joined with what came meanwhile");
+        assert_eq!(take_turn(), [0; 0]);
     }
 }
