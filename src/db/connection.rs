@@ -1,10 +1,10 @@
 //! One connection type for all databases.
 
-use diesel::backend::Backend;
 use diesel::connection::SimpleConnection;
 #[cfg(feature = "mysql")]
 use diesel::connection::{CacheSize, Connection as _};
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sqlite::Sqlite;
 use diesel::{QueryResult, RunQueryDsl, SqliteConnection};
 
 /// A connection to whichever database the settings name.
@@ -21,13 +21,10 @@ pub enum AnyConnection {
 }
 
 impl AnyConnection {
-    /// Runs a text that begins or ends a transaction; two of them frame every commit. It stays prepared on SQLite, and
-    /// on MySQL, where Diesel lets two calls more go with a text that may have several statements.
+    /// Runs a text that begins or ends a transaction. SQLite keeps it prepared: two of them frame every commit.
     pub(super) fn begin_or_end(&mut self, text: &'static str) -> QueryResult<()> {
         match self {
             Self::Sqlite(connection) => Prepared(text).execute(connection).map(drop),
-            #[cfg(feature = "mysql")]
-            Self::Mysql(connection) if !text.contains(';') => Prepared(text).execute(connection).map(drop),
             #[cfg(any(feature = "mysql", feature = "postgres"))]
             server => server.batch_execute(text),
         }
@@ -79,8 +76,8 @@ pub(crate) use each_backend;
 /// A statement without parameters that stays prepared; Diesel's `sql_query` prepares its text each time.
 struct Prepared(&'static str);
 
-impl<Database: Backend> QueryFragment<Database> for Prepared {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Database>) -> QueryResult<()> {
+impl QueryFragment<Sqlite> for Prepared {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         out.push_sql(self.0);
         Ok(())
     }

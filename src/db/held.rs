@@ -83,7 +83,7 @@ impl Held {
     pub(crate) fn transaction<T>(&mut self, work: impl FnMut(&mut AnyConnection) -> Result<T>) -> Result<T> {
         let db = self.db.clone();
         self.transactions += 1;
-        // A table that this one fills has doubled at most since.
+        // Often while tables are nearly empty, seldom later, when plans no longer change.
         let is_time_to_plan = self.transactions.is_power_of_two();
         self.usable()?.use_for(|connection| {
             if is_time_to_plan {

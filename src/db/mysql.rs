@@ -6,9 +6,6 @@
 //! socket or an IPv6 address. Such a list always has `ssl-verify-server-cert`: from 3.4 it encrypts and verifies unless it
 //! is told not to, before that only when told to.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::Text;
 use diesel::{
@@ -18,11 +15,13 @@ use diesel::{
 use url::{Host, Url};
 
 /// READ COMMITTED locks the rows and not the gaps between them. The strict mode refuses what does not fit instead of
-/// cutting it. The comments are code for MariaDB (`M!`) and for MySQL (`!50708`).
+/// cutting it. MariaDB shall not make a table of a long `IN (…)`, which before 10.6.8 lost rows of a prepared statement
+/// (MDEV-27937). The comments are code for MariaDB (`M!`) and for MySQL (`!50708`).
 const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
      SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', lc_messages = 'en_US',
          innodb_lock_wait_timeout = 5
-         /*M!100300 , max_statement_time = 10, idle_write_transaction_timeout = 30 */
+         /*M!100300 , max_statement_time = 10, idle_write_transaction_timeout = 30,
+             in_predicate_conversion_threshold = 0 */
          /*!50708 , max_execution_time = 10000 */";
 
 /// See the module's text.
@@ -36,13 +35,11 @@ const GALERA_SESSION: &str = "SET SESSION wsrep_sync_wait = 1";
 const PARAMETERS: [&str; 5] = ["ssl_mode", "ssl_ca", "ssl_cert", "ssl_key", "unix_socket"];
 
 /// Where a server is and how to speak to it.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct MysqlServer {
     url: String,
     /// A plain connection is refused.
     encrypted: bool,
-    /// Whether the last connection led to a member of a Galera cluster.
-    cluster: Arc<AtomicBool>,
 }
 
 /// The URL holds a password.
@@ -96,21 +93,14 @@ impl MysqlServer {
                     .map_err(|error| format!("database.url: {error}"))?;
             }
         }
-        Ok(Self { url: url.into(), encrypted, cluster: Arc::default() })
-    }
-
-    /// Whether it is a member of a Galera cluster, as far as is known.
-    pub(super) fn is_cluster(&self) -> bool {
-        self.cluster.load(Ordering::Relaxed)
+        Ok(Self { url: url.into(), encrypted })
     }
 
     pub(super) fn connect(&self) -> ConnectionResult<MysqlConnection> {
         let mut connection = MysqlConnection::establish(&self.url)?;
         let set_up = |connection: &mut MysqlConnection| {
             connection.batch_execute(SESSION)?;
-            let cluster = shown(connection, "VARIABLES LIKE 'wsrep_on'")?.as_deref() == Some("ON");
-            self.cluster.store(cluster, Ordering::Relaxed);
-            if cluster {
+            if shown(connection, "VARIABLES LIKE 'wsrep_on'")?.as_deref() == Some("ON") {
                 connection.batch_execute(GALERA_SESSION)?;
             }
             let cipher = if self.encrypted { shown(connection, "SESSION STATUS LIKE 'Ssl_cipher'")? } else { None };

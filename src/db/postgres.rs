@@ -76,7 +76,7 @@ pub(super) fn plan_once(connection: &mut PgConnection) {
     drop(connection.batch_execute(PLANNED_ONCE));
 }
 
-/// Forgets the plans. One made while a table was all but empty may read the whole table instead of looping over the list,
+/// Forgets the plans. One made while a table was all but empty may read all of an index instead of looping over the list,
 /// which was right then.
 pub(super) fn plan_anew(connection: &mut PgConnection) {
     drop(connection.batch_execute("DISCARD PLANS"));

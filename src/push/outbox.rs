@@ -20,8 +20,8 @@ use super::{CloseReason, Position, frame};
 
 /// Bytes that go out in one write at most, a single larger frame aside.
 const CHUNK: usize = 16 * 1024;
-/// Bytes above which a turn ends even if whole chunks wait. Far more than a turn's worth of frames for most sockets: one
-/// that gets much more than the others, such as the only admin's of a busy shop, would fall behind by the turns of all others.
+/// Bytes above which a turn ends, even if whole chunks wait. With one chunk a turn, a socket that gets far more than the
+/// others, such as the only admin's of a busy shop, falls behind by everyone else's turns.
 const TURN: usize = 256 * 1024;
 /// Frames whose room an idle socket keeps.
 const IDLE_CAPACITY: usize = 8;
@@ -313,7 +313,7 @@ impl Queue {
 enum Turn {
     /// It is or was in line: when it is polled next, it is its turn.
     Awaited,
-    /// Bytes that it has sent in its last turn.
+    /// Bytes that it has sent in its last turn. That goes on where a slow line has held it up.
     Sent(usize),
 }
 
@@ -329,7 +329,7 @@ impl OutboxBody {
     /// Takes the place of the body that the handshake made, on the thread that will send it.
     pub fn new(outbox: Arc<Outbox>, upgraded: BoxBody) -> Self {
         outbox.line.get_or_init(Line::here);
-        Self { outbox, turn: Turn::Sent(0), _upgraded: upgraded }
+        Self { outbox, turn: Turn::Sent(TURN), _upgraded: upgraded }
     }
 }
 

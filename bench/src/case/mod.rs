@@ -52,9 +52,7 @@ impl Case {
             Self::Memory => "an idle server, 20,000 idle sockets, and what stays when they are closed",
             Self::Slow => "1,000 of 2,000 sockets stop reading: the others' rate, memory, the slow code",
             Self::Growth => "1 M conversations and 10 M messages against an empty and a small database",
-            Self::Servers => {
-                "the send case on MariaDB and PostgreSQL, against a transaction per send on 16 connections"
-            }
+            Self::Servers => "the send case on MariaDB and PostgreSQL, against a transaction per send over a pool",
             Self::Nodes => "frames to 1,000 sockets of another node over Redis, against one node; the added latency",
             Self::Overload => "senders at twice the capacity: accepted rate, how fast the rest is refused, memory",
         }

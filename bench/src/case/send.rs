@@ -58,7 +58,7 @@ pub async fn run(context: &Context, report: &mut Report) -> Result {
     against("bare endpoint: parses and verifies", bare, Some(0.3));
     against("nchan, one subscriber each, stores nothing", nchan, Some(0.6));
     against("Node's ws, one subscriber each, stores nothing", node, None);
-    against("a transaction per send over a pool of connections, delivers nothing", naive, Some(8.0));
+    against("a transaction per send, delivers nothing", naive, Some(8.0));
     Ok(())
 }
 

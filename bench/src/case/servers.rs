@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Context, send};
 use crate::peer::database::{Kind, Server};
 use crate::peer::kefu::Kefu;
-use crate::peer::pooled;
+use crate::peer::load_tool;
 use crate::report::{Report, Samples, Target, Unit, progress};
 use crate::{Result, check, token};
 
@@ -26,7 +26,7 @@ pub async fn run(context: &Context, report: &mut Report) -> Result {
             let rate = transactions(&server, &members, context.duration).await?;
             naive.push(rate);
             progress(&format!("{case}, round {round}: a transaction per send {rate:.0}/s"));
-            tool.push(pooled::sends(&server, context.duration).await?);
+            tool.push(load_tool::sends(&server, context.duration).await?);
         }
         report.figure(&case, "kefu: durable and delivered", Unit::PerSecond, &ours);
         report.figure(&case, "kefu: processor time of the service for each", Unit::Microseconds, &processor);
@@ -42,7 +42,7 @@ pub async fn run(context: &Context, report: &mut Report) -> Result {
 
 /// What one would write first: sends per second, all of them stored.
 async fn transactions(server: &Server, members: &[String], duration: Duration) -> Result<f64> {
-    let url = pooled::prepare(server).await?;
+    let url = load_tool::prepare(server).await?;
     let (rate, sent) = send::endpoint(&["naive", &url], members, duration).await?;
     check::stored(async |sql| server.number(sql).await, sent).await?;
     Ok(rate)

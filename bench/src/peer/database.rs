@@ -87,8 +87,9 @@ impl Server {
         }
     }
 
-    /// Makes the database anew and returns its URL, for connections without TLS, as within one machine. What the server has still to write of the one before is no burden of
-    /// the next run: InnoDB throws it away with the tables, PostgreSQL is told to write it now.
+    /// Makes the database anew and returns its URL, for connections without TLS, as within one machine. What the server has
+    /// still to write of the one before is no burden of the next run: InnoDB throws it away with the tables, PostgreSQL is
+    /// told to write it now.
     pub async fn empty(&self) -> Result<String> {
         let (options, at_last) = match self.kind {
             Kind::MariaDb => ("CHARACTER SET utf8mb4", ""),

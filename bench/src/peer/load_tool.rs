@@ -1,6 +1,5 @@
-//! What an ordinary service does on a database server: a transaction per send, over a pool of connections, each statement
-//! a call of its own. Measured by the load tools that come with the servers: pgbench with prepared statements, mariadb-slap
-//! with plain ones, as most drivers send them. Nothing is parsed, verified or delivered.
+//! A transaction per send by the load tools that come with the servers: pgbench with prepared statements, mariadb-slap with
+//! plain ones, since it knows no others. Nothing is parsed, verified or delivered.
 
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use super::kefu::CONTENT;
 use crate::report::float_u64;
 use crate::{Result, check, process};
 
-/// Connections in the pool, each always in use.
+/// Connections, each always in use.
 const CONNECTIONS: u32 = 16;
 /// Members, each with a conversation.
 const MEMBERS: u64 = 1000;
