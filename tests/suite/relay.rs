@@ -88,6 +88,10 @@ async fn frames_reach_sockets_of_other_nodes_in_order_and_once() {
     let (at_member, _) = &mut sockets[0];
     at_member.send(r#"{"type":"kefu_typing","content":"{}"}"#).await;
     sockets[1].1.expect("kefu_typing").await;
+    for (node, other) in [(&a, &b), (&b, &a)] {
+        assert!(node.metric("kefu_relay_published_total").await >= 1);
+        assert!(other.metric("kefu_relay_received_total").await >= 1);
+    }
     a.stop().await;
     b.stop().await;
 }
@@ -140,6 +144,7 @@ impl Outage {
                 }
             };
             assert!(since <= START, "{since}");
+            assert!(self.b.metric("kefu_relay_resyncs_total").await >= 1);
             assert!(seqs.iter().copied().eq(1..=i64::try_from(seqs.len()).unwrap()), "before the gap: {seqs:?}");
             let resync = if is_owner { json!({"since": since}) } else { json!({"afterSeq": seqs.len()}) };
             socket.send(&json!({"type": "kefu_resync", "content": resync.to_string()}).to_string()).await;
