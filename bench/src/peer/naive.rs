@@ -18,9 +18,6 @@ use crate::token::Verifier;
 
 /// Members whose conversations are made in a file.
 const MEMBERS: i64 = 1000;
-/// Connections to a server, r2d2's default, and to a file: there several would sleep in SQLite's busy handler, which was
-/// measured to be slower by a tenth.
-const CONNECTIONS: (u32, u32) = (10, 1);
 
 /// Where the messages go.
 #[derive(Clone)]
@@ -53,6 +50,15 @@ impl Database {
             Some(("mysql", _)) => Self::MariaDb(name.to_owned()),
             Some(_) => Self::PostgreSql(name.to_owned()),
             None => Self::Sqlite(name.into()),
+        }
+    }
+
+    /// As many as r2d2 has by default. But one to a file: several would sleep in SQLite's busy handler, which was measured
+    /// to be slower by a tenth.
+    const fn connections(&self) -> u32 {
+        match self {
+            Self::Sqlite(_) => 1,
+            Self::MariaDb(_) | Self::PostgreSql(_) => 10,
         }
     }
 
@@ -182,15 +188,18 @@ async fn send(
 /// Serves until told to stop. The members have their conversations already; a file is made with them.
 pub fn serve(database: &str) -> Result {
     let database = Database::named(database);
-    let mut connections = CONNECTIONS.0;
     if let Database::Sqlite(file) = &database {
         sqlite::create(file, MEMBERS)?;
-        connections = CONNECTIONS.1;
     }
     let verifier = web::Data::new(Verifier::new());
     // A test of each connection before its use would be a call more.
-    let pool = web::Data::new(Pool::builder().max_size(connections).test_on_check_out(false).build(database)?);
-    bare::serve_app(move |config: &mut web::ServiceConfig| {
-        config.app_data(verifier.clone()).app_data(pool.clone()).route(SEND, web::post().to(send));
-    })
+    let pool = Pool::builder().max_size(database.connections()).test_on_check_out(false).build(database)?;
+    let pool = web::Data::new(pool);
+    let shared = pool.clone();
+    let served = bare::serve_app(move |config: &mut web::ServiceConfig| {
+        config.app_data(verifier.clone()).app_data(shared.clone()).route(SEND, web::post().to(send));
+    });
+    // PostgreSQL's driver cannot close a connection inside the server's runtime.
+    drop(pool);
+    served
 }
