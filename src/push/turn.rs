@@ -17,8 +17,8 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-/// Sockets that write before everything else has its go: some 50 µs, more only where some have fallen behind. More of them keep requests waiting, whose frames could
-/// have joined those of the sockets behind.
+/// Sockets that write before everything else has its go: some 50 µs, more only where some have fallen behind. More of them
+/// keep requests waiting, whose frames could have joined those of the sockets behind.
 const GROUP: usize = 8;
 
 thread_local! {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Context;
-use crate::load::http::{self, Pace, Plan, Until};
+use crate::load::http::{self, Pace, Plan, Sent, Until};
 use crate::load::on_own_thread;
 use crate::load::socket::Listeners;
 use crate::peer::bare::{self, Endpoint};
@@ -40,10 +40,10 @@ pub async fn run(context: &Context, report: &mut Report) -> Result {
             continue;
         }
         ceiling.push(statements(duration).await?);
-        bare.push(endpoint(&["bare"], &members, duration).await?.0);
+        bare.push(endpoint(&["bare"], &members, duration).await?.rate());
         published.push(nchan::start().await?.publish(channels).await?.publishes);
         sent.push(node_ws::start()?.publish(channels).await?.publishes);
-        naive.push(endpoint(&["naive", "naive.db"], &members, duration).await?.0);
+        naive.push(endpoint(&["naive", "naive.db"], &members, duration).await?.rate());
     }
     report.figure("send", "kefu: durable and delivered", Unit::PerSecond, &ours);
     report.figure("send", "kefu: processor time of the service for each", Unit::Microseconds, &processor);
@@ -95,8 +95,8 @@ async fn statements(duration: Duration) -> Result<f64> {
     on_own_thread("sqlite", async move || sqlite::ceiling(&file, i64::try_from(MEMBERS)?, BATCH, duration)).await
 }
 
-/// An endpoint of this program, which delivers nothing: answers per second, and how many there were.
-pub async fn endpoint(arguments: &[&str], members: &[String], duration: Duration) -> Result<(f64, u64)> {
+/// What an endpoint of this program, which delivers nothing, has answered.
+pub async fn endpoint(arguments: &[&str], members: &[String], duration: Duration) -> Result<Sent> {
     let endpoint = Endpoint::start(arguments)?;
     let requests = members.iter().map(|token| http::post(bare::SEND, Some(token), kefu::BODY)).collect();
     let plan = Plan {
@@ -106,6 +106,5 @@ pub async fn endpoint(arguments: &[&str], members: &[String], duration: Duration
         until: Until::Elapsed(duration),
         pace: Pace::Answers,
     };
-    let sent = http::send(plan).await?.all_accepted()?;
-    Ok((sent.rate(), u64::try_from(sent.answers.len())?))
+    http::send(plan).await?.all_accepted()
 }

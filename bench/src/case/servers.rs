@@ -42,10 +42,10 @@ pub async fn run(context: &Context, report: &mut Report) -> Result {
 
 /// What one would write first: sends per second, all of them stored.
 async fn transactions(server: &Server, members: &[String], duration: Duration) -> Result<f64> {
-    let url = load_tool::prepare(server).await?;
-    let (rate, sent) = send::endpoint(&["naive", &url], members, duration).await?;
-    check::stored(async |sql| server.number(sql).await, sent).await?;
-    Ok(rate)
+    let url = server.prepare(u64::try_from(members.len())?).await?;
+    let sent = send::endpoint(&["naive", &url], members, duration).await?;
+    check::stored(async |sql| server.number(sql).await, u64::try_from(sent.answers.len())?).await?;
+    Ok(sent.rate())
 }
 
 async fn product(context: &Context, server: &Server, members: &[String]) -> Result<(f64, f64)> {
