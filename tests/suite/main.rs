@@ -36,6 +36,7 @@ mod nodes;
 mod openapi;
 mod openapi_document;
 mod operation;
+mod outage;
 mod property;
 mod push;
 mod push_fault;

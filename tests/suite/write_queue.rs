@@ -11,7 +11,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use crate::support::database::Kind;
+use crate::support::database::{Kind, only_on};
 use crate::support::{PATIENCE, Reply, TestApp, User, eventually, path, text};
 
 /// The answer to a send and what its `Retry-After` says; `None` when the service was gone.
@@ -89,8 +89,26 @@ async fn a_full_queue_answers_503_at_once_and_what_was_accepted_is_stored() {
 #[tokio::test]
 async fn a_bad_row_fails_its_own_sender_only() {
     let app = TestApp::spawn_with(queue(8)).await;
+    app.refuse("INSERT", "kefu_message", SPOILT);
+    assert_only_the_spoilt_fail(app).await;
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_fails_its_own_sender_only() {
+    if only_on(Kind::Sqlite, "where a constraint can wait for the commit and leave the transaction open") {
+        return;
+    }
+    let app = TestApp::spawn_with(queue(8)).await;
+    app.refuse_commit("INSERT", "kefu_message", SPOILT);
+    assert_only_the_spoilt_fail(app).await;
+}
+
+/// Which rows the database is told to refuse.
+const SPOILT: &str = "NEW.content LIKE '%spoilt%'";
+
+/// Sends good and spoilt messages in one batch.
+async fn assert_only_the_spoilt_fail(app: TestApp) {
     let (member, bystander) = (app.member(1001).await, app.member(1002).await);
-    app.refuse("INSERT", "kefu_message", "NEW.content LIKE '%spoilt%'");
     let lock = app.lock_writes();
     let others = send(&bystander, "good");
     let sends = fill(&app, &member, |number| if number % 2 == 0 { "good".into() } else { "spoilt".into() }).await;

@@ -180,6 +180,38 @@ impl User {
         self.delete(&format!("/admin-api/promotion/kefu-conversation/delete?id={conversation}")).await.ok();
     }
 
+    /// As an admin sees it, the conversation has this many messages, `seq` without gaps, `createTime` strictly increasing, the right last
+    /// message, and counts what is unread.
+    pub async fn assert_consistent(&self, conversation: i64, messages: usize) {
+        let mut listed = Vec::new();
+        loop {
+            let page = self.messages(conversation, &format!("limit=200&afterSeq={}", listed.len())).await;
+            if page.is_empty() {
+                break;
+            }
+            listed.extend(page);
+        }
+        assert_eq!(listed.len(), messages);
+        let head = self.conversation(conversation).await;
+        for (place, message) in listed.iter().enumerate() {
+            assert_eq!(message["seq"], json!(place + 1));
+            assert!(place == 0 || message["createTime"].as_i64() > listed[place - 1]["createTime"].as_i64());
+        }
+        let unread = |sender: i64| {
+            listed
+                .iter()
+                .filter(|message| message["senderType"] == json!(sender) && message["readStatus"] == json!(false))
+                .count()
+        };
+        assert_eq!(
+            (&head["adminUnreadMessageCount"], &head["memberUnreadMessageCount"]),
+            (&json!(unread(1)), &json!(unread(2)))
+        );
+        let last = listed.last().unwrap();
+        assert_eq!((&head["lastMessageContent"], &head["lastMessageTime"]), (&last["content"], &last["createTime"]));
+        assert_eq!(head["lastSeq"], json!(messages));
+    }
+
     /// Opens a socket with the refresh token, as the stock clients do; `query` as in `lastSeq=3`, or empty.
     pub async fn socket(&self, query: &str) -> Socket {
         let base = self.base.replace("http://", "ws://");
