@@ -1,5 +1,7 @@
 //! `kefu serve`
 
+use std::time::Duration;
+
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Result;
@@ -9,11 +11,16 @@ use crate::db::{Backend, DatabaseLock};
 use crate::settings::{Settings, create_private_folder};
 use crate::telemetry::log;
 
+/// How long the rest of a stop may take after `server.shutdown_timeout_s`, when no caller waits any more: long enough to
+/// empty a full write queue.
+const REST_OF_STOP: Duration = Duration::from_secs(10);
+
 /// Runs the service until it is told to stop by SIGINT or SIGTERM.
 pub(super) fn run(settings: Settings) -> Result {
     log::start(&settings.log)?;
     create_private_folder(&settings.data_dir)?;
     let _lock = DatabaseLock::take(&Backend::parse(&settings.database_url())?)?;
+    let longest_stop = Duration::from_secs(settings.server.shutdown_timeout_s) + REST_OF_STOP;
     // Every socket takes a file descriptor; where the limit cannot be raised, the system's own stays.
     if let Ok(limit) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::debug!(limit, "open files");
@@ -27,9 +34,25 @@ pub(super) fn run(settings: Settings) -> Result {
             _ = terminate.recv() => {}
         }
         tracing::info!("stopping");
+        end_after(longest_stop)?;
         app.stop().await;
         Ok(())
     })
+}
+
+/// Ends the process, wherever it stands, when a stop in order takes longer than this: a thread that waits for a database's
+/// answer cannot be ended by itself.
+///
+/// # Errors
+/// When no thread can be had.
+fn end_after(longest_stop: Duration) -> Result {
+    let end = move || {
+        std::thread::sleep(longest_stop);
+        tracing::error!("the stop takes too long, as the database does not answer: ending now");
+        std::process::exit(1);
+    };
+    std::thread::Builder::new().name("stop".into()).spawn(end)?;
+    Ok(())
 }
 
 fn greeting(app: &App) -> String {

@@ -11,7 +11,8 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::support::database::{Kind, only_on_servers, variable};
-use crate::support::{TestApp, User, eventually, path};
+use crate::support::process::{Serve, done};
+use crate::support::{TestApp, TestDatabase, User, eventually, path};
 
 /// How long a database may take to come back, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -92,6 +93,27 @@ async fn a_hung_server_costs_only_honest_refusals() {
     send_until_stored(&member, &send).await;
     owner.assert_consistent(member.own_conversation().await, 1).await;
     app.stop().await;
+}
+
+#[tokio::test]
+#[ignore = "stops the server that the other tests use: scripts/test runs it alone"]
+async fn a_stop_ends_although_the_server_hangs() {
+    assert!(!only_on_servers("which has no process of its own"));
+    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create());
+    let url = database.url.as_deref().unwrap();
+    let waits = ["server.shutdown_timeout_s=1", "database.answer_timeout_ms=1000", "database.acquire_timeout_ms=500"];
+    let arguments: Vec<&str> = waits.iter().flat_map(|wait| ["--set", *wait]).chain(["--database-url", url]).collect();
+    let serve = Serve::start(folder.path(), &arguments).await;
+    let token = ["token", "member", "--user-id", "1001", "--nickname", "Li", "--database-url", url];
+    let member = serve.user(&done(folder.path(), &token, "").await);
+    member.says("stored").await;
+    let stopped = Stopped::server();
+    let reply = member.post(path::MEMBER_SEND, json!({"contentType": 1, "content": "hangs"})).await;
+    assert_eq!((reply.status, reply.code), (StatusCode::SERVICE_UNAVAILABLE, 503));
+    let ended = tokio::time::timeout(PATIENCE, serve.terminate()).await.expect("an end");
+    drop(stopped);
+    assert_eq!(ended.code, Some(1), "{}", ended.errors);
+    assert!(ended.errors.contains("database does not answer"), "{}", ended.errors);
 }
 
 /// The process of the server that this run is for.
