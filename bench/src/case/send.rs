@@ -28,10 +28,11 @@ pub async fn run(context: &Context, report: &mut Report) -> Result {
     let mut theirs: [Samples; 5] = Default::default();
     for round in 1..=context.rounds {
         let [ceiling, bare, published, sent, naive] = &mut theirs;
-        let (rate, time) = {
+        let ((rate, time), order) = {
             let kefu = Kefu::start(&context.kefu, &[])?;
             let file = kefu.database();
-            product(&kefu, &members, duration, async |sql| sqlite::number(&file, sql)).await?
+            let measured = product(&kefu, &members, duration, async |sql| sqlite::number(&file, sql)).await?;
+            (measured, sqlite::order(&file)?)
         };
         ours.push(rate);
         processor.push(time);
@@ -39,7 +40,7 @@ pub async fn run(context: &Context, report: &mut Report) -> Result {
         if context.alone {
             continue;
         }
-        ceiling.push(statements(duration).await?);
+        ceiling.push(statements(order, duration).await?);
         bare.push(endpoint(&["bare"], &members, duration).await?.rate());
         published.push(nchan::start().await?.publish(channels).await?.publishes);
         sent.push(node_ws::start()?.publish(channels).await?.publishes);
@@ -88,11 +89,11 @@ pub async fn product(
     Ok((count / channel::seconds_until_last(&inboxes, started)?, taken.as_secs_f64() * 1e6 / count))
 }
 
-/// SQLite alone.
-async fn statements(duration: Duration) -> Result<f64> {
+/// SQLite alone, with messages to the conversations in this order.
+async fn statements(order: Vec<i64>, duration: Duration) -> Result<f64> {
     let folder = process::folder()?;
     let file = folder.path().join("ceiling.db");
-    on_own_thread("sqlite", async move || sqlite::ceiling(&file, i64::try_from(MEMBERS)?, BATCH, duration)).await
+    on_own_thread("sqlite", async move || sqlite::ceiling(&file, &order, BATCH, duration)).await
 }
 
 /// What an endpoint of this program, which delivers nothing, has answered.

@@ -3,6 +3,7 @@
 //!
 //! The statements are those of src/conversation/store/statements.rs and src/message/store/statements.rs and change with them.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -64,9 +65,20 @@ pub fn number(file: &Path, sql: &str) -> Result<u64> {
     Ok(u64::try_from(number)?)
 }
 
-/// Messages per second in batches of `batch` by the product's statements, each batch one transaction.
-pub fn ceiling(file: &Path, members: i64, batch: usize, duration: Duration) -> Result<f64> {
-    let connection = create(file, members)?;
+/// The conversations of a product's messages but for their first ones, in the order in which they were stored.
+pub fn order(file: &Path) -> Result<Vec<i64>> {
+    let connection = Connection::open(file)?;
+    let mut query = connection.prepare("SELECT conversation_id FROM kefu_message WHERE seq > 1 ORDER BY id")?;
+    Ok(query.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Messages per second in batches of `batch` by the product's statements, each batch one transaction. They go to the
+/// conversations of `order` one after the other, and again from the beginning: which pages a batch changes is most of its
+/// cost, and neighbours share theirs.
+pub fn ceiling(file: &Path, order: &[i64], batch: usize, duration: Duration) -> Result<f64> {
+    let connection = create(file, order.iter().copied().max().unwrap_or_default())?;
+    let distinct = |batch: &&[i64]| batch.iter().collect::<HashSet<_>>().len() == batch.len();
+    let mut batches = order.chunks_exact(batch).filter(distinct).collect::<Vec<_>>().into_iter().cycle();
     let (lock, advance, insert) = (
         over_rows(LOCK, 2, batch, LOCK_TAIL),
         over_rows(ADVANCE, 13, batch, ADVANCE_TAIL),
@@ -75,12 +87,13 @@ pub fn ceiling(file: &Path, members: i64, batch: usize, duration: Duration) -> R
     let (mut lock, mut advance, mut insert) =
         (connection.prepare(&lock)?, connection.prepare(&advance)?, connection.prepare(&insert)?);
     let step = i64::try_from(batch)?;
-    let (mut first, mut next_id, mut sent) = (0, 1, 0);
+    let (mut next_id, mut sent) = (1, 0);
     let started = Instant::now();
     while started.elapsed() < duration {
         connection.execute_batch("BEGIN IMMEDIATE")?;
         let time = now();
-        let keys = (0..step).flat_map(|row| [Value::from(1), Value::from((first + row) % members + 1)]);
+        let conversations = batches.next().ok_or("no order with distinct conversations in a batch")?;
+        let keys = conversations.iter().flat_map(|conversation| [Value::from(1), Value::from(*conversation)]);
         let locked: Vec<(i64, i64, i64)> = lock
             .query_map(params_from_iter(keys), |row| Ok((row.get(0)?, row.get(2)?, row.get(3)?)))?
             .collect::<rusqlite::Result<_>>()?;
@@ -99,7 +112,6 @@ pub fn ceiling(file: &Path, members: i64, batch: usize, duration: Duration) -> R
         });
         insert.execute(params_from_iter(rows))?;
         connection.execute_batch("COMMIT")?;
-        first = (first + step) % members;
         next_id += step;
         sent += batch;
     }
