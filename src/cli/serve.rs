@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 use super::Result;
 use crate::app::App;
@@ -11,8 +13,8 @@ use crate::db::{Backend, DatabaseLock};
 use crate::settings::{Settings, create_private_folder};
 use crate::telemetry::log;
 
-/// How long the rest of a stop may take after `server.shutdown_timeout_s`, when no caller waits any more: long enough to
-/// empty a full write queue.
+/// How long the rest of a stop may take after `server.shutdown_timeout_s`, when no caller waits any more. A write queue of the
+/// default size is emptied sooner.
 const REST_OF_STOP: Duration = Duration::from_secs(10);
 
 /// Runs the service until it is told to stop by SIGINT or SIGTERM.
@@ -20,39 +22,48 @@ pub(super) fn run(settings: Settings) -> Result {
     log::start(&settings.log)?;
     create_private_folder(&settings.data_dir)?;
     let _lock = DatabaseLock::take(&Backend::parse(&settings.database_url())?)?;
-    let longest_stop = Duration::from_secs(settings.server.shutdown_timeout_s) + REST_OF_STOP;
+    let stop = stop_signal(Duration::from_secs(settings.server.shutdown_timeout_s) + REST_OF_STOP)?;
     // Every socket takes a file descriptor; where the limit cannot be raised, the system's own stays.
     if let Ok(limit) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::debug!(limit, "open files");
     }
     actix_web::rt::System::new().block_on(async {
-        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         let app = App::start(settings, Clock::system()).await?;
         super::print(&greeting(&app))?;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        tracing::info!("stopping");
-        end_after(longest_stop)?;
+        stop.await?;
         app.stop().await;
         Ok(())
     })
 }
 
-/// Ends the process, wherever it stands, when a stop in order takes longer than this: a thread that waits for a database's
-/// answer cannot be ended by itself.
+/// Resolves at SIGINT or SIGTERM. If the process has not ended so much later, it is ended wherever it stands: a thread that
+/// waits for the answer of a database cannot be ended alone.
 ///
 /// # Errors
-/// When no thread can be had.
-fn end_after(longest_stop: Duration) -> Result {
-    let end = move || {
+/// When the signals or a thread for them cannot be had.
+fn stop_signal(longest_stop: Duration) -> Result<oneshot::Receiver<()>> {
+    let runtime = Builder::new_current_thread().enable_io().build()?;
+    let (mut interrupt, mut terminate) = {
+        let _entered = runtime.enter();
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+    };
+    let (stop, stopped) = oneshot::channel();
+    let wait = move || {
+        runtime.block_on(async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        });
+        tracing::info!("stopping");
+        // Nobody listens any more when the start has failed.
+        let _ = stop.send(());
         std::thread::sleep(longest_stop);
-        tracing::error!("the stop takes too long, as the database does not answer: ending now");
+        tracing::error!("the stop takes too long: ending now; what was not answered may not be stored");
         std::process::exit(1);
     };
-    std::thread::Builder::new().name("stop".into()).spawn(end)?;
-    Ok(())
+    std::thread::Builder::new().name("signals".into()).spawn(wait)?;
+    Ok(stopped)
 }
 
 fn greeting(app: &App) -> String {

@@ -152,7 +152,7 @@ async fn a_file_that_cannot_be_used_is_named() {
         ("text.db", "not a database"),
         ("folder.db", "unable to open"),
         ("missing/kefu.db", "No such file"),
-        ("newer.db", "use a newer kefu"),
+        ("newer.db", "99990101000000"),
     ] {
         let line = refused(folder.path(), &format!("sqlite:{file}")).await;
         assert!(line.contains(why) && (line.contains(file) || file == "newer.db"), "{file}: {line}");

@@ -77,8 +77,12 @@ pub fn order(file: &Path) -> Result<Vec<i64>> {
 /// cost, and neighbours share theirs.
 pub fn ceiling(file: &Path, order: &[i64], batch: usize, duration: Duration) -> Result<f64> {
     let connection = create(file, order.iter().copied().max().unwrap_or_default())?;
+    // Two rows of one conversation would get the same `seq`; the senders hardly ever come to that.
     let distinct = |batch: &&[i64]| batch.iter().collect::<HashSet<_>>().len() == batch.len();
-    let mut batches = order.chunks_exact(batch).filter(distinct).collect::<Vec<_>>().into_iter().cycle();
+    let batches: Vec<&[i64]> = order.chunks_exact(batch).filter(distinct).collect();
+    if batches.is_empty() {
+        return Err("the product has stored less than a batch".into());
+    }
     let (lock, advance, insert) = (
         over_rows(LOCK, 2, batch, LOCK_TAIL),
         over_rows(ADVANCE, 13, batch, ADVANCE_TAIL),
@@ -89,10 +93,9 @@ pub fn ceiling(file: &Path, order: &[i64], batch: usize, duration: Duration) -> 
     let step = i64::try_from(batch)?;
     let (mut next_id, mut sent) = (1, 0);
     let started = Instant::now();
-    while started.elapsed() < duration {
+    for conversations in batches.iter().cycle().take_while(|_| started.elapsed() < duration) {
         connection.execute_batch("BEGIN IMMEDIATE")?;
         let time = now();
-        let conversations = batches.next().ok_or("no order with distinct conversations in a batch")?;
         let keys = conversations.iter().flat_map(|conversation| [Value::from(1), Value::from(*conversation)]);
         let locked: Vec<(i64, i64, i64)> = lock
             .query_map(params_from_iter(keys), |row| Ok((row.get(0)?, row.get(2)?, row.get(3)?)))?

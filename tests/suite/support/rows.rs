@@ -55,13 +55,14 @@ impl TestApp {
         });
     }
 
-    /// Lets SQLite refuse the commit of whatever does that, as [`TestApp::refuse`] names it: a reference to nobody is looked at
-    /// only then.
+    /// Lets SQLite refuse the commit of whatever does that, as [`TestApp::refuse`] names it: a reference to nobody is
+    /// looked at only then.
     pub fn refuse_commit(&self, event: &str, table: &str, when: &str) {
         self.execute(&format!(
             "CREATE TABLE nobody (id INTEGER PRIMARY KEY);
              CREATE TABLE refused (id INTEGER REFERENCES nobody (id) DEFERRABLE INITIALLY DEFERRED);
-             CREATE TRIGGER refuse_commit AFTER {event} ON {table} WHEN {when} BEGIN INSERT INTO refused VALUES (NEW.id); END"
+             CREATE TRIGGER refuse_commit AFTER {event} ON {table} WHEN {when}
+             BEGIN INSERT INTO refused VALUES (NEW.id); END"
         ));
     }
 

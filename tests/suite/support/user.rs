@@ -180,8 +180,8 @@ impl User {
         self.delete(&format!("/admin-api/promotion/kefu-conversation/delete?id={conversation}")).await.ok();
     }
 
-    /// As an admin sees it, the conversation has this many messages, `seq` without gaps, `createTime` strictly increasing, the right last
-    /// message, and counts what is unread.
+    /// As an admin sees it, the conversation has this many messages, `seq` without gaps, `createTime` strictly
+    /// increasing, the right last message, and counts what is unread.
     pub async fn assert_consistent(&self, conversation: i64, messages: usize) {
         let mut listed = Vec::new();
         loop {
