@@ -68,12 +68,8 @@ async fn commands_of_all_kinds_share_a_batch() {
             tasks.spawn(async move {
                 member.says(&format!("question {round}")).await;
                 owner.answers(conversation, &format!("answer {round}")).await;
-                owner
-                    .put(&format!("/admin-api/promotion/kefu-message/update-read-status?conversationId={conversation}"))
-                    .await
-                    .ok();
-                let body = json!({"id": conversation, "adminPinned": round % 2 == 0});
-                owner.put_json("/admin-api/promotion/kefu-conversation/update-conversation-pinned", body).await.ok();
+                owner.reads(conversation).await;
+                owner.pins(conversation, round % 2 == 0).await;
             });
         }
         for newcomer in newcomers.clone() {

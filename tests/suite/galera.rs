@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::support::database::variable;
 use crate::support::load::Load;
+use crate::support::process;
 use crate::support::tables::sound_conversations;
 use crate::support::{Redis, TestApp, eventually};
 
@@ -46,7 +47,7 @@ async fn database_is(node: &TestApp, state: &str) {
 /// Signals the server of a member.
 fn signal(member: usize, name: &str) {
     let pid = std::fs::read_to_string(&list("TEST_GALERA_PIDS")[member]).unwrap();
-    assert!(std::process::Command::new("kill").args(["-s", name, pid.trim()]).status().unwrap().success());
+    process::signal(name, &[pid.trim().parse().unwrap()]);
 }
 
 async fn stop(nodes: Vec<TestApp>) {

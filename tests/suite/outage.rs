@@ -11,7 +11,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::support::database::{Kind, only_on_servers, variable};
-use crate::support::process::{Serve, done};
+use crate::support::process::{Serve, done, signal};
 use crate::support::{TestApp, TestDatabase, User, eventually, path};
 
 /// How long a database may take to come back, on a busy machine.
@@ -70,14 +70,12 @@ async fn a_hung_server_costs_only_honest_refusals() {
     let send = json!({"contentType": 1, "content": "hi", "clientMessageId": "hi"});
     let stored = under_disturbance(&app, 2, async || {
         // For some seconds its token is known without the database: its sends reach the writer.
-        member.get("/app-api/member/user/get").await.ok();
+        member.get(path::MEMBER_PROFILE).await.ok();
         let stopped = Stopped::server();
         let refusals = async {
             for _ in 0..2 {
-                for reply in [
-                    member.post(path::MEMBER_SEND, send.clone()).await,
-                    owner.get("/admin-api/promotion/kefu-conversation/list").await,
-                ] {
+                for reply in [member.post(path::MEMBER_SEND, send.clone()).await, owner.get(path::CONVERSATIONS).await]
+                {
                     assert_eq!((reply.status, reply.code), (StatusCode::SERVICE_UNAVAILABLE, 503));
                 }
                 assert_eq!(app.readiness().await.0, 503);
@@ -154,11 +152,6 @@ impl Drop for Stopped {
     fn drop(&mut self) {
         signal("CONT", &self.0);
     }
-}
-
-fn signal(name: &str, processes: &[u32]) {
-    let pids = processes.iter().map(u32::to_string);
-    assert!(std::process::Command::new("kill").args(["-s", name]).args(pids).status().unwrap().success());
 }
 
 /// Eight members send 40 messages each and repeat whatever is refused; meanwhile the database is disturbed `times`

@@ -76,6 +76,12 @@ pub async fn lasting_address() -> String {
     format!("127.0.0.1:{}", free_port(0).await)
 }
 
+/// Sends a signal, as in `TERM`, to processes.
+pub fn signal(name: &str, processes: &[u32]) {
+    let pids = processes.iter().map(u32::to_string);
+    assert!(std::process::Command::new("kill").args(["-s", name]).args(pids).status().unwrap().success());
+}
+
 /// `kefu serve` on a free port.
 pub struct Serve {
     child: Child,
@@ -115,8 +121,7 @@ impl Serve {
 
     /// Tells it to stop as a service manager does, and waits until it has.
     pub async fn terminate(mut self) -> Ended {
-        let id = self.child.id().unwrap().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
+        signal("TERM", &[self.child.id().unwrap()]);
         let mut errors = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut errors).await.unwrap();
         Ended { code: self.child.wait().await.unwrap().code(), output: String::new(), errors }

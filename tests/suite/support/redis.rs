@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::eventually;
-use super::process::free_port;
+use super::process::{self, free_port};
 use super::tls::Certificates;
 
 /// A server without persistence on a free port; it ends with this.
@@ -131,8 +131,7 @@ impl Redis {
     }
 
     fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+        process::signal(name, &[self.child.id()]);
     }
 
     async fn wait_until_it_answers(&mut self) {
