@@ -22,7 +22,7 @@ use crate::account;
 use crate::auth::address::ClientAddress;
 use crate::auth::{Auth, RevokeReason, Revoked};
 use crate::clock::Clock;
-use crate::db::checkpoint::Checkpointer;
+use crate::db::sqlite::checkpoint::Checkpointer;
 use crate::db::{Backend, Db, id_block};
 use crate::error::Error;
 use crate::file::Files;
@@ -32,11 +32,12 @@ use crate::limit::SendLimit;
 use crate::message::Writer;
 use crate::message::writer::WriterThread;
 use crate::push::relay::RelayTasks;
-use crate::push::{self, CloseReason, Hub};
+use crate::push::{self, Hub};
 use crate::routes;
 use crate::settings::{self, Settings};
 use crate::socket;
 use crate::telemetry::metrics::Metrics;
+use crate::ws::CloseReason;
 
 /// How often sockets are looked at and revocations of other processes are read.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -88,7 +89,7 @@ impl App {
         let sweeper =
             tokio::spawn(sweep(hub.clone(), auth.clone(), web::Data::clone(&limit).into_inner(), clock.clone()));
         let restored_at = db.run(id_block::restored_at).await.map_err(text)?;
-        let services = socket::api::Services {
+        let services = socket::api::Context {
             hub: hub.clone(),
             db: db.clone(),
             clock: clock.clone(),
@@ -154,7 +155,7 @@ struct Parts {
     hub: web::Data<Hub>,
     limit: web::Data<SendLimit>,
     metrics: web::Data<Metrics>,
-    services: web::Data<socket::api::Services>,
+    services: web::Data<socket::api::Context>,
     request_ids: web::Data<RequestIds>,
     known_paths: web::Data<routes::KnownPaths>,
     /// The OpenAPI document as it is served: as a tree it would take megabytes, once for each worker.

@@ -7,9 +7,9 @@
 //! | [`conversation`] | conversations: one per member and tenant |
 //! | [`account`], [`auth`] | admins and members; tokens, passwords, permissions |
 //! | [`mod@file`] | uploads |
-//! | [`socket`], [`push`] | the WebSocket's handshake and client frames; events to sessions |
+//! | [`socket`], [`push`] | the WebSocket's handshake and client frames; events to connections |
 //! | [`import`] | conversations of a yudao shop, taken over |
-//! | [`operation`], [`telemetry`] | health and metrics; numbers and logs |
+//! | [`health`], [`telemetry`] | health and metrics; numbers and logs |
 //! | [`shop`] | empty answers to what stock clients ask of a shop |
 //! | [`http`], [`limit`] | extractors, envelope, middleware; rate limits |
 //! | [`db`] | pool, migrations, checkpoints, ids |
@@ -20,24 +20,67 @@
 //! Only `db`, the `store` modules and [`account::profiles`] query with Diesel. docs/architecture.md says more: one
 //! message's way, the invariants and where each is kept, and the exceptions.
 
-pub mod account;
-pub mod app;
-pub mod auth;
+mod access;
+mod account;
+mod app;
+mod auth;
 pub mod cli;
 pub mod clock;
-pub mod conversation;
-pub mod db;
+mod conversation;
+mod db;
 pub mod error;
-pub mod file;
-pub mod http;
+mod file;
+mod health;
+mod http;
 pub mod id;
-pub mod import;
-pub mod limit;
-pub mod message;
-pub mod operation;
-pub mod push;
-pub mod routes;
+mod import;
+mod limit;
+mod message;
+mod push;
+mod routes;
 pub mod settings;
-pub mod shop;
-pub mod socket;
-pub mod telemetry;
+mod shop;
+mod socket;
+mod telemetry;
+mod ws;
+
+/// What the integration tests, the benchmark and the fuzz targets drive from inside. Everything else is private, so that
+/// the compiler finds what nobody uses.
+pub mod testing {
+    pub use crate::app::App;
+
+    /// Roles and permissions.
+    pub mod access {
+        pub use crate::access::{Permission, Role};
+    }
+
+    /// Accounts.
+    pub mod account {
+        pub use crate::account::{NewAdmin, add_admin, ensure_member, find_admin, list_admins};
+    }
+
+    /// Logins and tokens.
+    pub mod auth {
+        pub use crate::auth::{Auth, TokenUse, Tokens, admin};
+    }
+
+    /// The database.
+    pub mod db {
+        pub use crate::db::{AnyConnection, Backend, Db, id_block, migrate, schema};
+    }
+
+    /// The rules of what is sent.
+    pub mod content {
+        pub use crate::message::content::{ContentType, MAX_BYTES, check};
+    }
+
+    /// The frames that clients send.
+    pub mod client_frame {
+        pub use crate::socket::client_frame::{ClientFrame, parse};
+    }
+
+    /// The OpenAPI document.
+    pub mod routes {
+        pub use crate::routes::{document, document_text};
+    }
+}

@@ -16,7 +16,7 @@ use crate::settings::Limits;
 
 /// Our clock, as governor asks for one.
 #[derive(Clone, Debug)]
-pub struct LimitClock(pub Clock);
+pub(crate) struct LimitClock(pub Clock);
 
 impl GovernorClock for LimitClock {
     type Instant = Nanos;
@@ -27,13 +27,13 @@ impl GovernorClock for LimitClock {
 }
 
 /// How many messages a user may send.
-pub struct SendLimit(Option<Limiter>);
+pub(crate) struct SendLimit(Option<Limiter>);
 
 type Limiter = RateLimiter<UserKey, DashMapStateStore<UserKey>, LimitClock, NoOpMiddleware<Nanos>>;
 
 impl SendLimit {
     /// The limit of the settings; none when `sends_per_s` is 0.
-    pub fn new(limits: &Limits, clock: Clock) -> Self {
+    pub(crate) fn new(limits: &Limits, clock: Clock) -> Self {
         let quota = NonZeroU32::new(limits.sends_per_s).map(|per_second| {
             let burst = NonZeroU32::new(limits.send_burst).unwrap_or(NonZeroU32::MIN);
             Quota::per_second(per_second).allow_burst(burst)
@@ -45,7 +45,7 @@ impl SendLimit {
     ///
     /// # Errors
     /// [`Error::TooManyRequests`] when it is one too many.
-    pub fn check(&self, user: UserKey) -> Result<()> {
+    pub(crate) fn check(&self, user: UserKey) -> Result<()> {
         let Some(limiter) = &self.0 else { return Ok(()) };
         limiter.check_key(&user).map_err(|refused| {
             let wait = refused.earliest_possible().duration_since(limiter.clock().now());
@@ -54,7 +54,7 @@ impl SendLimit {
     }
 
     /// Forgets users who have not sent for a while, so that memory does not grow with everyone who ever did.
-    pub fn forget_idle(&self) {
+    pub(crate) fn forget_idle(&self) {
         if let Some(limiter) = &self.0 {
             limiter.retain_recent();
             limiter.shrink_to_fit();

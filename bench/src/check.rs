@@ -6,7 +6,7 @@ use crate::Result;
 use crate::load::socket::{Dialect, Inbox};
 
 /// Fails unless the inbox holds each of the answered ids once and nothing else.
-pub fn complete(inbox: &Inbox, answered: &[u64]) -> Result {
+pub(crate) fn complete(inbox: &Inbox, answered: &[u64]) -> Result {
     let expected: HashSet<u64> = answered.iter().copied().collect();
     if expected.len() != answered.len() {
         return Err("two sends were answered with one id".into());
@@ -24,7 +24,7 @@ pub fn complete(inbox: &Inbox, answered: &[u64]) -> Result {
 
 /// Fails unless each of the first `admins` inboxes, and all others together, hold each of the answered ids once: an admin
 /// receives every message, a member only the own.
-pub fn admins_and_members(inboxes: &[Inbox], admins: usize, answered: &[u64]) -> Result {
+pub(crate) fn admins_and_members(inboxes: &[Inbox], admins: usize, answered: &[u64]) -> Result {
     let (admins, members) = inboxes.split_at_checked(admins).ok_or("sockets are missing")?;
     for inbox in admins {
         complete(inbox, answered)?;
@@ -39,7 +39,7 @@ pub fn admins_and_members(inboxes: &[Inbox], admins: usize, answered: &[u64]) ->
 
 /// Fails unless that many messages are stored, and those of each conversation are numbered from 1 to its last number
 /// without a gap. `ask` gives the number that a query of the database has.
-pub async fn stored(ask: impl AsyncFn(&'static str) -> Result<u64>, messages: u64) -> Result {
+pub(crate) async fn stored(ask: impl AsyncFn(&'static str) -> Result<u64>, messages: u64) -> Result {
     let found = ask("SELECT COUNT(*) FROM kefu_message").await?;
     if found != messages {
         return Err(format!("{found} messages are stored and not {messages}").into());

@@ -16,7 +16,7 @@ use crate::Result;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running program; dropping it ends it and waits for its end.
-pub struct Child {
+pub(crate) struct Child {
     child: std::process::Child,
     /// Kept open, as a program that prints into a closed pipe may fail.
     output: BufReader<ChildStdout>,
@@ -26,13 +26,13 @@ pub struct Child {
 
 impl Child {
     /// Starts a program, its standard output piped.
-    pub fn spawn(command: &mut Command) -> Result<Self> {
+    pub(crate) fn spawn(command: &mut Command) -> Result<Self> {
         Self::start(command.stdin(Stdio::null()))
     }
 
     /// Starts a program that ends with its standard input, even when the bench is killed. Ctrl-C in a terminal does not
     /// reach it, so that it ends after the programs that use it.
-    pub fn spawn_held(command: &mut Command) -> Result<Self> {
+    pub(crate) fn spawn_held(command: &mut Command) -> Result<Self> {
         Self::start(command.stdin(Stdio::piped()).process_group(0))
     }
 
@@ -49,7 +49,7 @@ impl Child {
     ///
     /// # Errors
     /// When the program ends before.
-    pub fn line_after(&mut self, mark: &str) -> Result<String> {
+    pub(crate) fn line_after(&mut self, mark: &str) -> Result<String> {
         let mut line = String::new();
         while self.output.read_line(&mut line)? > 0 {
             if let Some((_, rest)) = line.split_once(mark) {
@@ -61,12 +61,12 @@ impl Child {
     }
 
     /// Its process id.
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// The processor time that all its threads have taken so far.
-    pub fn processor_time(&self) -> Result<Duration> {
+    pub(crate) fn processor_time(&self) -> Result<Duration> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id()))?;
         // The name, which may hold spaces, ends with the last parenthesis; user and system time are fields 14 and 15.
         let fields = stat.rsplit_once(')').ok_or("no name in /proc")?.1.split_whitespace();
@@ -75,7 +75,7 @@ impl Child {
     }
 
     /// The memory that it and its own children have in RAM now, in KiB; what processes share counts once.
-    pub fn memory(&self) -> Result<f64> {
+    pub(crate) fn memory(&self) -> Result<f64> {
         let id = self.id();
         let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
         let mut total = share_of(&id.to_string())?;
@@ -114,19 +114,19 @@ fn share_of(id: &str) -> Result<f64> {
 }
 
 /// A folder on the disk that the project lies on, as /tmp may be in memory and would make every commit free.
-pub fn folder() -> Result<TempDir> {
+pub(crate) fn folder() -> Result<TempDir> {
     let parent = target_folder();
     std::fs::create_dir_all(&parent)?;
     Ok(tempfile::Builder::new().prefix("bench-").tempdir_in(parent)?)
 }
 
 /// An address of this machine whose port was free just now.
-pub fn free_address() -> Result<SocketAddr> {
+pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
 /// `target/`, where cargo has put this very program.
-pub fn target_folder() -> PathBuf {
+pub(crate) fn target_folder() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
     program.parent().and_then(Path::parent).unwrap_or(Path::new("target")).to_path_buf()
 }

@@ -7,16 +7,16 @@ use crate::Result;
 
 /// What repeated runs of one figure gave.
 #[derive(Clone, Default)]
-pub struct Samples(Vec<f64>);
+pub(crate) struct Samples(Vec<f64>);
 
 impl Samples {
-    pub fn push(&mut self, value: f64) {
+    pub(crate) fn push(&mut self, value: f64) {
         self.0.push(value);
         self.0.sort_by(f64::total_cmp);
     }
 
     /// The middle one, or the mean of the two in the middle; 0 without any.
-    pub fn median(&self) -> f64 {
+    pub(crate) fn median(&self) -> f64 {
         let upper = self.0.get(self.0.len() / 2).copied().unwrap_or_default();
         let lower = self.0.get(self.0.len().saturating_sub(1) / 2).copied().unwrap_or_default();
         f64::midpoint(lower, upper)
@@ -38,7 +38,7 @@ impl FromIterator<f64> for Samples {
 
 /// What a figure is counted in.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
+pub(crate) enum Unit {
     PerSecond,
     Milliseconds,
     Microseconds,
@@ -76,7 +76,7 @@ fn thousands(value: f64) -> String {
 
 /// What the issue asks of a figure or a ratio.
 #[derive(Clone, Copy)]
-pub enum Target {
+pub(crate) enum Target {
     AtLeast(f64),
     AtMost(f64),
 }
@@ -92,23 +92,23 @@ impl Target {
 
 /// The results of all cases.
 #[derive(Default)]
-pub struct Report {
+pub(crate) struct Report {
     rows: Vec<[String; 6]>,
 }
 
 impl Report {
     /// A figure without a target.
-    pub fn figure(&mut self, case: &str, name: &str, unit: Unit, samples: &Samples) {
+    pub(crate) fn figure(&mut self, case: &str, name: &str, unit: Unit, samples: &Samples) {
         self.row(case, name, unit, samples, None, None);
     }
 
     /// A figure that has to keep a bound.
-    pub fn bounded(&mut self, case: &str, name: &str, unit: Unit, samples: &Samples, target: Target) {
+    pub(crate) fn bounded(&mut self, case: &str, name: &str, unit: Unit, samples: &Samples, target: Target) {
         self.row(case, name, unit, samples, None, Some(target));
     }
 
     /// A figure of the product as a multiple of another one.
-    pub fn multiple(
+    pub(crate) fn multiple(
         &mut self,
         case: &str,
         name: &str,
@@ -122,7 +122,7 @@ impl Report {
     }
 
     /// A figure of a competitor and how the product compares to it: the ratio of the medians, product / competitor.
-    pub fn against(
+    pub(crate) fn against(
         &mut self,
         case: &str,
         name: &str,
@@ -166,7 +166,7 @@ impl Report {
     }
 
     /// The Markdown table.
-    pub fn table(&self) -> String {
+    pub(crate) fn table(&self) -> String {
         let mut table =
             String::from("| case | figure | median | min – max | ratio | target |\n|---|---|---|---|---|---|\n");
         for row in &self.rows {
@@ -177,25 +177,25 @@ impl Report {
 }
 
 /// Writes to standard output.
-pub fn print(text: &str) -> Result {
+pub(crate) fn print(text: &str) -> Result {
     let mut output = io::stdout().lock();
     output.write_all(text.as_bytes())?;
     Ok(output.flush()?)
 }
 
 /// Tells on standard error how far the bench is.
-pub fn progress(text: &str) {
+pub(crate) fn progress(text: &str) {
     // Nobody is left to tell when standard error is closed.
     drop(writeln!(io::stderr(), "{text}"));
 }
 
 /// Milliseconds.
-pub fn millis(duration: Duration) -> f64 {
+pub(crate) fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
 /// The value below which `share` of the values lie; the values need no order.
-pub fn quantile(values: &mut [f64], share: f64) -> f64 {
+pub(crate) fn quantile(values: &mut [f64], share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     let last = values.len().saturating_sub(1);
     #[expect(clippy::as_conversions, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index")]
@@ -205,12 +205,12 @@ pub fn quantile(values: &mut [f64], share: f64) -> f64 {
 
 /// A count as a float; counts here are far below 2^53.
 #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "there is no lossless conversion")]
-pub const fn float(count: usize) -> f64 {
+pub(crate) const fn float(count: usize) -> f64 {
     count as f64
 }
 
 /// [`float`] of a 64-bit count.
 #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "there is no lossless conversion")]
-pub const fn float_u64(count: u64) -> f64 {
+pub(crate) const fn float_u64(count: u64) -> f64 {
     count as f64
 }

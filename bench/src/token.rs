@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::Result;
 
 /// The shared secret of everything that the bench starts.
-pub const SECRET: &str = "a secret of the bench, nowhere else in use";
+pub(crate) const SECRET: &str = "a secret of the bench, nowhere else in use";
 
 /// Seconds that a token lives: longer than any bench.
 const LIFETIME: i64 = 24 * 3600;
@@ -19,12 +19,12 @@ struct Claims {
 }
 
 /// Signs a token for each of the members `1..=count`.
-pub fn members(count: u64) -> Result<Vec<String>> {
+pub(crate) fn members(count: u64) -> Result<Vec<String>> {
     members_apart(count, 1)
 }
 
 /// Signs tokens for `count` members whose ids are `step` apart.
-pub fn members_apart(count: u64, step: u64) -> Result<Vec<String>> {
+pub(crate) fn members_apart(count: u64, step: u64) -> Result<Vec<String>> {
     let key = EncodingKey::from_secret(SECRET.as_bytes());
     let exp = now_s() + LIFETIME;
     let token = |sub| {
@@ -35,18 +35,18 @@ pub fn members_apart(count: u64, step: u64) -> Result<Vec<String>> {
 }
 
 /// Checks members' tokens, for the competitors.
-pub struct Verifier {
+pub(crate) struct Verifier {
     key: DecodingKey,
     validation: Validation,
 }
 
 impl Verifier {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { key: DecodingKey::from_secret(SECRET.as_bytes()), validation: Validation::new(Algorithm::HS256) }
     }
 
     /// The member of a valid token.
-    pub fn member(&self, token: &str) -> Option<u64> {
+    pub(crate) fn member(&self, token: &str) -> Option<u64> {
         jsonwebtoken::decode::<Claims>(token, &self.key, &self.validation).ok().map(|token| token.claims.sub)
     }
 }

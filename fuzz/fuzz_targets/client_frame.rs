@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use kefu::socket::client_frame::{ClientFrame, parse};
+use kefu::testing::client_frame::{ClientFrame, parse};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use kefu::message::content::{ContentType, MAX_BYTES, check};
+use kefu::testing::content::{ContentType, MAX_BYTES, check};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: (i32, &str)| {

@@ -5,9 +5,9 @@
 use std::sync::LazyLock;
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use kefu::auth::{Auth, TokenUse};
+use kefu::testing::auth::{Auth, TokenUse};
 use kefu::clock::Clock;
-use kefu::db::{Backend, Db};
+use kefu::testing::db::{Backend, Db};
 use kefu::settings::Settings;
 use libfuzzer_sys::fuzz_target;
 use tokio::runtime::{Builder, Runtime};

@@ -1,25 +1,25 @@
-//! Admins and members: who they are and what the command line does with them.
-//!
-//! What ends logins writes a revocation in the same transaction, so that running servers notice (`auth::revocation`).
+//! Admins and members: who they are and what the command line does with them. Logins are not known here: what ends them is
+//! in `auth::admin`.
 
-pub mod api;
-pub mod profiles;
+pub(crate) mod api;
+pub(crate) mod password;
+pub(crate) mod profiles;
 pub(crate) mod store;
 
-use crate::auth::{Role, password};
+use crate::access::Role;
 use crate::clock::{Clock, Millis};
 use crate::db::Db;
 use crate::error::{Error, Problem, Result};
 use crate::id::{TenantId, UserId, UserKey};
 
 /// Longest user name, in characters.
-pub const USERNAME_LIMIT: usize = 64;
+pub(crate) const USERNAME_LIMIT: usize = 64;
 /// Longest nickname, in characters; a member's is cut.
-pub const NICKNAME_LIMIT: usize = 64;
+pub(crate) const NICKNAME_LIMIT: usize = 64;
 /// Longest URL of an avatar, in characters; a member's is cut.
-pub const AVATAR_LIMIT: usize = 512;
+pub(crate) const AVATAR_LIMIT: usize = 512;
 /// The tenant of a fresh installation, and of requests that name none.
-pub const DEFAULT_TENANT: TenantId = TenantId::new(1);
+pub(crate) const DEFAULT_TENANT: TenantId = TenantId::new(1);
 
 /// What the first admin is called.
 const FIRST_ADMIN: &str = "admin";
@@ -49,7 +49,7 @@ pub struct Admin {
 
 /// A member, as the integrator's system introduced them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
+pub(crate) struct Member {
     /// Tenant, user type and id.
     pub key: UserKey,
     /// The name that admins see.
@@ -64,7 +64,7 @@ pub struct Member {
 
 /// A member's id in the integrator's system.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MemberId {
+pub(crate) enum MemberId {
     /// A number, which is the member's id here too.
     Number(UserId),
     /// Any other text; the member gets a number from 2^52 upwards.
@@ -73,12 +73,12 @@ pub enum MemberId {
 
 impl MemberId {
     /// A number from 1 to 2^52 − 1.
-    pub fn from_number(number: i64) -> Option<Self> {
+    pub(crate) fn from_number(number: i64) -> Option<Self> {
         (1..FIRST_OWN_MEMBER).contains(&number).then_some(Self::Number(UserId::new(number)))
     }
 
     /// A number's decimal digits stand for the number; any other text of 1–128 characters for itself.
-    pub fn from_text(text: &str) -> Option<Self> {
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
         let number = text.parse().ok().filter(|number: &i64| number.to_string() == text);
         match number.and_then(Self::from_number) {
             Some(number) => Some(number),
@@ -97,7 +97,7 @@ impl MemberId {
 
 /// What a token or the command line says of a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MemberClaim {
+pub(crate) struct MemberClaim {
     /// The tenant the member belongs to.
     pub tenant: TenantId,
     /// The id in the integrator's system.
@@ -146,39 +146,6 @@ pub async fn add_admin(db: &Db, clock: &Clock, new: NewAdmin) -> Result<UserKey>
 fn check_name(name: &str, problem: Problem) -> Result<()> {
     let fits = name.trim() == name && (1..=USERNAME_LIMIT).contains(&name.chars().count());
     if fits { Ok(()) } else { Err(Error::Invalid(problem)) }
-}
-
-/// Sets an admin's password and ends every login of theirs.
-///
-/// # Errors
-/// [`Error::Invalid`] for an unknown name or a password of the wrong length.
-pub async fn set_password(db: &Db, clock: &Clock, tenant: TenantId, username: &str, password: &str) -> Result<()> {
-    let hash = password::hash(password).await?;
-    let (username, now) = (username.to_owned(), clock.now());
-    db.write(move |connection| {
-        let (admin, _) = store::admin_by_name(connection, tenant, &username)?.ok_or_else(unknown_admin)?;
-        store::set_password_hash(connection, admin.key, &hash, now)?;
-        crate::auth::store::revoke_user(connection, admin.key, now)
-    })
-    .await
-}
-
-/// Enables or disables an admin; disabling ends every login of theirs.
-///
-/// # Errors
-/// [`Error::Invalid`] for an unknown name.
-pub async fn set_enabled(db: &Db, clock: &Clock, tenant: TenantId, username: &str, enabled: bool) -> Result<()> {
-    let (username, now) = (username.to_owned(), clock.now());
-    db.write(move |connection| {
-        let (admin, _) = store::admin_by_name(connection, tenant, &username)?.ok_or_else(unknown_admin)?;
-        store::set_admin_enabled(connection, admin.key, enabled, now)?;
-        if enabled { Ok(()) } else { crate::auth::store::revoke_user(connection, admin.key, now) }
-    })
-    .await
-}
-
-fn unknown_admin() -> Error {
-    Error::Invalid(Problem::new("username 不存在", "username is unknown"))
 }
 
 /// One admin by name, `None` when there is none.
@@ -243,7 +210,7 @@ pub(crate) async fn keep_member(db: &Db, clock: &Clock, claim: MemberClaim, foun
 
 /// Makes the owner `admin` with a random password when the database has no admin with a password; returns name and
 /// password, which are known nowhere else.
-pub async fn ensure_first_admin(db: &Db, clock: &Clock) -> Result<Option<(String, String)>> {
+pub(crate) async fn ensure_first_admin(db: &Db, clock: &Clock) -> Result<Option<(String, String)>> {
     if db.run(store::has_admins).await? {
         return Ok(None);
     }

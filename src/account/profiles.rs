@@ -14,7 +14,7 @@ const CHUNK: usize = 500;
 
 /// What others see of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Profile {
+pub(crate) struct Profile {
     /// The name.
     pub nickname: String,
     /// The picture's URL, `None` without one.
@@ -28,7 +28,7 @@ impl Profile {
 }
 
 /// The profiles of these members by their user ids; one query per 500 of them.
-pub fn members(connection: &mut AnyConnection, tenant: TenantId, ids: &[i64]) -> Result<HashMap<i64, Profile>> {
+pub(crate) fn members(connection: &mut AnyConnection, tenant: TenantId, ids: &[i64]) -> Result<HashMap<i64, Profile>> {
     let mut profiles = HashMap::with_capacity(ids.len());
     for ids in ids.chunks(CHUNK) {
         let rows: Vec<(i64, String, String)> = kefu_member::table
@@ -42,7 +42,7 @@ pub fn members(connection: &mut AnyConnection, tenant: TenantId, ids: &[i64]) ->
 }
 
 /// The profiles of these admins by their ids; one query per 500 of them.
-pub fn admins(connection: &mut AnyConnection, tenant: TenantId, ids: &[i64]) -> Result<HashMap<i64, Profile>> {
+pub(crate) fn admins(connection: &mut AnyConnection, tenant: TenantId, ids: &[i64]) -> Result<HashMap<i64, Profile>> {
     let mut profiles = HashMap::with_capacity(ids.len());
     for ids in ids.chunks(CHUNK) {
         let rows: Vec<(i64, String, String)> = kefu_admin::table

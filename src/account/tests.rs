@@ -51,8 +51,11 @@ async fn admins_are_added_by_the_rules() {
         assert!(matches!(add_admin(&db, &clock, wrong).await, Err(Error::Invalid(_))));
     }
     assert!(add_admin(&db, &clock, NewAdmin { tenant: TenantId::new(2), ..new_admin("red") }).await.is_ok());
-    assert!(matches!(set_enabled(&db, &clock, DEFAULT_TENANT, "nobody", false).await, Err(Error::Invalid(_))));
-    set_enabled(&db, &clock, DEFAULT_TENANT, "red", false).await.unwrap();
+    assert!(matches!(
+        crate::auth::admin::set_enabled(&db, &clock, DEFAULT_TENANT, "nobody", false).await,
+        Err(Error::Invalid(_))
+    ));
+    crate::auth::admin::set_enabled(&db, &clock, DEFAULT_TENANT, "red", false).await.unwrap();
     assert!(!find_admin(&db, DEFAULT_TENANT, "red").await.unwrap().unwrap().enabled);
 }
 

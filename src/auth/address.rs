@@ -6,7 +6,7 @@ use actix_web::HttpRequest;
 
 /// How to find a client's address; lives in the application's data.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct ClientAddress {
+pub(crate) struct ClientAddress {
     /// `server.trust_forwarded_for`: whether a proxy in front names the client in `X-Forwarded-For`.
     pub trust_forwarded_for: bool,
 }
@@ -14,7 +14,7 @@ pub struct ClientAddress {
 impl ClientAddress {
     /// The address of a request's client: the last one that the proxy in front added, when that is trusted, else the
     /// other end of the connection.
-    pub fn of(self, request: &HttpRequest) -> IpAddr {
+    pub(crate) fn of(self, request: &HttpRequest) -> IpAddr {
         let forwarded = || {
             let header = request.headers().get_all("x-forwarded-for").last()?.to_str().ok()?;
             header.rsplit(',').next()?.trim().parse().ok()

@@ -56,7 +56,7 @@ pub(super) struct Verified {
 
 impl Verified {
     /// Who it is, when the token may be used for that.
-    pub fn principal_for(self, usage: TokenUse) -> Option<Arc<Principal>> {
+    pub(super) fn principal_for(self, usage: TokenUse) -> Option<Arc<Principal>> {
         (self.rest || usage == TokenUse::Socket).then_some(self.principal)
     }
 
@@ -66,18 +66,18 @@ impl Verified {
 }
 
 impl Cache {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { tokens: quick_cache::sync::Cache::new(TOKENS), under_way: Mutex::default() }
     }
 
     /// What was verified a moment ago.
-    pub fn get(&self, token: &str, usage: TokenUse, now: Millis) -> Option<Arc<Principal>> {
+    pub(super) fn get(&self, token: &str, usage: TokenUse, now: Millis) -> Option<Arc<Principal>> {
         let verified = self.tokens.get(token)?;
         if verified.is_good_at(now) { verified.principal_for(usage) } else { None }
     }
 
     /// The verification of a token that is under way, or the one that `begin` makes. It ends with [`Cache::settle`].
-    pub fn join(&self, token: &str, begin: impl FnOnce(Epoch) -> Verification) -> Shared<Verification> {
+    pub(super) fn join(&self, token: &str, begin: impl FnOnce(Epoch) -> Verification) -> Shared<Verification> {
         let mut under_way = self.lock();
         if let Some(verification) = under_way.verifications.get(token).and_then(WeakShared::upgrade) {
             return verification;
@@ -91,7 +91,7 @@ impl Cache {
     }
 
     /// Ends a verification, and keeps what it has found unless something was dropped meanwhile.
-    pub fn settle(&self, token: &str, found: &Result<Verified>, epoch: Epoch) {
+    pub(super) fn settle(&self, token: &str, found: &Result<Verified>, epoch: Epoch) {
         let mut under_way = self.lock();
         if under_way.epoch != epoch {
             return;
@@ -107,13 +107,13 @@ impl Cache {
     }
 
     /// Drops what is believed no more, and verifications whose callers have all gone away.
-    pub fn drop_stale(&self, now: Millis) {
+    pub(super) fn drop_stale(&self, now: Millis) {
         self.tokens.retain(|_, verified| verified.is_good_at(now));
         self.lock().verifications.retain(|_, verification| verification.upgrade().is_some());
     }
 
     /// Drops every token of these users.
-    pub fn drop_users(&self, is_dropped: impl Fn(&UserKey) -> bool) {
+    pub(super) fn drop_users(&self, is_dropped: impl Fn(&UserKey) -> bool) {
         let mut under_way = self.lock();
         under_way.epoch.0 += 1;
         under_way.verifications.clear();

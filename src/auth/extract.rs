@@ -14,31 +14,28 @@ use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 
-use super::{Auth, Permission, Principal, TokenUse};
+use super::{Auth, Principal, TokenUse};
+use crate::access::Permission;
 use crate::error::{Error, Result};
 use crate::id::{TenantId, UserType};
 
 /// A member.
 #[derive(Clone, Debug)]
-pub struct Member(pub Arc<Principal>);
+pub(crate) struct Member(pub Arc<Principal>);
 
 /// An admin who holds the permission `P`.
 #[derive(Clone, Debug)]
-pub struct Admin<P: Privilege>(pub Arc<Principal>, pub PhantomData<P>);
-
-/// A member or an admin.
-#[derive(Clone, Debug)]
-pub struct AnyUser(pub Arc<Principal>);
+pub(crate) struct Admin<P: Privilege>(pub Arc<Principal>, pub PhantomData<P>);
 
 /// What [`Admin`] asks for.
-pub trait Privilege: 'static {
+pub(crate) trait Privilege: 'static {
     /// The permission, `None` when any admin will do.
     const PERMISSION: Option<Permission>;
 }
 
 macro_rules! privileges {
     ($($(#[$doc:meta])* $name:ident => $permission:expr;)*) => {
-        $($(#[$doc])* #[derive(Clone, Copy, Debug)] pub enum $name {}
+        $($(#[$doc])* #[derive(Clone, Copy, Debug)] pub(crate) enum $name {}
         impl Privilege for $name {
             const PERMISSION: Option<Permission> = $permission;
         })*
@@ -88,17 +85,8 @@ impl<P: Privilege> FromRequest for Admin<P> {
     }
 }
 
-impl FromRequest for AnyUser {
-    type Error = Error;
-    type Future = Extracting<Self>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        Extracting::start(request, |principal| Ok(Self(principal)))
-    }
-}
-
 /// The token of a request: `Authorization` with or without `Bearer`, `None` when there is none.
-pub fn token(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn token(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?.trim();
     let token = match value.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start(),
@@ -111,7 +99,7 @@ pub fn token(headers: &HeaderMap) -> Option<&str> {
 ///
 /// # Errors
 /// [`Error::WrongType`] when it cannot be a tenant's number.
-pub fn tenant(headers: &HeaderMap) -> Result<Option<TenantId>> {
+pub(crate) fn tenant(headers: &HeaderMap) -> Result<Option<TenantId>> {
     let Some(value) = headers.get("tenant-id") else { return Ok(None) };
     match value.to_str().map(str::trim) {
         Ok("") => Ok(None),
@@ -124,8 +112,7 @@ pub fn tenant(headers: &HeaderMap) -> Result<Option<TenantId>> {
 }
 
 /// The future of the extractors. A token that is in the cache costs no allocation.
-#[expect(missing_debug_implementations, reason = "holds a future")]
-pub struct Extracting<T>(State<T>);
+pub(crate) struct Extracting<T>(State<T>);
 
 enum State<T> {
     Ready(Option<Result<T>>),

@@ -28,7 +28,7 @@ struct Inner<K: Clone + Eq + Hash> {
 
 impl<K: Clone + Eq + Hash> Lockout<K> {
     /// Allows `per_minute` failures at once, each forgotten evenly over the minute; 0 = any number.
-    pub fn new(per_minute: u32, clock: &Clock) -> Self {
+    pub(super) fn new(per_minute: u32, clock: &Clock) -> Self {
         Self(NonZeroU32::new(per_minute).map(|per_minute| {
             Inner {
                 clock: clock.clone(),
@@ -44,7 +44,7 @@ impl<K: Clone + Eq + Hash> Lockout<K> {
     ///
     /// # Errors
     /// [`Error::TooManyRequests`] with the seconds until one more try is allowed.
-    pub fn check(&self, key: &K) -> Result<()> {
+    pub(super) fn check(&self, key: &K) -> Result<()> {
         let Some(inner) = &self.0 else { return Ok(()) };
         let Some(until) = inner.locked.get(key) else { return Ok(()) };
         let wait_ms = until - inner.clock.now();
@@ -56,7 +56,7 @@ impl<K: Clone + Eq + Hash> Lockout<K> {
     }
 
     /// Counts a failure; the one that takes the last slot locks the key until a slot is free again.
-    pub fn failed(&self, key: &K) {
+    pub(super) fn failed(&self, key: &K) {
         let Some(inner) = &self.0 else { return };
         if inner.failures.len() > KEYS {
             inner.failures.retain_recent();

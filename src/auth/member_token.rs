@@ -51,7 +51,7 @@ impl MemberTokens {
     ///
     /// # Errors
     /// One line for the operator.
-    pub fn new(settings: &settings::MemberToken) -> Result<Self, String> {
+    pub(super) fn new(settings: &settings::MemberToken) -> Result<Self, String> {
         if settings.issuer.as_deref() == Some(ISSUER) {
             return Err(format!("auth.member_token.issuer: {ISSUER} is this service's own issuer; use another"));
         }
@@ -66,7 +66,7 @@ impl MemberTokens {
     }
 
     /// What a valid token says, `None` for any other.
-    pub fn verify(&self, token: &str, now: Millis) -> Option<MemberToken> {
+    pub(super) fn verify(&self, token: &str, now: Millis) -> Option<MemberToken> {
         if token.len() > LENGTH_LIMIT {
             return None;
         }

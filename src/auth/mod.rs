@@ -5,18 +5,18 @@
 //! Either is checked against the database, then believed for five seconds (`cache`): that long a disabled account or
 //! a logout in another process may go unnoticed, besides what [`Auth::poll_revocations`] finds earlier.
 //!
-//! `account` and `auth` are halves of one thing: `auth` asks `account::store` for accounts, and `account` ends logins
-//! through `store`.
+//! `auth` asks `account::store` for accounts; `account` does not know `auth`. What changes an account and ends its logins in
+//! the same transaction is in `admin`.
 
-pub mod address;
+pub(crate) mod address;
+pub mod admin;
+pub(crate) mod api;
 mod cache;
-pub mod extract;
+pub(crate) mod extract;
 mod lockout;
+mod login;
 mod member_token;
-pub(crate) mod password;
-mod permission;
 mod revocation;
-mod session;
 pub(crate) mod store;
 mod token;
 
@@ -27,18 +27,18 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, broadcast};
 use utoipa::ToSchema;
 
-pub use permission::{Permission, Role};
-pub use revocation::{RevokeReason, Revoked};
+pub(crate) use revocation::{RevokeReason, Revoked};
 
-pub use crate::id::Credential;
+pub(crate) use crate::id::Credential;
 
 use self::cache::{Cache, Verified};
 use self::lockout::Lockout;
 use self::member_token::MemberTokens;
-use self::password::Passwords;
 use self::revocation::Polled;
 use self::token::{Kind, OwnToken, OwnTokens};
+use crate::access::{Permission, Role};
 use crate::account;
+use crate::account::password::Passwords;
 use crate::clock::{Clock, Millis};
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Result};

@@ -50,7 +50,7 @@ pub(super) struct Polled {
 }
 
 impl Polled {
-    pub fn starting_at(now: Millis) -> Self {
+    pub(super) fn starting_at(now: Millis) -> Self {
         Self { at: now, cleaned_at: 0, reported: HashMap::new() }
     }
 }

@@ -170,7 +170,7 @@ async fn what_another_process_does_is_noticed() {
     let world = world(|_| ()).await;
     let tokens = world.login(PASSWORD).await.unwrap();
     assert!(world.rest(&tokens.access_token).await.is_ok());
-    account::set_enabled(&world.db, &world.clock, DEFAULT_TENANT, "red", false).await.unwrap();
+    admin::set_enabled(&world.db, &world.clock, DEFAULT_TENANT, "red", false).await.unwrap();
     assert!(world.rest(&tokens.access_token).await.is_ok(), "still trusted");
     let disabled = Revoked { key: world.admin, credential: None, reason: RevokeReason::Disabled };
     assert_eq!(world.auth.poll_revocations().await.unwrap(), [disabled]);
@@ -179,10 +179,10 @@ async fn what_another_process_does_is_noticed() {
     assert_eq!(world.login("wrong").await, Err(Error::LoginFailed));
     assert_eq!(world.auth.issue(world.admin).await, Err(Error::AccountDisabled));
 
-    account::set_enabled(&world.db, &world.clock, DEFAULT_TENANT, "red", true).await.unwrap();
+    admin::set_enabled(&world.db, &world.clock, DEFAULT_TENANT, "red", true).await.unwrap();
     let tokens = world.login(PASSWORD).await.unwrap();
     assert!(world.rest(&tokens.access_token).await.is_ok());
-    account::set_password(&world.db, &world.clock, DEFAULT_TENANT, "red", "another horse").await.unwrap();
+    admin::set_password(&world.db, &world.clock, DEFAULT_TENANT, "red", "another horse").await.unwrap();
     world.clock.advance(cache::TRUST_MS);
     assert_eq!(world.rest(&tokens.access_token).await, Err(Error::Unauthenticated), "without a poll too");
     let changed = Revoked { key: world.admin, credential: None, reason: RevokeReason::PasswordChanged };
@@ -263,7 +263,7 @@ proptest::proptest! {
 
 /// Base64 for URLs, without padding.
 mod base64ish {
-    pub fn encode(text: &str) -> String {
+    pub(super) fn encode(text: &str) -> String {
         const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
         let digit = |group: u32, at: usize| char::from(DIGITS[usize::try_from(group >> (18 - 6 * at)).unwrap() % 64]);
         let encode = |bytes: &[u8]| {

@@ -61,7 +61,7 @@ pub(super) struct OwnTokens {
 }
 
 impl OwnTokens {
-    pub fn new(secret: &[u8]) -> Self {
+    pub(super) fn new(secret: &[u8]) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
         // The expiry is checked by whoever asks, against our own clock.
         validation.validate_exp = false;
@@ -70,7 +70,7 @@ impl OwnTokens {
         Self { signing: EncodingKey::from_secret(secret), checking: DecodingKey::from_secret(secret), validation }
     }
 
-    pub fn sign(&self, token: &OwnToken, now: Millis) -> Result<String> {
+    pub(super) fn sign(&self, token: &OwnToken, now: Millis) -> Result<String> {
         let claims = Claims {
             iss: ISSUER.to_owned(),
             typ: token.kind,
@@ -86,7 +86,7 @@ impl OwnTokens {
     }
 
     /// What a token says that we signed, `None` for any other. The caller checks whether it has expired.
-    pub fn verify(&self, token: &str) -> Option<OwnToken> {
+    pub(super) fn verify(&self, token: &str) -> Option<OwnToken> {
         let data = jsonwebtoken::decode::<Claims>(token, &self.checking, &self.validation).ok()?;
         if data.header.crit.is_some() {
             return None;

@@ -3,8 +3,9 @@
 use clap::{Args, Subcommand};
 
 use super::Result;
+use crate::access::Role;
 use crate::account::{self, Admin, NewAdmin};
-use crate::auth::Role;
+use crate::auth::admin;
 use crate::id::TenantId;
 use crate::settings::Settings;
 
@@ -59,22 +60,16 @@ pub(super) fn run(settings: &Settings, command: Command) -> Result {
                 format!("added {username} (id {})\n", key.user)
             }
             Command::Password(Account { username, tenant }) => {
-                account::set_password(
-                    &db,
-                    &clock,
-                    TenantId::new(tenant),
-                    &username,
-                    &super::first_line("the password")?,
-                )
-                .await?;
+                admin::set_password(&db, &clock, TenantId::new(tenant), &username, &super::first_line("the password")?)
+                    .await?;
                 format!("changed the password of {username}\n")
             }
             Command::Disable(Account { username, tenant }) => {
-                account::set_enabled(&db, &clock, TenantId::new(tenant), &username, false).await?;
+                admin::set_enabled(&db, &clock, TenantId::new(tenant), &username, false).await?;
                 format!("disabled {username}\n")
             }
             Command::Enable(Account { username, tenant }) => {
-                account::set_enabled(&db, &clock, TenantId::new(tenant), &username, true).await?;
+                admin::set_enabled(&db, &clock, TenantId::new(tenant), &username, true).await?;
                 format!("enabled {username}\n")
             }
             Command::List { tenant } => {

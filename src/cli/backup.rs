@@ -31,7 +31,7 @@ pub(super) struct Restore {
 /// Copies the database and says what is in the copy.
 pub(super) fn back_up(settings: &Settings, Backup { file }: &Backup) -> Result {
     let (database, started) = (embedded(settings)?, Clock::system().now());
-    let copied = db::backup::back_up(&database, file, reporter()?)?;
+    let copied = db::sqlite::backup::back_up(&database, file, reporter()?)?;
     super::print(&format!("backed up {} to {}\n", summary(copied, started), file.display()))
 }
 
@@ -40,7 +40,7 @@ pub(super) fn restore(settings: &Settings, Restore { file, .. }: &Restore) -> Re
     create_private_folder(&settings.data_dir)?;
     let Some(file) = file else { return mark(settings) };
     let (database, started) = (embedded(settings)?, Clock::system().now());
-    let (copied, kept) = db::backup::restore(file, &database, started, reporter()?)?;
+    let (copied, kept) = db::sqlite::backup::restore(file, &database, started, reporter()?)?;
     let kept = kept.map(|kept| format!("; what was there is now {}", kept.display())).unwrap_or_default();
     super::print(&format!("restored {} from {}{kept}\n", summary(copied, started), file.display()))
 }

@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 use clap::Subcommand;
 
 use super::Result;
-use crate::db::checkpoint::Checkpointer;
+use crate::db::sqlite::checkpoint::Checkpointer;
 use crate::import::{self, Options};
 use crate::settings::Settings;
 

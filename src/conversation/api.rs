@@ -15,7 +15,7 @@ use crate::id::ConversationId;
 use crate::message::Writer;
 
 /// Registers the routes.
-pub fn routes(config: &mut ServiceConfig<'_>) {
+pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
     config.service(list).service(get).service(pin).service(delete).service(get_own);
 }
 

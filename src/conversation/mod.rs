@@ -4,7 +4,7 @@
 //! assigns `seq` and counts what is unread; this module gives it the rules ([`Conversation`]) and the statements
 //! (`store`), and never looks at messages itself.
 
-pub mod api;
+pub(crate) mod api;
 pub(crate) mod store;
 
 use serde::Serialize;
@@ -15,7 +15,7 @@ use crate::id::{ConversationId, TenantId, UserId, UserType};
 
 /// What the writer needs of a conversation's row while it holds its lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Conversation {
+pub(crate) struct Conversation {
     /// The id.
     pub id: ConversationId,
     /// The tenant.
@@ -42,7 +42,7 @@ pub struct Conversation {
 
 /// What one side has just read: the other side's unread messages in this range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Read {
+pub(crate) struct Read {
     /// The conversation.
     pub conversation: ConversationId,
     /// The side that read; the messages are the other side's.
@@ -55,7 +55,7 @@ pub struct Read {
 
 impl Conversation {
     /// A conversation before its first message.
-    pub const fn new(id: ConversationId, tenant: TenantId, member: UserId, now: Millis) -> Self {
+    pub(crate) const fn new(id: ConversationId, tenant: TenantId, member: UserId, now: Millis) -> Self {
         Self {
             id,
             tenant,
@@ -73,7 +73,7 @@ impl Conversation {
 
     /// Takes a new message from `sender` and returns its `seq` and time. The time strictly increases with `seq`: a clock
     /// that stands still or goes back is bumped by a millisecond (contract, "The history cursor").
-    pub fn advance(&mut self, sender: UserType, now: Millis) -> (i64, Millis) {
+    pub(crate) fn advance(&mut self, sender: UserType, now: Millis) -> (i64, Millis) {
         let time = if self.last_seq == 0 { now } else { now.max(self.last_message_time + 1) };
         self.last_seq += 1;
         self.last_message_time = time;
@@ -86,7 +86,7 @@ impl Conversation {
     }
 
     /// Marks one unread message of `sender`'s as read: it was read elsewhere.
-    pub fn read_one(&mut self, sender: UserType, seq: i64) -> Read {
+    pub(crate) fn read_one(&mut self, sender: UserType, seq: i64) -> Read {
         let (reader, count, read_seq) = match sender {
             UserType::Member => (UserType::Admin, &mut self.admin_unread_count, &mut self.admin_read_seq),
             UserType::Admin => (UserType::Member, &mut self.member_unread_count, &mut self.member_read_seq),
@@ -99,7 +99,7 @@ impl Conversation {
     }
 
     /// Marks all that is there now as read by one side; `None` when nothing was unread.
-    pub fn read_by(&mut self, reader: UserType) -> Option<Read> {
+    pub(crate) fn read_by(&mut self, reader: UserType) -> Option<Read> {
         let (count, read_seq) = match reader {
             UserType::Admin => (&mut self.admin_unread_count, &mut self.admin_read_seq),
             UserType::Member => (&mut self.member_unread_count, &mut self.member_read_seq),
@@ -116,7 +116,7 @@ impl Conversation {
 /// A conversation on the wire (contract, "Admin REST").
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct ConversationView {
+pub(crate) struct ConversationView {
     /// The id.
     pub id: ConversationId,
     /// The member.
@@ -163,7 +163,7 @@ pub struct ConversationView {
 
 /// A place in the console's list: below the conversation with these values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor {
+pub(crate) struct Cursor {
     /// Pinned conversations come first.
     pub pinned: bool,
     /// Then the newest message's time, descending.
@@ -174,7 +174,7 @@ pub struct Cursor {
 
 impl Cursor {
     /// Reads a cursor that [`std::fmt::Display`] wrote; `None` for anything else.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('.');
         let pinned = match parts.next()? {
             "1" => true,

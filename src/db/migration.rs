@@ -15,7 +15,7 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 /// One migration of this binary and whether the database has it.
 #[derive(Debug, PartialEq, Eq)]
-pub struct MigrationStatus {
+pub(crate) struct MigrationStatus {
     /// The migration's folder name.
     pub name: String,
     /// Whether it has been applied.
@@ -95,7 +95,7 @@ fn one_at_a_time(connection: &mut AnyConnection) -> diesel::QueryResult<()> {
 }
 
 /// Every migration of this binary, oldest first.
-pub fn migration_status(connection: &mut AnyConnection) -> Result<Vec<MigrationStatus>, String> {
+pub(crate) fn migration_status(connection: &mut AnyConnection) -> Result<Vec<MigrationStatus>, String> {
     let pending: Vec<String> = each_database!(connection, inner, migrations => {
         inner.pending_migrations(migrations)
             .map(|pending| pending.iter().map(|migration| migration.name().to_string()).collect())

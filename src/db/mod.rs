@@ -1,7 +1,7 @@
 //! The database: a pool of connections and the one hop to a blocking thread.
 //!
 //! [`Db::run`] reads, [`Db::write`] runs one write transaction. The message writer holds a connection of its own
-//! ([`held::Held`]) and runs its transactions the same way ([`Db::transaction`]). Only `db` and the `store.rs` files
+//! ([`kept::KeptConnection`]) and runs its transactions the same way ([`Db::transaction`]). Only `db` and the `store.rs` files
 //! know Diesel.
 //!
 //! Several writers: those of one process take turns on SQLite, so that they never meet in its busy handler, which waits
@@ -12,14 +12,11 @@
 //! outcome is unknown. A connection that has failed is not used again, one that was idle is tried before it is used.
 
 mod backend;
-pub mod backup;
-pub mod checkpoint;
+pub(crate) mod bulk;
 mod connection;
-mod copy;
 mod fault;
-pub(crate) mod held;
 pub mod id_block;
-mod lock;
+pub(crate) mod kept;
 mod migration;
 #[cfg(feature = "mysql")]
 mod mysql;
@@ -28,8 +25,8 @@ mod postgres;
 mod probe;
 #[expect(missing_docs, reason = "generated")]
 pub mod schema;
+pub(crate) mod sqlite;
 mod timestamp;
-pub(crate) mod values;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -40,13 +37,14 @@ use tokio::sync::Semaphore;
 pub use backend::Backend;
 pub use connection::AnyConnection;
 pub(crate) use connection::{MultiBackend, each_backend};
-pub use copy::{Copied, Progress};
-pub use lock::DatabaseLock;
-pub use migration::{MigrationStatus, migrate, migration_status};
+pub use migration::migrate;
+pub(crate) use migration::{MigrationStatus, migration_status};
+pub(crate) use sqlite::copy::{Copied, Progress};
+pub(crate) use sqlite::lock::DatabaseLock;
 
 use crate::error::{Error, Result};
 use crate::settings;
-use held::Lasting;
+use kept::PooledConnection;
 
 /// How often a transaction is run that lost against others.
 const ATTEMPTS: u32 = 6;
@@ -229,7 +227,7 @@ impl Db {
 
     /// Whether the database answers and has our tables.
     pub async fn ping(&self) -> Result<()> {
-        self.run(|connection| Ok(held::try_out(connection)?)).await
+        self.run(|connection| Ok(kept::try_out(connection)?)).await
     }
 
     /// Runs `work` while no other thread of this process writes to SQLite.
@@ -256,18 +254,18 @@ struct Manager {
 }
 
 impl r2d2::ManageConnection for Manager {
-    type Connection = Lasting;
+    type Connection = PooledConnection;
     type Error = Error;
 
-    fn connect(&self) -> Result<Lasting> {
-        self.backend.connect().map(Lasting::new).map_err(Error::internal)
+    fn connect(&self) -> Result<PooledConnection> {
+        self.backend.connect().map(PooledConnection::new).map_err(Error::internal)
     }
 
-    fn is_valid(&self, connection: &mut Lasting) -> Result<()> {
+    fn is_valid(&self, connection: &mut PooledConnection) -> Result<()> {
         if connection.is_usable() { Ok(()) } else { Err(Error::Busy) }
     }
 
-    fn has_broken(&self, connection: &mut Lasting) -> bool {
+    fn has_broken(&self, connection: &mut PooledConnection) -> bool {
         connection.is_suspect()
     }
 }

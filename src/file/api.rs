@@ -35,12 +35,12 @@ const OTHER_PARTS: usize = 16;
 const OTHER_BYTES: usize = 64 * 1024;
 
 /// How much of a refused upload is still read. Many clients look for the answer only when they have sent everything and
-/// report a broken connection otherwise; the server's own second of patience is too short for a slow one.
+/// report a broken connection otherwise; the server's own second of timeout is too short for a slow one.
 const DRAIN_BYTES: usize = 256 * 1024 * 1024;
 const DRAIN_TIME: Duration = Duration::from_secs(30);
 
 /// Registers the calls. They need [`Files`] and [`crate::auth::Auth`] as application data.
-pub fn routes(config: &mut ServiceConfig<'_>) {
+pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
     config
         .service(upload_as_admin)
         .service(upload_as_member)

@@ -3,7 +3,7 @@
 //! A file is stored as `yyyyMMdd/<32 random hex digits>.<extension>`. The name cannot be guessed, is never used twice
 //! and tells the type, so reading needs neither a token nor the database. The row in `kefu_file` says who uploaded what.
 
-pub mod api;
+pub(crate) mod api;
 mod kind;
 mod range;
 mod store;
@@ -39,7 +39,7 @@ const NAME_LENGTH: usize = 255;
 
 /// The uploaded files. Cheap to clone.
 #[derive(Clone)]
-pub struct Files(Arc<Inner>);
+pub(crate) struct Files(Arc<Inner>);
 
 struct Inner {
     objects: Arc<dyn ObjectStore>,
@@ -58,7 +58,7 @@ impl Files {
     ///
     /// # Errors
     /// One line for the operator: the folder cannot be created, or a setting of the bucket is missing or wrong.
-    pub fn new(settings: &Settings, db: Db, clock: Clock) -> Result<Self, String> {
+    pub(crate) fn new(settings: &Settings, db: Db, clock: Clock) -> Result<Self, String> {
         let (objects, part_bytes): (Arc<dyn ObjectStore>, _) = match settings.file.storage {
             settings::Storage::Local => {
                 let folder = settings.data_dir.join("files");
@@ -87,7 +87,7 @@ impl Files {
     /// # Errors
     /// [`Error::UploadTooLarge`] above the limit; [`Error::Invalid`] when it is empty or of a kind that is not
     /// accepted; whatever `content` yields. Nothing stays behind.
-    pub async fn store(
+    pub(crate) async fn store(
         &self,
         owner: UserKey,
         name: &str,
@@ -177,7 +177,7 @@ impl Files {
 
 /// Where a stored file is; `Display` gives it as the URL and the table spell it.
 #[derive(Debug)]
-pub struct FilePath {
+pub(crate) struct FilePath {
     date: String,
     random: String,
     kind: &'static Kind,

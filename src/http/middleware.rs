@@ -17,17 +17,17 @@ use crate::error::{Error, Language};
 use crate::telemetry::metrics::Metrics;
 
 /// The header with the id that a request's log lines carry.
-pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Milliseconds above which a request is logged at `info`.
 const SLOW_MS: u128 = 1000;
 
 /// Makes request ids: unique over restarts by the random start.
-pub struct RequestIds(AtomicU64);
+pub(crate) struct RequestIds(AtomicU64);
 
 impl RequestIds {
     /// Starts anywhere.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(AtomicU64::new(getrandom::u64().unwrap_or(0)))
     }
 
@@ -52,7 +52,7 @@ impl Default for RequestIds {
 }
 
 /// See the module's text.
-pub async fn observe<B: MessageBody + 'static>(
+pub(crate) async fn observe<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<impl MessageBody>, ActixError> {

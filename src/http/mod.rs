@@ -1,8 +1,7 @@
 //! What every handler shares: the envelope, and extractors that refuse bad input before a handler sees it.
 
-pub mod middleware;
-pub mod server;
-mod upgrade;
+pub(crate) mod middleware;
+pub(crate) mod server;
 
 use std::borrow::Cow;
 
@@ -20,7 +19,7 @@ use crate::error::{Error, Language, Problem, Result};
 
 /// What every answer is wrapped in (contract, "Envelope").
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Envelope<T> {
+pub(crate) struct Envelope<T> {
     /// 0 on success, else one of the contract's codes.
     pub code: i64,
     /// Empty on success, else the message for the user, Chinese by default.
@@ -30,12 +29,12 @@ pub struct Envelope<T> {
 }
 
 /// A success that carries `data`.
-pub fn ok<T: Serialize>(data: T) -> HttpResponse {
+pub(crate) fn ok<T: Serialize>(data: T) -> HttpResponse {
     HttpResponse::Ok().json(Envelope { code: 0, msg: Cow::Borrowed(""), data: Some(data) })
 }
 
 /// The language that `Accept-Language` asks for: English when its first item is English, else Chinese.
-pub fn language(headers: &HeaderMap) -> Language {
+pub(crate) fn language(headers: &HeaderMap) -> Language {
     let english = headers
         .get(header::ACCEPT_LANGUAGE)
         .and_then(|value| value.to_str().ok())
@@ -46,7 +45,7 @@ pub fn language(headers: &HeaderMap) -> Language {
 /// `A`, and only then `B`: who may not call is told so, whatever else is wrong with the request. Extractors that stand
 /// side by side run side by side, and the first failure would win.
 #[derive(Debug)]
-pub struct Then<A, B>(pub A, pub B);
+pub(crate) struct Then<A, B>(pub A, pub B);
 
 impl<A, B> FromRequest for Then<A, B>
 where
@@ -70,7 +69,7 @@ where
 /// A missing or unknown content type, a body that is not JSON or a field of the wrong type is
 /// [`Error::WrongType`]; a field that breaks a rule of `T` is [`Error::Invalid`].
 #[derive(Debug)]
-pub struct Json<T>(pub T);
+pub(crate) struct Json<T>(pub T);
 
 impl<T: DeserializeOwned + Validate + 'static> FromRequest for Json<T> {
     type Error = Error;
@@ -113,7 +112,7 @@ fn wrong_json<T: DeserializeOwned>(body: &[u8]) -> Error {
 /// A required parameter that is absent is [`Error::Missing`], one of the wrong type [`Error::WrongType`], one that
 /// breaks a rule [`Error::Invalid`].
 #[derive(Debug)]
-pub struct Query<T>(pub T);
+pub(crate) struct Query<T>(pub T);
 
 impl<T: DeserializeOwned + Validate + 'static> FromRequest for Query<T> {
     type Error = Error;
@@ -125,7 +124,7 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for Query<T> {
 }
 
 /// Reads a query string by the rules of [`Query`].
-pub fn parse_query<T: DeserializeOwned + Validate>(query: &str) -> Result<T> {
+pub(crate) fn parse_query<T: DeserializeOwned + Validate>(query: &str) -> Result<T> {
     // Browsers and the stock clients write an unset parameter as `name=`; it counts as absent.
     let pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> =
         serde_urlencoded::from_str(query).map_err(|_| Error::WrongType("query string".into()))?;
@@ -148,7 +147,7 @@ fn named_path(path: &str) -> Option<Cow<'static, str>> {
 }
 
 /// Checks the rules of a value that was read.
-pub fn check(value: &impl Validate) -> Result<()> {
+pub(crate) fn check(value: &impl Validate) -> Result<()> {
     value.validate().map_err(|errors| Error::Invalid(problem(&errors)))
 }
 

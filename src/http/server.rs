@@ -1,4 +1,4 @@
-//! The HTTP server: actix-web's own, except that it hands WebSocket connections over to [`super::upgrade`].
+//! The HTTP server: actix-web's own, except that it hands WebSocket connections over to [`crate::ws::upgrade`].
 //!
 //! [`actix_web::HttpServer`] has no setting for that, so its parts are put together here.
 //!
@@ -22,8 +22,8 @@ use actix_web::rt::net::TcpStream;
 use futures_util::future::{FutureExt, TryFutureExt};
 use socket2::SockRef;
 
-use super::upgrade;
 use crate::settings;
+use crate::ws::upgrade;
 
 /// A peer that acknowledges nothing for this long is gone, or has stopped reading: the kernel then ends the
 /// connection. A socket that was closed as too slow would otherwise hold its last chunk for ever.
@@ -44,7 +44,7 @@ const BLOCKING_THREADS: usize = 512;
 ///
 /// # Errors
 /// When the listener or the threads cannot be set up.
-pub fn run<F, A, S, B>(settings: &settings::Server, listener: TcpListener, app: F) -> io::Result<Server>
+pub(crate) fn run<F, A, S, B>(settings: &settings::Server, listener: TcpListener, app: F) -> io::Result<Server>
 where
     F: Fn() -> A + Clone + Send + 'static,
     A: IntoServiceFactory<S, Request>,

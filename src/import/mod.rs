@@ -1,14 +1,13 @@
 //! Taking over the conversations of another system.
 //!
-//! [`run`] copies them from a yudao database ([`store`] reads it, [`yudao`] says what a row becomes) into kefu's own, in
+//! [`run`] copies them from a yudao database ([`yudao::sql`] reads it, [`yudao`] says what a row becomes) into kefu's own, in
 //! groups, beside a running service. The order of all is (time, id), so that a run that ends half way has copied
 //! everything up to some time.
 //!
-//! It can be repeated: an imported message carries its id there as `clientMessageId` ([`crate::message::past`]), an admin as
+//! It can be repeated: an imported message carries its id there as `clientMessageId` ([`crate::message::imported`]), an admin as
 //! the row's creator, and members keep their ids. So a run compares everything and copies what is not here. It does not go
 //! on from a mark: a message there may be committed after one with a higher id.
 
-mod store;
 mod yudao;
 
 use std::borrow::Cow;
@@ -17,27 +16,27 @@ use std::time::{Duration, Instant};
 
 use chrono_tz::Tz;
 
-use crate::account::store::past::{PastUser, ensure_past_admin, insert_missing_members};
+use crate::account::store::imported::{ImportedUser, ensure_imported_admin, insert_missing_members};
 use crate::clock::{Clock, Millis};
-use crate::db::held::Held;
+use crate::db::kept::KeptConnection;
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Result};
 use crate::id::{TenantId, UserId, UserType};
 use crate::message::NewMessage;
 use crate::message::ids::Ids;
-use crate::message::past::{PastMessage, append};
+use crate::message::imported::{ImportedMessage, append};
 use crate::message::writer::BATCH_BYTES;
-use store::Source;
+use yudao::sql::Source;
 use yudao::{Conversations, Entry};
 
 /// How long a database that is busy is asked again.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// What a run has done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
+pub(crate) struct Report {
     /// Conversations that were made.
     pub created: usize,
     /// Members whose conversations were here already.
@@ -85,7 +84,7 @@ impl std::fmt::Display for Report {
 
 /// Where to copy from, and how.
 #[derive(Clone)]
-pub struct Options {
+pub(crate) struct Options {
     /// `mysql://user:password@host:port/database`
     pub from: String,
     /// The zone of the times there, which carry none.
@@ -98,7 +97,7 @@ pub struct Options {
 ///
 /// # Errors
 /// One line for the operator. What was copied until then stays, and another run goes on from there.
-pub fn run(
+pub(crate) fn run(
     db: &Db,
     clock: &Clock,
     options: &Options,
@@ -112,7 +111,7 @@ pub fn run(
     entries.retain(|entry| conversations.take(entry, &mut report));
     entries.sort_unstable_by_key(|entry| (entry.time, entry.id));
 
-    let held = Held::new(db).map_err(|error| error.to_string())?;
+    let held = KeptConnection::new(db).map_err(|error| error.to_string())?;
     let mut run = Run {
         target: Target { held, ids: Ids::new(), now: clock.now() },
         source,
@@ -152,19 +151,19 @@ impl Run {
     /// Copies a group: two reads there (three while new members appear), and two transactions here.
     fn copy(&mut self, group: &[Entry]) -> Result<(), String> {
         let mut rows = self.source.messages(group.iter().map(|entry| entry.id))?;
-        let mut past = Vec::with_capacity(group.len());
+        let mut imported = Vec::with_capacity(group.len());
         for entry in group {
             let row = rows.remove(&entry.id).ok_or(yudao::DELETED.into());
             match row.and_then(|row| self.conversations.message(entry, row, self.target.now)) {
                 Ok(mut message) => {
                     self.name_admin(&mut message)?;
-                    past.push(message);
+                    imported.push(message);
                 }
                 Err(why) => self.report.skip(why),
             }
         }
-        self.add_members(&past)?;
-        let mut rest = past.as_slice();
+        self.add_members(&imported)?;
+        let mut rest = imported.as_slice();
         while !rest.is_empty() {
             let (now, later) = rest.split_at(within(rest, BATCH_BYTES));
             let appended = self.target.write(|connection, ids, time| append(connection, ids, now, time))?;
@@ -178,8 +177,8 @@ impl Run {
     }
 
     /// Puts the admin here in the place of the one there.
-    fn name_admin(&mut self, past: &mut PastMessage) -> Result<(), String> {
-        let NewMessage { tenant, sender, .. } = &mut past.message;
+    fn name_admin(&mut self, imported: &mut ImportedMessage) -> Result<(), String> {
+        let NewMessage { tenant, sender, .. } = &mut imported.message;
         if sender.user_type != UserType::Admin {
             return Ok(());
         }
@@ -189,7 +188,7 @@ impl Run {
             None => {
                 let known = self.source.admins(&[id])?.remove(&id).unwrap_or_default();
                 let (admin, made) = self.target.write(|connection, _, now| {
-                    ensure_past_admin(connection, tenant, (yudao::ORIGIN, id), &known, now)
+                    ensure_imported_admin(connection, tenant, (yudao::ORIGIN, id), &known, now)
                 })?;
                 self.report.admins += usize::from(made);
                 self.admins.insert((tenant, id), admin);
@@ -199,8 +198,8 @@ impl Run {
         Ok(())
     }
 
-    fn add_members(&mut self, past: &[PastMessage]) -> Result<(), String> {
-        let owners = past.iter().map(|one| (one.message.tenant, one.member));
+    fn add_members(&mut self, imported: &[ImportedMessage]) -> Result<(), String> {
+        let owners = imported.iter().map(|one| (one.message.tenant, one.member));
         let new: HashSet<(TenantId, UserId)> = owners.filter(|owner| !self.members.contains(owner)).collect();
         if new.is_empty() {
             return Ok(());
@@ -208,7 +207,7 @@ impl Run {
         let ids: Vec<i64> = new.iter().map(|(_, member)| member.get()).collect();
         let known = self.source.members(&ids)?;
         let profile = |member: UserId| known.get(&member.get()).cloned().unwrap_or_default();
-        let members: HashMap<(TenantId, UserId), PastUser> =
+        let members: HashMap<(TenantId, UserId), ImportedUser> =
             new.iter().map(|owner| (*owner, profile(owner.1))).collect();
         self.report.members +=
             self.target.write(|connection, _, now| insert_missing_members(connection, &members, now))?;
@@ -218,9 +217,9 @@ impl Run {
 }
 
 /// How many of the messages, at least one, have at most so many bytes of content together.
-fn within(past: &[PastMessage], bytes: usize) -> usize {
+fn within(imported: &[ImportedMessage], bytes: usize) -> usize {
     let mut sum = 0;
-    let fits = past.iter().take_while(|one| {
+    let fits = imported.iter().take_while(|one| {
         sum += one.message.content.len();
         sum <= bytes
     });
@@ -229,7 +228,7 @@ fn within(past: &[PastMessage], bytes: usize) -> usize {
 
 /// kefu's own database.
 struct Target {
-    held: Held,
+    held: KeptConnection,
     ids: Ids,
     now: Millis,
 }
@@ -253,7 +252,7 @@ impl Target {
                 Ok(done) => return Ok(done),
                 Err(error) => {
                     self.ids.discard();
-                    if error != Error::Busy || begun.elapsed() > PATIENCE {
+                    if error != Error::Busy || begun.elapsed() > TIMEOUT {
                         return Err(format!("cannot write to kefu's database: {error}"));
                     }
                 }

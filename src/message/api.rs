@@ -23,7 +23,7 @@ use crate::limit::SendLimit;
 use crate::settings::Settings;
 
 /// Registers the routes.
-pub fn routes(config: &mut ServiceConfig<'_>) {
+pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
     config
         .service(member_send)
         .service(member_list)

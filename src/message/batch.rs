@@ -7,9 +7,9 @@
 
 use std::collections::HashMap;
 
-use super::elsewhere::{self, Elsewhere};
 use super::ids::Ids;
 use super::locked::{Conversations, Owner, repeat_key};
+use super::recovered::{self, Recovered};
 use super::store::{NewRow, RepeatKey, WriteMessages};
 use super::{NewMessage, Target};
 use crate::clock::{Millis, to_timestamp};
@@ -21,7 +21,7 @@ use crate::push::Hub;
 
 /// Something that changes a conversation.
 #[derive(Clone, Debug)]
-pub enum Command {
+pub(crate) enum Command {
     /// A new message.
     Send(NewMessage),
     /// One side has read all that is there.
@@ -53,7 +53,7 @@ pub enum Command {
 
 impl Command {
     /// What it adds to the size of a batch's statements.
-    pub const fn content_bytes(&self) -> usize {
+    pub(crate) const fn content_bytes(&self) -> usize {
         match self {
             Self::Send(message) => message.content.len(),
             Self::MarkRead { .. } | Self::Pin { .. } | Self::Delete { .. } => 0,
@@ -70,7 +70,7 @@ impl Command {
 
 /// What a command came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Done {
+pub(crate) enum Done {
     /// Stored under this id.
     Sent(MessageId),
     /// Known by its `clientMessageId`: the first one's id.
@@ -81,7 +81,7 @@ pub enum Done {
 
 /// What has to be told after the commit, in order.
 #[derive(Debug)]
-pub enum Change {
+pub(crate) enum Change {
     /// A conversation has its first message.
     Created {
         /// The tenant.
@@ -92,7 +92,7 @@ pub enum Change {
         member: UserId,
     },
     /// Another node has stored a message before this batch.
-    Elsewhere(Box<Elsewhere>),
+    Recovered(Box<Recovered>),
     /// A message was stored; `command` is its place in the batch.
     Sent {
         /// Index of the command.
@@ -143,13 +143,13 @@ impl Change {
 }
 
 /// The outcome of each command, in order, and what to tell.
-pub type Outcome = (Vec<Result<Done>>, Vec<Change>);
+pub(crate) type Outcome = (Vec<Result<Done>>, Vec<Change>);
 
 /// Runs the commands inside the current write transaction; `hub` knows what this node has told before.
 ///
 /// # Errors
 /// Only what spoils the whole batch; a command that is refused has its error among the outcomes.
-pub fn run(
+pub(crate) fn run(
     connection: &mut AnyConnection,
     ids: &mut Ids,
     commands: &[&Command],
@@ -161,8 +161,8 @@ pub fn run(
     let (named, members) = targets(commands, now);
     let mut conversations = Conversations::lock(connection, ids, named, members)?;
     changes.extend(conversations.created().map(Change::created));
-    let untold = elsewhere::untold(connection, hub, conversations.all())?;
-    changes.extend(untold.into_iter().map(|message| Change::Elsewhere(Box::new(message))));
+    let recovered = recovered::read(connection, hub, conversations.all())?;
+    changes.extend(recovered.into_iter().map(|message| Change::Recovered(Box::new(message))));
     let mut outcomes: Vec<Option<Result<Done>>> = vec![None; commands.len()];
 
     let mut reads: Vec<Read> = Vec::new();

@@ -3,26 +3,27 @@
 use serde::Serialize;
 
 use super::batch::{Change, Command};
-use super::elsewhere::Elsewhere;
+use super::recovered::Recovered;
 use super::{MessageView, NewMessage};
 use crate::error::Result;
 use crate::id::{ConversationId, MessageId, TenantId, UserId, UserType};
-use crate::push::{Event, Position, frame};
+use crate::push::{Event, Position};
+use crate::ws::frame;
 
 /// A message, to its member and to all admins.
-pub const MESSAGE: &str = "kefu_message_type";
+pub(crate) const MESSAGE: &str = "kefu_message_type";
 /// An admin has read a member's messages, to the member and to all admins.
-pub const READ_BY_ADMIN: &str = "kefu_message_read_status_change";
+pub(crate) const READ_BY_ADMIN: &str = "kefu_message_read_status_change";
 /// A member has read the admins' messages (additive), to the member and to all admins.
-pub const READ_BY_MEMBER: &str = "kefu_message_read_by_member";
+pub(crate) const READ_BY_MEMBER: &str = "kefu_message_read_by_member";
 /// A conversation has its first message (additive), to all admins.
-pub const CREATED: &str = "kefu_conversation_created";
+pub(crate) const CREATED: &str = "kefu_conversation_created";
 /// A conversation was pinned or unpinned (additive), to all admins.
-pub const PINNED: &str = "kefu_conversation_pinned";
+pub(crate) const PINNED: &str = "kefu_conversation_pinned";
 /// Admins have deleted a conversation from their list (additive), to all admins.
-pub const DELETED: &str = "kefu_conversation_deleted";
+pub(crate) const DELETED: &str = "kefu_conversation_deleted";
 /// Someone is typing (additive), to the other side.
-pub const TYPING: &str = "kefu_typing";
+pub(crate) const TYPING: &str = "kefu_typing";
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -68,8 +69,8 @@ pub(super) fn of_change(change: &Change, commands: &[&Command]) -> Result<Option
             tenant,
             frame::event(CREATED, &CreatedContent { conversation_id: conversation, user_id: member })?,
         ),
-        Change::Elsewhere(ref elsewhere) => {
-            let Elsewhere { tenant, member, message } = elsewhere.as_ref();
+        Change::Recovered(ref recovered) => {
+            let Recovered { tenant, member, message } = recovered.as_ref();
             of_message(*tenant, *member, message)?
         }
         Change::Sent { command, id, conversation, member, seq, create_time } => {
@@ -100,7 +101,7 @@ pub(super) fn of_change(change: &Change, commands: &[&Command]) -> Result<Option
 }
 
 /// Someone is typing, told to the other side.
-pub fn typing(
+pub(crate) fn typing(
     tenant: TenantId,
     from: UserType,
     user: UserId,

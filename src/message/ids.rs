@@ -7,19 +7,19 @@ use crate::id::{ConversationId, MessageId};
 
 /// The ids that batches take from.
 #[derive(Debug)]
-pub struct Ids {
+pub(crate) struct Ids {
     conversations: IdStock,
     messages: IdStock,
 }
 
 impl Ids {
     /// Empty stocks; the blocks bound how many ids a restart leaves unused.
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { conversations: IdStock::new(IdKind::Conversation, 128), messages: IdStock::new(IdKind::Message, 4096) }
     }
 
     /// Forgets what was taken in a transaction that failed: the table has it again.
-    pub const fn discard(&mut self) {
+    pub(crate) const fn discard(&mut self) {
         *self = Self::new();
     }
 

@@ -2,20 +2,20 @@
 //!
 //! A send goes `api` → [`writer`] (a bounded queue and its thread) → [`batch`] (what a group of commands does to the
 //! conversations that it has `locked`) → `store` (a fixed number of statements) → commit → [`event`] (frames) → push → the
-//! answer. What other nodes have just written is told as well (`elsewhere`); what was written in another system is
-//! appended by [`past`].
+//! answer. What other nodes have just written is told as well (`recovered`); what was written in another system is
+//! appended by [`imported`].
 
-pub mod api;
+pub(crate) mod api;
 pub(crate) mod batch;
-pub mod content;
-mod elsewhere;
-pub mod event;
+pub(crate) mod content;
+pub(crate) mod event;
 pub(crate) mod ids;
+pub(crate) mod imported;
 mod locked;
-pub mod past;
-pub mod resync;
+mod recovered;
+pub(crate) mod resync;
 pub(crate) mod store;
-pub mod writer;
+pub(crate) mod writer;
 
 use std::sync::Arc;
 
@@ -25,12 +25,12 @@ use utoipa::ToSchema;
 use crate::clock::Millis;
 use crate::id::{ConversationId, MessageId, TenantId, UserId, UserType};
 
-pub use writer::Writer;
+pub(crate) use writer::Writer;
 
 /// A message on the wire: the same fields whether listed or pushed (contract, "Message").
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct MessageView {
+pub(crate) struct MessageView {
     /// The id.
     pub id: MessageId,
     /// The conversation.
@@ -67,7 +67,7 @@ pub struct MessageView {
 
 /// Whose message it is.
 #[derive(Clone, Debug)]
-pub struct Sender {
+pub(crate) struct Sender {
     /// Member or admin.
     pub user_type: UserType,
     /// The id of that type.
@@ -78,7 +78,7 @@ pub struct Sender {
 
 /// Which conversation a command is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
+pub(crate) enum Target {
     /// This member's own; a send creates it.
     OfMember(UserId),
     /// One that exists.
@@ -87,7 +87,7 @@ pub enum Target {
 
 /// A checked message on its way to the writer.
 #[derive(Clone, Debug)]
-pub struct NewMessage {
+pub(crate) struct NewMessage {
     /// The sender's tenant.
     pub tenant: TenantId,
     /// The sender.

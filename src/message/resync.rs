@@ -7,7 +7,8 @@ use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, TenantId};
 use crate::message::MessageView;
-use crate::push::{Outbox, Replayed, frame};
+use crate::push::{Outbox, Replayed};
+use crate::ws::frame;
 
 /// Messages that are read at once.
 const PAGE: i64 = 200;
@@ -18,7 +19,7 @@ const OVERLAP: Millis = 10_000;
 
 /// Where a client stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Since {
+pub(crate) enum Since {
     /// It has everything of this conversation up to this `seq`.
     Seq(ConversationId, i64),
     /// It has everything of the tenant up to this time.
@@ -29,7 +30,7 @@ pub enum Since {
 ///
 /// # Errors
 /// Of the database; the replay is then still running, and the socket should be closed.
-pub async fn replay(
+pub(crate) async fn replay(
     db: &Db,
     outbox: &Outbox,
     tenant: TenantId,

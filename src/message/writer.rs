@@ -8,7 +8,7 @@
 //! - An answer follows its commit (invariant 1) and its frame's publication (contract, "Push before the answer"):
 //!   answering earlier shows pictures twice on the stock member page.
 //! - A frame follows its commit, and frames of one conversation leave in `seq` order (invariant 2): publishing from
-//!   anywhere but this thread breaks the order. What other nodes have just committed is told first (`elsewhere`).
+//!   anywhere but this thread breaks the order. What other nodes have just committed is told first (`recovered`).
 //! - What may have been committed without an answer of the server is told by nobody: once the server works again, all
 //!   clients are told to resync (invariant 7). The repeat of such a send would push nothing.
 //! - The queue is bounded (invariant 8): a full one refuses at once.
@@ -28,7 +28,7 @@ use super::ids::Ids;
 use super::{NewMessage, event, store};
 use crate::clock::{Clock, Millis};
 use crate::db::Db;
-use crate::db::held::Held;
+use crate::db::kept::KeptConnection;
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId, TenantId, UserType};
 use crate::push::{Event, Hub};
@@ -45,12 +45,12 @@ const CORRECTION: Millis = 600_000;
 
 /// The way to the writer's thread. Cheap to clone.
 #[derive(Clone)]
-pub struct Writer {
+pub(crate) struct Writer {
     queue: SyncSender<Queued>,
     depth: Arc<AtomicUsize>,
     capacity: usize,
     /// How long a caller waits.
-    patience: Duration,
+    timeout: Duration,
     at_work: AtWork,
     /// Gone when the thread has ended, which before a shutdown only a panic brings about.
     alive: Weak<()>,
@@ -58,7 +58,7 @@ pub struct Writer {
 }
 
 /// The running thread.
-pub struct WriterThread(JoinHandle<()>);
+pub(crate) struct WriterThread(JoinHandle<()>);
 
 /// When the thread has begun the batch that it is writing.
 type AtWork = Arc<Mutex<Option<Instant>>>;
@@ -73,7 +73,7 @@ impl Writer {
     ///
     /// # Errors
     /// When the connection or the thread cannot be had.
-    pub fn start(
+    pub(crate) fn start(
         db: &Db,
         hub: &Hub,
         clock: &Clock,
@@ -83,7 +83,7 @@ impl Writer {
         let (queue, waiting) = sync_channel(limits.write_queue);
         let (depth, at_work) = (Arc::new(AtomicUsize::new(0)), AtWork::default());
         let mut thread = Thread {
-            connection: Held::new(db)?,
+            connection: KeptConnection::new(db)?,
             newest: store::newest_time(&mut db.connect()?)?.unwrap_or(Millis::MIN),
             hub: hub.clone(),
             clock: clock.clone(),
@@ -101,8 +101,8 @@ impl Writer {
             thread.run(&waiting, batch_size);
         };
         let thread = std::thread::Builder::new().name("writer".into()).spawn(run).map_err(Error::internal)?;
-        let (capacity, patience) = (limits.write_queue, db.answer_timeout());
-        let writer = Self { queue, depth, capacity, patience, at_work, alive, metrics: metrics.clone() };
+        let (capacity, timeout) = (limits.write_queue, db.answer_timeout());
+        let writer = Self { queue, depth, capacity, timeout, at_work, alive, metrics: metrics.clone() };
         Ok((writer, WriterThread(thread)))
     }
 
@@ -112,7 +112,7 @@ impl Writer {
     /// # Errors
     /// [`Error::Busy`] when the queue is full or the database is out of reach (the message may then still have been
     /// stored: repeating with the same `clientMessageId` is safe); [`Error::ConversationNotFound`].
-    pub async fn send(&self, message: NewMessage) -> Result<MessageId> {
+    pub(crate) async fn send(&self, message: NewMessage) -> Result<MessageId> {
         let sender = message.sender.user_type;
         let done = self.submit(Command::Send(message)).await;
         let outcome = match &done {
@@ -132,7 +132,12 @@ impl Writer {
     ///
     /// # Errors
     /// [`Error::Busy`], [`Error::ConversationNotFound`].
-    pub async fn mark_read(&self, tenant: TenantId, reader: UserType, conversation: ConversationId) -> Result<()> {
+    pub(crate) async fn mark_read(
+        &self,
+        tenant: TenantId,
+        reader: UserType,
+        conversation: ConversationId,
+    ) -> Result<()> {
         self.submit(Command::MarkRead { tenant, reader, conversation }).await.map(drop)
     }
 
@@ -140,7 +145,7 @@ impl Writer {
     ///
     /// # Errors
     /// As [`Writer::mark_read`].
-    pub async fn pin(&self, tenant: TenantId, conversation: ConversationId, pinned: bool) -> Result<()> {
+    pub(crate) async fn pin(&self, tenant: TenantId, conversation: ConversationId, pinned: bool) -> Result<()> {
         self.submit(Command::Pin { tenant, conversation, pinned }).await.map(drop)
     }
 
@@ -148,23 +153,23 @@ impl Writer {
     ///
     /// # Errors
     /// As [`Writer::mark_read`].
-    pub async fn delete(&self, tenant: TenantId, conversation: ConversationId) -> Result<()> {
+    pub(crate) async fn delete(&self, tenant: TenantId, conversation: ConversationId) -> Result<()> {
         self.submit(Command::Delete { tenant, conversation }).await.map(drop)
     }
 
     /// Whether a send would be refused now because too many wait.
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.depth.load(Ordering::Relaxed) >= self.capacity
     }
 
     /// Whether the thread hangs on the database: a send would wait in vain.
-    pub fn is_stuck(&self) -> bool {
+    pub(crate) fn is_stuck(&self) -> bool {
         let begun = *self.at_work.lock().unwrap_or_else(PoisonError::into_inner);
-        begun.is_some_and(|begun| begun.elapsed() >= self.patience)
+        begun.is_some_and(|begun| begun.elapsed() >= self.timeout)
     }
 
     /// Whether the thread runs: before a shutdown only a panic ends it.
-    pub fn is_running(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         self.alive.strong_count() > 0
     }
 
@@ -183,13 +188,13 @@ impl Writer {
         }
         // A thread that died drops the answers, one that hangs on a database keeps them; nothing is known of the command
         // then.
-        tokio::time::timeout(self.patience, answered).await.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?
+        tokio::time::timeout(self.timeout, answered).await.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?
     }
 }
 
 impl WriterThread {
     /// Waits until everything accepted is written. Every [`Writer`] must have been dropped.
-    pub fn join(self) {
+    pub(crate) fn join(self) {
         if self.0.join().is_err() {
             tracing::error!("the writer's thread has panicked");
         }
@@ -197,7 +202,7 @@ impl WriterThread {
 }
 
 struct Thread {
-    connection: Held,
+    connection: KeptConnection,
     hub: Hub,
     clock: Clock,
     metrics: Metrics,

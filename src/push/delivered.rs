@@ -1,4 +1,4 @@
-//! What this node's sessions have been given of each stream, for a node among others.
+//! What this node's connections have been given of each stream, for a node among others.
 //!
 //! Two nodes may write to one stream within the time that a packet travels. Whoever writes later has read the earlier
 //! event under the stream's lock and publishes it too, before its own: so an event may come twice, and the one that
@@ -28,10 +28,10 @@ struct Range {
     last: i64,
 }
 
-/// Which events of a stream this node's sessions may not have been given: those after this `seq` that are not older than
+/// Which events of a stream this node's connections may not have been given: those after this `seq` that are not older than
 /// this time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Undelivered {
+pub(crate) struct Undelivered {
     /// The `seq` up to which nothing is missing.
     pub after: i64,
     /// What was published before this time, in epoch milliseconds, is not missing.

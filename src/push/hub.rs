@@ -1,4 +1,4 @@
-//! The registry: user → sessions of this node.
+//! The registry: user → connections of this node.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,23 +8,24 @@ use std::time::Duration;
 use super::delivered::{Delivered, RECENT, Undelivered};
 use super::outbox::{Bounds, Pushed};
 use super::turn::Calls;
-use super::{CloseReason, Event, Relay, Session, Ticket, frame};
+use super::{Connection, Event, Relay, Ticket};
 use crate::clock::{Clock, Millis};
 use crate::id::{Credential, TenantId, UserId, UserKey, UserType};
 use crate::settings;
 use crate::telemetry::metrics::Metrics;
+use crate::ws::{CloseReason, frame};
 
 /// The `type` of the frame that tells a client that frames were lost between nodes. Its content is `{"since":…}`: nothing
 /// that is older than this time, in epoch milliseconds, was lost. An admin resyncs from there, a member from the `seq` up
 /// to which it has everything.
-pub const RESYNC_REQUIRED: &str = "kefu_resync_required";
+pub(super) const RESYNC_REQUIRED: &str = "kefu_resync_required";
 
 /// Frames that a batch of events queues before it calls the threads that write them: some milliseconds.
 const PUSHES_PER_CALL: u64 = 16_384;
 
-/// The sessions of this node, and the relay to other nodes. Cheap to clone.
+/// The connections of this node, and the relay to other nodes. Cheap to clone.
 #[derive(Clone)]
-pub struct Hub(Arc<Inner>);
+pub(crate) struct Hub(Arc<Inner>);
 
 struct Inner {
     tenants: RwLock<HashMap<TenantId, Tenant>>,
@@ -41,10 +42,10 @@ struct Inner {
 
 #[derive(Default)]
 struct Tenant {
-    /// Every session of every user, the oldest first.
-    users: HashMap<(UserType, UserId), Vec<Arc<Session>>>,
-    /// The sessions that receive what goes to all admins, in no order.
-    watchers: Vec<Arc<Session>>,
+    /// Every connection of every user, the oldest first.
+    users: HashMap<(UserType, UserId), Vec<Arc<Connection>>>,
+    /// The connections that receive what goes to all admins, in no order.
+    watchers: Vec<Arc<Connection>>,
 }
 
 /// What became of many frames.
@@ -65,26 +66,26 @@ impl Count {
 }
 
 impl Tenant {
-    fn add(&mut self, session: &Arc<Session>) {
-        if session.ticket.watches_all {
-            session.slot.store(self.watchers.len(), Ordering::Relaxed);
-            self.watchers.push(Arc::clone(session));
+    fn add(&mut self, connection: &Arc<Connection>) {
+        if connection.ticket.watches_all {
+            connection.slot.store(self.watchers.len(), Ordering::Relaxed);
+            self.watchers.push(Arc::clone(connection));
         }
-        let UserKey { user_type, user, .. } = session.ticket.key;
-        self.users.entry((user_type, user)).or_default().push(Arc::clone(session));
+        let UserKey { user_type, user, .. } = connection.ticket.key;
+        self.users.entry((user_type, user)).or_default().push(Arc::clone(connection));
     }
 
-    /// Removes this very session; `false` when it is not here (any more).
-    fn remove(&mut self, session: &Arc<Session>) -> bool {
-        let UserKey { user_type, user, .. } = session.ticket.key;
-        let Some(sessions) = self.users.get_mut(&(user_type, user)) else { return false };
-        let Some(index) = sessions.iter().position(|other| Arc::ptr_eq(other, session)) else { return false };
-        sessions.remove(index);
-        if sessions.is_empty() {
+    /// Removes this very connection; `false` when it is not here (any more).
+    fn remove(&mut self, connection: &Arc<Connection>) -> bool {
+        let UserKey { user_type, user, .. } = connection.ticket.key;
+        let Some(connections) = self.users.get_mut(&(user_type, user)) else { return false };
+        let Some(index) = connections.iter().position(|other| Arc::ptr_eq(other, connection)) else { return false };
+        connections.remove(index);
+        if connections.is_empty() {
             self.users.remove(&(user_type, user));
         }
-        let slot = session.slot.load(Ordering::Relaxed);
-        if self.watchers.get(slot).is_some_and(|watcher| Arc::ptr_eq(watcher, session)) {
+        let slot = connection.slot.load(Ordering::Relaxed);
+        if self.watchers.get(slot).is_some_and(|watcher| Arc::ptr_eq(watcher, connection)) {
             self.watchers.swap_remove(slot);
             if let Some(moved) = self.watchers.get(slot) {
                 moved.slot.store(slot, Ordering::Relaxed);
@@ -96,7 +97,7 @@ impl Tenant {
 
 impl Hub {
     /// An empty registry of the only node.
-    pub fn new(settings: &settings::Push, clock: Clock, metrics: Metrics) -> Self {
+    pub(crate) fn new(settings: &settings::Push, clock: Clock, metrics: Metrics) -> Self {
         Self::with_relay(settings, clock, metrics, Relay::Local)
     }
 
@@ -120,16 +121,16 @@ impl Hub {
     }
 
     /// Registers a socket. With `replaying`, live frames are held back until [`super::Outbox::end_replay`].
-    pub fn connect(&self, ticket: Ticket, replaying: bool) -> Arc<Session> {
-        let session = Arc::new(Session::new(ticket, self.0.bounds, replaying, self.0.clock.now()));
-        let UserKey { tenant, user_type, user } = session.ticket.key;
+    pub(crate) fn connect(&self, ticket: Ticket, replaying: bool) -> Arc<Connection> {
+        let connection = Arc::new(Connection::new(ticket, self.0.bounds, replaying, self.0.clock.now()));
+        let UserKey { tenant, user_type, user } = connection.ticket.key;
         let mut tenants = self.0.tenants.write().unwrap_or_else(PoisonError::into_inner);
         let tenant = tenants.entry(tenant).or_default();
         let oldest = tenant
             .users
             .get(&(user_type, user))
-            .filter(|sessions| sessions.len() >= self.0.sessions_per_user)
-            .and_then(|sessions| sessions.first())
+            .filter(|connections| connections.len() >= self.0.sessions_per_user)
+            .and_then(|connections| connections.first())
             .cloned();
         if let Some(oldest) = oldest
             && tenant.remove(&oldest)
@@ -137,21 +138,21 @@ impl Hub {
             self.0.metrics.sockets(user_type).dec();
             oldest.close(CloseReason::TooMany);
         }
-        tenant.add(&session);
+        tenant.add(&connection);
         self.0.metrics.sockets(user_type).inc();
         drop(tenants);
         if self.is_draining() {
-            session.close(CloseReason::GoingAway);
+            connection.close(CloseReason::GoingAway);
         }
-        session
+        connection
     }
 
     /// Forgets a socket that has ended; one that was forgotten already changes nothing.
-    pub fn disconnect(&self, session: &Arc<Session>) {
-        let key = session.ticket.key;
+    pub(crate) fn disconnect(&self, connection: &Arc<Connection>) {
+        let key = connection.ticket.key;
         let mut tenants = self.0.tenants.write().unwrap_or_else(PoisonError::into_inner);
         let Some(tenant) = tenants.get_mut(&key.tenant) else { return };
-        if tenant.remove(session) {
+        if tenant.remove(connection) {
             self.0.metrics.sockets(key.user_type).dec();
         }
         if tenant.users.is_empty() {
@@ -159,14 +160,14 @@ impl Hub {
         }
     }
 
-    /// Hands the events, in their order, to every session of their recipients on this node, and then to the relay for
+    /// Hands the events, in their order, to every connection of their recipients on this node, and then to the relay for
     /// the other nodes. Costs one push per recipient, without allocation and serialisation; with Redis, one copy more.
-    pub fn publish(&self, events: &[Event]) {
+    pub(crate) fn publish(&self, events: &[Event]) {
         self.deliver(events);
         self.0.relay.publish(events);
     }
 
-    /// Hands events to this node's sessions, except for those that were delivered before.
+    /// Hands events to this node's connections, except for those that were delivered before.
     pub(super) fn deliver(&self, events: &[Event]) {
         let (mut pushed, mut called_at) = (Count::default(), 0);
         let mut calls = Calls::default();
@@ -182,8 +183,8 @@ impl Hub {
                 let Some(tenant) = tenants.get(&event.tenant) else { continue };
                 let member = event.member.and_then(|member| tenant.users.get(&(UserType::Member, member)));
                 let watchers = event.admins.then_some(&tenant.watchers);
-                for session in member.into_iter().chain(watchers).flatten() {
-                    pushed.add(session.push(&event.frame, event.position, &mut calls));
+                for connection in member.into_iter().chain(watchers).flatten() {
+                    pushed.add(connection.push(&event.frame, event.position, &mut calls));
                 }
                 // Locked until now, so that an event that is noted later cannot overtake this one.
                 drop(noted);
@@ -197,9 +198,9 @@ impl Hub {
         self.count(&pushed);
     }
 
-    /// What may be missing at this node's sessions of a stream whose newest event is `newest`, because another node has just
+    /// What may be missing at this node's connections of a stream whose newest event is `newest`, because another node has just
     /// published it; `None` when nothing is.
-    pub fn undelivered(&self, stream: i64, newest: i64) -> Option<Undelivered> {
+    pub(crate) fn undelivered(&self, stream: i64, newest: i64) -> Option<Undelivered> {
         let Undelivered { after, since } = self.delivered()?.undelivered(stream, newest)?;
         let now = self.0.clock.now();
         // A clock that was ahead when this was noted hides nothing.
@@ -211,7 +212,7 @@ impl Hub {
     }
 
     /// Tells the clients of all nodes to resync: in the last `period` this node may have stored what it will never publish.
-    pub fn may_have_missed(&self, period: Duration) {
+    pub(crate) fn may_have_missed(&self, period: Duration) {
         self.require_resync(period);
         self.0.relay.skip();
     }
@@ -228,7 +229,7 @@ impl Hub {
         let frame = frame::text(&text);
         let mut pushed = Count::default();
         let mut calls = Calls::default();
-        self.each(|session| pushed.add(session.push(&frame, None, &mut calls)));
+        self.each(|connection| pushed.add(connection.push(&frame, None, &mut calls)));
         drop(calls);
         self.count(&pushed);
     }
@@ -242,13 +243,13 @@ impl Hub {
     }
 
     /// The way to the other nodes.
-    pub fn relay(&self) -> &Relay {
+    pub(crate) fn relay(&self) -> &Relay {
         &self.0.relay
     }
 
     /// The users of a tenant who have a socket, each with the numbers of the nodes where; of other nodes as they have
     /// lately told.
-    pub fn online(&self, tenant: TenantId) -> BTreeMap<(UserType, UserId), Vec<u64>> {
+    pub(crate) fn online(&self, tenant: TenantId) -> BTreeMap<(UserType, UserId), Vec<u64>> {
         let mut online: BTreeMap<_, Vec<u64>> = BTreeMap::new();
         let mut add = |node, user: UserKey| {
             if user.tenant == tenant {
@@ -274,51 +275,53 @@ impl Hub {
         tenants.iter().flat_map(of).collect()
     }
 
-    /// Closes the sessions of a user: those that `credential` opened, or all.
-    pub fn close_user(&self, key: UserKey, credential: Option<Credential>, reason: CloseReason) {
+    /// Closes the connections of a user: those that `credential` opened, or all.
+    pub(crate) fn close_user(&self, key: UserKey, credential: Option<Credential>, reason: CloseReason) {
         let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);
-        let sessions = tenants.get(&key.tenant).and_then(|tenant| tenant.users.get(&(key.user_type, key.user)));
-        for session in sessions.into_iter().flatten() {
-            if credential.is_none_or(|credential| credential == session.ticket.credential) {
-                session.close(reason);
+        let connections = tenants.get(&key.tenant).and_then(|tenant| tenant.users.get(&(key.user_type, key.user)));
+        for connection in connections.into_iter().flatten() {
+            if credential.is_none_or(|credential| credential == connection.ticket.credential) {
+                connection.close(reason);
             }
         }
     }
 
     /// Closes every socket whose token has expired or that was silent for too long, and pings the silent ones. Cost: a
     /// few loads per open socket.
-    pub fn sweep(&self) {
+    pub(crate) fn sweep(&self) {
         let now = self.0.clock.now();
-        self.each(|session| session.sweep(now, self.0.idle_ms));
+        self.each(|connection| connection.sweep(now, self.0.idle_ms));
     }
 
     /// Whether the node is shutting down: no new socket should be opened.
-    pub fn is_draining(&self) -> bool {
+    pub(crate) fn is_draining(&self) -> bool {
         self.0.draining.load(Ordering::Acquire)
     }
 
     /// Closes every socket, for a shutdown.
-    pub fn drain(&self) {
+    pub(crate) fn drain(&self) {
         self.0.draining.store(true, Ordering::Release);
-        self.each(|session| session.close(CloseReason::GoingAway));
+        self.each(|connection| connection.close(CloseReason::GoingAway));
     }
 
     /// How many sockets are open.
-    pub fn len(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
         let mut count = 0;
         self.each(|_| count += 1);
         count
     }
 
     /// Whether no socket is open.
-    pub fn is_empty(&self) -> bool {
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.tenants.read().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    fn each(&self, mut visit: impl FnMut(&Session)) {
+    fn each(&self, mut visit: impl FnMut(&Connection)) {
         let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);
-        for session in tenants.values().flat_map(|tenant| tenant.users.values()).flatten() {
-            visit(session);
+        for connection in tenants.values().flat_map(|tenant| tenant.users.values()).flatten() {
+            visit(connection);
         }
     }
 }

@@ -9,12 +9,12 @@ use futures_util::FutureExt;
 
 use super::*;
 use crate::id::LoginId;
-use crate::push::{OutboxBody, frame};
+use crate::push::OutboxBody;
 
 const TENANT: TenantId = TenantId::new(1);
 
 struct Socket {
-    session: Arc<Session>,
+    connection: Arc<Connection>,
     body: OutboxBody,
 }
 
@@ -22,9 +22,9 @@ impl Socket {
     fn open(hub: &Hub, admin: i64, watches_all: bool) -> Self {
         let key = UserKey { tenant: TENANT, user_type: UserType::Admin, user: UserId::new(admin) };
         let credential = Credential::Login(LoginId::new(admin));
-        let session = hub.connect(Ticket { key, watches_all, credential, expires_at: Millis::MAX }, false);
-        let body = OutboxBody::new(Arc::clone(session.outbox()), BoxBody::new(()));
-        Self { session, body }
+        let connection = hub.connect(Ticket { key, watches_all, credential, expires_at: Millis::MAX }, false);
+        let body = OutboxBody::new(Arc::clone(connection.outbox()), BoxBody::new(()));
+        Self { connection, body }
     }
 
     /// What waits for the socket now: `None` when nothing does.
@@ -60,15 +60,15 @@ async fn whoever_leaves_takes_no_other_along() {
         let hub = hub(10);
         let mut sockets: Vec<_> = (1..=4).map(|admin| Socket::open(&hub, admin, true)).collect();
         for index in leaving {
-            hub.disconnect(&sockets[index].session);
+            hub.disconnect(&sockets[index].connection);
             // Once more, as a socket that was replaced does: nobody else's place is taken.
-            hub.disconnect(&sockets[index].session);
+            hub.disconnect(&sockets[index].connection);
         }
         let frame = tell_admins(&hub);
         for (index, socket) in sockets.iter_mut().enumerate() {
             let expected = (!leaving.contains(&index)).then(|| frame.clone());
             assert_eq!(socket.received(), expected, "{index} of {leaving:?}");
-            hub.disconnect(&socket.session);
+            hub.disconnect(&socket.connection);
         }
         assert!(hub.is_empty());
     }

@@ -15,8 +15,9 @@ use actix_web::body::{BodySize, BoxBody, MessageBody};
 use bytes::{Bytes, BytesMut};
 use tokio::sync::Notify;
 
+use super::Position;
 use super::turn::{Calls, Line};
-use super::{CloseReason, Position, frame};
+use crate::ws::{CloseReason, frame};
 
 /// Bytes that go out in one write at most, a single larger frame aside.
 const CHUNK: usize = 16 * 1024;
@@ -30,7 +31,7 @@ const REPLAY_LOW_WATER: usize = 64;
 
 /// The bounds of one queue.
 #[derive(Clone, Copy, Debug)]
-pub struct Bounds {
+pub(crate) struct Bounds {
     /// Most frames.
     pub frames: usize,
     /// Most bytes.
@@ -38,7 +39,7 @@ pub struct Bounds {
 }
 
 /// The queue of one socket.
-pub struct Outbox {
+pub(crate) struct Outbox {
     queue: Mutex<Queue>,
     /// Of the thread that sends it.
     line: OnceLock<Arc<Line>>,
@@ -61,7 +62,7 @@ struct Queue {
 }
 
 /// The newest `seq` replayed of each stream.
-pub type Replayed = HashMap<i64, i64>;
+pub(crate) type Replayed = HashMap<i64, i64>;
 
 /// Whether a replay has sent what stands there.
 fn covers(replayed: &Replayed, position: Position) -> bool {
@@ -76,7 +77,7 @@ struct Held {
 
 /// What became of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pushed {
+pub(crate) enum Pushed {
     /// It waits for the socket.
     Queued,
     /// A replay has sent it, or the socket is closing and resyncs when it comes back.
@@ -87,7 +88,7 @@ pub enum Pushed {
 
 impl Outbox {
     /// An empty queue; with `replaying`, live frames are held back from the start.
-    pub fn new(bounds: Bounds, replaying: bool) -> Self {
+    pub(crate) fn new(bounds: Bounds, replaying: bool) -> Self {
         let queue = Queue { held: replaying.then(Held::default), ..Queue::default() };
         Self { queue: Mutex::new(queue), line: OnceLock::new(), drained: Notify::new(), bounds }
     }
@@ -121,7 +122,7 @@ impl Outbox {
     }
 
     /// Queues a frame for this socket alone, ahead of what a replay holds back.
-    pub fn push_direct(&self, frame: Bytes) -> Pushed {
+    pub(crate) fn push_direct(&self, frame: Bytes) -> Pushed {
         let queue = self.lock();
         if queue.closing { Pushed::Ignored } else { self.append(queue, frame, &mut Calls::default()) }
     }
@@ -138,7 +139,7 @@ impl Outbox {
     }
 
     /// Sends a close frame after what is queued (in place of it for a slow socket) and ends the body.
-    pub fn close(&self, reason: CloseReason) {
+    pub(crate) fn close(&self, reason: CloseReason) {
         let queue = self.lock();
         if !queue.closing {
             self.close_locked(queue, reason);
@@ -166,12 +167,12 @@ impl Outbox {
     }
 
     /// Whether the socket is closing or gone.
-    pub fn is_closing(&self) -> bool {
+    pub(crate) fn is_closing(&self) -> bool {
         self.lock().closing
     }
 
     /// Starts holding live frames back; `false` when a replay runs already.
-    pub fn begin_replay(&self) -> bool {
+    pub(crate) fn begin_replay(&self) -> bool {
         let mut queue = self.lock();
         let free = queue.held.is_none() && !queue.closing;
         if free {
@@ -182,7 +183,7 @@ impl Outbox {
 
     /// Queues a frame of a replay once the socket has taken most of what was queued before: however much is replayed and
     /// however large the frames are, a replay alone never makes a socket too slow. `false` when it is closing.
-    pub async fn push_replayed(&self, frame: Bytes) -> bool {
+    pub(crate) async fn push_replayed(&self, frame: Bytes) -> bool {
         loop {
             let drained = self.drained.notified();
             {
@@ -204,7 +205,7 @@ impl Outbox {
     /// Ends the replay if nothing was lost: the held frames that `replayed` does not cover follow, then `last`, then
     /// live frames. Otherwise (`false`) more arrived than can be held or queued, and the caller reads the database once
     /// more.
-    pub fn end_replay(&self, replayed: &Replayed, last: Bytes) -> bool {
+    pub(crate) fn end_replay(&self, replayed: &Replayed, last: Bytes) -> bool {
         let mut queue = self.lock();
         let waiting = queue.frames.len();
         let Some(held) = &mut queue.held else { return true };
@@ -318,7 +319,7 @@ enum Turn {
 }
 
 /// The response body of an upgraded connection: what [`Outbox`] holds, until it is closed.
-pub struct OutboxBody {
+pub(crate) struct OutboxBody {
     outbox: Arc<Outbox>,
     turn: Turn,
     /// actix-ws learns that the connection is gone by the end of its own body.
@@ -327,7 +328,7 @@ pub struct OutboxBody {
 
 impl OutboxBody {
     /// Takes the place of the body that the handshake made, on the thread that will send it.
-    pub fn new(outbox: Arc<Outbox>, upgraded: BoxBody) -> Self {
+    pub(crate) fn new(outbox: Arc<Outbox>, upgraded: BoxBody) -> Self {
         outbox.line.get_or_init(Line::here);
         Self { outbox, turn: Turn::Sent(TURN), _upgraded: upgraded }
     }

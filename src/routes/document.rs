@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
 
 use super::sample::{resolve, sample};
-use crate::auth::Permission;
+use crate::access::Permission;
 use crate::error::{Error, Language, Problem, Result};
 
 /// `x-permission` where every admin may call.

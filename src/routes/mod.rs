@@ -14,18 +14,19 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::{Error, Failure, Result};
 use crate::id::TenantId;
-use crate::{account, conversation, file, message, operation, shop, socket};
+use crate::{account, auth, conversation, file, health, message, shop, socket};
 
 /// Registers every route, those of [`shop`] when they are asked for.
-pub fn register(config: &mut ServiceConfig<'_>, shop_placeholders: bool) {
+pub(crate) fn register(config: &mut ServiceConfig<'_>, shop_placeholders: bool) {
     config
         .configure(message::api::routes)
         .configure(conversation::api::routes)
+        .configure(auth::api::routes)
         .configure(account::api::routes)
         .configure(file::api::routes)
         .configure(socket::api::routes)
         .configure(socket::presence::routes)
-        .configure(operation::api::routes);
+        .configure(health::api::routes);
     if shop_placeholders {
         config.configure(shop::api::routes);
     }
@@ -100,18 +101,18 @@ pub fn document_text() -> Result<String> {
 }
 
 /// The paths of the document, to tell a wrong method from an unknown path.
-pub struct KnownPaths(Vec<ResourceDef>);
+pub(crate) struct KnownPaths(Vec<ResourceDef>);
 
 impl KnownPaths {
     /// All paths of the document.
-    pub fn new(document: &Value) -> Self {
+    pub(crate) fn new(document: &Value) -> Self {
         let paths = document.get("paths").and_then(Value::as_object).into_iter().flatten();
         Self(paths.map(|(path, _)| ResourceDef::new(path.as_str())).collect())
     }
 }
 
 /// Answers whatever no route took.
-pub async fn not_found(request: HttpRequest, known: web::Data<KnownPaths>) -> Result<HttpResponse> {
+pub(crate) async fn not_found(request: HttpRequest, known: web::Data<KnownPaths>) -> Result<HttpResponse> {
     let wrong_method = known.0.iter().any(|path| path.is_match(request.path()));
     Err(if wrong_method { Error::MethodNotAllowed } else { Error::NotFound })
 }

@@ -18,7 +18,7 @@ const TAG: &str = "shop placeholder";
 const SCHEMA: &str = "Envelope_Anything";
 
 /// Registers the routes.
-pub fn routes(config: &mut ServiceConfig<'_>) {
+pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
     for placeholder in &PLACEHOLDERS {
         config.service(placeholder);
     }

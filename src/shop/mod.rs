@@ -4,4 +4,4 @@
 //! would not even open the chat, and the admin console would show an error for each of them: so every one gets the
 //! emptiest answer that they work with. The setting `server.shop_placeholders` turns them off.
 
-pub mod api;
+pub(crate) mod api;

@@ -12,8 +12,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
 use super::client_frame::{self, ClientFrame};
-use super::frame_limit::FrameLimit;
-use crate::auth::{Auth, Permission, Principal, TokenUse};
+use crate::access::Permission;
+use crate::auth::{Auth, Principal, TokenUse};
 use crate::clock::{Clock, Millis};
 use crate::conversation;
 use crate::db::Db;
@@ -22,16 +22,18 @@ use crate::http::parse_query;
 use crate::id::UserType;
 use crate::message::event;
 use crate::message::resync::{self, Since};
-use crate::push::{CloseReason, Hub, Incoming, OutboxBody, Session, Ticket, frame, read};
+use crate::push::{Connection, Hub, Incoming, OutboxBody, Ticket, read};
 use crate::settings::Settings;
+use crate::ws::frame_limit::FrameLimit;
+use crate::ws::{CloseReason, frame};
 
 /// The `type` of the frame that answers what was not understood or not allowed.
-pub const ERROR: &str = "error";
+pub(crate) const ERROR: &str = "error";
 /// The `type` of the frame after the last replayed one.
-pub const RESYNC_DONE: &str = "kefu_resync_done";
+pub(crate) const RESYNC_DONE: &str = "kefu_resync_done";
 
 /// Registers the route.
-pub fn routes(config: &mut ServiceConfig<'_>) {
+pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
     config.service(connect);
 }
 
@@ -78,7 +80,7 @@ async fn connect(
     request: HttpRequest,
     payload: web::Payload,
     auth: web::Data<Auth>,
-    services: web::Data<Services>,
+    context: web::Data<Context>,
 ) -> Result<HttpResponse> {
     let handshake: Handshake = match parse_query(request.query_string()) {
         Ok(handshake) => handshake,
@@ -90,7 +92,7 @@ async fn connect(
         Err(Error::Unauthenticated) => return Ok(refused()),
         Err(error) => return Err(error),
     };
-    if services.hub.is_draining() {
+    if context.hub.is_draining() {
         return Err(Error::Busy);
     }
     let wanted = match (principal.key.user_type, handshake.last_seq, handshake.since) {
@@ -108,7 +110,7 @@ async fn connect(
         may_replay(&principal)?;
     }
 
-    let limit = services.settings.push.client_message_bytes;
+    let limit = context.settings.push.client_message_bytes;
     let limited = Box::pin(FrameLimit::new(payload, limit));
     let payload = web::Payload::from_request(&request, &mut Payload::Stream { payload: limited }).await;
     let Ok((response, _, stream)) = actix_ws::handle(&request, payload.map_err(Error::internal)?) else {
@@ -122,14 +124,14 @@ async fn connect(
         credential: principal.credential,
         expires_at: principal.expires_at,
     };
-    let session = services.hub.connect(ticket, wanted.is_some());
+    let connection = context.hub.connect(ticket, wanted.is_some());
     // Whoever was revoked between the check above and the registration would be closed by nobody.
     if auth.authenticate(&handshake.token, TokenUse::Socket).await.is_err() {
-        services.hub.disconnect(&session);
+        context.hub.disconnect(&connection);
         return Ok(refused());
     }
-    let outbox = Arc::clone(session.outbox());
-    let mut socket = Socket { services: services.into_inner(), principal, session, last_typing: Millis::MIN };
+    let outbox = Arc::clone(connection.outbox());
+    let mut socket = Socket { context: context.into_inner(), principal, connection, last_typing: Millis::MIN };
     actix_web::rt::spawn(async move {
         if let Some(wanted) = wanted {
             socket.replay(wanted);
@@ -145,7 +147,7 @@ fn refused() -> HttpResponse {
 }
 
 /// What sockets use.
-pub struct Services {
+pub(crate) struct Context {
     /// The registry.
     pub hub: Hub,
     /// Read by replays and typing notices.
@@ -160,9 +162,9 @@ pub struct Services {
 
 /// One open socket and what its client may do.
 struct Socket {
-    services: Arc<Services>,
+    context: Arc<Context>,
     principal: Arc<Principal>,
-    session: Arc<Session>,
+    connection: Arc<Connection>,
     last_typing: Millis,
 }
 
@@ -172,8 +174,8 @@ impl Socket {
         S: futures_util::Stream<Item = std::result::Result<actix_ws::AggregatedMessage, actix_ws::ProtocolError>>
             + Unpin,
     {
-        let (session, services) = (Arc::clone(&self.session), Arc::clone(&self.services));
-        read(&session, stream, &services.clock, async |incoming| {
+        let (connection, context) = (Arc::clone(&self.connection), Arc::clone(&self.context));
+        read(&connection, stream, &context.clock, async |incoming| {
             let done = match incoming {
                 Incoming::Text(text) => match client_frame::parse(text) {
                     // Boxed: what is rare takes no room in a socket at rest.
@@ -183,12 +185,12 @@ impl Socket {
                 Incoming::Binary => Err(Error::WrongType("binary frame".into())),
             };
             if let Err(error) = done {
-                tell(&session, &error);
+                tell(&connection, &error);
             }
         })
         .await;
-        session.close(CloseReason::Normal);
-        services.hub.disconnect(&session);
+        connection.close(CloseReason::Normal);
+        context.hub.disconnect(&connection);
     }
 
     async fn act(&mut self, frame: ClientFrame) -> Result<()> {
@@ -203,7 +205,7 @@ impl Socket {
                     (UserType::Member, ClientFrame::ResyncTime(_)) => return Err(Error::Forbidden),
                     _ => {}
                 }
-                if self.session.outbox().begin_replay() {
+                if self.connection.outbox().begin_replay() {
                     self.replay(frame);
                     Ok(())
                 } else {
@@ -215,40 +217,40 @@ impl Socket {
 
     /// Replays in a task of its own, so that pings are answered meanwhile. Live frames are held back already.
     fn replay(&self, wanted: ClientFrame) {
-        let (services, session) = (Arc::clone(&self.services), Arc::clone(&self.session));
+        let (context, connection) = (Arc::clone(&self.context), Arc::clone(&self.connection));
         let key = self.principal.key;
         actix_web::rt::spawn(async move {
             let replayed = async {
                 let since = match wanted {
                     ClientFrame::ResyncTime(time) => Some(Since::Time(time)),
                     ClientFrame::ResyncSeq(named, seq) => {
-                        let found = services.db.run(move |connection| match (key.user_type, named) {
+                        let found = context.db.run(move |connection| match (key.user_type, named) {
                             (UserType::Admin, Some(id)) => conversation::store::head(connection, key.tenant, id),
                             _ => conversation::store::head_by_member(connection, key.tenant, key.user),
                         });
                         let head = found.await?.filter(|head| named.is_none_or(|named| named == head.id));
                         if head.is_none() && named.is_some() {
-                            tell(&session, &Error::ConversationNotFound);
+                            tell(&connection, &Error::ConversationNotFound);
                         }
                         // A client that names more than there is has everything, and what comes is still new to it.
                         head.map(|head| Since::Seq(head.id, seq.min(head.last_seq)))
                     }
                     ClientFrame::Typing(_) => None,
                 };
-                let done = frame::event(RESYNC_DONE, &Done { restored_at: services.restored_at })?;
-                resync::replay(&services.db, session.outbox(), key.tenant, since, done).await
+                let done = frame::event(RESYNC_DONE, &Done { restored_at: context.restored_at })?;
+                resync::replay(&context.db, connection.outbox(), key.tenant, since, done).await
             };
             if let Err(error) = replayed.await {
                 tracing::warn!(%error, "a replay failed; its socket is closed");
-                session.close(CloseReason::Fault);
+                connection.close(CloseReason::Fault);
             }
         });
     }
 
     /// Tells the other side; more than the limit allows are dropped.
     async fn typing(&mut self, conversation: Option<crate::id::ConversationId>) -> Result<()> {
-        let now = self.services.clock.now();
-        let gap = 1000 / i64::from(self.services.settings.limits.typing_per_s.max(1));
+        let now = self.context.clock.now();
+        let gap = 1000 / i64::from(self.context.settings.limits.typing_per_s.max(1));
         if now.saturating_sub(self.last_typing) < gap {
             return Ok(());
         }
@@ -256,7 +258,7 @@ impl Socket {
         let key = self.principal.key;
         let found = match key.user_type {
             UserType::Member => {
-                self.services
+                self.context
                     .db
                     .run(move |connection| conversation::store::head_by_member(connection, key.tenant, key.user))
                     .await?
@@ -266,13 +268,13 @@ impl Socket {
                     return Err(Error::Forbidden);
                 }
                 let id = conversation.ok_or(Error::Missing("conversationId".into()))?;
-                self.services.db.run(move |connection| conversation::store::head(connection, key.tenant, id)).await?
+                self.context.db.run(move |connection| conversation::store::head(connection, key.tenant, id)).await?
             }
         };
         match found {
             Some(head) => {
                 let event = event::typing(key.tenant, key.user_type, key.user, head.id, head.member)?;
-                self.services.hub.publish(&[event]);
+                self.context.hub.publish(&[event]);
                 Ok(())
             }
             // A member may type before the first message.
@@ -283,7 +285,7 @@ impl Socket {
 }
 
 /// Answers what was not understood or not allowed.
-fn tell(session: &Session, error: &Error) {
+fn tell(connection: &Connection, error: &Error) {
     #[derive(Serialize)]
     struct Refusal<'a> {
         code: i64,
@@ -294,7 +296,7 @@ fn tell(session: &Session, error: &Error) {
     }
     let failure = Refusal { code: error.code(), msg: &error.message(Language::Chinese) };
     if let Ok(frame) = frame::event(ERROR, &failure) {
-        session.send(frame);
+        connection.send(frame);
     }
 }
 

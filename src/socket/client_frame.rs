@@ -10,7 +10,7 @@ use crate::id::ConversationId;
 use crate::message::event::TYPING;
 
 /// The `type` of a request to replay what was missed.
-pub const RESYNC: &str = "kefu_resync";
+pub(crate) const RESYNC: &str = "kefu_resync";
 
 /// A frame that was understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use crate::push::Hub;
 const DEFAULT_LIMIT: usize = 1000;
 
 /// Registers the route.
-pub fn routes(config: &mut ServiceConfig<'_>) {
+pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
     config.service(list);
 }
 

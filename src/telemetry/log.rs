@@ -14,7 +14,7 @@ use crate::settings::{Log, LogFormat};
 ///
 /// # Errors
 /// When the filter cannot be read, or logging has been started before.
-pub fn start(settings: &Log) -> Result<(), Box<dyn Error + Send + Sync>> {
+pub(crate) fn start(settings: &Log) -> Result<(), Box<dyn Error + Send + Sync>> {
     Ok(subscriber(settings, io::stderr, io::stderr().is_terminal())?.try_init()?)
 }
 

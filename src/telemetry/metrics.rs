@@ -15,11 +15,11 @@ use prometheus_client::registry::Registry;
 use crate::id::UserType;
 
 /// The media type of what [`Metrics::encode`] returns.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Cheap to clone; all clones count together.
 #[derive(Clone)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     registry: Arc<Registry>,
     sends: ByUserType<Sends>,
     sockets: ByUserType<Gauge>,
@@ -51,7 +51,7 @@ pub struct Metrics {
 
 /// How a send ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// Committed.
     Stored,
     /// Known by its `clientMessageId`; nothing was stored.
@@ -115,7 +115,7 @@ struct RouteLabels {
 
 impl Metrics {
     /// All numbers at zero.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut registry = Registry::with_prefix("kefu");
 
         let sends: Family<SendLabels, Counter> = Family::default();
@@ -177,7 +177,7 @@ impl Metrics {
     }
 
     /// Counts one send.
-    pub fn sent(&self, user_type: UserType, outcome: Outcome) {
+    pub(crate) fn sent(&self, user_type: UserType, outcome: Outcome) {
         let sends = self.sends.of(user_type);
         match outcome {
             Outcome::Stored => &sends.stored,
@@ -189,13 +189,13 @@ impl Metrics {
     }
 
     /// The number of open sockets of a user type, to go up and down with each.
-    pub const fn sockets(&self, user_type: UserType) -> &Gauge {
+    pub(crate) const fn sockets(&self, user_type: UserType) -> &Gauge {
         self.sockets.of(user_type)
     }
 
     /// Counts one answered request. `route` is the pattern that matched, e.g. `/app-api/…/{id}`, and never the path
     /// itself, whose number has no bound; `None` when none matched. `code` is the envelope's.
-    pub fn answered(&self, route: Option<&str>, method: &str, code: i64, took: Duration) {
+    pub(crate) fn answered(&self, route: Option<&str>, method: &str, code: i64, took: Duration) {
         let route = route.unwrap_or("unmatched").to_owned();
         let method = known_method(method);
         self.http_seconds.get_or_create(&RouteLabels { route: route.clone(), method }).observe(took.as_secs_f64());
@@ -203,7 +203,7 @@ impl Metrics {
     }
 
     /// All numbers in the OpenMetrics text format, which Prometheus reads.
-    pub fn encode(&self) -> String {
+    pub(crate) fn encode(&self) -> String {
         let mut text = String::new();
         // Writing to a String does not fail; if it ever did, half the numbers are better than none.
         let _ = encode(&mut text, &self.registry);

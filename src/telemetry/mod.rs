@@ -1,5 +1,5 @@
 //! What an operator sees of a running service: [`log`] writes structured events to standard error, [`metrics`] counts
 //! for Prometheus. Neither ever holds message text or tokens.
 
-pub mod log;
-pub mod metrics;
+pub(crate) mod log;
+pub(crate) mod metrics;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use kefu::auth::{Role, Tokens};
+use kefu::testing::access::Role;
+use kefu::testing::auth::Tokens;
 use reqwest::Method;
 use serde_json::json;
 

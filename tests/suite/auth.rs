@@ -1,7 +1,8 @@
 //! Logins of admins and tokens of both sides (contract, "Auth that the stock clients use").
 
-use kefu::account;
-use kefu::auth::{Role, Tokens};
+use kefu::testing::access::Role;
+use kefu::testing::auth::Tokens;
+use kefu::testing::auth::admin;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -47,7 +48,7 @@ async fn an_admin_logs_in_and_calls_with_the_token() {
         "email": ""});
     assert_eq!(info["user"], user);
     assert_eq!(info["roles"], json!(["agent"]));
-    let permissions: Vec<&str> = Role::Agent.permissions().map(kefu::auth::Permission::as_str).collect();
+    let permissions: Vec<&str> = Role::Agent.permissions().map(kefu::testing::access::Permission::as_str).collect();
     assert_eq!(info["permissions"], json!(permissions));
     assert_eq!(info["menus"][0]["children"][0]["component"], "mall/promotion/kefu/index");
     app.stop().await;
@@ -68,14 +69,14 @@ async fn a_disabled_admin_neither_logs_in_nor_goes_on() {
     let admin = app.admin("xiaohong", Role::Agent).await;
     assert_logged_in(&admin, true).await;
     // As the command line does it, in another process.
-    account::set_enabled(&app.db, &app.clock, TENANT, "xiaohong", false).await.unwrap();
+    admin::set_enabled(&app.db, &app.clock, TENANT, "xiaohong", false).await.unwrap();
     // The server believes a token that it has just checked for five seconds.
     app.clock.advance(5000);
     assert_logged_in(&admin, false).await;
     log_in(&app, "xiaohong", "password-of-xiaohong").await.fails(1_002_000_001, "登录失败，账号被禁用");
     refresh(&app, REFRESH, admin.refresh_token()).await.fails(400, "无效的刷新令牌");
 
-    account::set_enabled(&app.db, &app.clock, TENANT, "xiaohong", true).await.unwrap();
+    admin::set_enabled(&app.db, &app.clock, TENANT, "xiaohong", true).await.unwrap();
     assert_logged_in(&admin, false).await;
     log_in(&app, "xiaohong", "password-of-xiaohong").await.ok();
     app.stop().await;
@@ -86,7 +87,7 @@ async fn a_new_password_ends_every_login() {
     let app = TestApp::spawn().await;
     let admin = app.admin("xiaohong", Role::Agent).await;
     assert_logged_in(&admin, true).await;
-    account::set_password(&app.db, &app.clock, TENANT, "xiaohong", "another password").await.unwrap();
+    admin::set_password(&app.db, &app.clock, TENANT, "xiaohong", "another password").await.unwrap();
     app.clock.advance(5000);
     assert_logged_in(&admin, false).await;
     log_in(&app, "xiaohong", "password-of-xiaohong").await.fails(1_002_000_000, "登录失败，账号密码不正确");

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 use futures_util::future::join_all;
-use kefu::db::{Backend, Db, id_block};
 use kefu::settings::Settings;
+use kefu::testing::db::{Backend, Db, id_block};
 use serde_json::json;
 
 use crate::support::database::{Kind, only_on_servers};

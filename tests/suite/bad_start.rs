@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use diesel::connection::SimpleConnection;
-use kefu::db::Backend;
+use kefu::testing::db::Backend;
 
 use crate::support::TestDatabase;
 use crate::support::database::{Kind, on_server, only_on_servers};

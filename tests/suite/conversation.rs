@@ -1,6 +1,6 @@
 //! The console's list of conversations (contract, "Admin REST").
 
-use kefu::auth::Role;
+use kefu::testing::access::Role;
 use serde_json::{Value, json};
 
 use crate::support::{START, TestApp, User, path};

@@ -8,9 +8,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::join_all;
-use kefu::auth::Tokens;
-use kefu::db::{Backend, Db};
 use kefu::settings::Settings;
+use kefu::testing::auth::Tokens;
+use kefu::testing::db::{Backend, Db};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Barrier};
 
 use diesel::prelude::*;
-use kefu::db::AnyConnection;
-use kefu::db::schema::kefu_id_block;
 use kefu::error::Error;
+use kefu::testing::db::AnyConnection;
+use kefu::testing::db::schema::kefu_id_block;
 use serde_json::json;
 
 use crate::support::database::only_on_servers;

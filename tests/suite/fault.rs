@@ -2,7 +2,7 @@
 //! with the tests of the push module.
 
 use futures_util::future::{join, join_all};
-use kefu::auth::Role;
+use kefu::testing::access::Role;
 use serde_json::json;
 
 use crate::support::process::{Serve, kefu};

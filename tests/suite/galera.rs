@@ -2,8 +2,8 @@
 
 use diesel::connection::SimpleConnection;
 use kefu::clock::Clock;
-use kefu::db::Backend;
 use kefu::settings::Relay;
+use kefu::testing::db::Backend;
 use serde_json::json;
 
 use crate::support::database::variable;

@@ -1,7 +1,7 @@
 //! The handshake of `/infra/ws`: which tokens open a socket (contract, "WebSocket").
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use kefu::auth::Role;
+use kefu::testing::access::Role;
 use serde_json::{Value, json};
 
 use crate::support::{START, Socket, TestApp};

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
-use kefu::account;
 use kefu::clock::{Clock, to_timestamp};
+use kefu::testing::account;
 use serde_json::{Value, json};
 
 use crate::support::database::{Kind, only_on_servers, variable};

@@ -1,8 +1,8 @@
 //! How long a socket lives and with which code it ends (contract, "WebSocket"; invariants 8 and 9).
 
 use futures_util::future::join_all;
-use kefu::account;
-use kefu::auth::Role;
+use kefu::testing::access::Role;
+use kefu::testing::auth::admin;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 use tokio_tungstenite::tungstenite::Message;
@@ -113,8 +113,8 @@ async fn a_disabled_account_and_a_new_password_close_all_sockets_with_4003_also_
     ];
     let mut owner = app.owner().await.socket("").await;
     // The harness's own pool is what `kefu admin` has: another process on the same tables.
-    account::set_enabled(&app.db, &app.clock, TENANT, "one", false).await.unwrap();
-    account::set_password(&app.db, &app.clock, TENANT, "two", "another password").await.unwrap();
+    admin::set_enabled(&app.db, &app.clock, TENANT, "one", false).await.unwrap();
+    admin::set_password(&app.db, &app.clock, TENANT, "two", "another password").await.unwrap();
     for socket in &mut closed {
         assert_eq!(socket.close_code().await, Some(4003));
     }

@@ -10,7 +10,7 @@ use crate::support::{START, TestApp, User, path, text};
 async fn a_members_message_reaches_every_admin_and_the_answer_reaches_the_member() {
     let app = TestApp::spawn().await;
     let (member, owner, agent) =
-        (app.member(1001).await, app.owner().await, app.admin("agent", kefu::auth::Role::Agent).await);
+        (app.member(1001).await, app.owner().await, app.admin("agent", kefu::testing::access::Role::Agent).await);
     let (mut at_member, mut at_owner, mut at_agent) =
         (member.socket("").await, owner.socket("").await, agent.socket("").await);
 

@@ -5,7 +5,7 @@ use crate::support::TestApp;
 #[test]
 fn the_committed_document_is_what_the_routes_say() {
     let committed = include_str!("../../openapi/openapi.json");
-    let current = kefu::routes::document_text().unwrap();
+    let current = kefu::testing::routes::document_text().unwrap();
     assert!(committed == current, "run: cargo run -- openapi > openapi/openapi.json");
 }
 
@@ -13,7 +13,7 @@ fn the_committed_document_is_what_the_routes_say() {
 async fn the_service_serves_the_document_and_its_pages() {
     let app = TestApp::spawn().await;
     let served: serde_json::Value = app.http.get(app.url("/v3/api-docs")).send().await.unwrap().json().await.unwrap();
-    assert_eq!(served, kefu::routes::document(true).unwrap());
+    assert_eq!(served, kefu::testing::routes::document(true).unwrap());
     let page = app.http.get(app.url("/swagger-ui/")).send().await.unwrap();
     assert_eq!(page.status(), 200);
     assert!(page.text().await.unwrap().contains("swagger-ui-bundle.js"));

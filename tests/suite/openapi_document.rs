@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kefu::routes;
+use kefu::testing::routes;
 use reqwest::Method;
 use serde_json::{Value, json};
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use kefu::db::AnyConnection;
 use kefu::settings::Relay;
+use kefu::testing::db::AnyConnection;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 

@@ -8,8 +8,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use futures_util::future::join_all;
-use kefu::auth::Role;
 use kefu::id::TenantId;
+use kefu::testing::access::Role;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};

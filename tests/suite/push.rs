@@ -1,8 +1,8 @@
 //! What is pushed, to whom, when and in which order (contract, "WebSocket").
 
 use futures_util::future::join_all;
-use kefu::auth::Role;
 use kefu::id::TenantId;
+use kefu::testing::access::Role;
 use serde_json::{Value, json};
 
 use crate::support::{Event, Socket, TENANT, TestApp, User};
@@ -258,8 +258,8 @@ async fn pushed_fields_equal_listed_ones_for_both_senders() {
 /// The owner and a member with the same id, each with an avatar.
 async fn with_avatars(app: &TestApp) -> (User, User) {
     use diesel::prelude::*;
-    use kefu::account;
-    use kefu::db::schema::{kefu_admin, kefu_member};
+    use kefu::testing::account;
+    use kefu::testing::db::schema::{kefu_admin, kefu_member};
     let id = app.owner().await.id();
     app.member(id).await;
     let painted = app.db.write(move |connection| {

@@ -2,10 +2,10 @@
 
 use diesel::prelude::*;
 use futures_util::future::join_all;
-use kefu::account;
-use kefu::auth::Role;
-use kefu::db::schema::kefu_message;
 use kefu::id::TenantId;
+use kefu::testing::access::Role;
+use kefu::testing::auth::admin;
+use kefu::testing::db::schema::kefu_message;
 use serde_json::{Value, json};
 
 use crate::support::{Event, Socket, TENANT, TestApp};
@@ -139,7 +139,7 @@ async fn fault_11_a_socket_does_not_survive_logout_expiry_or_disabling() {
     let (mut logged_out, mut disabled) = (one.socket("").await, two.socket("").await);
     let mut expired = Socket::open(&app.socket_url(&format!("token={}", three.access_token()))).await.unwrap();
     one.post("/admin-api/system/auth/logout", json!({})).await.ok();
-    account::set_enabled(&app.db, &app.clock, TENANT, "two", false).await.unwrap();
+    admin::set_enabled(&app.db, &app.clock, TENANT, "two", false).await.unwrap();
     assert_eq!(logged_out.close_code().await, Some(4002));
     assert_eq!(disabled.close_code().await, Some(4003));
     app.clock.set(three.tokens.as_ref().unwrap().expires_time);

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use kefu::auth::Role;
 use kefu::clock::Clock;
 use kefu::id::TenantId;
 use kefu::settings::{Relay, Settings};
+use kefu::testing::access::Role;
 use serde_json::{Value, json};
 
 use crate::support::process::Serve;
 use crate::support::{Forwarder, Redis, START, Socket, TestApp, User, eventually};
 
-pub fn by(url: String) -> impl Fn(&mut Settings) {
+pub(crate) fn by(url: String) -> impl Fn(&mut Settings) {
     move |settings| {
         settings.push.relay = Relay::Redis;
         settings.push.redis_url = Some(url.clone());
@@ -28,11 +28,11 @@ async fn two_nodes(redis: &Redis) -> (TestApp, TestApp) {
 }
 
 /// The same user, calling another node.
-pub fn at(node: &TestApp, user: &User) -> User {
+pub(crate) fn at(node: &TestApp, user: &User) -> User {
     node.user_with(user.tokens.clone().unwrap())
 }
 
-pub fn seq(message: &Value) -> i64 {
+pub(crate) fn seq(message: &Value) -> i64 {
     message["seq"].as_i64().unwrap()
 }
 

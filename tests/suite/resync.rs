@@ -3,8 +3,8 @@
 
 use futures_util::future::{join, join_all};
 use futures_util::stream::{self, StreamExt};
-use kefu::auth::Role;
 use kefu::id::TenantId;
+use kefu::testing::access::Role;
 use serde_json::{Value, json};
 
 use crate::support::{Event, START, Socket, TestApp, User};

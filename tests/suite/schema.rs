@@ -3,7 +3,7 @@
 use diesel::sql_types::{Bool, Text};
 use diesel::{QueryableByName, RunQueryDsl};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
-use kefu::db::{AnyConnection, Backend};
+use kefu::testing::db::{AnyConnection, Backend};
 
 use crate::support::database::Kind;
 use crate::support::{TestApp, TestDatabase};
@@ -171,6 +171,6 @@ fn every_migration_can_be_taken_back_and_run_again() {
         each!(&mut connection, inner, ALL => inner.revert_last_migration(ALL).map(drop)).unwrap();
         assert_eq!(&made(&mut connection), before);
     }
-    kefu::db::migrate(&mut connection).unwrap();
+    kefu::testing::db::migrate(&mut connection).unwrap();
     assert_eq!(made(&mut connection), last);
 }

@@ -2,8 +2,8 @@
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use kefu::db::{AnyConnection, Backend};
 use kefu::error::Error;
+use kefu::testing::db::{AnyConnection, Backend};
 
 use crate::support::database::{Kind, on_server, only_on, only_on_servers};
 use crate::support::process::Serve;

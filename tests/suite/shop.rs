@@ -30,7 +30,7 @@ fn placeholders() -> Vec<(&'static str, &'static str, Value)> {
 #[tokio::test]
 async fn stock_clients_get_the_emptiest_answers_that_they_work_with() {
     let app = TestApp::spawn().await;
-    let viewer = app.admin("viewer", kefu::auth::Role::Viewer).await;
+    let viewer = app.admin("viewer", kefu::testing::access::Role::Viewer).await;
     let (anonymous, member) = (app.anonymous(), app.member(1001).await);
     for (path, caller, data) in placeholders() {
         let answers = (anonymous.get(path).await, member.get(path).await, viewer.get(path).await);
@@ -62,7 +62,7 @@ async fn without_the_setting_the_paths_are_unknown() {
         user.get(path).await.fails(404, "请求未找到");
     }
     let served: Value = app.http.get(app.url("/v3/api-docs")).send().await.unwrap().json().await.unwrap();
-    assert_eq!(served, kefu::routes::document(false).unwrap());
+    assert_eq!(served, kefu::testing::routes::document(false).unwrap());
     assert!(served["paths"]["/app-api/promotion/diy-template/used"].is_null());
     app.stop().await;
 }

@@ -1,7 +1,7 @@
 //! Whose data is whose: members see their own conversation, and tenants nothing of each other.
 
-use kefu::auth::Role;
 use kefu::id::TenantId;
+use kefu::testing::access::Role;
 use serde_json::{Value, json};
 
 use crate::support::{TestApp, path, text};

@@ -2,8 +2,8 @@
 
 use diesel::prelude::*;
 use kefu::clock::Clock;
-use kefu::db::Backend;
 use kefu::settings::Relay;
+use kefu::testing::db::Backend;
 use serde_json::{Value, json};
 
 use crate::support::database::{Kind, on_server, only_on_servers, variable};

@@ -1,7 +1,7 @@
 //! Typing notices: from a client through the server to the other side, never stored, rate limited.
 
-use kefu::auth::Role;
 use kefu::id::TenantId;
+use kefu::testing::access::Role;
 use serde_json::{Value, json};
 
 use crate::support::{Event, TestApp, tables};

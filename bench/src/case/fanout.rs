@@ -14,7 +14,7 @@ use crate::{Result, check, token};
 /// Listeners, senders, and how much better than nchan's the rate of frames has to be.
 const SHAPES: [(usize, usize, f64); 3] = [(1000, 8, 3.0), (10_000, 4, 2.0), (1000, 1, 1.1)];
 
-pub async fn run(context: &Context, report: &mut Report) -> Result {
+pub(super) async fn run(context: &Context, report: &mut Report) -> Result {
     for (sockets, senders, bound) in SHAPES {
         let members = token::members(u64::try_from(senders)?)?;
         let channels = Run { channels: 1, subscribers: sockets, publishers: senders, duration: context.duration };
@@ -51,7 +51,7 @@ async fn product(context: &Context, members: &[String], sockets: usize, duration
 
 /// Runs the plan while that many sockets of an admin listen at this node; frames per second up to the last. Every socket
 /// must have every message once.
-pub async fn deliver(to: &Kefu, sockets: usize, plan: Plan) -> Result<f64> {
+pub(super) async fn deliver(to: &Kefu, sockets: usize, plan: Plan) -> Result<f64> {
     let listeners = Listeners::open(to.listeners(sockets, &[])).await?;
     let sent = http::send(plan).await?.all_accepted()?;
     let ids = sent.ids();

@@ -37,7 +37,7 @@ struct Figures {
     calls: [Samples; CALLS.len()],
 }
 
-pub async fn run(context: &Context, report: &mut Report) -> Result {
+pub(super) async fn run(context: &Context, report: &mut Report) -> Result {
     #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "a share of a million")]
     let conversations = ((LARGE * context.scale) as i64).max(SMALL);
     let began = Instant::now();

@@ -19,7 +19,7 @@ const RATE: f64 = 1000.0;
 /// Durable commits that are timed, one after the other and at [`RATE`].
 const COMMITS: usize = 1000;
 
-pub async fn run(context: &Context, report: &mut Report) -> Result {
+pub(super) async fn run(context: &Context, report: &mut Report) -> Result {
     let members = token::members(MEMBERS)?;
     let [mut commit, mut hurried, mut p50, mut p99] = std::array::from_fn(|_| Samples::default());
     let pace = Duration::from_secs_f64(1.0 / RATE);

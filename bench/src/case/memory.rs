@@ -25,7 +25,7 @@ struct Weights {
     open_again: f64,
 }
 
-pub async fn run(context: &Context, report: &mut Report) -> Result {
+pub(super) async fn run(context: &Context, report: &mut Report) -> Result {
     let limit = usize::try_from(rlimit::Resource::NOFILE.get_hard()?)?;
     let sockets = SOCKETS.min(limit.saturating_sub(OTHER_FILES));
     let members = token::members(u64::try_from(sockets)?)?;

@@ -9,7 +9,7 @@ mod overload;
 mod send;
 mod servers;
 mod slow;
-pub mod smoke;
+pub(crate) mod smoke;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::report::Report;
 
 /// What can be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Case {
+pub(crate) enum Case {
     /// Durable, delivered messages per second
     Send,
     /// From the POST to the last frame
@@ -44,7 +44,7 @@ pub enum Case {
 
 impl Case {
     /// One line about it.
-    pub const fn about(self) -> &'static str {
+    pub(crate) const fn about(self) -> &'static str {
         match self {
             Self::Send => "durable, delivered messages per second, 64 senders, 1,000 members and an admin listening",
             Self::Latency => "POST to the last recipient's frame at a steady 1,000 sends/s, against one durable commit",
@@ -60,7 +60,7 @@ impl Case {
 }
 
 /// What every case needs.
-pub struct Context {
+pub(crate) struct Context {
     /// The product's program.
     pub kefu: PathBuf,
     /// How often each competitor runs.
@@ -74,7 +74,7 @@ pub struct Context {
 }
 
 /// Runs one case.
-pub async fn run(case: Case, context: &Context, report: &mut Report) -> Result {
+pub(crate) async fn run(case: Case, context: &Context, report: &mut Report) -> Result {
     crate::report::progress(&format!("== {case:?}: {}", case.about()));
     match case {
         Case::Send => send::run(context, report).await,

@@ -33,7 +33,7 @@ struct Latency {
     added: f64,
 }
 
-pub async fn run(context: &Context, report: &mut Report) -> Result {
+pub(super) async fn run(context: &Context, report: &mut Report) -> Result {
     let requests = Kefu::sends(&token::members(u64::try_from(SENDERS)?)?);
     let server = Server::start(Kind::PostgreSql).await?;
     let [mut alone, mut across, mut near, mut far, mut added] = std::array::from_fn(|_| Samples::default());

@@ -17,7 +17,7 @@ const OTHER_FILES: usize = 200;
 const SHARES: [f64; 3] = [0.5, 0.75, 1.0];
 const BUSY: u16 = 503;
 
-pub async fn run(context: &Context, report: &mut Report) -> Result {
+pub(super) async fn run(context: &Context, report: &mut Report) -> Result {
     let members = token::members(MEMBERS)?;
     let files = usize::try_from(rlimit::Resource::NOFILE.get_hard()?)?;
     let connections = CROWD.min(files.saturating_sub(OTHER_FILES));

@@ -15,12 +15,12 @@ use crate::report::{Report, Samples, Target, Unit, float, progress};
 use crate::{Result, check, process, token};
 
 /// Members who send.
-pub const MEMBERS: usize = 1000;
+pub(super) const MEMBERS: usize = 1000;
 const SENDERS: usize = 64;
 /// Messages in a transaction of the ceiling.
 const BATCH: usize = 64;
 
-pub async fn run(context: &Context, report: &mut Report) -> Result {
+pub(super) async fn run(context: &Context, report: &mut Report) -> Result {
     let members = token::members(u64::try_from(MEMBERS)?)?;
     let duration = context.duration;
     let channels = Run { channels: MEMBERS, subscribers: 1, publishers: SENDERS, duration };
@@ -65,7 +65,7 @@ pub async fn run(context: &Context, report: &mut Report) -> Result {
 
 /// The product on an empty database with one admin and every member listening; all that was answered must have arrived
 /// and be stored, as `ask` (see [`check::stored`]) tells. Messages per second, and the processor time of each in µs.
-pub async fn product(
+pub(super) async fn product(
     kefu: &Kefu,
     members: &[String],
     duration: Duration,
@@ -97,7 +97,7 @@ async fn statements(order: Vec<i64>, duration: Duration) -> Result<f64> {
 }
 
 /// What an endpoint of this program, which delivers nothing, has answered.
-pub async fn endpoint(arguments: &[&str], members: &[String], duration: Duration) -> Result<Sent> {
+pub(super) async fn endpoint(arguments: &[&str], members: &[String], duration: Duration) -> Result<Sent> {
     let endpoint = Endpoint::start(arguments)?;
     let requests = members.iter().map(|token| http::post(bare::SEND, Some(token), kefu::BODY)).collect();
     let plan = Plan {

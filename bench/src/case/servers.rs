@@ -9,7 +9,7 @@ use crate::peer::load_tool;
 use crate::report::{Report, Samples, Target, Unit, progress};
 use crate::{Result, check, token};
 
-pub async fn run(context: &Context, report: &mut Report) -> Result {
+pub(super) async fn run(context: &Context, report: &mut Report) -> Result {
     let members = token::members(u64::try_from(send::MEMBERS)?)?;
     for kind in [Kind::MariaDb, Kind::PostgreSql] {
         let case = format!("send on {}", kind.name());

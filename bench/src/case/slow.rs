@@ -29,7 +29,7 @@ struct Outcome {
     closed: f64,
 }
 
-pub async fn run(context: &Context, report: &mut Report) -> Result {
+pub(super) async fn run(context: &Context, report: &mut Report) -> Result {
     let mut all_read: Samples = Samples::default();
     let [mut rate, mut growth, mut closed] = [Samples::default(), Samples::default(), Samples::default()];
     for round in 1..=context.rounds {

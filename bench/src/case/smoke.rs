@@ -13,7 +13,7 @@ const ADMINS: usize = 3;
 const SENDERS: usize = 8;
 
 /// Runs it with this program of the service.
-pub async fn run(program: &Path) -> Result {
+pub(crate) async fn run(program: &Path) -> Result {
     let members = token::members(MEMBERS)?;
     let kefu = Kefu::start(program, &[])?;
     let requests = Kefu::sends(&members);

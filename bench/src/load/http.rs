@@ -16,7 +16,7 @@ use crate::Result;
 
 /// What a sender does.
 #[derive(Clone)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Where the requests go.
     pub address: SocketAddr,
     /// Connections, each with one request in flight.
@@ -31,7 +31,7 @@ pub struct Plan {
 
 /// When a connection sends its next request.
 #[derive(Clone, Copy)]
-pub enum Pace {
+pub(crate) enum Pace {
     /// As soon as it has the answer.
     Answers,
     /// So that there are this many per second over all connections; one that an answer delays counts from when it was due.
@@ -54,7 +54,7 @@ impl Pace {
 
 /// When a sender stops.
 #[derive(Clone, Copy)]
-pub enum Until {
+pub(crate) enum Until {
     /// Each request was answered once.
     AllAnswered,
     /// This time is over; what is in flight is awaited.
@@ -63,7 +63,7 @@ pub enum Until {
 
 /// One answered request.
 #[derive(Clone, Copy)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// When it was sent; with [`Pace::Steady`] when it should have been.
     pub sent: Instant,
     /// How long the answer took.
@@ -77,7 +77,7 @@ pub struct Answer {
 }
 
 /// What was sent.
-pub struct Sent {
+pub(crate) struct Sent {
     /// When the first request could go.
     pub started: Instant,
     /// Every answer, by connection.
@@ -86,24 +86,24 @@ pub struct Sent {
 
 impl Sent {
     /// The ids of what was accepted.
-    pub fn ids(&self) -> Vec<u64> {
+    pub(crate) fn ids(&self) -> Vec<u64> {
         self.accepted().filter_map(|answer| answer.id).collect()
     }
 
     /// What was accepted.
-    pub fn accepted(&self) -> impl Iterator<Item = &Answer> {
+    pub(crate) fn accepted(&self) -> impl Iterator<Item = &Answer> {
         self.answers.iter().filter(|answer| answer.accepted)
     }
 
     /// Accepted requests per second, up to the last answer.
-    pub fn rate(&self) -> f64 {
+    pub(crate) fn rate(&self) -> f64 {
         let last = self.answers.iter().map(|answer| answer.sent + answer.took).max().unwrap_or(self.started);
         let seconds = last.duration_since(self.started).as_secs_f64();
         crate::report::float(self.accepted().count()) / seconds.max(f64::EPSILON)
     }
 
     /// Fails when anything but successes came back.
-    pub fn all_accepted(self) -> Result<Self> {
+    pub(crate) fn all_accepted(self) -> Result<Self> {
         match self.answers.iter().find(|answer| !answer.accepted) {
             Some(answer) => Err(format!("a request was answered with status {} and no success", answer.status).into()),
             None => Ok(self),
@@ -112,12 +112,12 @@ impl Sent {
 }
 
 /// Builds a POST of JSON.
-pub fn post(path: &str, token: Option<&str>, body: &str) -> Bytes {
+pub(crate) fn post(path: &str, token: Option<&str>, body: &str) -> Bytes {
     request("POST", path, token, body)
 }
 
 /// Builds a request.
-pub fn request(method: &str, path: &str, token: Option<&str>, body: &str) -> Bytes {
+pub(crate) fn request(method: &str, path: &str, token: Option<&str>, body: &str) -> Bytes {
     let authorization = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
     let length = body.len();
     Bytes::from(format!(
@@ -130,7 +130,7 @@ pub fn request(method: &str, path: &str, token: Option<&str>, body: &str) -> Byt
 ///
 /// # Errors
 /// When a connection fails or an answer is no HTTP.
-pub async fn send(plan: Plan) -> Result<Sent> {
+pub(crate) async fn send(plan: Plan) -> Result<Sent> {
     on_own_thread("senders", async move || run(plan).await).await
 }
 
@@ -202,7 +202,7 @@ const CODE: &[u8] = br#""code":"#;
 const DATA: &[u8] = br#""data":"#;
 
 /// One keep-alive connection.
-pub struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
     head_end: Finder<'static>,
@@ -211,7 +211,7 @@ pub struct Connection {
 
 impl Connection {
     /// Connects.
-    pub async fn open(address: SocketAddr) -> Result<Self> {
+    pub(crate) async fn open(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Self {
@@ -223,7 +223,7 @@ impl Connection {
     }
 
     /// Sends a request and awaits its answer: status, whether it is a success, the number in `data`.
-    pub async fn exchange(&mut self, request: &[u8]) -> Result<(u16, bool, Option<u64>)> {
+    pub(crate) async fn exchange(&mut self, request: &[u8]) -> Result<(u16, bool, Option<u64>)> {
         let (status, body) = self.call(request).await?;
         let (code, id) = (number_after(CODE, body), number_after(DATA, body));
         let accepted = code.map_or((200..300).contains(&status), |code| code == 0);
@@ -231,7 +231,7 @@ impl Connection {
     }
 
     /// Sends a request and returns status and body of its answer.
-    pub async fn call(&mut self, request: &[u8]) -> Result<(u16, &[u8])> {
+    pub(crate) async fn call(&mut self, request: &[u8]) -> Result<(u16, &[u8])> {
         self.buffer.clear();
         self.stream.write_all(request).await?;
         let head = loop {
@@ -273,7 +273,7 @@ fn content_length(finder: &Finder<'_>, head: &[u8]) -> Option<usize> {
 }
 
 /// The decimal number at the start of `text`.
-pub fn leading_number(text: &[u8]) -> Option<u64> {
+pub(crate) fn leading_number(text: &[u8]) -> Option<u64> {
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit());
     digits.fold(None, |number, digit| number.unwrap_or(0_u64).checked_mul(10)?.checked_add(u64::from(digit - b'0')))
 }

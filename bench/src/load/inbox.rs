@@ -8,7 +8,7 @@ use super::http::leading_number;
 
 /// What the frames of a server look like.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Dialect {
+pub(crate) enum Dialect {
     /// The product's envelope; frames of other types than messages are not counted.
     Kefu,
     /// Every text frame is a message.
@@ -17,7 +17,7 @@ pub enum Dialect {
 
 /// One message that arrived.
 #[derive(Clone, Copy)]
-pub struct Heard {
+pub(crate) struct Heard {
     /// The message's id; 0 in [`Dialect::Plain`].
     pub id: u64,
     /// When it was read.
@@ -25,7 +25,7 @@ pub struct Heard {
 }
 
 /// The frames of one socket.
-pub struct Inbox {
+pub(crate) struct Inbox {
     dialect: Dialect,
     /// The beginning of a frame whose end has not been read.
     rest: Vec<u8>,
@@ -36,7 +36,7 @@ pub struct Inbox {
 }
 
 /// What the socket has to do after reading.
-pub enum Duty {
+pub(crate) enum Duty {
     /// Nothing.
     None,
     /// Answer a ping with this payload.
@@ -48,12 +48,12 @@ const KEFU_MESSAGE: &[u8] = br#"{"type":"kefu_message_type","#;
 const KEFU_ID: &[u8] = br#"{\"id\":"#;
 
 impl Inbox {
-    pub const fn new(dialect: Dialect) -> Self {
+    pub(crate) const fn new(dialect: Dialect) -> Self {
         Self { dialect, rest: Vec::new(), heard: Vec::new(), closed: None }
     }
 
     /// Takes what was read; returns how many messages it held.
-    pub fn feed(&mut self, data: &[u8], at: Instant) -> (u64, Duty) {
+    pub(crate) fn feed(&mut self, data: &[u8], at: Instant) -> (u64, Duty) {
         if self.rest.is_empty() {
             let (taken, count, duty) = self.frames(data, at);
             self.rest.extend_from_slice(data.get(taken..).unwrap_or_default());

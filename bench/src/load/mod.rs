@@ -3,9 +3,9 @@
 //! It shares the machine's cores with what it measures, so it is cheap: requests are built beforehand, answers and frames
 //! are looked through and not parsed. Results are joined after the run.
 
-pub mod http;
+pub(crate) mod http;
 mod inbox;
-pub mod socket;
+pub(crate) mod socket;
 
 use std::thread;
 
@@ -16,7 +16,7 @@ use tokio::task::LocalSet;
 use crate::Result;
 
 /// Runs `work` on a new thread with a runtime of its own, so that load and measurement do not wait for each other.
-pub async fn on_own_thread<T, F>(name: &str, work: F) -> Result<T>
+pub(crate) async fn on_own_thread<T, F>(name: &str, work: F) -> Result<T>
 where
     T: Send + 'static,
     F: AsyncFnOnce() -> Result<T> + Send + 'static,

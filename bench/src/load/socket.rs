@@ -17,8 +17,8 @@ use tokio::task::JoinSet;
 
 use super::inbox::Duty;
 #[cfg(test)]
-pub use super::inbox::Heard;
-pub use super::inbox::{Dialect, Inbox};
+pub(crate) use super::inbox::Heard;
+pub(crate) use super::inbox::{Dialect, Inbox};
 use super::on_own_thread;
 use crate::Result;
 
@@ -32,7 +32,7 @@ const DRAIN: Duration = Duration::from_secs(20);
 const POOR_LINE: (usize, u32) = (4096, 536);
 
 /// What to listen to.
-pub struct Plan {
+pub(crate) struct Plan {
     /// Where the server is.
     pub address: SocketAddr,
     /// The path of each socket's handshake.
@@ -44,7 +44,7 @@ pub struct Plan {
 }
 
 /// Open sockets.
-pub struct Listeners {
+pub(crate) struct Listeners {
     counts: Arc<Counts>,
     phase: watch::Sender<Phase>,
     outcome: oneshot::Receiver<Result<Vec<Inbox>>>,
@@ -70,7 +70,7 @@ impl Listeners {
     ///
     /// # Errors
     /// When a handshake is refused.
-    pub async fn open(plan: Plan) -> Result<Self> {
+    pub(crate) async fn open(plan: Plan) -> Result<Self> {
         let counts = Arc::new(Counts::default());
         let (phase, phases) = watch::channel(Phase::Reading);
         let (opened, is_open) = oneshot::channel();
@@ -88,7 +88,7 @@ impl Listeners {
     }
 
     /// Messages that arrived at sockets that never stall.
-    pub fn frames(&self) -> u64 {
+    pub(crate) fn frames(&self) -> u64 {
         self.counts.reading.load(Ordering::Relaxed)
     }
 
@@ -96,7 +96,7 @@ impl Listeners {
     ///
     /// # Errors
     /// When no message came for three seconds.
-    pub async fn wait_for(&self, frames: u64) -> Result {
+    pub(crate) async fn wait_for(&self, frames: u64) -> Result {
         let (mut last, mut quiet) = (self.frames(), Instant::now());
         while last < frames {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -114,13 +114,13 @@ impl Listeners {
     }
 
     /// Makes the first `stalling` sockets stop reading.
-    pub fn stall(&self) {
+    pub(crate) fn stall(&self) {
         self.phase.send_replace(Phase::Stalled);
     }
 
     /// Closes the sockets and returns what each has heard. Those that stalled first read on to the end that the server
     /// has put to them.
-    pub async fn close(self) -> Result<Vec<Inbox>> {
+    pub(crate) async fn close(self) -> Result<Vec<Inbox>> {
         self.phase.send_replace(Phase::Ended);
         self.outcome.await?
     }

@@ -15,10 +15,10 @@ use crate::process::{self, Child};
 use crate::token::Verifier;
 
 /// The path of both endpoints.
-pub const SEND: &str = "/send";
+pub(crate) const SEND: &str = "/send";
 
 /// A running endpoint of this very program.
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     /// Where it listens.
     pub address: SocketAddr,
     _child: Child,
@@ -27,7 +27,7 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// Starts `bench peer` with these arguments.
-    pub fn start(arguments: &[&str]) -> Result<Self> {
+    pub(crate) fn start(arguments: &[&str]) -> Result<Self> {
         let folder = process::folder()?;
         let program = std::env::current_exe()?;
         let mut child = Child::spawn(Command::new(program).arg("peer").args(arguments).current_dir(folder.path()))?;
@@ -39,7 +39,7 @@ impl Endpoint {
 /// What a member sends.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Send {
+pub(crate) struct Send {
     pub content_type: i32,
     pub content: String,
 }
@@ -52,14 +52,14 @@ struct Envelope {
 }
 
 /// Parses and verifies a request; `None` when it is not valid.
-pub fn accept(request: &HttpRequest, body: &Bytes, verifier: &Verifier) -> Option<(u64, Send)> {
+pub(crate) fn accept(request: &HttpRequest, body: &Bytes, verifier: &Verifier) -> Option<(u64, Send)> {
     let header = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
     let member = verifier.member(header.strip_prefix("Bearer ")?)?;
     Some((member, serde_json::from_slice(body).ok()?))
 }
 
 /// The envelope of a success, or of a refusal without an id.
-pub fn answer(id: Option<u64>) -> HttpResponse {
+pub(crate) fn answer(id: Option<u64>) -> HttpResponse {
     let code = if id.is_some() { 0 } else { 400 };
     HttpResponse::Ok().json(Envelope { code, msg: "", data: id })
 }
@@ -72,7 +72,7 @@ async fn send(request: HttpRequest, body: Bytes, verifier: web::Data<Verifier>) 
 }
 
 /// Serves until told to stop.
-pub fn serve() -> Result {
+pub(crate) fn serve() -> Result {
     let verifier = web::Data::new(Verifier::new());
     serve_app(move |config: &mut web::ServiceConfig| {
         config.app_data(verifier.clone()).route(SEND, web::post().to(send));
@@ -80,7 +80,7 @@ pub fn serve() -> Result {
 }
 
 /// Serves an application on a free port and prints its address.
-pub fn serve_app(configure: impl Fn(&mut web::ServiceConfig) + Clone + std::marker::Send + 'static) -> Result {
+pub(crate) fn serve_app(configure: impl Fn(&mut web::ServiceConfig) + Clone + std::marker::Send + 'static) -> Result {
     actix_web::rt::System::new().block_on(async {
         let server = HttpServer::new(move || App::new().configure(configure.clone())).bind("127.0.0.1:0")?;
         let address = server.addrs().first().copied().ok_or("no address")?;

@@ -14,7 +14,7 @@ use crate::report::{float, float_u64, progress};
 use crate::{Failure, Result};
 
 /// A running competitor.
-pub struct Server {
+pub(crate) struct Server {
     /// What it is.
     pub name: &'static str,
     /// Where it listens.
@@ -27,7 +27,7 @@ pub struct Server {
 
 /// A run of publishers and subscribers.
 #[derive(Clone, Copy)]
-pub struct Run {
+pub(crate) struct Run {
     /// How many channels there are; publishers take them in turn.
     pub channels: usize,
     /// How many subscribers each channel has.
@@ -39,7 +39,7 @@ pub struct Run {
 }
 
 /// What came of it.
-pub struct Delivered {
+pub(crate) struct Delivered {
     /// Publishes per second that have arrived, up to the last frame.
     pub publishes: f64,
     /// Frames per second, up to the last.
@@ -48,13 +48,13 @@ pub struct Delivered {
 
 impl Server {
     /// Opens sockets, that many for each channel.
-    pub async fn subscribe(&self, channels: usize, subscribers: usize) -> Result<Listeners> {
+    pub(crate) async fn subscribe(&self, channels: usize, subscribers: usize) -> Result<Listeners> {
         let paths = (0..channels * subscribers).map(|index| format!("/subscribe?id={}", index % channels)).collect();
         Listeners::open(socket::Plan { address: self.address, paths, dialect: Dialect::Plain, stalling: 0 }).await
     }
 
     /// Publishes until the time is over and waits for what arrives.
-    pub async fn publish(&self, run: Run) -> Result<Delivered> {
+    pub(crate) async fn publish(&self, run: Run) -> Result<Delivered> {
         let listeners = self.subscribe(run.channels, run.subscribers).await?;
         let requests = (0..run.channels).map(|channel| http::post(&format!("/publish?id={channel}"), None, BODY));
         let plan = Plan {
@@ -77,7 +77,7 @@ impl Server {
 }
 
 /// Seconds from `started` to the arrival of the last frame.
-pub fn seconds_until_last(inboxes: &[Inbox], started: std::time::Instant) -> Result<f64> {
+pub(crate) fn seconds_until_last(inboxes: &[Inbox], started: std::time::Instant) -> Result<f64> {
     let last = inboxes.iter().filter_map(|inbox| inbox.heard.last()).map(|heard| heard.at).max();
     let last = last.ok_or_else(|| Failure::from("nothing has arrived"))?;
     Ok(last.duration_since(started).as_secs_f64())

@@ -11,14 +11,14 @@ use crate::process::{self, Child};
 
 /// Which server.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     MariaDb,
     PostgreSql,
 }
 
 impl Kind {
     /// The server's name.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::MariaDb => "MariaDB",
             Self::PostgreSql => "PostgreSQL",
@@ -26,7 +26,7 @@ impl Kind {
     }
 
     /// The product's tables.
-    pub const fn schema(self) -> &'static str {
+    pub(crate) const fn schema(self) -> &'static str {
         match self {
             Self::MariaDb => include_str!("../../../migrations/mysql/00000000000001_initial/up.sql"),
             Self::PostgreSql => include_str!("../../../migrations/postgres/00000000000001_initial/up.sql"),
@@ -35,7 +35,7 @@ impl Kind {
 }
 
 /// A running server; dropping it ends it.
-pub struct Server {
+pub(crate) struct Server {
     /// Which one it is.
     pub kind: Kind,
     /// Without the database's name.
@@ -44,7 +44,7 @@ pub struct Server {
 }
 
 /// The one database that is used.
-pub const DATABASE: &str = "kefu";
+pub(crate) const DATABASE: &str = "kefu";
 /// The user and, where there is one, the password, as `scripts/servers` makes them.
 const USER: &str = "kefu";
 /// What the script prints before the URL.
@@ -55,7 +55,7 @@ impl Server {
     ///
     /// # Errors
     /// When it does not start, or would answer a commit before it is on the disk.
-    pub async fn start(kind: Kind) -> Result<Self> {
+    pub(crate) async fn start(kind: Kind) -> Result<Self> {
         let (name, url) = match kind {
             Kind::MariaDb => ("mysql", "$TEST_MYSQL"),
             Kind::PostgreSql => ("postgres", "$TEST_POSTGRES"),
@@ -90,7 +90,7 @@ impl Server {
     /// Makes the database anew and returns its URL, for connections without TLS, as within one machine. What the server has
     /// still to write of the one before is no burden of the next run: InnoDB throws it away with the tables, PostgreSQL is
     /// told to write it now.
-    pub async fn empty(&self) -> Result<String> {
+    pub(crate) async fn empty(&self) -> Result<String> {
         let (options, at_last) = match self.kind {
             Kind::MariaDb => ("CHARACTER SET utf8mb4", ""),
             Kind::PostgreSql => ("", "CHECKPOINT;"),
@@ -106,7 +106,7 @@ impl Server {
 
     /// Makes the database anew and returns its URL: the product's tables with messages that number themselves, and the
     /// members' conversations.
-    pub async fn prepare(&self, members: u64) -> Result<String> {
+    pub(crate) async fn prepare(&self, members: u64) -> Result<String> {
         let url = self.empty().await?;
         let (identity, numbers, analyze) = match self.kind {
             Kind::MariaDb => (
@@ -134,17 +134,17 @@ impl Server {
     }
 
     /// Runs statements in the database.
-    pub async fn execute(&self, sql: &str) -> Result {
+    pub(crate) async fn execute(&self, sql: &str) -> Result {
         self.run(Some(DATABASE), sql).await.map(drop)
     }
 
     /// The number that a query in the database gives.
-    pub async fn number(&self, sql: &str) -> Result<u64> {
+    pub(crate) async fn number(&self, sql: &str) -> Result<u64> {
         Ok(self.run(Some(DATABASE), sql).await?.trim().parse()?)
     }
 
     /// A program that comes with the server, told where it is.
-    pub fn tool(&self, program: &str) -> Result<tokio::process::Command> {
+    pub(crate) fn tool(&self, program: &str) -> Result<tokio::process::Command> {
         let address = self.url.rsplit_once('@').and_then(|(_, address)| address.split_once(':'));
         let (host, port) = address.ok_or("scripts/servers has printed no address")?;
         let mut command = tokio::process::Command::new(program);
@@ -175,7 +175,7 @@ impl Server {
 }
 
 /// Runs a program with something on its standard input; returns its standard output.
-pub async fn output(mut command: tokio::process::Command, input: &str) -> Result<String> {
+pub(crate) async fn output(mut command: tokio::process::Command, input: &str) -> Result<String> {
     let name = command.as_std().get_program().to_string_lossy().into_owned();
     let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let mut child = spawned.map_err(|error| format!("cannot start {name}, run scripts/bench-setup: {error}"))?;

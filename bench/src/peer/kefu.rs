@@ -16,7 +16,7 @@ use crate::process::{self, Child};
 use crate::{Result, token};
 
 /// A running service on a database of its own.
-pub struct Kefu {
+pub(crate) struct Kefu {
     /// Where it listens.
     pub address: SocketAddr,
     /// An admin's access token.
@@ -29,10 +29,10 @@ pub struct Kefu {
 }
 
 /// What every message says: a text of 34 characters.
-pub const CONTENT: &str = r#"{"text":"您好，请问这件衣服什么时候发货？I am in a hurry."}"#;
+pub(crate) const CONTENT: &str = r#"{"text":"您好，请问这件衣服什么时候发货？I am in a hurry."}"#;
 
 /// The body of a send with [`CONTENT`].
-pub const BODY: &str =
+pub(crate) const BODY: &str =
     r#"{"contentType":1,"content":"{\"text\":\"您好，请问这件衣服什么时候发货？I am in a hurry.\"}"}"#;
 
 const SEND: &str = "/app-api/promotion/kefu-message/send";
@@ -51,12 +51,12 @@ const SETTINGS: [(&str, &str); 7] = [
 
 impl Kefu {
     /// Starts the service on an empty database.
-    pub fn start(program: &Path, settings: &[(&str, &str)]) -> Result<Self> {
+    pub(crate) fn start(program: &Path, settings: &[(&str, &str)]) -> Result<Self> {
         Self::start_in(program, Arc::new(process::folder()?), settings)
     }
 
     /// Starts the service in a folder with whatever database is there.
-    pub fn start_in(program: &Path, folder: Arc<TempDir>, settings: &[(&str, &str)]) -> Result<Self> {
+    pub(crate) fn start_in(program: &Path, folder: Arc<TempDir>, settings: &[(&str, &str)]) -> Result<Self> {
         let command = |arguments: &[&str]| {
             let mut command = Command::new(program);
             for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("KEFU_")) {
@@ -81,17 +81,17 @@ impl Kefu {
     }
 
     /// Where the database is.
-    pub fn database(&self) -> PathBuf {
+    pub(crate) fn database(&self) -> PathBuf {
         self.folder.path().join("kefu.db")
     }
 
     /// A send by each of these members.
-    pub fn sends(members: &[String]) -> Arc<Vec<Bytes>> {
+    pub(crate) fn sends(members: &[String]) -> Arc<Vec<Bytes>> {
         Arc::new(members.iter().map(|token| http::post(SEND, Some(token), BODY)).collect())
     }
 
     /// Lets every member send once, which creates members and conversations.
-    pub async fn warm_up(&self, requests: &Arc<Vec<Bytes>>) -> Result {
+    pub(crate) async fn warm_up(&self, requests: &Arc<Vec<Bytes>>) -> Result {
         let plan = Plan {
             address: self.address,
             connections: 64,
@@ -103,7 +103,7 @@ impl Kefu {
     }
 
     /// Sockets of `admins` times the admin, then of each of the members.
-    pub fn listeners(&self, admins: usize, members: &[String]) -> socket::Plan {
+    pub(crate) fn listeners(&self, admins: usize, members: &[String]) -> socket::Plan {
         let tokens = std::iter::repeat_n(&self.admin, admins).chain(members);
         socket::Plan {
             address: self.address,
@@ -122,7 +122,7 @@ struct Tokens {
 
 /// The service's program: the one that is named, else the release build with both database servers, brought up to date
 /// first.
-pub fn program(named: Option<PathBuf>) -> Result<PathBuf> {
+pub(crate) fn program(named: Option<PathBuf>) -> Result<PathBuf> {
     if let Some(named) = named {
         return Ok(std::fs::canonicalize(&named).map_err(|error| format!("{}: {error}", named.display()))?);
     }

@@ -23,7 +23,7 @@ const TRIAL: u64 = 50;
 ///
 /// # Errors
 /// When one fails, or what is stored is not what was sent.
-pub async fn sends(server: &Server, duration: Duration) -> Result<f64> {
+pub(crate) async fn sends(server: &Server, duration: Duration) -> Result<f64> {
     server.prepare(MEMBERS).await?;
     let folder = process::folder()?;
     let script = folder.path().join("send.sql");

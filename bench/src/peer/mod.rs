@@ -1,13 +1,13 @@
 //! What is measured: the product and its competitors, each a process of its own that is started for one run.
 
-pub mod bare;
-pub mod channel;
-pub mod database;
-pub mod kefu;
-pub mod load_tool;
-pub mod naive;
-pub mod nchan;
-pub mod node_ws;
-pub mod prepare;
-pub mod redis;
-pub mod sqlite;
+pub(crate) mod bare;
+pub(crate) mod channel;
+pub(crate) mod database;
+pub(crate) mod kefu;
+pub(crate) mod load_tool;
+pub(crate) mod naive;
+pub(crate) mod nchan;
+pub(crate) mod node_ws;
+pub(crate) mod prepare;
+pub(crate) mod redis;
+pub(crate) mod sqlite;

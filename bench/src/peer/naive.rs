@@ -186,7 +186,7 @@ async fn send(
 }
 
 /// Serves until told to stop. The members have their conversations already; a file is made with them.
-pub fn serve(database: &str) -> Result {
+pub(crate) fn serve(database: &str) -> Result {
     let database = Database::named(database);
     if let Database::Sqlite(file) = &database {
         sqlite::create(file, MEMBERS)?;

@@ -15,7 +15,7 @@ const MODULE: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
 ///
 /// # Errors
 /// When nginx or its module is not installed; `scripts/bench-setup` does that.
-pub async fn start() -> Result<Server> {
+pub(crate) async fn start() -> Result<Server> {
     if !Path::new(MODULE).exists() {
         return Err(format!("{MODULE} is missing: run scripts/bench-setup").into());
     }

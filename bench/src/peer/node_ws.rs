@@ -12,7 +12,7 @@ const SERVER: &str = include_str!("node_ws.mjs");
 ///
 /// # Errors
 /// When Node or `ws` is not installed; `scripts/bench-setup` does that.
-pub fn start() -> Result<Server> {
+pub(crate) fn start() -> Result<Server> {
     let folder = process::target_folder().join("tools/bench");
     if !folder.join("node_modules/ws").exists() {
         return Err("Node's ws is missing: run scripts/bench-setup".into());

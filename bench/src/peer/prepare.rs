@@ -9,11 +9,11 @@ use crate::Result;
 /// Messages of every conversation, all of them read.
 const EACH: i64 = 10;
 /// Messages that the member of an [`Sizes::unread`] conversation has added, all of them unread.
-pub const UNREAD: i64 = 20;
+pub(crate) const UNREAD: i64 = 20;
 
 /// How many rows there are to be.
 #[derive(Clone, Copy)]
-pub struct Sizes {
+pub(crate) struct Sizes {
     /// Conversations, of the members `1..=conversations` and with the same ids.
     pub conversations: i64,
     /// Of these, the first ones that have [`UNREAD`] unread messages.
@@ -21,7 +21,7 @@ pub struct Sizes {
 }
 
 /// Fills a migrated, empty database that nobody has open. Indexes are built at the end, as that is faster.
-pub fn fill(file: &Path, sizes: Sizes) -> Result {
+pub(crate) fn fill(file: &Path, sizes: Sizes) -> Result {
     let connection = Connection::open(file)?;
     connection.execute_batch(
         "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -500000;

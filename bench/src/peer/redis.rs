@@ -8,7 +8,7 @@ use crate::Result;
 use crate::process::{self, Child};
 
 /// A running server without persistence.
-pub struct Redis {
+pub(crate) struct Redis {
     /// Where it is.
     pub url: String,
     _child: Child,
@@ -17,7 +17,7 @@ pub struct Redis {
 
 impl Redis {
     /// Starts a server.
-    pub fn start() -> Result<Self> {
+    pub(crate) fn start() -> Result<Self> {
         let (folder, address) = (process::folder()?, process::free_address()?);
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"]);

@@ -37,7 +37,7 @@ fn now() -> String {
 }
 
 /// A new database with the product's tables and settings, and a conversation for each of the members `1..=members`.
-pub fn create(file: &Path, members: i64) -> Result<Connection> {
+pub(crate) fn create(file: &Path, members: i64) -> Result<Connection> {
     let connection = open(file)?;
     connection.execute_batch(SCHEMA)?;
     connection.execute(
@@ -50,7 +50,7 @@ pub fn create(file: &Path, members: i64) -> Result<Connection> {
 }
 
 /// Opens a database as the product does, but for checkpoints: with one thread they come inside commits, as by default.
-pub fn open(file: &Path) -> Result<Connection> {
+pub(crate) fn open(file: &Path) -> Result<Connection> {
     let connection = Connection::open(file)?;
     connection.execute_batch(
         "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
@@ -60,13 +60,13 @@ pub fn open(file: &Path) -> Result<Connection> {
 }
 
 /// The number that a query of a database in use gives.
-pub fn number(file: &Path, sql: &str) -> Result<u64> {
+pub(crate) fn number(file: &Path, sql: &str) -> Result<u64> {
     let number: i64 = Connection::open(file)?.query_row(sql, [], |row| row.get(0))?;
     Ok(u64::try_from(number)?)
 }
 
 /// The conversations of a product's messages but for their first ones, in the order in which they were stored.
-pub fn order(file: &Path) -> Result<Vec<i64>> {
+pub(crate) fn order(file: &Path) -> Result<Vec<i64>> {
     let connection = Connection::open(file)?;
     let mut query = connection.prepare("SELECT conversation_id FROM kefu_message WHERE seq > 1 ORDER BY id")?;
     Ok(query.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
@@ -75,7 +75,7 @@ pub fn order(file: &Path) -> Result<Vec<i64>> {
 /// Messages per second in batches of `batch` by the product's statements, each batch one transaction. They go to the
 /// conversations of `order` one after the other, and again from the beginning: which pages a batch changes is most of its
 /// cost, and neighbours share theirs.
-pub fn ceiling(file: &Path, order: &[i64], batch: usize, duration: Duration) -> Result<f64> {
+pub(crate) fn ceiling(file: &Path, order: &[i64], batch: usize, duration: Duration) -> Result<f64> {
     let connection = create(file, order.iter().copied().max().unwrap_or_default())?;
     // Two rows of one conversation would get the same `seq`; the senders hardly ever come to that.
     let distinct = |batch: &&[i64]| batch.iter().collect::<HashSet<_>>().len() == batch.len();
@@ -131,7 +131,7 @@ fn over_rows(head: &str, columns: usize, rows: usize, tail: &str) -> String {
 }
 
 /// Stores one message in a transaction of its own, as one would without a thought of batches; returns its id.
-pub fn send_one(connection: &mut Connection, member: i64, content_type: i32, content: &str) -> Result<u64> {
+pub(crate) fn send_one(connection: &mut Connection, member: i64, content_type: i32, content: &str) -> Result<u64> {
     let time = now();
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let (conversation, seq): (i64, i64) = transaction
@@ -156,7 +156,7 @@ pub fn send_one(connection: &mut Connection, member: i64, content_type: i32, con
 }
 
 /// How long durable commits of one message each take, one every `pace`.
-pub fn commits(file: &Path, count: usize, pace: Duration) -> Result<Vec<Duration>> {
+pub(crate) fn commits(file: &Path, count: usize, pace: Duration) -> Result<Vec<Duration>> {
     let mut connection = create(file, 1000)?;
     let mut due = Instant::now();
     (0..count)

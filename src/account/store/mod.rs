@@ -1,13 +1,13 @@
 //! SQL of `kefu_admin` and `kefu_member`.
 
-pub(crate) mod past;
+pub(crate) mod imported;
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 use super::{Admin, Member, MemberClaim, MemberId, NewAdmin};
-use crate::auth::Role;
+use crate::access::Role;
 use crate::clock::{Millis, from_timestamp, to_timestamp};
 use crate::db::AnyConnection;
 use crate::db::id_block::{IdKind, reserve_one};
@@ -100,7 +100,7 @@ pub(super) fn admins(connection: &mut AnyConnection, tenant: TenantId) -> Result
 
 /// Whether any tenant has an admin who was given a password.
 pub(super) fn has_admins(connection: &mut AnyConnection) -> Result<bool> {
-    let with_password = kefu_admin::table.filter(kefu_admin::password_hash.ne(past::NO_PASSWORD));
+    let with_password = kefu_admin::table.filter(kefu_admin::password_hash.ne(imported::NO_PASSWORD));
     let found: Option<i64> = with_password.select(kefu_admin::id).first(connection).optional()?;
     Ok(found.is_some())
 }
@@ -128,7 +128,7 @@ pub(super) fn insert_admin(
     Ok(is_new(inserted)?.then(|| admin_key(new.tenant.get(), id)))
 }
 
-pub(super) fn set_password_hash(
+pub(crate) fn set_password_hash(
     connection: &mut AnyConnection,
     key: UserKey,
     password_hash: &str,
@@ -140,7 +140,7 @@ pub(super) fn set_password_hash(
     Ok(())
 }
 
-pub(super) fn set_admin_enabled(
+pub(crate) fn set_admin_enabled(
     connection: &mut AnyConnection,
     key: UserKey,
     enabled: bool,

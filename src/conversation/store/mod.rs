@@ -9,8 +9,8 @@ use diesel::sql_types::{BigInt, Bool, Integer, Timestamp};
 use super::{Conversation, ConversationView, Cursor};
 use crate::account;
 use crate::clock::{from_timestamp, to_timestamp};
+use crate::db::bulk::{BulkStatement, Value, execute};
 use crate::db::schema::kefu_conversation as t;
-use crate::db::values::{OverRows, Value, execute};
 use crate::db::{AnyConnection, MultiBackend, each_backend};
 use crate::error::Result;
 use crate::id::{ConversationId, TenantId, UserId, UserType};
@@ -94,7 +94,7 @@ struct ShownRow {
 
 /// The console's list: pinned first, then the newest message's time, descending; two reads along the index
 /// `kefu_conversation_list`, each of at most `limit` rows wherever the cursor stands.
-pub fn list(
+pub(crate) fn list(
     connection: &mut AnyConnection,
     tenant: TenantId,
     limit: Option<i64>,
@@ -153,13 +153,17 @@ fn by_member(tenant: TenantId, member: UserId) -> t::BoxedQuery<'static, MultiBa
 }
 
 /// One conversation as the wire shows it, deleted by admins or not.
-pub fn get(connection: &mut AnyConnection, tenant: TenantId, id: ConversationId) -> Result<Option<ConversationView>> {
+pub(crate) fn get(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    id: ConversationId,
+) -> Result<Option<ConversationView>> {
     let row = by_id(tenant, id).select(ShownRow::as_select()).first(connection).optional()?;
     Ok(shown(connection, tenant, row.into_iter().collect())?.pop())
 }
 
 /// The member's own conversation as the wire shows it.
-pub fn get_by_member(
+pub(crate) fn get_by_member(
     connection: &mut AnyConnection,
     tenant: TenantId,
     member: UserId,
@@ -200,7 +204,7 @@ fn shown(connection: &mut AnyConnection, tenant: TenantId, rows: Vec<ShownRow>) 
 
 /// What a reader of messages needs to know of their conversation.
 #[derive(Clone, Copy, Debug)]
-pub struct Head {
+pub(crate) struct Head {
     /// The id.
     pub id: ConversationId,
     /// The member whose conversation it is.
@@ -215,7 +219,7 @@ pub struct Head {
 
 impl Head {
     /// The unread count of one side.
-    pub const fn unread_count(&self, reader: UserType) -> i32 {
+    pub(crate) const fn unread_count(&self, reader: UserType) -> i32 {
         match reader {
             UserType::Admin => self.admin_unread_count,
             UserType::Member => self.member_unread_count,
@@ -234,26 +238,26 @@ fn from_head(row: HeadRow) -> Head {
 }
 
 /// The head of a conversation by its id.
-pub fn head(connection: &mut AnyConnection, tenant: TenantId, id: ConversationId) -> Result<Option<Head>> {
+pub(crate) fn head(connection: &mut AnyConnection, tenant: TenantId, id: ConversationId) -> Result<Option<Head>> {
     Ok(by_id(tenant, id).select(HEAD).first::<HeadRow>(connection).optional()?.map(from_head))
 }
 
 /// The head of a member's own conversation.
-pub fn head_by_member(connection: &mut AnyConnection, tenant: TenantId, member: UserId) -> Result<Option<Head>> {
+pub(crate) fn head_by_member(connection: &mut AnyConnection, tenant: TenantId, member: UserId) -> Result<Option<Head>> {
     Ok(by_member(tenant, member).select(HEAD).first::<HeadRow>(connection).optional()?.map(from_head))
 }
 
 impl WriteConversations for AnyConnection {
     fn lock_by_members(&mut self, members: &[(TenantId, UserId)]) -> QueryResult<Vec<Conversation>> {
         let rows = members.iter().map(|(tenant, user)| [tenant.get().into(), user.get().into()]);
-        let query = OverRows::<2, Locked>::new(&statements::LOCK_BY_MEMBERS, rows);
+        let query = BulkStatement::<2, Locked>::new(&statements::LOCK_BY_MEMBERS, rows);
         let locked: Vec<LockedRow> = each_backend!(self, connection => query.load(connection))?;
         Ok(locked.into_iter().map(from_locked).collect())
     }
 
     fn lock_by_ids(&mut self, ids: &[ConversationId]) -> QueryResult<Vec<Conversation>> {
         let rows = ids.iter().map(|id| [id.get().into()]);
-        let query = OverRows::<1, Locked>::new(&statements::LOCK_BY_IDS, rows);
+        let query = BulkStatement::<1, Locked>::new(&statements::LOCK_BY_IDS, rows);
         let locked: Vec<LockedRow> = each_backend!(self, connection => query.load(connection))?;
         Ok(locked.into_iter().map(from_locked).collect())
     }
@@ -263,7 +267,7 @@ impl WriteConversations for AnyConnection {
             let Conversation { id, tenant, member, last_message_time, .. } = conversation;
             [id.get().into(), tenant.get().into(), member.get().into(), to_timestamp(*last_message_time).into()]
         });
-        execute(self, OverRows::new(&statements::CREATE, rows))
+        execute(self, BulkStatement::new(&statements::CREATE, rows))
     }
 
     fn store_advanced(
@@ -288,7 +292,7 @@ impl WriteConversations for AnyConnection {
                 now.into(),
             ]
         });
-        execute(self, OverRows::new(&statements::STORE_ADVANCED, rows))
+        execute(self, BulkStatement::new(&statements::STORE_ADVANCED, rows))
     }
 
     fn store_marks(&mut self, conversations: &[&Conversation], now: NaiveDateTime) -> QueryResult<()> {
@@ -304,6 +308,6 @@ impl WriteConversations for AnyConnection {
                 now.into(),
             ]
         });
-        execute(self, OverRows::new(&statements::STORE_MARKS, rows))
+        execute(self, BulkStatement::new(&statements::STORE_MARKS, rows))
     }
 }

@@ -1,7 +1,7 @@
 //! The writer's statements. On SQLite the running write transaction is the lock, the servers lock the rows, in the order
 //! of the index they are read along, so that two nodes seldom wait for each other crosswise.
 
-use crate::db::values::{MysqlText, Statement};
+use crate::db::bulk::{MysqlText, Statement};
 
 /// The columns that the writer reads.
 macro_rules! locked {

@@ -12,8 +12,8 @@ use super::{MessageView, NewMessage};
 use crate::account;
 use crate::clock::{Millis, from_timestamp, to_timestamp};
 use crate::conversation::Read;
+use crate::db::bulk::{BulkStatement, Value, execute};
 use crate::db::schema::kefu_message as t;
-use crate::db::values::{OverRows, Value, execute};
 use crate::db::{AnyConnection, each_backend};
 use crate::error::Result;
 use crate::id::{ConversationId, MessageId, TenantId, UserId, UserType};
@@ -64,7 +64,7 @@ impl WriteMessages for AnyConnection {
             [conversation.into(), sender_type.into(), sender.into(), client_message_id.into()]
         });
         type Found = (BigInt, BigInt, Integer, BigInt, Text, BigInt, Bool);
-        let query = OverRows::<4, Found>::new(&statements::FIND_REPEATS, rows);
+        let query = BulkStatement::<4, Found>::new(&statements::FIND_REPEATS, rows);
         let found: Vec<(i64, i64, i32, i64, String, i64, bool)> =
             each_backend!(self, connection => query.load(connection))?;
         Ok(found
@@ -100,7 +100,7 @@ impl WriteMessages for AnyConnection {
                 message.tenant.get().into(),
             ]
         });
-        execute(self, OverRows::new(&statements::INSERT, rows))
+        execute(self, BulkStatement::new(&statements::INSERT, rows))
     }
 
     fn mark_read(&mut self, reads: &[Read], now: NaiveDateTime) -> QueryResult<()> {
@@ -117,7 +117,7 @@ impl WriteMessages for AnyConnection {
                 now.into(),
             ]
         });
-        execute(self, OverRows::new(&statements::MARK_READ, rows))
+        execute(self, BulkStatement::new(&statements::MARK_READ, rows))
     }
 }
 
@@ -140,7 +140,7 @@ struct Row {
 
 /// Which part of a conversation a client wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Page {
+pub(crate) enum Page {
     /// The newest messages below this `seq`, newest first.
     Before(i64),
     /// The oldest messages above this `seq`, oldest first.
@@ -148,7 +148,7 @@ pub enum Page {
 }
 
 /// One page along the index `kefu_message_seq`: at most `limit` rows are read, however long the conversation.
-pub fn page(
+pub(crate) fn page(
     connection: &mut AnyConnection,
     tenant: TenantId,
     conversation: ConversationId,
@@ -197,7 +197,7 @@ pub(super) fn between(connection: &mut AnyConnection, tenant: TenantId, spans: &
         let since = to_timestamp(span.since.max(1000));
         [span.conversation.get().into(), span.from.into(), span.to.into(), since.into()]
     });
-    let query = OverRows::<4, Found>::new(&statements::BETWEEN, rows);
+    let query = BulkStatement::<4, Found>::new(&statements::BETWEEN, rows);
     let mut found: Vec<Row> = each_backend!(connection, connection => query.load(connection))?;
     found.sort_unstable_by_key(|row| (row.conversation_id, row.seq));
     shown(connection, tenant, found)
@@ -206,7 +206,7 @@ pub(super) fn between(connection: &mut AnyConnection, tenant: TenantId, spans: &
 /// One page of the stock clients, newest first: messages before `cursor` (all without one), then on to the end of the
 /// last one's second (contract, "The history cursor"). Costs a bisection and at most `limit` + 999 rows, since no two messages of a
 /// conversation share a millisecond.
-pub fn page_before_time(
+pub(crate) fn page_before_time(
     connection: &mut AnyConnection,
     tenant: TenantId,
     conversation: ConversationId,
@@ -263,7 +263,7 @@ pub(super) fn newest_time(connection: &mut AnyConnection) -> Result<Option<Milli
 
 /// Messages of all the tenant's conversations from `(time, id)` on, exclusive, in that order: one read along the index
 /// `kefu_message_time` of at most `limit` rows.
-pub fn since(
+pub(crate) fn since(
     connection: &mut AnyConnection,
     tenant: TenantId,
     (time, id): (Millis, i64),

@@ -1,6 +1,6 @@
 //! The writer's statements.
 
-use crate::db::values::{MysqlText, Statement};
+use crate::db::bulk::{MysqlText, Statement};
 
 pub(super) const FIND_REPEATS: Statement = Statement {
     head: "SELECT m.id, m.conversation_id, m.sender_type, m.sender_id, m.client_message_id, m.seq, \

@@ -1,8 +1,8 @@
 //! Frames between nodes.
 //!
-//! Protocol: [`Hub::publish`] gives every event to this node's own sessions at once, then to the [`Relay`], which packs
+//! Protocol: [`Hub::publish`] gives every event to this node's own connections at once, then to the [`Relay`], which packs
 //! them into a bounded queue and returns. One task publishes the packets to a Redis channel that all nodes share, another
-//! listens to it and gives what other nodes have sent to this node's sessions (see `redis.rs`).
+//! listens to it and gives what other nodes have sent to this node's connections (see `redis.rs`).
 //!
 //! Invariants, and what would break them:
 //! - A send never waits for Redis (invariant 8): what does not fit into the queue, or finds Redis away, is dropped.
@@ -39,11 +39,11 @@ use crate::telemetry::metrics::Metrics;
 /// Bytes that may wait for Redis. Every packet counts, so that this bounds their number, too.
 const QUEUE_BYTES: usize = 8 * 1024 * 1024;
 /// How long a start waits for the relay to work, and a stop for what is queued to leave.
-const PATIENCE: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How events reach other nodes; picked once, at start.
 #[derive(Clone)]
-pub enum Relay {
+pub(crate) enum Relay {
     /// There are no other nodes.
     Local,
     /// Through a Redis server.
@@ -59,14 +59,14 @@ impl Relay {
     }
 
     /// Leaves out a number, as if a packet had been lost: the other nodes' clients then resync.
-    pub fn skip(&self) {
+    pub(crate) fn skip(&self) {
         if let Self::Redis(link) = self {
             link.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Whether events reach the other nodes now.
-    pub fn is_up(&self) -> bool {
+    pub(crate) fn is_up(&self) -> bool {
         match self {
             Self::Local => true,
             Self::Redis(link) => link.up.load(Ordering::Relaxed),
@@ -92,7 +92,7 @@ impl Relay {
 }
 
 /// What the hub and the relay's tasks share.
-pub struct Link {
+pub(crate) struct Link {
     node: u64,
     began: Instant,
     queue: UnboundedSender<Draft>,
@@ -139,7 +139,7 @@ impl Link {
 }
 
 /// The relay's tasks; they end when this is dropped.
-pub struct RelayTasks {
+pub(crate) struct RelayTasks {
     running: Option<Running>,
 }
 
@@ -153,7 +153,11 @@ struct Running {
 ///
 /// # Errors
 /// One line for the operator when Redis refuses this node; one that cannot be reached is waited for in the background.
-pub async fn start(settings: &settings::Push, clock: &Clock, metrics: &Metrics) -> Result<(Hub, RelayTasks), String> {
+pub(crate) async fn start(
+    settings: &settings::Push,
+    clock: &Clock,
+    metrics: &Metrics,
+) -> Result<(Hub, RelayTasks), String> {
     if settings.relay == settings::Relay::Local {
         metrics.relay_up.set(1);
         return Ok((Hub::new(settings, clock.clone(), metrics.clone()), RelayTasks { running: None }));
@@ -185,7 +189,7 @@ pub async fn start(settings: &settings::Push, clock: &Clock, metrics: &Metrics) 
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    if timeout(PATIENCE, works).await.is_err() {
+    if timeout(TIMEOUT, works).await.is_err() {
         tracing::warn!("starting without the relay");
     }
     Ok((hub, tasks))
@@ -202,10 +206,10 @@ impl Running {
 
 impl RelayTasks {
     /// Sends what is queued, and a goodbye, and ends. Nothing may be published any more.
-    pub async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         if let Some(running) = &mut self.running {
             running.stop.send_replace(true);
-            drop(timeout(PATIENCE, &mut running.publisher).await);
+            drop(timeout(TIMEOUT, &mut running.publisher).await);
         }
     }
 }

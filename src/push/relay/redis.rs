@@ -44,7 +44,7 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 /// Where Redis is.
 pub(super) enum Servers {
     One(Client),
-    Watched(Mutex<SentinelClient>),
+    Sentinel(Mutex<SentinelClient>),
 }
 
 impl Servers {
@@ -74,14 +74,14 @@ impl Servers {
         let client = sentinels
             .and_then(|list| SentinelClient::build(list, service.as_str(), Some(behind), SentinelServerType::Master))
             .map_err(|error| format!("push.redis_sentinels: {error}"))?;
-        Ok(Self::Watched(Mutex::new(client)))
+        Ok(Self::Sentinel(Mutex::new(client)))
     }
 
     /// The client of the server that publishes now.
     async fn client(&self) -> RedisResult<Client> {
         match self {
             Self::One(client) => Ok(client.clone()),
-            Self::Watched(sentinels) => within(async { sentinels.lock().await.async_get_client().await }).await,
+            Self::Sentinel(sentinels) => within(async { sentinels.lock().await.async_get_client().await }).await,
         }
     }
 

@@ -6,11 +6,11 @@ use std::io::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use diesel::connection::SimpleConnection;
-use kefu::db::{AnyConnection, Backend};
+use kefu::testing::db::{AnyConnection, Backend};
 
 /// The kinds of databases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     Sqlite,
     Mysql,
     Postgres,
@@ -18,7 +18,7 @@ pub enum Kind {
 
 impl Kind {
     /// The one that this run is for.
-    pub fn chosen() -> Self {
+    pub(crate) fn chosen() -> Self {
         match variable("TEST_DATABASE").as_deref() {
             None | Some("sqlite") => Self::Sqlite,
             Some("mysql") => Self::Mysql,
@@ -28,7 +28,7 @@ impl Kind {
     }
 
     /// The server's URL, without a database.
-    pub fn server(self) -> Option<String> {
+    pub(crate) fn server(self) -> Option<String> {
         let name = match self {
             Self::Sqlite => return None,
             Self::Mysql => "TEST_MYSQL",
@@ -41,7 +41,7 @@ impl Kind {
 }
 
 /// For a test that only means something on a server.
-pub fn only_on_servers(why: &str) -> bool {
+pub(crate) fn only_on_servers(why: &str) -> bool {
     let other = Kind::chosen() == Kind::Sqlite;
     if other {
         say(&format!("NOT RUN on SQLite: only for servers, {why}"));
@@ -50,7 +50,7 @@ pub fn only_on_servers(why: &str) -> bool {
 }
 
 /// For a test of what only one kind of database has.
-pub fn only_on(kind: Kind, why: &str) -> bool {
+pub(crate) fn only_on(kind: Kind, why: &str) -> bool {
     let other = Kind::chosen() != kind;
     if other {
         say(&format!("NOT RUN on {:?}: only for {kind:?}, {why}", Kind::chosen()));
@@ -65,25 +65,25 @@ fn say(text: &str) {
 
 /// A variable of `scripts/servers`.
 #[expect(clippy::disallowed_methods, reason = "the suite has no settings")]
-pub fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// One test's own database; on a server it is dropped with this.
 #[derive(Default)]
-pub struct TestDatabase {
+pub(crate) struct TestDatabase {
     /// `None`: the service's default, a file in its data folder.
     pub url: Option<String>,
     server: Option<(Kind, String, String)>,
 }
 
 impl TestDatabase {
-    pub fn create() -> Self {
+    pub(crate) fn create() -> Self {
         Self::create_on(Kind::chosen())
     }
 
     /// On another server than the one that this run is for.
-    pub fn create_on(kind: Kind) -> Self {
+    pub(crate) fn create_on(kind: Kind) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let Some(server) = kind.server() else { return Self::default() };
         let name = format!("kefu_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -92,12 +92,12 @@ impl TestDatabase {
     }
 
     /// The same one, not dropped with this.
-    pub fn shared(&self) -> Self {
+    pub(crate) fn shared(&self) -> Self {
         Self { url: self.url.clone(), server: None }
     }
 
     /// A connection of the test's own.
-    pub fn connect(&self) -> AnyConnection {
+    pub(crate) fn connect(&self) -> AnyConnection {
         Backend::parse(self.url.as_deref().unwrap()).unwrap().connect().unwrap()
     }
 }
@@ -114,7 +114,7 @@ impl Drop for TestDatabase {
 }
 
 /// Runs one statement outside any test's database.
-pub fn on_server(kind: Kind, server: &str, statement: &str) {
+pub(crate) fn on_server(kind: Kind, server: &str, statement: &str) {
     let database = if kind == Kind::Postgres { "postgres" } else { "mysql" };
     let backend = Backend::parse(&format!("{server}/{database}")).unwrap();
     backend.connect().unwrap().batch_execute(statement).unwrap();

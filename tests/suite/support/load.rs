@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
-use kefu::auth::Tokens;
-use kefu::db::Db;
+use kefu::testing::auth::Tokens;
+use kefu::testing::db::Db;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::task::{JoinHandle, JoinSet};
@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What clients saw.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// Answers 503.
     pub refused: usize,
     /// Connections that were refused: nobody got the request.
@@ -40,7 +40,7 @@ pub struct Seen {
 }
 
 /// Running senders and listeners.
-pub struct Load {
+pub(crate) struct Load {
     shared: Arc<Shared>,
     lanes: JoinSet<Vec<(String, i64)>>,
     listeners: Vec<Listener>,
@@ -71,7 +71,7 @@ struct Lane {
 
 impl Load {
     /// Makes the users with `app` and lets them begin at these nodes, `app` being one of them or not.
-    pub async fn begin(app: &TestApp, nodes: &[String]) -> Self {
+    pub(crate) async fn begin(app: &TestApp, nodes: &[String]) -> Self {
         let shared = Arc::new(Shared {
             nodes: nodes.to_vec(),
             stopping: AtomicBool::new(false),
@@ -110,7 +110,7 @@ impl Load {
     }
 
     /// Waits until this many more messages are stored.
-    pub async fn go_on(&self, messages: usize) {
+    pub(crate) async fn go_on(&self, messages: usize) {
         let goal = self.shared.stored.load(Ordering::Relaxed) + messages;
         eventually("the load goes on", async || {
             assert!(!self.listeners.iter().any(|listener| listener.task.is_finished()), "a listener has failed");
@@ -121,7 +121,7 @@ impl Load {
 
     /// Lets the senders finish, and asserts that every answered send is stored once under the id that was answered, that
     /// nothing else is, that the tables are sound, and that every listener has heard all that concerns it.
-    pub async fn end(mut self, db: &Db) -> Seen {
+    pub(crate) async fn end(mut self, db: &Db) -> Seen {
         self.shared.stopping.store(true, Ordering::Relaxed);
         let mut answered: BTreeMap<String, i64> = BTreeMap::new();
         while let Some(lane) = self.lanes.join_next().await {

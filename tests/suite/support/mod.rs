@@ -1,43 +1,44 @@
 //! A running service for one test, its users and their sockets.
 
-pub mod database;
-pub mod load;
-pub mod nginx;
-pub mod path;
-pub mod process;
+pub(crate) mod database;
+pub(crate) mod load;
+pub(crate) mod nginx;
+pub(crate) mod path;
+pub(crate) mod process;
 mod redis;
 mod rows;
-pub mod s3;
+pub(crate) mod s3;
 mod socket;
-pub mod tables;
-pub mod tls;
+pub(crate) mod tables;
+pub(crate) mod tls;
 mod user;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use kefu::account::{self, NewAdmin};
-use kefu::app::App;
-use kefu::auth::{Auth, Role, Tokens};
 use kefu::clock::{Clock, Millis};
-use kefu::db::{Backend, Db};
 use kefu::id::{TenantId, UserId};
 use kefu::settings::{Relay, Settings, signing_secret};
+use kefu::testing::App;
+use kefu::testing::access::Role;
+use kefu::testing::account::{self, NewAdmin};
+use kefu::testing::auth::{Auth, Tokens};
+use kefu::testing::db::{Backend, Db};
 use tempfile::TempDir;
 
-pub use database::TestDatabase;
-pub use redis::{Forwarder, Redis};
-pub use socket::{Event, PATIENCE, Socket, TEXT, client_frame};
-pub use user::{Reply, User, text};
+pub(crate) use database::TestDatabase;
+pub(crate) use redis::{Forwarder, Redis};
+pub(crate) use socket::{Event, PATIENCE, Socket, TEXT, client_frame};
+pub(crate) use user::{Reply, User, text};
 
 /// When every test begins: 2026-11-21 12:00:00 in Shanghai.
-pub const START: Millis = 1_795_233_600_000;
+pub(crate) const START: Millis = 1_795_233_600_000;
 
 /// The first tenant, as on a fresh installation.
-pub const TENANT: TenantId = TenantId::new(1);
+pub(crate) const TENANT: TenantId = TenantId::new(1);
 
 /// Waits until a condition holds: soon, even where a server has to recover on a busy machine.
-pub async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let holds = async {
         while !condition().await {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -47,13 +48,13 @@ pub async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
 }
 
 /// The OpenAPI document of the service's own routes, without the shop's placeholders.
-pub fn document() -> serde_json::Value {
-    kefu::routes::document(false).unwrap()
+pub(crate) fn document() -> serde_json::Value {
+    kefu::testing::routes::document(false).unwrap()
 }
 
 /// A service on a free port with a fresh database; with `TEST_RELAY=redis` in the environment, as a node with a
 /// private Redis, unless the test asks for another relay. Must be stopped by [`TestApp::stop`].
-pub struct TestApp {
+pub(crate) struct TestApp {
     pub address: SocketAddr,
     pub clock: Clock,
     pub settings: Settings,
@@ -69,17 +70,17 @@ pub struct TestApp {
 
 impl TestApp {
     /// With the default settings.
-    pub async fn spawn() -> Self {
+    pub(crate) async fn spawn() -> Self {
         Self::spawn_with(|_| {}).await
     }
 
     /// With changed settings.
-    pub async fn spawn_with(change: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) async fn spawn_with(change: impl FnOnce(&mut Settings)) -> Self {
         Self::spawn_on(Clock::manual(START), change).await
     }
 
     /// On a clock of its own.
-    pub async fn spawn_on(clock: Clock, change: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) async fn spawn_on(clock: Clock, change: impl FnOnce(&mut Settings)) -> Self {
         let redis = match std::env::var_os("TEST_RELAY") {
             None => None,
             Some(relay) if relay == "redis" => Some(Redis::spawn().await),
@@ -98,7 +99,7 @@ impl TestApp {
     }
 
     /// The line with which a service refuses to start.
-    pub async fn refusal(change: impl FnOnce(&mut Settings)) -> String {
+    pub(crate) async fn refusal(change: impl FnOnce(&mut Settings)) -> String {
         let (settings, _folder, _database) = Self::settings(change);
         let started = App::start(settings, Clock::manual(START)).await;
         started.err().expect("it has started")
@@ -136,7 +137,7 @@ impl TestApp {
     }
 
     /// Stops the service and starts it again on the same data, on another port.
-    pub async fn restart(mut self) -> Self {
+    pub(crate) async fn restart(mut self) -> Self {
         self.app.take().unwrap().stop().await;
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
         let database = std::mem::take(&mut self.database);
@@ -146,34 +147,34 @@ impl TestApp {
     }
 
     /// Starts another node on the same data, with changed settings.
-    pub async fn another_node(&self, change: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) async fn another_node(&self, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = self.settings.clone();
         change(&mut settings);
         Self::start(settings, self.clock.clone(), tempfile::tempdir().unwrap(), self.database.shared()).await
     }
 
     /// What `/readyz` says, with its HTTP status.
-    pub async fn readiness(&self) -> (u16, serde_json::Value) {
+    pub(crate) async fn readiness(&self) -> (u16, serde_json::Value) {
         let response = self.http.get(self.url("/readyz")).send().await.unwrap();
         (response.status().as_u16(), response.json().await.unwrap())
     }
 
     /// Takes the service down in order.
-    pub async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         self.app.take().unwrap().stop().await;
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
     /// The address of a socket, `query` as in `token=…&lastSeq=3`.
-    pub fn socket_url(&self, query: &str) -> String {
+    pub(crate) fn socket_url(&self, query: &str) -> String {
         format!("ws://{}/infra/ws?{query}", self.address)
     }
 
     /// The HTTP status of a handshake: 101 for a socket.
-    pub async fn handshake(&self, query: &str) -> u16 {
+    pub(crate) async fn handshake(&self, query: &str) -> u16 {
         match Socket::open(&self.socket_url(query)).await {
             Ok(_) => 101,
             Err(tokio_tungstenite::tungstenite::Error::Http(response)) => response.status().as_u16(),
@@ -182,7 +183,7 @@ impl TestApp {
     }
 
     /// One number of `/metrics`, by its name and labels.
-    pub async fn metric(&self, name: &str) -> i64 {
+    pub(crate) async fn metric(&self, name: &str) -> i64 {
         let text = self.http.get(self.url("/metrics")).send().await.unwrap().text().await.unwrap();
         let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         value.unwrap_or_else(|| panic!("{name} is not in\n{text}")).parse().unwrap()
@@ -190,22 +191,22 @@ impl TestApp {
 
     /// Asks for a number again and again until it is this; whoever waits for a socket to be forgotten has nothing else
     /// to wait for.
-    pub async fn until_metric(&self, name: &str, value: i64) {
+    pub(crate) async fn until_metric(&self, name: &str, value: i64) {
         let reached = async { while self.metric(name).await != value {} };
         tokio::time::timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("{name} has not become {value}"));
     }
 
     /// Someone without a token.
-    pub fn anonymous(&self) -> User {
+    pub(crate) fn anonymous(&self) -> User {
         User::new(self, None)
     }
 
     /// A member of the first tenant, made when new.
-    pub async fn member(&self, id: i64) -> User {
+    pub(crate) async fn member(&self, id: i64) -> User {
         self.member_of(TENANT, id).await
     }
 
-    pub async fn member_of(&self, tenant: TenantId, id: i64) -> User {
+    pub(crate) async fn member_of(&self, tenant: TenantId, id: i64) -> User {
         let nickname = format!("会员{id}");
         let key = account::ensure_member(&self.db, &self.clock, tenant, UserId::new(id), Some(&nickname), None)
             .await
@@ -214,17 +215,17 @@ impl TestApp {
     }
 
     /// The owner of the first tenant whom the first start has made.
-    pub async fn owner(&self) -> User {
+    pub(crate) async fn owner(&self) -> User {
         let admin = account::find_admin(&self.db, TENANT, "admin").await.unwrap().unwrap();
         User::new(self, Some(self.auth.issue(admin.key).await.unwrap()))
     }
 
     /// A new admin with the password `password-of-<username>`.
-    pub async fn admin(&self, username: &str, role: Role) -> User {
+    pub(crate) async fn admin(&self, username: &str, role: Role) -> User {
         self.admin_of(TENANT, username, role).await
     }
 
-    pub async fn admin_of(&self, tenant: TenantId, username: &str, role: Role) -> User {
+    pub(crate) async fn admin_of(&self, tenant: TenantId, username: &str, role: Role) -> User {
         let new = NewAdmin {
             tenant,
             username: username.to_owned(),
@@ -237,7 +238,7 @@ impl TestApp {
     }
 
     /// A user with given tokens, e.g. from a login.
-    pub fn user_with(&self, tokens: Tokens) -> User {
+    pub(crate) fn user_with(&self, tokens: Tokens) -> User {
         User::new(self, Some(tokens))
     }
 }

@@ -10,10 +10,10 @@ use tokio::net::TcpStream;
 
 use super::{User, eventually};
 
-pub const CONFIGURATION: &str = include_str!("../../../deploy/nginx.conf");
+pub(crate) const CONFIGURATION: &str = include_str!("../../../deploy/nginx.conf");
 
 /// nginx on a free port; it ends with this.
-pub struct Nginx {
+pub(crate) struct Nginx {
     child: Child,
     /// Where it listens.
     pub address: String,
@@ -22,7 +22,7 @@ pub struct Nginx {
 
 impl Nginx {
     /// In front of nodes at these addresses.
-    pub async fn start(nodes: [&str; 2]) -> Self {
+    pub(crate) async fn start(nodes: [&str; 2]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         // Its workers run as another user when the test runs as root.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -57,12 +57,12 @@ impl Nginx {
     }
 
     /// The same user, through nginx.
-    pub fn user(&self, user: &User) -> User {
+    pub(crate) fn user(&self, user: &User) -> User {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         User::at(format!("http://{}", self.address), http, user.tokens.clone())
     }
 
-    pub fn log(&self, name: &str) -> String {
+    pub(crate) fn log(&self, name: &str) -> String {
         fs::read_to_string(self.folder.path().join(name)).unwrap()
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use kefu::auth::Tokens;
+use kefu::testing::auth::Tokens;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
@@ -12,14 +12,14 @@ use super::{PATIENCE, User};
 
 /// How a command ended.
 #[derive(Debug)]
-pub struct Ended {
+pub(crate) struct Ended {
     pub code: Option<i32>,
     pub output: String,
     pub errors: String,
 }
 
 /// The program with its data in `folder`, to be started.
-pub fn command(folder: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kefu"));
     command
         .current_dir(folder)
@@ -34,7 +34,7 @@ pub fn command(folder: &Path, arguments: &[&str]) -> Command {
 }
 
 /// Runs a subcommand to its end; its data is in `folder`.
-pub async fn kefu(folder: &Path, arguments: &[&str], input: &str) -> Ended {
+pub(crate) async fn kefu(folder: &Path, arguments: &[&str], input: &str) -> Ended {
     let mut child = command(folder, arguments).spawn().unwrap();
     // A command that reads nothing may be gone already.
     drop(child.stdin.take().unwrap().write_all(input.as_bytes()).await);
@@ -45,14 +45,14 @@ pub async fn kefu(folder: &Path, arguments: &[&str], input: &str) -> Ended {
 }
 
 /// Runs a command that must succeed; its output.
-pub async fn done(folder: &Path, arguments: &[&str], input: &str) -> String {
+pub(crate) async fn done(folder: &Path, arguments: &[&str], input: &str) -> String {
     let ended = kefu(folder, arguments, input).await;
     assert_eq!((ended.code, ended.errors.as_str()), (Some(0), ""), "{arguments:?}");
     ended.output
 }
 
 /// Runs a command that must fail with exit code 1; its one line.
-pub async fn failed(folder: &Path, arguments: &[&str], input: &str) -> String {
+pub(crate) async fn failed(folder: &Path, arguments: &[&str], input: &str) -> String {
     let ended = kefu(folder, arguments, input).await;
     assert_eq!((ended.code, ended.output.as_str()), (Some(1), ""), "{arguments:?}: {}", ended.errors);
     assert_eq!(ended.errors.lines().count(), 1, "{}", ended.errors);
@@ -61,7 +61,7 @@ pub async fn failed(folder: &Path, arguments: &[&str], input: &str) -> String {
 
 /// A port that stays free, and the one above it by this much: the system gives ports from another range to those who
 /// ask for any.
-pub async fn free_port(above: u16) -> u16 {
+pub(crate) async fn free_port(above: u16) -> u16 {
     loop {
         let port = 20_000 + u16::try_from(getrandom::u32().unwrap() % u32::from(12_768 - above)).unwrap();
         let is_free = async |port| TcpListener::bind(("127.0.0.1", port)).await.is_ok();
@@ -72,18 +72,18 @@ pub async fn free_port(above: u16) -> u16 {
 }
 
 /// An address that stays free while its node is down.
-pub async fn lasting_address() -> String {
+pub(crate) async fn lasting_address() -> String {
     format!("127.0.0.1:{}", free_port(0).await)
 }
 
 /// Sends a signal, as in `TERM`, to processes.
-pub fn signal(name: &str, processes: &[u32]) {
+pub(crate) fn signal(name: &str, processes: &[u32]) {
     let pids = processes.iter().map(u32::to_string);
     assert!(std::process::Command::new("kill").args(["-s", name]).args(pids).status().unwrap().success());
 }
 
 /// `kefu serve` on a free port.
-pub struct Serve {
+pub(crate) struct Serve {
     child: Child,
     /// The address and port it listens on.
     pub address: String,
@@ -92,19 +92,19 @@ pub struct Serve {
 }
 
 impl Serve {
-    pub async fn start(folder: &Path, arguments: &[&str]) -> Self {
+    pub(crate) async fn start(folder: &Path, arguments: &[&str]) -> Self {
         Self::start_at("127.0.0.1:0", folder, arguments).await
     }
 
     /// On a given address, see [`lasting_address`].
-    pub async fn start_at(address: &str, folder: &Path, arguments: &[&str]) -> Self {
+    pub(crate) async fn start_at(address: &str, folder: &Path, arguments: &[&str]) -> Self {
         let mut command = command(folder, &["--listen", address]);
         command.args(arguments);
         Self::run(command).await
     }
 
     /// A command that has all it needs.
-    pub async fn run(mut command: Command) -> Self {
+    pub(crate) async fn run(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let mut output = child.stdout.take().unwrap();
         let mut greeting = String::new();
@@ -120,7 +120,7 @@ impl Serve {
     }
 
     /// Tells it to stop as a service manager does, and waits until it has.
-    pub async fn terminate(mut self) -> Ended {
+    pub(crate) async fn terminate(mut self) -> Ended {
         signal("TERM", &[self.child.id().unwrap()]);
         let mut errors = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut errors).await.unwrap();
@@ -128,23 +128,23 @@ impl Serve {
     }
 
     /// `kill -9`.
-    pub async fn kill(mut self) {
+    pub(crate) async fn kill(mut self) {
         self.child.kill().await.unwrap();
     }
 
     /// Someone with these tokens, as the command line printed them.
-    pub fn user(&self, tokens: &str) -> User {
+    pub(crate) fn user(&self, tokens: &str) -> User {
         self.user_with(Some(serde_json::from_str(tokens).unwrap()))
     }
 
     /// Someone with or without tokens.
-    pub fn user_with(&self, tokens: Option<Tokens>) -> User {
+    pub(crate) fn user_with(&self, tokens: Option<Tokens>) -> User {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         User::at(format!("http://{}", self.address), http, tokens)
     }
 
     /// The first password, when this start printed one.
-    pub fn first_password(&self) -> Option<&str> {
+    pub(crate) fn first_password(&self) -> Option<&str> {
         let line = self.greeting.lines().find(|line| line.trim_start().starts_with("password "))?;
         line.split_whitespace().nth(1)
     }

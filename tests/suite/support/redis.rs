@@ -13,7 +13,7 @@ use super::process::{self, free_port};
 use super::tls::Certificates;
 
 /// A server without persistence on a free port; it ends with this.
-pub struct Redis {
+pub(crate) struct Redis {
     pub port: u16,
     arguments: Vec<String>,
     child: Child,
@@ -21,19 +21,19 @@ pub struct Redis {
 }
 
 impl Redis {
-    pub async fn spawn() -> Self {
+    pub(crate) async fn spawn() -> Self {
         Self::spawn_with(&[]).await
     }
 
     /// With further arguments, e.g. `--requirepass`.
-    pub async fn spawn_with(arguments: &[&str]) -> Self {
+    pub(crate) async fn spawn_with(arguments: &[&str]) -> Self {
         let own = ["--save", "", "--appendonly", "no"];
         Self::start(tempfile::tempdir().unwrap(), own.iter().chain(arguments).map(|&one| one.to_owned()).collect())
             .await
     }
 
     /// One with a password, and the port on which it speaks TLS.
-    pub async fn spawn_with_tls(password: &str, certificates: &Certificates) -> (Self, u16) {
+    pub(crate) async fn spawn_with_tls(password: &str, certificates: &Certificates) -> (Self, u16) {
         let port = free_port(0).await;
         let options = redis_options(certificates).map(|(name, value)| [format!("--{name}"), value]).concat();
         let mut arguments: Vec<&str> = options.iter().map(String::as_str).collect();
@@ -43,7 +43,7 @@ impl Redis {
     }
 
     /// A cluster of three, each with a third of the slots.
-    pub async fn cluster() -> Vec<Self> {
+    pub(crate) async fn cluster() -> Vec<Self> {
         let mut members = Vec::new();
         for _ in 0..3 {
             members.push(Self::spawn_with(&["--cluster-enabled", "yes"]).await);
@@ -64,12 +64,12 @@ impl Redis {
     }
 
     /// A sentinel that watches this server as the service `main`, and decides alone and fast.
-    pub async fn sentinel(&self) -> Self {
+    pub(crate) async fn sentinel(&self) -> Self {
         Self::watch(self.port, "").await
     }
 
     /// A sentinel of a server that [`Self::spawn_with_tls`] has made; it is itself asked without TLS.
-    pub async fn sentinel_over_tls(port: u16, password: &str, certificates: &Certificates) -> Self {
+    pub(crate) async fn sentinel_over_tls(port: u16, password: &str, certificates: &Certificates) -> Self {
         let options = redis_options(certificates).map(|(name, value)| format!("{name} {value}\n")).concat();
         let more = format!("tls-replication yes\n{options}sentinel auth-pass main {password}\n");
         Self::watch(port, &more).await
@@ -96,7 +96,7 @@ impl Redis {
     }
 
     /// What it answers to a command without spaces in its arguments.
-    pub async fn ask(&self, command: &str) -> String {
+    pub(crate) async fn ask(&self, command: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
         stream.write_all(format!("{command}\r\n").as_bytes()).await.unwrap();
         stream.shutdown().await.unwrap();
@@ -105,27 +105,27 @@ impl Redis {
         answer
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
     /// Stops the process without closing its connections.
-    pub fn freeze(&self) {
+    pub(crate) fn freeze(&self) {
         self.signal("STOP");
     }
 
-    pub fn thaw(&self) {
+    pub(crate) fn thaw(&self) {
         self.signal("CONT");
     }
 
     /// Kills the process.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Starts a killed one again, on its port.
-    pub async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         self.child = run(self.port, &self.arguments, &self.folder);
         self.wait_until_it_answers().await;
     }
@@ -171,7 +171,7 @@ impl Drop for Redis {
 
 /// A forwarder to a Redis server that can swallow or hold back what the server sends to its subscribers, while their
 /// connections stay open: a half-open subscription, or a slow one.
-pub struct Forwarder {
+pub(crate) struct Forwarder {
     pub port: u16,
     /// Connections up to this number, counted from 1, are deaf.
     deaf_up_to: Arc<watch::Sender<usize>>,
@@ -180,7 +180,7 @@ pub struct Forwarder {
 }
 
 impl Forwarder {
-    pub async fn to(redis: &Redis) -> Self {
+    pub(crate) async fn to(redis: &Redis) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (port, target) = (listener.local_addr().unwrap().port(), redis.port);
         let deaf_up_to = Arc::new(watch::Sender::new(0));
@@ -198,21 +198,21 @@ impl Forwarder {
         Self { port, deaf_up_to, held, opened }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
     /// From now on no subscription that is open hears anything; new ones do.
-    pub fn make_subscriptions_deaf(&self) {
+    pub(crate) fn make_subscriptions_deaf(&self) {
         self.deaf_up_to.send_replace(*self.opened.borrow());
     }
 
     /// From now on subscribers hear nothing until [`Self::release_subscriptions`], and then everything.
-    pub fn hold_subscriptions(&self) {
+    pub(crate) fn hold_subscriptions(&self) {
         self.held.send_replace(true);
     }
 
-    pub fn release_subscriptions(&self) {
+    pub(crate) fn release_subscriptions(&self) {
         self.held.send_replace(false);
     }
 }

@@ -2,8 +2,8 @@
 
 use diesel::RunQueryDsl;
 use diesel::connection::SimpleConnection;
-use kefu::db::AnyConnection;
 use kefu::error::Error;
+use kefu::testing::db::AnyConnection;
 
 use super::TestApp;
 use super::database::Kind;
@@ -16,13 +16,13 @@ struct Count {
 
 impl TestApp {
     /// The number that `SELECT COUNT(*) FROM …` gives.
-    pub async fn count(&self, from: &str) -> i64 {
+    pub(crate) async fn count(&self, from: &str) -> i64 {
         let query = diesel::sql_query(format!("SELECT COUNT(*) AS n FROM {from}"));
         self.db.run(move |connection| Ok(query.get_result::<Count>(connection).map_err(Error::from)?.n)).await.unwrap()
     }
 
     /// The unread rows of a conversation: those that admins have not read and those that the member has not.
-    pub async fn unread_rows(&self, conversation: i64) -> (i64, i64) {
+    pub(crate) async fn unread_rows(&self, conversation: i64) -> (i64, i64) {
         let of = |sender: u8| {
             format!(
                 "kefu_message WHERE conversation_id = {conversation} AND sender_type = {sender} AND NOT read_status"
@@ -32,13 +32,13 @@ impl TestApp {
     }
 
     /// Runs SQL on a connection of its own.
-    pub fn execute(&self, sql: &str) {
+    pub(crate) fn execute(&self, sql: &str) {
         self.db.connect().unwrap().batch_execute(sql).unwrap();
     }
 
     /// Lets the database refuse such statements on a table: `event` is `INSERT` or `UPDATE`, `when` a condition on the
     /// row `NEW`.
-    pub fn refuse(&self, event: &str, table: &str, when: &str) {
+    pub(crate) fn refuse(&self, event: &str, table: &str, when: &str) {
         self.execute(&match Kind::chosen() {
             Kind::Sqlite => format!(
                 "CREATE TRIGGER refuse BEFORE {event} ON {table} WHEN {when} BEGIN SELECT RAISE(ABORT, 'refused'); END"
@@ -57,7 +57,7 @@ impl TestApp {
 
     /// Lets SQLite refuse the commit of whatever does that, as [`TestApp::refuse`] names it: a reference to nobody is
     /// looked at only then.
-    pub fn refuse_commit(&self, event: &str, table: &str, when: &str) {
+    pub(crate) fn refuse_commit(&self, event: &str, table: &str, when: &str) {
         self.execute(&format!(
             "CREATE TABLE nobody (id INTEGER PRIMARY KEY);
              CREATE TABLE refused (id INTEGER REFERENCES nobody (id) DEFERRABLE INITIALLY DEFERRED);
@@ -67,7 +67,7 @@ impl TestApp {
     }
 
     /// Ends [`TestApp::refuse`].
-    pub fn refuse_no_more(&self, table: &str) {
+    pub(crate) fn refuse_no_more(&self, table: &str) {
         self.execute(&match Kind::chosen() {
             Kind::Sqlite | Kind::Mysql => "DROP TRIGGER refuse".to_owned(),
             Kind::Postgres => format!("DROP TRIGGER refuse ON {table}"),
@@ -76,7 +76,7 @@ impl TestApp {
 
     /// Takes the database's write lock, or those of the writer's tables, until the guard is released: the service's
     /// writer waits, readers do not. Shorter than the five seconds after which it gives up.
-    pub fn lock_writes(&self) -> WriteLock {
+    pub(crate) fn lock_writes(&self) -> WriteLock {
         let mut connection = self.db.connect().unwrap();
         let lock = match Kind::chosen() {
             Kind::Sqlite => "BEGIN IMMEDIATE",
@@ -89,10 +89,10 @@ impl TestApp {
 }
 
 /// A write transaction of somebody else.
-pub struct WriteLock(AnyConnection);
+pub(crate) struct WriteLock(AnyConnection);
 
 impl WriteLock {
-    pub fn release(mut self) {
+    pub(crate) fn release(mut self) {
         self.0.batch_execute(if Kind::chosen() == Kind::Mysql { "UNLOCK TABLES" } else { "ROLLBACK" }).unwrap();
     }
 }

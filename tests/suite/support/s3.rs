@@ -20,14 +20,14 @@ struct State {
 }
 
 /// The bucket and its server on a free port.
-pub struct S3 {
+pub(crate) struct S3 {
     state: Arc<Mutex<State>>,
     endpoint: String,
     server: ServerHandle,
 }
 
 impl S3 {
-    pub fn spawn() -> Self {
+    pub(crate) fn spawn() -> Self {
         let state = Arc::new(Mutex::new(State::default()));
         let data = web::Data::from(Arc::clone(&state));
         let server = HttpServer::new(move || {
@@ -45,7 +45,7 @@ impl S3 {
     }
 
     /// Keeps the files of a service here.
-    pub fn settings(&self) -> impl FnOnce(&mut Settings) + use<> {
+    pub(crate) fn settings(&self) -> impl FnOnce(&mut Settings) + use<> {
         let endpoint = self.endpoint.clone();
         move |settings| {
             settings.file.storage = Storage::S3;
@@ -57,12 +57,12 @@ impl S3 {
     }
 
     /// The numbers of objects, of unfinished uploads in parts, and of those that were ever begun.
-    pub fn counts(&self) -> (usize, usize, usize) {
+    pub(crate) fn counts(&self) -> (usize, usize, usize) {
         let state = lock(&self.state);
         (state.objects.len(), state.uploads.len(), state.begun)
     }
 
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.server.stop(false).await;
     }
 }

@@ -10,31 +10,31 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 /// How long a frame that must come may take, on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The first byte of a whole text frame.
-pub const TEXT: u8 = 0x81;
+pub(crate) const TEXT: u8 = 0x81;
 
 /// An open socket.
-pub struct Socket {
+pub(crate) struct Socket {
     pub stream: WebSocketStream<TcpStream>,
 }
 
 /// A server frame, its content opened.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Event {
+pub(crate) struct Event {
     pub kind: String,
     pub content: Value,
 }
 
 impl Socket {
     /// Opens a socket; an answer without upgrade is the error `Http`.
-    pub async fn open(url: &str) -> Result<Self, Error> {
+    pub(crate) async fn open(url: &str) -> Result<Self, Error> {
         Self::open_with_buffer(url, None).await
     }
 
     /// As [`Socket::open`], with a limit on what the system takes for a client that does not read.
-    pub async fn open_with_buffer(url: &str, bytes: Option<u32>) -> Result<Self, Error> {
+    pub(crate) async fn open_with_buffer(url: &str, bytes: Option<u32>) -> Result<Self, Error> {
         let address = url.split('/').nth(2).unwrap().parse().unwrap();
         let tcp = TcpSocket::new_v4()?;
         if let Some(bytes) = bytes {
@@ -44,16 +44,16 @@ impl Socket {
     }
 
     /// Sends bytes as they are, past all rules of the client's library.
-    pub async fn send_raw(&mut self, bytes: &[u8]) {
+    pub(crate) async fn send_raw(&mut self, bytes: &[u8]) {
         self.stream.get_mut().write_all(bytes).await.unwrap();
     }
 
-    pub async fn send(&mut self, text: &str) {
+    pub(crate) async fn send(&mut self, text: &str) {
         self.stream.send(Message::text(text)).await.unwrap();
     }
 
     /// The next message of any kind, protocol pings aside; `None` at the end of the stream.
-    pub async fn next(&mut self) -> Option<Message> {
+    pub(crate) async fn next(&mut self) -> Option<Message> {
         loop {
             match self.next_of_any_kind().await {
                 Some(Message::Ping(_) | Message::Pong(_)) => {}
@@ -63,13 +63,13 @@ impl Socket {
     }
 
     /// The next message, protocol pings and pongs too; `None` at the end of the stream.
-    pub async fn next_of_any_kind(&mut self) -> Option<Message> {
+    pub(crate) async fn next_of_any_kind(&mut self) -> Option<Message> {
         let next = tokio::time::timeout(PATIENCE, self.stream.next());
         next.await.expect("no frame came in time").and_then(Result::ok)
     }
 
     /// The next event; text `pong` and the like are a failure.
-    pub async fn event(&mut self) -> Event {
+    pub(crate) async fn event(&mut self) -> Event {
         match self.next().await {
             Some(Message::Text(text)) => Event::parse(&text),
             other => panic!("no event but {other:?}"),
@@ -77,7 +77,7 @@ impl Socket {
     }
 
     /// The next event, which must be of this kind; its content.
-    pub async fn expect(&mut self, kind: &str) -> Value {
+    pub(crate) async fn expect(&mut self, kind: &str) -> Value {
         let event = self.event().await;
         assert_eq!(event.kind, kind, "{:?}", event.content);
         event.content
@@ -85,7 +85,7 @@ impl Socket {
 
     /// Everything that was published to this socket until now: frames leave in order, so what comes before the answer to
     /// a ping is all.
-    pub async fn events_so_far(&mut self) -> Vec<Event> {
+    pub(crate) async fn events_so_far(&mut self) -> Vec<Event> {
         self.send("ping").await;
         let mut events = Vec::new();
         loop {
@@ -98,7 +98,7 @@ impl Socket {
     }
 
     /// Every event up to the first of this kind, that one left out.
-    pub async fn events_until(&mut self, kind: &str) -> Vec<Event> {
+    pub(crate) async fn events_until(&mut self, kind: &str) -> Vec<Event> {
         let mut events = Vec::new();
         loop {
             match self.event().await {
@@ -109,7 +109,7 @@ impl Socket {
     }
 
     /// The code with which the server closes the socket, after whatever it still sends.
-    pub async fn close_code(&mut self) -> Option<u16> {
+    pub(crate) async fn close_code(&mut self) -> Option<u16> {
         loop {
             match self.next().await {
                 Some(Message::Close(frame)) => return frame.map(|frame| u16::from(frame.code)),
@@ -120,14 +120,14 @@ impl Socket {
     }
 
     /// Closes from the client's side.
-    pub async fn close(mut self) {
+    pub(crate) async fn close(mut self) {
         self.stream.close(None).await.unwrap();
         while self.next().await.is_some() {}
     }
 }
 
 /// A frame as a client sends it, masked; `first` holds the flags and the opcode.
-pub fn client_frame(first: u8, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn client_frame(first: u8, payload: &[u8]) -> Vec<u8> {
     const KEY: [u8; 4] = [0x12, 0x34, 0x56, 0x78];
     let mut frame = vec![first];
     match payload.len() {
@@ -143,7 +143,7 @@ pub fn client_frame(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 impl Event {
-    pub fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let frame: Value = serde_json::from_str(text).unwrap();
         let content = serde_json::from_str(frame["content"].as_str().unwrap()).unwrap();
         Self { kind: frame["type"].as_str().unwrap().to_owned(), content }

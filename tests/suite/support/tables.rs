@@ -2,13 +2,13 @@
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use kefu::db::Db;
-use kefu::db::schema::{kefu_conversation, kefu_message};
+use kefu::testing::db::Db;
+use kefu::testing::db::schema::{kefu_conversation, kefu_message};
 
 /// A stored message.
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable)]
 #[diesel(table_name = kefu_message)]
-pub struct StoredMessage {
+pub(crate) struct StoredMessage {
     pub id: i64,
     pub seq: i64,
     pub sender_type: i32,
@@ -23,7 +23,7 @@ pub struct StoredMessage {
 /// A stored conversation.
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = kefu_conversation)]
-pub struct Row {
+pub(crate) struct Row {
     pub id: i64,
     pub user_id: i64,
     pub admin_pinned: bool,
@@ -38,13 +38,13 @@ pub struct Row {
 
 /// A conversation with all its messages, the oldest first.
 #[derive(Clone, Debug)]
-pub struct StoredConversation {
+pub(crate) struct StoredConversation {
     pub row: Row,
     pub messages: Vec<StoredMessage>,
 }
 
 /// Reads a tenant's conversations and asserts invariants 3 to 6 on each.
-pub async fn sound_conversations(db: &Db, tenant: i64) -> Vec<StoredConversation> {
+pub(crate) async fn sound_conversations(db: &Db, tenant: i64) -> Vec<StoredConversation> {
     let conversations = db.run(move |connection| {
         let rows: Vec<Row> = kefu_conversation::table
             .filter(kefu_conversation::tenant_id.eq(tenant))

@@ -9,23 +9,23 @@ use tokio::net::{TcpListener, TcpStream};
 use super::database::Kind;
 
 /// What scripts/certificates makes, for one test.
-pub struct Certificates(TempDir);
+pub(crate) struct Certificates(TempDir);
 
 impl Certificates {
-    pub fn make() -> Self {
+    pub(crate) fn make() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/certificates");
         assert!(Command::new(script).arg(folder.path()).status().unwrap().success());
         Self(folder)
     }
 
-    pub fn file(&self, name: &str) -> String {
+    pub(crate) fn file(&self, name: &str) -> String {
         self.0.path().join(name).to_str().unwrap().to_owned()
     }
 }
 
 /// Where to reach the server at `address` without TLS, until the test ends.
-pub async fn strip_tls(kind: Kind, address: &str) -> String {
+pub(crate) async fn strip_tls(kind: Kind, address: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (own, address) = (listener.local_addr().unwrap().to_string(), address.to_owned());
     tokio::spawn(async move {

@@ -1,19 +1,19 @@
 //! A user who calls REST.
 
-use kefu::auth::Tokens;
+use kefu::testing::auth::Tokens;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
 use super::{Socket, TestApp};
 
 /// The content of a text message, as the stock clients write it.
-pub fn text(text: &str) -> String {
+pub(crate) fn text(text: &str) -> String {
     json!({"text": text}).to_string()
 }
 
 /// A client with or without tokens.
 #[derive(Clone)]
-pub struct User {
+pub(crate) struct User {
     base: String,
     http: reqwest::Client,
     pub tokens: Option<Tokens>,
@@ -21,7 +21,7 @@ pub struct User {
 
 /// An answer, its envelope opened.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Reply {
+pub(crate) struct Reply {
     pub status: StatusCode,
     pub code: i64,
     pub msg: String,
@@ -31,19 +31,19 @@ pub struct Reply {
 impl Reply {
     /// The data of a success.
     #[track_caller]
-    pub fn ok(self) -> Value {
+    pub(crate) fn ok(self) -> Value {
         assert_eq!((self.status, self.code, self.msg.as_str()), (StatusCode::OK, 0, ""), "{:?}", self.data);
         self.data
     }
 
     /// Asserts a handled failure: HTTP 200, this code and message, `data` null.
     #[track_caller]
-    pub fn fails(self, code: i64, msg: &str) {
+    pub(crate) fn fails(self, code: i64, msg: &str) {
         assert_eq!((self.status, self.code, self.msg.as_str(), self.data), (StatusCode::OK, code, msg, Value::Null));
     }
 
     /// Reads the envelope of a response.
-    pub async fn read(response: reqwest::Response) -> Self {
+    pub(crate) async fn read(response: reqwest::Response) -> Self {
         let status = response.status();
         let body = response.text().await.unwrap();
         let envelope: Value = serde_json::from_str(&body).unwrap_or_else(|_| panic!("no envelope: {status} {body}"));
@@ -62,29 +62,29 @@ impl User {
     }
 
     /// A user of a service that runs in another process, `base` as in `http://127.0.0.1:48080`.
-    pub fn at(base: String, http: reqwest::Client, tokens: Option<Tokens>) -> Self {
+    pub(crate) fn at(base: String, http: reqwest::Client, tokens: Option<Tokens>) -> Self {
         Self { base, http, tokens }
     }
 
     /// The same user at another node.
-    pub fn at_node(&self, node: &TestApp) -> Self {
+    pub(crate) fn at_node(&self, node: &TestApp) -> Self {
         Self { base: format!("http://{}", node.address), ..self.clone() }
     }
 
-    pub fn id(&self) -> i64 {
+    pub(crate) fn id(&self) -> i64 {
         self.tokens.as_ref().unwrap().user_id.get()
     }
 
-    pub fn access_token(&self) -> &str {
+    pub(crate) fn access_token(&self) -> &str {
         &self.tokens.as_ref().unwrap().access_token
     }
 
-    pub fn refresh_token(&self) -> &str {
+    pub(crate) fn refresh_token(&self) -> &str {
         &self.tokens.as_ref().unwrap().refresh_token
     }
 
     /// A request with the access token, to be changed and sent.
-    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.base));
         match &self.tokens {
             Some(tokens) => request.bearer_auth(&tokens.access_token),
@@ -92,97 +92,97 @@ impl User {
         }
     }
 
-    pub async fn send(request: RequestBuilder) -> Reply {
+    pub(crate) async fn send(request: RequestBuilder) -> Reply {
         Reply::read(request.send().await.unwrap()).await
     }
 
-    pub async fn get(&self, path: &str) -> Reply {
+    pub(crate) async fn get(&self, path: &str) -> Reply {
         Self::send(self.request(Method::GET, path)).await
     }
 
-    pub async fn put(&self, path: &str) -> Reply {
+    pub(crate) async fn put(&self, path: &str) -> Reply {
         Self::send(self.request(Method::PUT, path)).await
     }
 
-    pub async fn delete(&self, path: &str) -> Reply {
+    pub(crate) async fn delete(&self, path: &str) -> Reply {
         Self::send(self.request(Method::DELETE, path)).await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Reply {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
         Self::send(self.request(Method::POST, path).json(&body)).await
     }
 
-    pub async fn put_json(&self, path: &str, body: Value) -> Reply {
+    pub(crate) async fn put_json(&self, path: &str, body: Value) -> Reply {
         Self::send(self.request(Method::PUT, path).json(&body)).await
     }
 
     /// A member sends a text; returns the message's id.
-    pub async fn says(&self, text: &str) -> i64 {
+    pub(crate) async fn says(&self, text: &str) -> i64 {
         let body = json!({"contentType": 1, "content": self::text(text)});
         self.post("/app-api/promotion/kefu-message/send", body).await.ok().as_i64().unwrap()
     }
 
     /// An admin answers in a conversation; returns the message's id.
-    pub async fn answers(&self, conversation: i64, text: &str) -> i64 {
+    pub(crate) async fn answers(&self, conversation: i64, text: &str) -> i64 {
         let body = json!({"conversationId": conversation, "contentType": 1, "content": self::text(text)});
         self.post("/admin-api/promotion/kefu-message/send", body).await.ok().as_i64().unwrap()
     }
 
     /// The member's messages, `query` as in `limit=20`.
-    pub async fn own_messages(&self, query: &str) -> Vec<Value> {
+    pub(crate) async fn own_messages(&self, query: &str) -> Vec<Value> {
         let path = format!("/app-api/promotion/kefu-message/list?{query}");
         self.get(&path).await.ok().as_array().unwrap().clone()
     }
 
     /// A conversation's messages as an admin sees them.
-    pub async fn messages(&self, conversation: i64, query: &str) -> Vec<Value> {
+    pub(crate) async fn messages(&self, conversation: i64, query: &str) -> Vec<Value> {
         let path = format!("/admin-api/promotion/kefu-message/list?conversationId={conversation}&{query}");
         self.get(&path).await.ok().as_array().unwrap().clone()
     }
 
     /// One conversation as an admin sees it.
-    pub async fn conversation(&self, id: i64) -> Value {
+    pub(crate) async fn conversation(&self, id: i64) -> Value {
         self.get(&format!("/admin-api/promotion/kefu-conversation/get?id={id}")).await.ok()
     }
 
     /// The admin's list.
-    pub async fn conversations(&self) -> Vec<Value> {
+    pub(crate) async fn conversations(&self) -> Vec<Value> {
         self.get("/admin-api/promotion/kefu-conversation/list").await.ok().as_array().unwrap().clone()
     }
 
     /// The member's own conversation's id.
-    pub async fn own_conversation(&self) -> i64 {
+    pub(crate) async fn own_conversation(&self) -> i64 {
         self.get("/app-api/promotion/kefu-conversation/get").await.ok()["id"].as_i64().unwrap()
     }
 
     /// A member marks the admins' messages as read.
-    pub async fn reads_own(&self, conversation: i64) {
+    pub(crate) async fn reads_own(&self, conversation: i64) {
         self.put(&format!("/app-api/promotion/kefu-message/update-read-status?conversationId={conversation}"))
             .await
             .ok();
     }
 
     /// An admin marks the member's messages as read.
-    pub async fn reads(&self, conversation: i64) {
+    pub(crate) async fn reads(&self, conversation: i64) {
         self.put(&format!("/admin-api/promotion/kefu-message/update-read-status?conversationId={conversation}"))
             .await
             .ok();
     }
 
     /// An admin pins or unpins a conversation.
-    pub async fn pins(&self, conversation: i64, pinned: bool) {
+    pub(crate) async fn pins(&self, conversation: i64, pinned: bool) {
         let path = "/admin-api/promotion/kefu-conversation/update-conversation-pinned";
         self.put_json(path, json!({"id": conversation, "adminPinned": pinned})).await.ok();
     }
 
     /// An admin deletes a conversation.
-    pub async fn deletes(&self, conversation: i64) {
+    pub(crate) async fn deletes(&self, conversation: i64) {
         self.delete(&format!("/admin-api/promotion/kefu-conversation/delete?id={conversation}")).await.ok();
     }
 
     /// As an admin sees it, the conversation has this many messages, `seq` without gaps, `createTime` strictly
     /// increasing, the right last message, and counts what is unread.
-    pub async fn assert_consistent(&self, conversation: i64, messages: usize) {
+    pub(crate) async fn assert_consistent(&self, conversation: i64, messages: usize) {
         let mut listed = Vec::new();
         loop {
             let page = self.messages(conversation, &format!("limit=200&afterSeq={}", listed.len())).await;
@@ -213,7 +213,7 @@ impl User {
     }
 
     /// Opens a socket with the refresh token, as the stock clients do; `query` as in `lastSeq=3`, or empty.
-    pub async fn socket(&self, query: &str) -> Socket {
+    pub(crate) async fn socket(&self, query: &str) -> Socket {
         let base = self.base.replace("http://", "ws://");
         Socket::open(&format!("{base}/infra/ws?token={}&{query}", self.refresh_token())).await.unwrap()
     }

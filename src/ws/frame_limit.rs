@@ -15,14 +15,14 @@ use futures_util::Stream;
 const HEADER_LIMIT: usize = 14;
 
 /// The bytes of a client; after a header over the limit, [`PayloadError::Overflow`].
-pub struct FrameLimit<S> {
+pub(crate) struct FrameLimit<S> {
     bytes: S,
     scan: Scan,
 }
 
 impl<S> FrameLimit<S> {
     /// Limits frames to `limit` bytes of payload.
-    pub fn new(bytes: S, limit: usize) -> Self {
+    pub(crate) fn new(bytes: S, limit: usize) -> Self {
         let limit = u64::try_from(limit).unwrap_or(u64::MAX);
         Self { bytes, scan: Scan { limit, header: Vec::with_capacity(HEADER_LIMIT), payload_left: 0 } }
     }

@@ -8,15 +8,16 @@ use actix_ws::{AggregatedMessage, ProtocolError};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 
+use super::Position;
 use super::outbox::{Bounds, Outbox, Pushed};
 use super::turn::Calls;
-use super::{CloseReason, Position, frame};
 use crate::clock::{Clock, Millis};
 use crate::id::{Credential, UserKey};
+use crate::ws::{CloseReason, frame};
 
 /// What a verified token says about the socket that it opens.
 #[derive(Clone, Debug)]
-pub struct Ticket {
+pub(crate) struct Ticket {
     /// The user.
     pub key: UserKey,
     /// Whether it receives what goes to all admins.
@@ -28,7 +29,7 @@ pub struct Ticket {
 }
 
 /// One open socket.
-pub struct Session {
+pub(crate) struct Connection {
     pub(super) ticket: Ticket,
     pub(super) outbox: Arc<Outbox>,
     /// When the last byte came from the client.
@@ -39,7 +40,7 @@ pub struct Session {
     pub(super) slot: AtomicUsize,
 }
 
-impl Session {
+impl Connection {
     pub(super) fn new(ticket: Ticket, bounds: Bounds, replaying: bool, now: Millis) -> Self {
         Self {
             ticket,
@@ -51,22 +52,17 @@ impl Session {
     }
 
     /// What waits for the socket.
-    pub fn outbox(&self) -> &Arc<Outbox> {
+    pub(crate) fn outbox(&self) -> &Arc<Outbox> {
         &self.outbox
     }
 
-    /// Who is behind the socket.
-    pub fn key(&self) -> UserKey {
-        self.ticket.key
-    }
-
     /// Sends a frame to this socket alone.
-    pub fn send(&self, frame: Bytes) {
+    pub(crate) fn send(&self, frame: Bytes) {
         self.outbox.push_direct(frame);
     }
 
     /// Closes the socket.
-    pub fn close(&self, reason: CloseReason) {
+    pub(crate) fn close(&self, reason: CloseReason) {
         self.outbox.close(reason);
     }
 
@@ -94,16 +90,20 @@ impl Session {
 
 /// Reads the socket until it ends. Text `ping` is answered by text `pong` at once, empty frames are ignored (contract,
 /// "WebSocket"); every other text or binary message goes to `on_message`.
-pub async fn read<S>(session: &Session, mut stream: S, clock: &Clock, mut on_message: impl AsyncFnMut(Incoming<'_>))
-where
+pub(crate) async fn read<S>(
+    connection: &Connection,
+    mut stream: S,
+    clock: &Clock,
+    mut on_message: impl AsyncFnMut(Incoming<'_>),
+) where
     S: Stream<Item = Result<AggregatedMessage, ProtocolError>> + Unpin,
 {
     while let Some(message) = stream.next().await {
-        session.seen(clock.now());
+        connection.seen(clock.now());
         match message {
             Ok(AggregatedMessage::Text(text)) => match text.trim() {
                 "" => {}
-                "ping" => session.send(Bytes::from_static(b"\x81\x04pong")),
+                "ping" => connection.send(Bytes::from_static(b"\x81\x04pong")),
                 text => on_message(Incoming::Text(text)).await,
             },
             Ok(AggregatedMessage::Binary(bytes)) => {
@@ -111,12 +111,12 @@ where
                     on_message(Incoming::Binary).await;
                 }
             }
-            Ok(AggregatedMessage::Ping(payload)) => session.send(frame::pong(&payload)),
+            Ok(AggregatedMessage::Ping(payload)) => connection.send(frame::pong(&payload)),
             Ok(AggregatedMessage::Pong(_)) => {}
-            Ok(AggregatedMessage::Close(_)) => return session.close(CloseReason::Normal),
-            Err(error) => return session.close(reason(&error)),
+            Ok(AggregatedMessage::Close(_)) => return connection.close(CloseReason::Normal),
+            Err(error) => return connection.close(reason(&error)),
         }
-        if session.outbox.is_closing() {
+        if connection.outbox.is_closing() {
             return;
         }
         // A client that sends without a pause lets others work: also whoever writes what it is answered.
@@ -126,7 +126,7 @@ where
 
 /// A message from the client.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Incoming<'a> {
+pub(crate) enum Incoming<'a> {
     /// Text, trimmed and not empty.
     Text(&'a str),
     /// Binary, which no client of ours sends.

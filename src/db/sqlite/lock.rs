@@ -7,11 +7,11 @@
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use super::Backend;
+use crate::db::Backend;
 
 /// Held by `kefu serve` and `kefu restore`; dropping it lets the next one in.
 #[derive(Debug)]
-pub struct DatabaseLock {
+pub(crate) struct DatabaseLock {
     _file: File,
 }
 
@@ -20,7 +20,7 @@ impl DatabaseLock {
     ///
     /// # Errors
     /// One line for the operator: another process has it, or the file cannot be made.
-    pub fn take(backend: &Backend) -> Result<Option<Self>, String> {
+    pub(crate) fn take(backend: &Backend) -> Result<Option<Self>, String> {
         match backend {
             Backend::Sqlite(path) => Self::of_file(path).map(Some),
             #[cfg(feature = "mysql")]

@@ -8,16 +8,16 @@ use std::path::{Path, PathBuf};
 use diesel::connection::SimpleConnection;
 
 use super::copy::{Access, Copied, Draft, Progress, Source, open};
-use super::id_block;
 use super::lock::{DatabaseLock, beside, resolved};
 use crate::clock::{Millis, to_timestamp};
+use crate::db::id_block;
 
 /// Copies `database`, which may be in use, to `target`, which must not be there. Nothing is changed, not even by a newer
 /// version's migrations.
 ///
 /// # Errors
 /// One line for the operator: no database of this version or an older one, a damaged one, no space or no right to write.
-pub fn back_up(database: &Path, target: &Path, progress: impl Fn(Progress) + Sync) -> Result<Copied, String> {
+pub(crate) fn back_up(database: &Path, target: &Path, progress: impl Fn(Progress) + Sync) -> Result<Copied, String> {
     let unused = || match target.symlink_metadata() {
         Ok(_) => Err(format!("{} is there already and is not overwritten", target.display())),
         Err(_) => Ok(()),
@@ -37,7 +37,7 @@ pub fn back_up(database: &Path, target: &Path, progress: impl Fn(Progress) + Syn
 /// # Errors
 /// One line for the operator: as [`back_up`], and when a service is running on `database` or anybody has it open. Until
 /// the last step, a rename, the present database is the one in place.
-pub fn restore(
+pub(crate) fn restore(
     file: &Path,
     database: &Path,
     now: Millis,

@@ -12,7 +12,7 @@ use crate::push::Hub;
 use crate::telemetry::metrics::{self, Metrics};
 
 /// Registers the routes.
-pub fn routes(config: &mut ServiceConfig<'_>) {
+pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
     config.service(healthz).service(readyz).service(metrics_text);
 }
 

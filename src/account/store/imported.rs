@@ -5,13 +5,13 @@ use std::collections::{HashMap, HashSet};
 use diesel::prelude::*;
 
 use super::DISABLED;
+use crate::access::Role;
 use crate::account::{AVATAR_LIMIT, FIRST_ADMIN, MemberId, NICKNAME_LIMIT, USERNAME_LIMIT, profiles};
-use crate::auth::Role;
 use crate::clock::{Millis, to_timestamp};
 use crate::db::AnyConnection;
+use crate::db::bulk::{BulkStatement, MysqlText, Statement, Value, execute};
 use crate::db::id_block::{IdKind, reserve, reserve_one};
 use crate::db::schema::kefu_admin;
-use crate::db::values::{MysqlText, OverRows, Statement, Value, execute};
 use crate::error::{Error, Result};
 use crate::id::{TenantId, UserId};
 
@@ -20,7 +20,7 @@ pub(super) const NO_PASSWORD: &str = "";
 
 /// What is known of a user elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct PastUser {
+pub(crate) struct ImportedUser {
     /// What the user logged in with; members have none.
     pub username: Option<String>,
     /// The name that others saw.
@@ -29,7 +29,7 @@ pub(crate) struct PastUser {
     pub avatar: Option<String>,
 }
 
-impl PastUser {
+impl ImportedUser {
     /// The name, or what stands for one, cut to the column.
     fn nickname(&self, otherwise: &str, id: i64) -> String {
         match self.nickname.as_deref().map(|name| fitting(name, NICKNAME_LIMIT)) {
@@ -69,7 +69,7 @@ const INSERT_MEMBERS: Statement = Statement {
 /// per tenant and three statements, however many members.
 pub(crate) fn insert_missing_members(
     connection: &mut AnyConnection,
-    members: &HashMap<(TenantId, UserId), PastUser>,
+    members: &HashMap<(TenantId, UserId), ImportedUser>,
     now: Millis,
 ) -> Result<usize> {
     let mut missing = Vec::new();
@@ -83,7 +83,7 @@ pub(crate) fn insert_missing_members(
     }
     let count = i64::try_from(missing.len()).map_err(Error::internal)?;
     let first = reserve(connection, IdKind::Member, count)?;
-    let nobody = PastUser::default();
+    let nobody = ImportedUser::default();
     let texts: Vec<(i64, TenantId, UserId, [String; 3])> = (first..)
         .zip(missing)
         .map(|(id, (tenant, user))| {
@@ -103,18 +103,18 @@ pub(crate) fn insert_missing_members(
             tenant.get().into(),
         ]
     });
-    execute(connection, OverRows::new(&INSERT_MEMBERS, rows))?;
+    execute(connection, BulkStatement::new(&INSERT_MEMBERS, rows))?;
     Ok(texts.len())
 }
 
 /// The admin who was made for the user `id` of the system `origin`; made disabled and without a password when there is
 /// none yet, under the user's own name when that is free. Also returns whether it was made. The row's `creator` says for
 /// whom it was made, so that a change of names elsewhere does not make another.
-pub(crate) fn ensure_past_admin(
+pub(crate) fn ensure_imported_admin(
     connection: &mut AnyConnection,
     tenant: TenantId,
     (origin, id): (&str, i64),
-    past: &PastUser,
+    imported: &ImportedUser,
     now: Millis,
 ) -> Result<(UserId, bool)> {
     let creator = format!("{origin}-{id}");
@@ -127,7 +127,7 @@ pub(crate) fn ensure_past_admin(
     if let Some(made) = made {
         return Ok((UserId::new(made), false));
     }
-    let own = past.username.as_deref().map(|name| fitting(name, usize::MAX));
+    let own = imported.username.as_deref().map(|name| fitting(name, usize::MAX));
     // The first start of a service makes its owner under that name.
     let own = own.filter(|name| (1..=USERNAME_LIMIT).contains(&name.chars().count()) && name != FIRST_ADMIN);
     let username = match own {
@@ -140,8 +140,8 @@ pub(crate) fn ensure_past_admin(
             kefu_admin::id.eq(admin),
             kefu_admin::username.eq(username),
             kefu_admin::password_hash.eq(NO_PASSWORD),
-            kefu_admin::nickname.eq(past.nickname("客服", id)),
-            kefu_admin::avatar.eq(past.avatar()),
+            kefu_admin::nickname.eq(imported.nickname("客服", id)),
+            kefu_admin::avatar.eq(imported.avatar()),
             kefu_admin::role.eq(Role::Agent.as_str()),
             kefu_admin::status.eq(DISABLED),
             kefu_admin::creator.eq(creator),

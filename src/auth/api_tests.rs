@@ -6,10 +6,13 @@ use serde_json::{Value, json};
 use utoipa_actix_web::AppExt;
 
 use super::*;
+use crate::access::Role;
 use crate::account::{self, NewAdmin};
-use crate::auth::Role;
+use crate::auth::{address::ClientAddress, admin};
 use crate::clock::Clock;
+use crate::clock::Millis;
 use crate::db::Backend;
+use crate::db::Db;
 use crate::settings;
 
 const NOW: Millis = 1_795_000_000_000;
@@ -54,6 +57,7 @@ impl World {
             .app_data(web::Data::new(self.db.clone()))
             .app_data(web::Data::new(ClientAddress::default()))
             .configure(routes)
+            .configure(account::api::routes)
             .into_app();
         let response = call_service(&init_service(app).await, request.to_request()).await;
         assert_eq!(response.status(), http::StatusCode::OK);
@@ -210,13 +214,14 @@ async fn a_bad_login_says_why() {
     let body = json!({"username": "red", "password": "correct horse"});
     let foreign = login(body.clone()).insert_header(("tenant-id", "2"));
     assert_eq!(world.call(foreign).await["code"], 1_002_000_000);
-    account::set_enabled(&world.db, &world.clock, DEFAULT_TENANT, "red", false).await.unwrap();
+    admin::set_enabled(&world.db, &world.clock, DEFAULT_TENANT, "red", false).await.unwrap();
     assert_eq!(world.call(login(body)).await["code"], 1_002_000_001);
 }
 
 #[test]
 fn every_route_is_in_the_document_with_its_parameters() {
-    let (_, document) = App::new().into_utoipa_app().configure(routes).split_for_parts();
+    let (_, document) =
+        App::new().into_utoipa_app().configure(routes).configure(account::api::routes).split_for_parts();
     let document = serde_json::to_value(&document).unwrap();
     assert_eq!(document["paths"].as_object().unwrap().len(), 8);
     let parameters = |pointer: &str| document.pointer(pointer).unwrap()["parameters"].clone();

@@ -13,13 +13,13 @@ const FRESH: Duration = Duration::from_secs(1);
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 /// A connection and whether it can be used again.
-pub(super) struct Lasting {
+pub(super) struct PooledConnection {
     connection: AnyConnection,
     used_at: Instant,
     suspect: bool,
 }
 
-impl Lasting {
+impl PooledConnection {
     pub(super) fn new(connection: AnyConnection) -> Self {
         Self { connection, used_at: Instant::now(), suspect: false }
     }
@@ -61,15 +61,15 @@ pub(super) fn try_out(connection: &mut AnyConnection) -> QueryResult<()> {
 }
 
 /// One thread's own connection, made anew when it is lost; between two attempts the caller is told at once.
-pub(crate) struct Held {
+pub(crate) struct KeptConnection {
     db: Db,
-    connection: Option<Lasting>,
+    connection: Option<PooledConnection>,
     failed_at: Option<Instant>,
     pause: Duration,
     transactions: u64,
 }
 
-impl Held {
+impl KeptConnection {
     /// Connects for the first time.
     pub(crate) fn new(db: &Db) -> Result<Self> {
         let connection = Some(connect(db)?);
@@ -98,13 +98,13 @@ impl Held {
         self.db.backend().is_server()
     }
 
-    fn usable(&mut self) -> Result<&mut Lasting> {
+    fn usable(&mut self) -> Result<&mut PooledConnection> {
         let kept = self.connection.take().and_then(|mut kept| kept.is_usable().then_some(kept));
         let usable = kept.map_or_else(|| self.reconnect(), Ok)?;
         Ok(self.connection.insert(usable))
     }
 
-    fn reconnect(&mut self) -> Result<Lasting> {
+    fn reconnect(&mut self) -> Result<PooledConnection> {
         if self.failed_at.is_some_and(|failed_at| failed_at.elapsed() < self.pause) {
             return Err(Error::Busy);
         }
@@ -122,8 +122,8 @@ impl Held {
     }
 }
 
-fn connect(db: &Db) -> Result<Lasting> {
+fn connect(db: &Db) -> Result<PooledConnection> {
     let mut connection = db.connect()?;
     connection.plan_once();
-    Ok(Lasting::new(connection))
+    Ok(PooledConnection::new(connection))
 }

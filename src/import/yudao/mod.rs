@@ -3,20 +3,22 @@
 //! What yudao does not show is not copied: rows with its mark `deleted`, and messages whose conversation is gone. What kefu
 //! would refuse is not copied either (`message::content`), whatever its own limit of length is set to.
 
+pub(super) mod sql;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 use chrono::{DateTime, LocalResult, TimeZone};
 use chrono_tz::Tz;
 
+use self::sql::{ConversationRow, HeadRow, MessageRow, Source};
 use super::Report;
-use super::store::{ConversationRow, HeadRow, MessageRow, Source};
 use crate::account::{DEFAULT_TENANT, MemberId};
 use crate::clock::Millis;
 use crate::error::Error;
 use crate::id::{TenantId, UserId, UserType};
 use crate::message::content::{self, ContentType};
-use crate::message::past::{Marks, PastMessage};
+use crate::message::imported::{ImportedMessage, Marks};
 use crate::message::{NewMessage, Sender, Target};
 
 /// Names what was copied from there.
@@ -157,7 +159,7 @@ impl Conversations {
         entry: &Entry,
         row: MessageRow,
         now: Millis,
-    ) -> Result<PastMessage, Cow<'static, str>> {
+    ) -> Result<ImportedMessage, Cow<'static, str>> {
         let place = self.places.get(&entry.conversation).copied().flatten();
         let Some(Merged { tenant, member, marks }) = place.and_then(|place| self.merged.get(place)).copied() else {
             return Err("messages without a conversation".into());
@@ -183,7 +185,7 @@ impl Conversations {
             content,
             client_message_id: Some(format!("{ORIGIN}-{}", entry.id)),
         };
-        Ok(PastMessage { message, member, time: entry.time.min(now), read: read_status != 0, marks })
+        Ok(ImportedMessage { message, member, time: entry.time.min(now), read: read_status != 0, marks })
     }
 }
 

@@ -14,20 +14,20 @@ use crate::error::{Error, Problem, Result};
 const LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
 
 /// How long a login waits for its turn to hash.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The hash of no known password at the default cost: what an unknown user's password is compared with, so that the
 /// answer takes as long as for a known one.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGxvZ3MgaW4$Kf8zcJ1Zr5qkYVwqF2hE0mJ3b5yS0b8vVtq6l1nUu9o";
 
 /// Compares passwords, as many at a time as there are cores: each takes a core and 19 MiB.
-pub(super) struct Passwords(Arc<Semaphore>);
+pub(crate) struct Passwords(Arc<Semaphore>);
 
 /// The turn to compare one password.
-pub(super) struct Turn(OwnedSemaphorePermit);
+pub(crate) struct Turn(OwnedSemaphorePermit);
 
 impl Passwords {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self(Arc::new(Semaphore::new(cores)))
     }
@@ -36,15 +36,15 @@ impl Passwords {
     ///
     /// # Errors
     /// [`Error::Busy`] after five seconds.
-    pub async fn turn(&self) -> Result<Turn> {
-        let permit = tokio::time::timeout(PATIENCE, Arc::clone(&self.0).acquire_owned());
+    pub(crate) async fn turn(&self) -> Result<Turn> {
+        let permit = tokio::time::timeout(TIMEOUT, Arc::clone(&self.0).acquire_owned());
         permit.await.map_err(|_| Error::Busy)?.map(Turn).map_err(Error::internal)
     }
 }
 
 impl Turn {
     /// Whether the password is the one that was hashed; `None` is the hash of an unknown user, which no password fits.
-    pub async fn fits(self, password: String, hash: Option<String>) -> Result<bool> {
+    pub(crate) async fn fits(self, password: String, hash: Option<String>) -> Result<bool> {
         let compare = move || {
             let _turn = self.0;
             // A hash that cannot be read, as of an account without a password, is nobody's.

@@ -14,7 +14,7 @@ use diesel::connection::SimpleConnection;
 use diesel::sql_types::Integer;
 use diesel::{QueryableByName, RunQueryDsl};
 
-use super::{AnyConnection, Backend, Db};
+use crate::db::{AnyConnection, Backend, Db};
 use crate::error::{Error, Result};
 
 /// How often the log is looked at.
@@ -23,14 +23,14 @@ const INTERVAL: Duration = Duration::from_millis(250);
 const RESTART_FRAMES: i32 = 16 * 1024;
 
 /// The running thread; dropping it stops and joins it.
-pub struct Checkpointer {
+pub(crate) struct Checkpointer {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Checkpointer {
     /// Starts the thread where the database needs one.
-    pub fn start(db: &Db) -> Result<Self> {
+    pub(crate) fn start(db: &Db) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let thread = match db.backend() {
             Backend::Sqlite(_) => {

@@ -8,7 +8,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
-use crate::account::store::past::PastUser;
+use crate::account::store::imported::ImportedUser;
 use crate::db::{AnyConnection, Backend};
 
 const CONVERSATION: &str = "promotion_kefu_conversation";
@@ -36,7 +36,7 @@ const NEEDED: [(&str, &[&str]); 2] = [
 ];
 
 /// A connection to a yudao database.
-pub(super) struct Source {
+pub(in crate::import) struct Source {
     connection: AnyConnection,
     has_tenants: bool,
     has_members: bool,
@@ -45,7 +45,7 @@ pub(super) struct Source {
 
 /// A message without its text.
 #[derive(Clone, Copy, Debug, QueryableByName)]
-pub(super) struct HeadRow {
+pub(in crate::import) struct HeadRow {
     #[diesel(sql_type = BigInt)]
     pub id: i64,
     #[diesel(sql_type = BigInt)]
@@ -59,7 +59,7 @@ pub(super) struct HeadRow {
 
 /// A conversation.
 #[derive(Clone, Copy, Debug, QueryableByName)]
-pub(super) struct ConversationRow {
+pub(in crate::import) struct ConversationRow {
     #[diesel(sql_type = BigInt)]
     pub id: i64,
     #[diesel(sql_type = BigInt)]
@@ -78,7 +78,7 @@ pub(super) struct ConversationRow {
 
 /// What a message says.
 #[derive(Clone, Debug, QueryableByName)]
-pub(super) struct MessageRow {
+pub(in crate::import) struct MessageRow {
     #[diesel(sql_type = BigInt)]
     pub id: i64,
     #[diesel(sql_type = BigInt)]
@@ -123,7 +123,7 @@ impl Source {
     ///
     /// # Errors
     /// One line for the operator, without the password.
-    pub(super) fn open(url: &str) -> Result<Self, String> {
+    pub(in crate::import) fn open(url: &str) -> Result<Self, String> {
         if !url.starts_with("mysql://") {
             return Err("--from: must be mysql://user:password@host:port/database".into());
         }
@@ -153,7 +153,7 @@ impl Source {
     }
 
     /// Messages above an id, deleted ones too: one read along the primary key.
-    pub(super) fn heads(&mut self, after: i64, limit: usize) -> Result<Vec<HeadRow>, String> {
+    pub(in crate::import) fn heads(&mut self, after: i64, limit: usize) -> Result<Vec<HeadRow>, String> {
         // The difference knows no time zone, and is null for MySQL's date of zeros. `id` alone would be the column of the
         // result, which no index has: each read would sort all that is left.
         let query = format!(
@@ -167,7 +167,11 @@ impl Source {
     }
 
     /// Conversations above an id, deleted ones too: one read along the primary key.
-    pub(super) fn conversations(&mut self, after: i64, limit: usize) -> Result<Vec<ConversationRow>, String> {
+    pub(in crate::import) fn conversations(
+        &mut self,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<ConversationRow>, String> {
         let tenant = if self.has_tenants { "COALESCE(tenant_id, 0)" } else { "0" };
         let query = format!(
             "SELECT CAST(id AS SIGNED) AS id, {}, CAST({tenant} AS SIGNED) AS tenant, {}, {}, {}, {}
@@ -182,7 +186,10 @@ impl Source {
     }
 
     /// What these messages say, by their ids; without those that are deleted by now.
-    pub(super) fn messages(&mut self, ids: impl Iterator<Item = i64>) -> Result<HashMap<i64, MessageRow>, String> {
+    pub(in crate::import) fn messages(
+        &mut self,
+        ids: impl Iterator<Item = i64>,
+    ) -> Result<HashMap<i64, MessageRow>, String> {
         let query = format!(
             "SELECT CAST(id AS SIGNED) AS id, {}, {}, {}, {}, content FROM {MESSAGE}
              WHERE COALESCE(deleted + 0, 0) = 0 AND id IN ({})",
@@ -197,16 +204,16 @@ impl Source {
     }
 
     /// These members, as far as they are there, deleted or not: their messages are not.
-    pub(super) fn members(&mut self, ids: &[i64]) -> Result<HashMap<i64, PastUser>, String> {
+    pub(in crate::import) fn members(&mut self, ids: &[i64]) -> Result<HashMap<i64, ImportedUser>, String> {
         if self.has_members { self.users(MEMBER, "NULL", ids) } else { Ok(HashMap::new()) }
     }
 
     /// These admins, in the same way.
-    pub(super) fn admins(&mut self, ids: &[i64]) -> Result<HashMap<i64, PastUser>, String> {
+    pub(in crate::import) fn admins(&mut self, ids: &[i64]) -> Result<HashMap<i64, ImportedUser>, String> {
         if self.has_admins { self.users(ADMIN, "username", ids) } else { Ok(HashMap::new()) }
     }
 
-    fn users(&mut self, table: &str, username: &str, ids: &[i64]) -> Result<HashMap<i64, PastUser>, String> {
+    fn users(&mut self, table: &str, username: &str, ids: &[i64]) -> Result<HashMap<i64, ImportedUser>, String> {
         let query = format!(
             "SELECT CAST(id AS SIGNED) AS id, CAST({username} AS CHAR) AS username, nickname, avatar FROM {table}
              WHERE id IN ({})",
@@ -215,7 +222,7 @@ impl Source {
         let rows: Vec<UserRow> = diesel::sql_query(query).load(&mut self.connection).map_err(fault)?;
         Ok(rows
             .into_iter()
-            .map(|UserRow { id, username, nickname, avatar }| (id, PastUser { username, nickname, avatar }))
+            .map(|UserRow { id, username, nickname, avatar }| (id, ImportedUser { username, nickname, avatar }))
             .collect())
     }
 }

@@ -22,7 +22,7 @@ const MOST_IN_ALL: i64 = 1024;
 
 /// A message that another node has written.
 #[derive(Debug)]
-pub struct Elsewhere {
+pub(crate) struct Recovered {
     /// The tenant.
     pub tenant: TenantId,
     /// The conversation's member.
@@ -33,11 +33,11 @@ pub struct Elsewhere {
 
 /// What was written elsewhere in these locked conversations and has to be told before anything else of theirs, in the
 /// order of `seq`. Runs no statement unless there is something: then one, and two for the senders, per tenant.
-pub(super) fn untold<'a>(
+pub(super) fn read<'a>(
     connection: &mut AnyConnection,
     hub: &Hub,
     conversations: impl Iterator<Item = &'a Conversation>,
-) -> Result<Vec<Elsewhere>> {
+) -> Result<Vec<Recovered>> {
     let mut wanted: BTreeMap<TenantId, BTreeMap<i64, (Span, UserId)>> = BTreeMap::new();
     let mut missing = Vec::new();
     for conversation in conversations {
@@ -50,17 +50,17 @@ pub(super) fn untold<'a>(
         }
     }
     let most = most_of_each(&missing);
-    let mut untold = Vec::new();
+    let mut recovered = Vec::new();
     for (tenant, conversations) in wanted {
         let bounded = |span: &Span| Span { from: span.from.max(span.to - most + 1), ..*span };
         let spans: Vec<Span> = conversations.values().map(|(span, _)| bounded(span)).collect();
         for message in between(connection, tenant, &spans)? {
             if let Some((_, member)) = conversations.get(&message.conversation_id.get()) {
-                untold.push(Elsewhere { tenant, member: *member, message });
+                recovered.push(Recovered { tenant, member: *member, message });
             }
         }
     }
-    Ok(untold)
+    Ok(recovered)
 }
 
 /// How many messages of each conversation may be told, if they miss so many: only those that miss most are cut.

@@ -1,4 +1,4 @@
-//! Messages that were written elsewhere, taken over with their time.
+//! Messages that were written recovered, taken over with their time.
 //!
 //! A group of them is one transaction with the statements of the writer's own batch ([`super::batch`]), so that it may run
 //! beside a running service: the conversations are locked, advanced in memory and stored. Nothing is told to anyone: a
@@ -23,9 +23,9 @@ use crate::id::{ConversationId, UserId};
 /// Times that were cut to the second are moved apart by less than this, in milliseconds.
 const SAME_TIME: Millis = 1000;
 
-/// A message that was written elsewhere.
+/// A message that was written recovered.
 #[derive(Clone, Debug)]
-pub struct PastMessage {
+pub(crate) struct ImportedMessage {
     /// The message, with a `clientMessageId` that is always the same for it. Its target is [`Target::OfMember`].
     pub message: NewMessage,
     /// The member whose conversation it belongs to.
@@ -38,9 +38,9 @@ pub struct PastMessage {
     pub marks: Marks,
 }
 
-/// What a conversation was marked with elsewhere.
+/// What a conversation was marked with recovered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Marks {
+pub(crate) struct Marks {
     /// Whether admins see it pinned.
     pub admin_pinned: bool,
     /// Whether admins have deleted it from their list.
@@ -51,7 +51,7 @@ pub struct Marks {
 
 /// What became of a group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Appended {
+pub(crate) struct Appended {
     /// Conversations that were made.
     pub created: usize,
     /// Messages that were stored.
@@ -70,21 +70,21 @@ pub struct Appended {
 pub(crate) fn append(
     connection: &mut AnyConnection,
     ids: &mut Ids,
-    past: &[PastMessage],
+    imported: &[ImportedMessage],
     now: Millis,
 ) -> Result<Appended> {
-    let members = past.iter().map(|one| ((one.message.tenant, one.member), one.time)).collect();
+    let members = imported.iter().map(|one| ((one.message.tenant, one.member), one.time)).collect();
     let mut conversations = Conversations::lock(connection, ids, Vec::new(), members)?;
     let mut appended = Appended { created: conversations.created().count(), ..Appended::default() };
 
-    let repeats = conversations.find_repeats(connection, past.iter().map(|one| &one.message))?;
+    let repeats = conversations.find_repeats(connection, imported.iter().map(|one| &one.message))?;
     let known: HashMap<RepeatKey<'_>, &Repeat> = repeats.iter().map(|repeat| (repeat.key(), repeat)).collect();
-    ids.refill_messages(connection, past.len().saturating_sub(known.len()))?;
-    let mut rows: Vec<NewRow<'_>> = Vec::with_capacity(past.len());
+    ids.refill_messages(connection, imported.len().saturating_sub(known.len()))?;
+    let mut rows: Vec<NewRow<'_>> = Vec::with_capacity(imported.len());
     let mut reads: Vec<Read> = Vec::new();
     let mut hidden: Vec<ConversationId> = Vec::new();
-    for (place, one) in past.iter().enumerate() {
-        let PastMessage { message, member, time, read, marks } = one;
+    for (place, one) in imported.iter().enumerate() {
+        let ImportedMessage { message, member, time, read, marks } = one;
         let sender = message.sender.user_type;
         let entry = conversations.of(message.tenant, Target::OfMember(*member));
         let entry = entry.ok_or_else(|| Error::internal("a conversation can neither be made nor found"))?;
@@ -118,7 +118,7 @@ pub(crate) fn append(
     appended.stored = rows.len();
 
     let timestamp = to_timestamp(now);
-    conversations.store(connection, |place| past.get(place).map(|one| &one.message), timestamp)?;
+    conversations.store(connection, |place| imported.get(place).map(|one| &one.message), timestamp)?;
     if !rows.is_empty() {
         connection.insert(&rows)?;
     }

@@ -1,3 +1,3 @@
 //! What operators and their machines ask: is it alive, may it take requests, how is it doing.
 
-pub mod api;
+pub(crate) mod api;

@@ -17,7 +17,7 @@ const PONG: u8 = 0x8A;
 ///
 /// # Errors
 /// [`Error::Internal`] when `content` cannot be JSON, which no type of ours brings about.
-pub fn event(kind: &str, content: &impl Serialize) -> Result<Bytes> {
+pub(crate) fn event(kind: &str, content: &impl Serialize) -> Result<Bytes> {
     #[derive(Serialize)]
     struct Frame<'a> {
         r#type: &'a str,
@@ -31,22 +31,22 @@ pub fn event(kind: &str, content: &impl Serialize) -> Result<Bytes> {
 }
 
 /// A text frame of exactly `payload`.
-pub fn text(payload: &str) -> Bytes {
+pub(crate) fn text(payload: &str) -> Bytes {
     control(TEXT, payload.as_bytes())
 }
 
 /// A protocol ping.
-pub fn ping() -> Bytes {
+pub(crate) fn ping() -> Bytes {
     control(PING, b"")
 }
 
 /// The answer to a protocol ping.
-pub fn pong(payload: &[u8]) -> Bytes {
+pub(crate) fn pong(payload: &[u8]) -> Bytes {
     control(PONG, payload)
 }
 
 /// A close frame with its code and reason; the reason is ours and short (RFC 6455: at most 123 bytes).
-pub fn close(code: u16, reason: &str) -> Bytes {
+pub(crate) fn close(code: u16, reason: &str) -> Bytes {
     let mut payload = code.to_be_bytes().to_vec();
     payload.extend_from_slice(reason.as_bytes());
     control(CLOSE, &payload)

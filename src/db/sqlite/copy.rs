@@ -20,7 +20,7 @@ use diesel::sql_types::{BigInt, Text};
 use url::Url;
 
 use super::lock::beside;
-use super::{AnyConnection, migration, one_line};
+use crate::db::{AnyConnection, migration, one_line};
 use crate::error::Result as Done;
 
 /// How often a copy says how far it is.
@@ -28,7 +28,7 @@ const INTERVAL: Duration = Duration::from_millis(200);
 
 /// How far a copy is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
+pub(crate) enum Progress {
     /// Bytes written, and about how many there will be.
     Copying(u64, u64),
     /// The copy is read as a whole.
@@ -37,7 +37,7 @@ pub enum Progress {
 
 /// What a copy holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Copied {
+pub(crate) struct Copied {
     /// Conversations of all tenants.
     pub conversations: i64,
     /// Messages of all tenants.

@@ -85,7 +85,7 @@ pub(crate) struct MysqlText {
 
 /// A statement with its rows; `S` is what it selects.
 #[derive(Debug)]
-pub(crate) struct OverRows<'a, const N: usize, S = ()> {
+pub(crate) struct BulkStatement<'a, const N: usize, S = ()> {
     statement: &'static Statement,
     rows: Vec<[Value<'a>; N]>,
     #[cfg(feature = "postgres")]
@@ -93,7 +93,7 @@ pub(crate) struct OverRows<'a, const N: usize, S = ()> {
     selects: PhantomData<S>,
 }
 
-impl<'a, const N: usize, S> OverRows<'a, N, S> {
+impl<'a, const N: usize, S> BulkStatement<'a, N, S> {
     /// The list must not be empty.
     pub(crate) fn new(statement: &'static Statement, rows: impl IntoIterator<Item = [Value<'a>; N]>) -> Self {
         Self {
@@ -119,7 +119,7 @@ macro_rules! bind {
     };
 }
 
-impl<const N: usize, S> QueryFragment<Sqlite> for OverRows<'_, N, S> {
+impl<const N: usize, S> QueryFragment<Sqlite> for BulkStatement<'_, N, S> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         // A failed statement ends the transaction: it needs no journal of its own, into which SQLite would copy every page
         // before it changes it.
@@ -178,7 +178,7 @@ const fn null<'b>(value: &Value<'_>) -> &'b Value<'static> {
 }
 
 #[cfg(feature = "mysql")]
-impl<const N: usize, S> QueryFragment<diesel::mysql::Mysql> for OverRows<'_, N, S> {
+impl<const N: usize, S> QueryFragment<diesel::mysql::Mysql> for BulkStatement<'_, N, S> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, diesel::mysql::Mysql>) -> QueryResult<()> {
         let text = &self.statement.mysql;
         let padding = if text.may_repeat {
@@ -209,7 +209,7 @@ impl<const N: usize, S> QueryFragment<diesel::mysql::Mysql> for OverRows<'_, N, 
 }
 
 #[cfg(feature = "postgres")]
-impl<const N: usize, S> QueryFragment<diesel::pg::Pg> for OverRows<'_, N, S> {
+impl<const N: usize, S> QueryFragment<diesel::pg::Pg> for BulkStatement<'_, N, S> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, diesel::pg::Pg>) -> QueryResult<()> {
         use diesel::sql_types::Array;
 
@@ -275,18 +275,21 @@ impl<'a> Column<'a> {
     }
 }
 
-impl<const N: usize, S> QueryId for OverRows<'_, N, S> {
+impl<const N: usize, S> QueryId for BulkStatement<'_, N, S> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<const N: usize, S> Query for OverRows<'_, N, S> {
+impl<const N: usize, S> Query for BulkStatement<'_, N, S> {
     type SqlType = S;
 }
 
-impl<const N: usize, S, Connection> RunQueryDsl<Connection> for OverRows<'_, N, S> {}
+impl<const N: usize, S, Connection> RunQueryDsl<Connection> for BulkStatement<'_, N, S> {}
 
 /// Runs a statement that selects nothing.
-pub(crate) fn execute<const N: usize>(connection: &mut AnyConnection, statement: OverRows<'_, N>) -> QueryResult<()> {
+pub(crate) fn execute<const N: usize>(
+    connection: &mut AnyConnection,
+    statement: BulkStatement<'_, N>,
+) -> QueryResult<()> {
     each_backend!(connection, connection => statement.execute(connection).map(drop))
 }

@@ -39,7 +39,7 @@ thread_local! {
 
 /// Serves a connection to its end, from the request on that asks for the upgrade. Whatever the application answers is
 /// the connection's last answer.
-pub async fn serve<S, B>(
+pub(crate) async fn serve<S, B>(
     app: Rc<S>,
     (request, connection): (Request, Framed<TcpStream, Codec>),
 ) -> Result<(), Infallible>

@@ -1,0 +1,126 @@
+//! HTTP: who an admin is, what they may do, and the menus that the stock console makes its routes from.
+
+use actix_web::{HttpResponse, get, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::access::Permission;
+use crate::account::store;
+use crate::auth::extract::{Admin, AnyAdmin};
+use crate::db::Db;
+use crate::error::{Error, Result};
+use crate::http::{Envelope, ok};
+use crate::id::UserId;
+
+/// An admin and what the console shows to them.
+#[derive(Serialize, ToSchema)]
+struct PermissionInfo {
+    user: AdminProfile,
+    /// `super_admin` for owners, else the role's name.
+    #[schema(example = json!(["super_admin"]))]
+    roles: Vec<&'static str>,
+    /// The permissions of the role.
+    #[schema(example = json!(["promotion:kefu-conversation:query"]))]
+    permissions: Vec<&'static str>,
+    menus: Vec<Menu>,
+}
+
+/// The admin who asks.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct AdminProfile {
+    id: UserId,
+    #[schema(example = "客服")]
+    nickname: String,
+    /// Empty when there is none.
+    #[schema(example = "")]
+    avatar: String,
+    /// Always `null`: there are no departments.
+    dept_id: Option<i64>,
+    #[schema(example = "admin")]
+    username: String,
+    /// Always empty.
+    #[schema(example = "")]
+    email: &'static str,
+}
+
+/// One entry of the console's menu, from which it makes its routes.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Menu {
+    #[schema(example = 2797)]
+    id: i64,
+    #[schema(example = 2362)]
+    parent_id: i64,
+    #[schema(example = "客服中心")]
+    name: &'static str,
+    #[schema(example = "kefu")]
+    path: &'static str,
+    #[schema(example = "mall/promotion/kefu/index")]
+    component: &'static str,
+    #[schema(example = "KeFu")]
+    component_name: &'static str,
+    #[schema(example = "fa-solid:user-alt")]
+    icon: &'static str,
+    visible: bool,
+    keep_alive: bool,
+    always_show: bool,
+    #[schema(no_recursion)]
+    children: Option<Vec<Menu>>,
+}
+
+/// The one page that this service stands behind, where the stock console has it.
+fn menus() -> Vec<Menu> {
+    let page = Menu {
+        id: 2797,
+        parent_id: 2362,
+        name: "客服中心",
+        path: "kefu",
+        component: "mall/promotion/kefu/index",
+        component_name: "KeFu",
+        icon: "fa-solid:user-alt",
+        visible: true,
+        keep_alive: true,
+        always_show: true,
+        children: None,
+    };
+    vec![Menu {
+        id: 2362,
+        parent_id: 0,
+        name: "商城系统",
+        path: "/mall",
+        component: "",
+        component_name: "",
+        icon: "ep:shop",
+        visible: true,
+        keep_alive: true,
+        always_show: true,
+        children: Some(vec![page]),
+    }]
+}
+
+/// Get the admin's profile, permissions and menus
+#[utoipa::path(
+    tag = "auth",
+    responses((status = 200, body = Envelope<PermissionInfo>)),
+    extensions(("x-permission" = json!("any admin"))),
+)]
+#[get("/admin-api/system/auth/get-permission-info")]
+pub(super) async fn permission_info(db: web::Data<Db>, Admin(caller, _): Admin<AnyAdmin>) -> Result<HttpResponse> {
+    let key = caller.key;
+    let admin = db.run(move |connection| store::admin(connection, key.tenant, key.user)).await?;
+    let admin = admin.ok_or(Error::Unauthenticated)?;
+    Ok(ok(PermissionInfo {
+        roles: vec![admin.role.console_code()],
+        permissions: admin.role.permissions().map(Permission::as_str).collect(),
+        user: AdminProfile {
+            id: key.user,
+            nickname: admin.nickname,
+            avatar: admin.avatar,
+            dept_id: None,
+            username: admin.username,
+            email: "",
+        },
+        menus: menus(),
+    }))
+}

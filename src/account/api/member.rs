@@ -1,0 +1,111 @@
+//! HTTP: a member's own profile, and the card that the console shows beside a conversation.
+
+use actix_web::{HttpResponse, get, web};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use validator::Validate;
+
+use crate::account::store;
+use crate::auth::extract::{Admin, Member, QueryConversations};
+use crate::clock::Millis;
+use crate::db::Db;
+use crate::error::Result;
+use crate::http::{Envelope, Query, Then, ok};
+use crate::id::UserId;
+
+/// The member who asks.
+#[derive(Serialize, ToSchema)]
+struct MemberProfile {
+    id: UserId,
+    #[schema(example = "小明")]
+    nickname: String,
+    /// Empty when there is none.
+    #[schema(example = "")]
+    avatar: String,
+}
+
+/// Get the member's own profile
+#[utoipa::path(
+    tag = "member",
+    responses((status = 200, body = Envelope<MemberProfile>)),
+)]
+#[get("/app-api/member/user/get")]
+pub(super) async fn own_profile(Member(caller): Member) -> HttpResponse {
+    ok(MemberProfile { id: caller.key.user, nickname: caller.nickname.to_string(), avatar: caller.avatar.to_string() })
+}
+
+#[derive(Deserialize, Validate, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct MemberQuery {
+    /// The member's id.
+    #[param(example = 247)]
+    id: UserId,
+}
+
+/// The card beside a conversation. What only the shop knows is `null`.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct MemberCard {
+    id: UserId,
+    #[schema(example = "小明")]
+    nickname: String,
+    /// Empty when there is none.
+    #[schema(example = "")]
+    avatar: String,
+    mobile: Option<String>,
+    email: Option<String>,
+    name: Option<String>,
+    sex: Option<i32>,
+    area_name: Option<String>,
+    register_ip: Option<String>,
+    birthday: Option<i64>,
+    /// When the member was first seen, in milliseconds since the epoch.
+    #[schema(value_type = Option<i64>, example = 1_795_235_421_115_i64)]
+    create_time: Option<Millis>,
+    login_date: Option<i64>,
+    point: Option<i64>,
+    total_point: Option<i64>,
+    experience: Option<i64>,
+    level_name: Option<String>,
+}
+
+/// Get a member's card
+///
+/// A member who is not known gets an empty card, because the console's panel
+/// cannot bear `null`.
+#[utoipa::path(
+    tag = "member",
+    params(MemberQuery),
+    responses((status = 200, body = Envelope<MemberCard>)),
+    extensions(("x-permission" = json!("promotion:kefu-conversation:query"))),
+)]
+#[get("/admin-api/member/user/get")]
+pub(super) async fn member_card(
+    db: web::Data<Db>,
+    Then(Admin(caller, _), Query(MemberQuery { id })): Then<Admin<QueryConversations>, Query<MemberQuery>>,
+) -> Result<HttpResponse> {
+    let tenant = caller.key.tenant;
+    let member = db.run(move |connection| store::member(connection, tenant, id)).await?;
+    let (nickname, avatar, created_at) = match member {
+        Some(member) => (member.nickname, member.avatar, Some(member.created_at)),
+        None => (String::new(), String::new(), None),
+    };
+    Ok(ok(MemberCard {
+        id,
+        nickname,
+        avatar,
+        mobile: None,
+        email: None,
+        name: None,
+        sex: None,
+        area_name: None,
+        register_ip: None,
+        birthday: None,
+        create_time: created_at,
+        login_date: None,
+        point: None,
+        total_point: None,
+        experience: None,
+        level_name: None,
+    }))
+}
