@@ -1,11 +1,11 @@
 //! The `kefu` program; everything is in the library, so that tests reach it.
 
 use std::ffi::{c_int, c_long};
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
-use kefu::cli::Cli;
+use kefu::cli::{Cli, print_patiently};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -27,8 +27,8 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let line = error.to_string().replace(['\r', '\n'], " ");
-            // Nobody is left to tell when standard error is closed.
-            let _ = writeln!(io::stderr(), "error: {line}");
+            // There is no other way to say it when standard error is closed.
+            let _ = print_patiently(io::stderr(), format!("error: {line}\n"));
             ExitCode::FAILURE
         }
     }

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
@@ -19,6 +21,7 @@ mod import;
 mod migrate;
 mod openapi;
 mod serve;
+mod signals;
 mod token;
 
 /// The result of a subcommand. An error's text is one line for the operator, without secrets.
@@ -164,6 +167,19 @@ fn print(text: &str) -> Result {
     let mut output = io::stdout().lock();
     output.write_all(text.as_bytes())?;
     Ok(output.flush()?)
+}
+
+/// Writes to a standard stream that may never be read: gives up waiting after a second, while a thread of its own goes on.
+///
+/// # Errors
+/// When nobody can read it any more, or nobody has within that second.
+pub fn print_patiently(mut output: impl Write + Send + 'static, text: String) -> io::Result<()> {
+    let (done, outcome) = mpsc::channel();
+    std::thread::Builder::new().name("print".into()).spawn(move || {
+        // Without a receiver the second is over.
+        let _ = done.send(output.write_all(text.as_bytes()).and_then(|()| output.flush()));
+    })?;
+    outcome.recv_timeout(Duration::from_secs(1)).map_err(io::Error::other)?
 }
 
 #[cfg(test)]

@@ -1,25 +1,68 @@
 //! Logs: `tracing` events to standard error, as text or JSON, as `[log]` says.
+//!
+//! No part of the service waits for the log or fails with it: see [`super::log_queue`].
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::error::Error;
+use std::fs::File;
 use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
+use std::panic::PanicHookInfo;
 
 use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::settings::{Log, LogFormat};
+use super::log_queue::LogQueue;
+use crate::settings::{Log as Settings, LogFormat};
 
-/// Starts logging for the whole process; to be called once, before the first event.
-///
-/// # Errors
-/// When the filter cannot be read, or logging has been started before.
-pub(crate) fn start(settings: &Log) -> Result<(), Box<dyn Error + Send + Sync>> {
-    Ok(subscriber(settings, io::stderr, io::stderr().is_terminal())?.try_init()?)
+/// The log of this process. What is still unwritten when it is dropped gets a second to be written.
+pub(crate) struct Log(LogQueue);
+
+impl Log {
+    /// Starts logging for the whole process, panics included; to be called once, before the first event.
+    ///
+    /// # Errors
+    /// When the filter cannot be read, standard error or a thread cannot be had, or logging has been started before.
+    pub(crate) fn start(settings: &Settings) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let (output, terminal) = (io::stderr(), io::stderr().is_terminal());
+        // Not through the lock of `io::stderr`: a write that waits would hold it.
+        let queue = LogQueue::start(File::from(output.as_fd().try_clone_to_owned()?))?;
+        let writer = queue.clone();
+        subscriber(settings, move || writer.clone(), terminal)?.try_init()?;
+        std::panic::set_hook(Box::new(log_panic));
+        Ok(Self(queue))
+    }
+
+    /// The waiting lines, to be flushed where the process ends without dropping anything.
+    pub(crate) fn queue(&self) -> LogQueue {
+        self.0.clone()
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.0.flush();
+    }
+}
+
+/// The default hook would write to standard error itself, and wait for it.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let thread = std::thread::current();
+    let location = panic.location().map(ToString::to_string).unwrap_or_default();
+    let backtrace = Backtrace::capture();
+    tracing::error!(
+        thread = thread.name().unwrap_or("unnamed"),
+        location,
+        cause = panic.payload_as_str().unwrap_or("unknown"),
+        backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| tracing::field::display(&backtrace)),
+        "a thread panicked"
+    );
 }
 
 fn subscriber<W>(
-    settings: &Log,
+    settings: &Settings,
     writer: W,
     terminal: bool,
 ) -> Result<Box<dyn Subscriber + Send + Sync>, Box<dyn Error + Send + Sync>>
@@ -27,7 +70,8 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let filter = EnvFilter::builder().parse(&settings.filter)?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    // Internal errors would go to standard error with `eprintln!`, which panics.
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).log_internal_errors(false);
     Ok(match settings.format {
         // On a terminal the default stands: colours unless NO_COLOR is set.
         LogFormat::Text if terminal => Box::new(builder.finish()),
@@ -59,7 +103,7 @@ mod tests {
     fn logged(format: LogFormat) -> String {
         let buffer = Buffer::default();
         let writer = buffer.clone();
-        let settings = Log { filter: "info".into(), format };
+        let settings = Settings { filter: "info".into(), format };
         let subscriber = subscriber(&settings, move || writer.clone(), false).unwrap();
         tracing::subscriber::with_default(subscriber, || {
             let _span = tracing::info_span!("request", id = "r-1").entered();

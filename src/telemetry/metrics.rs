@@ -12,6 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use super::log_queue;
 use crate::id::UserType;
 
 /// The media type of what [`Metrics::encode`] returns.
@@ -146,6 +147,8 @@ impl Metrics {
         registry.register("relay_resyncs", "Times all sockets were told to resync", relay_resyncs.clone());
         registry.register("http_requests", "Requests, by route, method and envelope code", http_requests.clone());
         registry.register("http_request_seconds", "Duration of a request, by route and method", http_seconds.clone());
+
+        registry.register("log_lines_lost", "Log lines that could not be written", log_queue::lines_lost());
 
         let send_counters = |user_type| {
             let counter = |outcome| sends.get_or_create_owned(&SendLabels { user_type, outcome });

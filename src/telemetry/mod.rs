@@ -2,4 +2,5 @@
 //! for Prometheus. Neither ever holds message text or tokens.
 
 pub(crate) mod log;
+pub(crate) mod log_queue;
 pub(crate) mod metrics;

@@ -31,6 +31,7 @@ mod health;
 mod history;
 mod import;
 mod lifetime;
+mod log;
 mod member_token;
 mod message;
 mod nodes;

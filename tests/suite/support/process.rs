@@ -123,8 +123,20 @@ impl Serve {
     pub(crate) async fn terminate(mut self) -> Ended {
         signal("TERM", &[self.child.id().unwrap()]);
         let mut errors = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut errors).await.unwrap();
+        if let Some(mut stderr) = self.child.stderr.take() {
+            stderr.read_to_string(&mut errors).await.unwrap();
+        }
         Ended { code: self.child.wait().await.unwrap().code(), output: String::new(), errors }
+    }
+
+    /// Sends it a signal, as in `HUP`.
+    pub(crate) fn signal(&self, name: &str) {
+        signal(name, &[self.child.id().unwrap()]);
+    }
+
+    /// Its exit code, as soon as it has ended.
+    pub(crate) fn ended(&mut self) -> Option<i32> {
+        self.child.try_wait().unwrap().map(|status| status.code().unwrap())
     }
 
     /// `kill -9`.
