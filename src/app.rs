@@ -29,14 +29,14 @@ use crate::file::Files;
 use crate::http;
 use crate::http::middleware::{RequestIds, observe};
 use crate::limit::SendLimit;
-use crate::message::Writer;
-use crate::message::writer::WriterThread;
+use crate::message;
 use crate::push::relay::RelayTasks;
 use crate::push::{self, Hub};
 use crate::routes;
 use crate::settings::{self, Settings};
 use crate::socket;
 use crate::telemetry::metrics::Metrics;
+use crate::writer::{self, Stream, Writer, WriterThread};
 use crate::ws::CloseReason;
 
 /// How often sockets are looked at and revocations of other processes are read.
@@ -77,7 +77,9 @@ impl App {
         let metrics = Metrics::new();
         let checkpointer = Checkpointer::start(&db).map_err(text)?;
         let (hub, relay) = push::relay::start(&settings.push, &clock, &metrics).await?;
-        let (writer, writer_thread) = Writer::start(&db, &hub, &clock, &settings.limits, &metrics).map_err(text)?;
+        let stream = Stream { newest_time: message::newest_time, between: message::between };
+        let (writer, writer_thread) =
+            writer::start(&db, &hub, &clock, &settings.limits, &metrics, stream).map_err(text)?;
         let files = Files::new(&settings, db.clone(), clock.clone())?;
         let limit = web::Data::new(SendLimit::new(&settings.limits, clock.clone()));
 

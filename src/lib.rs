@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`cli`], [`app`], [`routes`] | the commands; start and stop; the route table, which is the OpenAPI document |
 //! | [`message`] | messages: written in groups, pushed after their commit, read along `seq` |
+//! | [`writer`], [`fact`] | the group commit; what has happened, who hears of it and how |
 //! | [`conversation`] | conversations: one per member and tenant |
 //! | [`account`], [`auth`] | admins and members; tokens, passwords, permissions |
 //! | [`mod@file`] | uploads |
@@ -29,6 +30,7 @@ pub mod clock;
 mod conversation;
 mod db;
 pub mod error;
+mod fact;
 mod file;
 mod health;
 mod http;
@@ -42,6 +44,7 @@ pub mod settings;
 mod shop;
 mod socket;
 mod telemetry;
+mod writer;
 mod ws;
 
 /// What the integration tests, the benchmark and the fuzz targets drive from inside. Everything else is private, so that

@@ -6,13 +6,15 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
+use super::delete::Delete;
+use super::pin::Pin;
 use super::{ConversationView, Cursor, store};
 use crate::auth::extract::{Admin, DeleteConversations, Member, QueryConversations, UpdateConversations};
 use crate::db::Db;
 use crate::error::{Error, Problem, Result};
 use crate::http::{Envelope, Json, Query, Then, ok};
 use crate::id::ConversationId;
-use crate::message::Writer;
+use crate::writer::Writer;
 
 /// Registers the routes.
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
@@ -114,7 +116,7 @@ async fn pin(
     let Json(PinRequest { id: Some(id), admin_pinned: Some(pinned) }) = request else {
         return Err(Error::Missing("id".into()));
     };
-    writer.pin(admin.0.key.tenant, id, pinned).await?;
+    writer.run(Pin { tenant: admin.0.key.tenant, conversation: id, pinned }).await?;
     Ok(ok(true))
 }
 
@@ -136,7 +138,7 @@ async fn delete(
     Then(admin, query): Then<Admin<DeleteConversations>, Query<IdQuery>>,
     writer: web::Data<Writer>,
 ) -> Result<HttpResponse> {
-    writer.delete(admin.0.key.tenant, query.0.id).await?;
+    writer.run(Delete { tenant: admin.0.key.tenant, conversation: query.0.id }).await?;
     Ok(ok(true))
 }
 

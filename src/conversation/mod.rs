@@ -1,17 +1,43 @@
 //! Conversations: one per member and tenant, answered by all admins of the tenant.
 //!
-//! This module owns `kefu_conversation`. Changes go through the message writer, which holds the row's lock while it
-//! assigns `seq` and counts what is unread; this module gives it the rules ([`Conversation`]) and the statements
-//! (`store`), and never looks at messages itself.
+//! This module owns `kefu_conversation`. Changes go through the [`crate::writer`], which holds the row's lock while `seq` is
+//! assigned and unread messages are counted; this module gives it the rules ([`Conversation`]) and the statements
+//! (`store`), and never looks at messages itself. Its own commands are `pin` and `delete`.
 
 pub(crate) mod api;
-pub(crate) mod store;
+pub(crate) mod delete;
+mod pin;
+mod store;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::clock::Millis;
 use crate::id::{ConversationId, TenantId, UserId, UserType};
+
+pub(crate) use store::{Head, LastMessage, WriteConversations, head, set_user_deleted};
+
+/// Which conversation is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// This member's own.
+    OfMember(UserId),
+    /// The one with this id.
+    Id(ConversationId),
+}
+
+/// A range of a conversation's messages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The lowest `seq`.
+    pub from: i64,
+    /// The highest `seq`.
+    pub to: i64,
+    /// The lowest time.
+    pub since: Millis,
+}
 
 /// What the writer needs of a conversation's row while it holds its lock.
 #[derive(Clone, Debug, PartialEq, Eq)]

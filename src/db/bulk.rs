@@ -74,8 +74,9 @@ pub(crate) struct Statement {
 #[derive(Debug)]
 #[cfg_attr(not(feature = "mysql"), expect(dead_code, reason = "read only with the feature mysql"))]
 pub(crate) struct MysqlText {
+    /// Each `?` is one of the first row's last values, which all rows share.
     pub head: &'static str,
-    /// One row with a `?` for each column.
+    /// One row with a `?` for each column that `head` does not take.
     pub row: &'static str,
     pub between: &'static str,
     pub tail: &'static str,
@@ -189,7 +190,13 @@ impl<const N: usize, S> QueryFragment<diesel::mysql::Mysql> for BulkStatement<'_
             }
             0
         };
-        out.push_sql(text.head);
+        let mut pieces = text.head.split('?');
+        out.push_sql(pieces.next().unwrap_or_default());
+        let shared = pieces.clone().count().min(N);
+        for (value, piece) in self.rows.first().into_iter().flatten().skip(N - shared).zip(pieces) {
+            bind!(out, value);
+            out.push_sql(piece);
+        }
         let mut between = " ";
         let last = self.rows.last().into_iter().cycle().take(padding);
         for row in self.rows.iter().chain(last) {

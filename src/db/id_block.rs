@@ -51,6 +51,14 @@ impl IdKind {
         }
     }
 
+    /// How many ids a process takes at once for rows that it makes in groups.
+    const fn block(self) -> i64 {
+        match self {
+            Self::Message => 4096,
+            _ => 128,
+        }
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::Conversation => "conversation",
@@ -116,22 +124,21 @@ pub fn restored_at(connection: &mut AnyConnection) -> Result<Option<Millis>> {
 #[derive(Debug)]
 pub struct IdStock {
     kind: IdKind,
-    block: i64,
     next: i64,
     end: i64,
 }
 
 impl IdStock {
-    /// An empty stock that takes `block` ids at a time.
-    pub const fn new(kind: IdKind, block: i64) -> Self {
-        Self { kind, block, next: 0, end: 0 }
+    /// An empty stock.
+    pub const fn new(kind: IdKind) -> Self {
+        Self { kind, next: 0, end: 0 }
     }
 
     /// Makes sure that `count` ids can be taken, inside a write transaction that holds nothing else: ids of a rolled
     /// back transaction would be given out twice.
     pub fn refill(&mut self, connection: &mut AnyConnection, count: i64) -> Result<()> {
         if self.lacks(count) {
-            let size = self.block.max(count);
+            let size = self.kind.block().max(count);
             self.next = reserve(connection, self.kind, size)?;
             self.end = self.next + size;
         }

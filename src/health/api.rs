@@ -7,9 +7,9 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::db::Db;
-use crate::message::Writer;
 use crate::push::Hub;
 use crate::telemetry::metrics::{self, Metrics};
+use crate::writer::Writer;
 
 /// Registers the routes.
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
@@ -103,7 +103,9 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::db::Backend;
+    use crate::message;
     use crate::settings::Settings;
+    use crate::writer::{self, Stream};
 
     /// Asks `/readyz` of a service with one database connection, after `before` has happened to it.
     async fn readiness(before: impl AsyncFnOnce(&Db, &Hub)) -> (StatusCode, Value) {
@@ -113,7 +115,10 @@ mod tests {
         let db = Db::open(Backend::Sqlite(folder.path().join("kefu.db")), &settings.database).unwrap();
         let (clock, metrics) = (Clock::manual(0), Metrics::new());
         let hub = Hub::new(&settings.push, clock.clone(), metrics.clone());
-        let (writer, thread) = Writer::start(&db, &hub, &clock, &settings.limits, &metrics).unwrap();
+        let (writer, thread) = {
+            let stream = Stream { newest_time: message::newest_time, between: message::between };
+            writer::start(&db, &hub, &clock, &settings.limits, &metrics, stream).unwrap()
+        };
         before(&db, &hub).await;
         let data = (web::Data::new(db), web::Data::new(writer), web::Data::new(hub));
         let app = test::init_service(App::new().app_data(data.0).app_data(data.1).app_data(data.2).service(readyz));

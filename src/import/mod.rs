@@ -23,14 +23,15 @@ use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Result};
 use crate::id::{TenantId, UserId, UserType};
 use crate::message::NewMessage;
-use crate::message::ids::Ids;
 use crate::message::imported::{ImportedMessage, append};
-use crate::message::writer::BATCH_BYTES;
+use crate::writer::{BATCH_BYTES, Ids};
 use yudao::sql::Source;
 use yudao::{Conversations, Entry};
 
 /// How long a database that is busy is asked again.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// Why a message is left out that was changed there after it was copied.
+const CHANGED: &str = "messages already there with another content";
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -113,7 +114,7 @@ pub(crate) fn run(
 
     let held = KeptConnection::new(db).map_err(|error| error.to_string())?;
     let mut run = Run {
-        target: Target { held, ids: Ids::new(), now: clock.now() },
+        target: Target { held, ids: Ids::default(), now: clock.now() },
         source,
         conversations,
         report,
@@ -171,6 +172,9 @@ impl Run {
             self.report.copied += appended.stored;
             self.report.known += appended.known;
             self.report.read += appended.read;
+            if appended.changed > 0 {
+                *self.report.skipped.entry(CHANGED.into()).or_default() += appended.changed;
+            }
             rest = later;
         }
         Ok(())
@@ -241,21 +245,11 @@ impl Target {
     ) -> Result<T, String> {
         let begun = Instant::now();
         loop {
-            let (ids, now, mut tried) = (&mut self.ids, self.now, false);
-            let written = self.held.transaction(|connection| {
-                if std::mem::replace(&mut tried, true) {
-                    ids.discard();
-                }
-                work(connection, ids, now)
-            });
-            match written {
+            let now = self.now;
+            match self.ids.transaction(&mut self.held, |connection, ids| work(connection, ids, now)) {
                 Ok(done) => return Ok(done),
-                Err(error) => {
-                    self.ids.discard();
-                    if error != Error::Busy || begun.elapsed() > TIMEOUT {
-                        return Err(format!("cannot write to kefu's database: {error}"));
-                    }
-                }
+                Err(Error::Busy) if begun.elapsed() <= TIMEOUT => {}
+                Err(error) => return Err(format!("cannot write to kefu's database: {error}")),
             }
             std::thread::sleep(PAUSE);
         }

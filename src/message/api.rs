@@ -8,19 +8,22 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
 use super::content::{self, ContentType};
+use super::read::MarkRead;
+use super::send::send;
 use super::store::{self, Page};
-use super::{MessageView, NewMessage, Sender, Target, Writer};
+use super::{MessageView, NewMessage, Sender};
 use crate::auth::Principal;
 use crate::auth::extract::{Admin, Member, QueryMessages, SendMessages, UpdateMessages};
 use crate::clock::Millis;
-use crate::conversation::store::Head;
-use crate::conversation::{self};
+use crate::conversation::{self, Head, Target};
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Problem, Result};
 use crate::http::{Envelope, Json, Query, Then, ok};
 use crate::id::{ConversationId, MessageId, TenantId, UserType};
 use crate::limit::SendLimit;
 use crate::settings::Settings;
+use crate::telemetry::metrics::Metrics;
+use crate::writer::Writer;
 
 /// Registers the routes.
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
@@ -89,12 +92,13 @@ async fn member_send(
     settings: web::Data<Settings>,
     limit: web::Data<SendLimit>,
     writer: web::Data<Writer>,
+    metrics: web::Data<Metrics>,
 ) -> Result<HttpResponse> {
     let Json(MemberSend { content_type, content, client_message_id }) = request;
     let target = Target::OfMember(member.0.key.user);
     let message = new_message(&member.0, target, content_type, content, client_message_id, &settings)?;
     limit.check(member.0.key)?;
-    Ok(ok(writer.send(message).await?))
+    Ok(ok(send(&writer, &metrics, message).await?))
 }
 
 /// Answer a member
@@ -116,12 +120,13 @@ async fn admin_send(
     settings: web::Data<Settings>,
     limit: web::Data<SendLimit>,
     writer: web::Data<Writer>,
+    metrics: web::Data<Metrics>,
 ) -> Result<HttpResponse> {
     let Json(AdminSend { conversation_id, content_type, content, client_message_id }) = request;
     let target = Target::Id(conversation_id.ok_or(Error::Missing("conversationId".into()))?);
     let message = new_message(&admin.0, target, content_type, content, client_message_id, &settings)?;
     limit.check(admin.0.key)?;
-    Ok(ok(writer.send(message).await?))
+    Ok(ok(send(&writer, &metrics, message).await?))
 }
 
 /// A message that keeps all rules. The extractor has made sure that the required fields are there.
@@ -218,7 +223,7 @@ async fn member_list(
     let wanted = Wanted::new(create_time, limit, before_seq, after_seq, &settings)?;
     let key = member.0.key;
     let messages =
-        db.run(move |connection| match conversation::store::head_by_member(connection, key.tenant, key.user)? {
+        db.run(move |connection| match conversation::head(connection, key.tenant, Target::OfMember(key.user))? {
             Some(head) => wanted.read(connection, key.tenant, head),
             None => Ok(Vec::new()),
         });
@@ -248,7 +253,7 @@ async fn admin_list(
     let wanted = Wanted::new(create_time, limit, before_seq, after_seq, &settings)?;
     let tenant = admin.0.key.tenant;
     let messages = db.run(move |connection| {
-        let head = conversation::store::head(connection, tenant, conversation_id)?;
+        let head = conversation::head(connection, tenant, Target::Id(conversation_id))?;
         wanted.read(connection, tenant, head.ok_or(Error::ConversationNotFound)?)
     });
     Ok(ok(messages.await?))
@@ -332,10 +337,7 @@ async fn member_mark_read(
     db: web::Data<Db>,
     writer: web::Data<Writer>,
 ) -> Result<HttpResponse> {
-    let key = member.0.key;
-    let head = db.run(move |connection| conversation::store::head_by_member(connection, key.tenant, key.user)).await?;
-    let head = head.filter(|head| head.id == query.0.conversation_id);
-    mark_read(&member.0, head, &writer).await
+    mark_read(&member.0, Target::OfMember(member.0.key.user), query.0, &db, &writer).await
 }
 
 /// Mark the member's messages as read
@@ -356,17 +358,22 @@ async fn admin_mark_read(
     db: web::Data<Db>,
     writer: web::Data<Writer>,
 ) -> Result<HttpResponse> {
-    let (tenant, id) = (admin.0.key.tenant, query.0.conversation_id);
-    let head = db.run(move |connection| conversation::store::head(connection, tenant, id)).await?;
-    mark_read(&admin.0, head, &writer).await
+    mark_read(&admin.0, Target::Id(query.0.conversation_id), query.0, &db, &writer).await
 }
 
 /// The stock console calls this at each push and scroll, mostly with nothing unread: then nothing is written.
-async fn mark_read(reader: &Principal, head: Option<Head>, writer: &Writer) -> Result<HttpResponse> {
-    let head = head.ok_or(Error::ConversationNotFound)?;
-    let side = reader.key.user_type;
-    if head.unread_count(side) > 0 {
-        writer.mark_read(reader.key.tenant, side, head.id).await?;
+async fn mark_read(
+    by: &Principal,
+    target: Target,
+    ReadQuery { conversation_id }: ReadQuery,
+    db: &Db,
+    writer: &Writer,
+) -> Result<HttpResponse> {
+    let (tenant, reader) = (by.key.tenant, by.key.user_type);
+    let head = db.run(move |connection| conversation::head(connection, tenant, target)).await?;
+    let head = head.filter(|head| head.id == conversation_id).ok_or(Error::ConversationNotFound)?;
+    if head.unread_count(reader) > 0 {
+        writer.run(MarkRead { tenant, reader, target }).await?;
     }
     Ok(ok(true))
 }

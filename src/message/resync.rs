@@ -1,12 +1,12 @@
 //! What a client missed while it was away (invariant 7): replayed from the database into its socket, in order, while
 //! live frames are held back and follow.
 
-use super::{event, store};
+use super::{MessageView, store};
 use crate::clock::Millis;
 use crate::db::Db;
 use crate::error::{Error, Result};
+use crate::fact::frames::ServerFrame;
 use crate::id::{ConversationId, TenantId};
-use crate::message::MessageView;
 use crate::push::{Outbox, Replayed};
 use crate::ws::frame;
 
@@ -48,7 +48,9 @@ pub(crate) async fn replay(
         let messages = messages.await?;
         let complete = messages.len() < usize::try_from(PAGE).map_err(Error::internal)?;
         for message in &messages {
-            if cursor.pass(message) && !outbox.push_replayed(frame::event(event::MESSAGE, message)?).await {
+            if cursor.pass(message)
+                && !outbox.push_replayed(frame::event(ServerFrame::Message.as_str(), message)?).await
+            {
                 return Ok(());
             }
         }

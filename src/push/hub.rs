@@ -10,15 +10,11 @@ use super::outbox::{Bounds, Pushed};
 use super::turn::Calls;
 use super::{Connection, Event, Relay, Ticket};
 use crate::clock::{Clock, Millis};
+use crate::fact::frames::{ResyncRequired, ServerFrame};
 use crate::id::{Credential, TenantId, UserId, UserKey, UserType};
 use crate::settings;
 use crate::telemetry::metrics::Metrics;
 use crate::ws::{CloseReason, frame};
-
-/// The `type` of the frame that tells a client that frames were lost between nodes. Its content is `{"since":…}`: nothing
-/// that is older than this time, in epoch milliseconds, was lost. An admin resyncs from there, a member from the `seq` up
-/// to which it has everything.
-pub(super) const RESYNC_REQUIRED: &str = "kefu_resync_required";
 
 /// Frames that a batch of events queues before it calls the threads that write them: some milliseconds.
 const PUSHES_PER_CALL: u64 = 16_384;
@@ -225,8 +221,7 @@ impl Hub {
             delivered.forget(now);
         }
         let since = now.saturating_sub(Millis::try_from(period.as_millis()).unwrap_or(Millis::MAX)).max(0);
-        let text = format!(r#"{{"type":"{RESYNC_REQUIRED}","content":"{{\"since\":{since}}}"}}"#);
-        let frame = frame::text(&text);
+        let Ok(frame) = frame::event(ServerFrame::ResyncRequired.as_str(), &ResyncRequired { since }) else { return };
         let mut pushed = Count::default();
         let mut calls = Calls::default();
         self.each(|connection| pushed.add(connection.push(&frame, None, &mut calls)));

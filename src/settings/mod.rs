@@ -153,6 +153,9 @@ pub struct Limits {
     pub upload_bytes: usize,
     /// Commands that may wait for the writer; above, a send is answered 503. Default 8192.
     pub write_queue: usize,
+    /// Bytes of the commands that wait for the writer or are being written; above, a send is answered 503. Default
+    /// 33554432 (32 MiB).
+    pub write_queue_bytes: usize,
     /// Most commands that share one transaction. Default 256.
     pub write_batch: usize,
     /// Sends per second and user; 0 = unlimited. Default 100.
@@ -342,6 +345,7 @@ impl Default for Limits {
             body_bytes: 512 * 1024,
             upload_bytes: 16 * 1024 * 1024,
             write_queue: 8192,
+            write_queue_bytes: 32 * 1024 * 1024,
             write_batch: 256,
             sends_per_s: 100,
             send_burst: 200,

@@ -88,6 +88,7 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
         number("limits.body_bytes", limits.body_bytes, 1024..=64 * 1024 * 1024),
         number("limits.upload_bytes", limits.upload_bytes, 1..=10 * 1024 * 1024 * 1024),
         number("limits.write_queue", limits.write_queue, 1..=1_000_000),
+        number("limits.write_queue_bytes", limits.write_queue_bytes, 1024 * 1024..=1024 * 1024 * 1024),
         number("limits.write_batch", limits.write_batch, 1..=1024)
             .and(" and at most limits.write_queue", limits.write_batch <= limits.write_queue),
         number("limits.sends_per_s", limits.sends_per_s, 0..=1_000_000),

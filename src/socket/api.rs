@@ -6,7 +6,7 @@ use actix_web::body::BoxBody;
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, get, web};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
@@ -15,22 +15,18 @@ use super::client_frame::{self, ClientFrame};
 use crate::access::Permission;
 use crate::auth::{Auth, Principal, TokenUse};
 use crate::clock::{Clock, Millis};
-use crate::conversation;
+use crate::conversation::{self, Target};
 use crate::db::Db;
 use crate::error::{Error, Failure, Language, Problem, Result};
+use crate::fact::Fact;
+use crate::fact::frames::{Refusal, ResyncDone, ServerFrame};
 use crate::http::parse_query;
 use crate::id::UserType;
-use crate::message::event;
 use crate::message::resync::{self, Since};
 use crate::push::{Connection, Hub, Incoming, OutboxBody, Ticket, read};
 use crate::settings::Settings;
 use crate::ws::frame_limit::FrameLimit;
 use crate::ws::{CloseReason, frame};
-
-/// The `type` of the frame that answers what was not understood or not allowed.
-pub(crate) const ERROR: &str = "error";
-/// The `type` of the frame after the last replayed one.
-pub(crate) const RESYNC_DONE: &str = "kefu_resync_done";
 
 /// Registers the route.
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
@@ -224,10 +220,12 @@ impl Socket {
                 let since = match wanted {
                     ClientFrame::ResyncTime(time) => Some(Since::Time(time)),
                     ClientFrame::ResyncSeq(named, seq) => {
-                        let found = context.db.run(move |connection| match (key.user_type, named) {
-                            (UserType::Admin, Some(id)) => conversation::store::head(connection, key.tenant, id),
-                            _ => conversation::store::head_by_member(connection, key.tenant, key.user),
-                        });
+                        let target = match (key.user_type, named) {
+                            (UserType::Admin, Some(id)) => Target::Id(id),
+                            _ => Target::OfMember(key.user),
+                        };
+                        let found =
+                            context.db.run(move |connection| conversation::head(connection, key.tenant, target));
                         let head = found.await?.filter(|head| named.is_none_or(|named| named == head.id));
                         if head.is_none() && named.is_some() {
                             tell(&connection, &Error::ConversationNotFound);
@@ -237,7 +235,8 @@ impl Socket {
                     }
                     ClientFrame::Typing(_) => None,
                 };
-                let done = frame::event(RESYNC_DONE, &Done { restored_at: context.restored_at })?;
+                let done =
+                    frame::event(ServerFrame::ResyncDone.as_str(), &ResyncDone { restored_at: context.restored_at })?;
                 resync::replay(&context.db, connection.outbox(), key.tenant, since, done).await
             };
             if let Err(error) = replayed.await {
@@ -256,25 +255,21 @@ impl Socket {
         }
         self.last_typing = now;
         let key = self.principal.key;
-        let found = match key.user_type {
-            UserType::Member => {
-                self.context
-                    .db
-                    .run(move |connection| conversation::store::head_by_member(connection, key.tenant, key.user))
-                    .await?
-            }
-            UserType::Admin => {
-                if !self.principal.may(Permission::SendMessages) {
-                    return Err(Error::Forbidden);
-                }
-                let id = conversation.ok_or(Error::Missing("conversationId".into()))?;
-                self.context.db.run(move |connection| conversation::store::head(connection, key.tenant, id)).await?
-            }
+        let target = match key.user_type {
+            UserType::Member => Target::OfMember(key.user),
+            UserType::Admin if !self.principal.may(Permission::SendMessages) => return Err(Error::Forbidden),
+            UserType::Admin => Target::Id(conversation.ok_or(Error::Missing("conversationId".into()))?),
         };
-        match found {
+        match self.context.db.run(move |connection| conversation::head(connection, key.tenant, target)).await? {
             Some(head) => {
-                let event = event::typing(key.tenant, key.user_type, key.user, head.id, head.member)?;
-                self.context.hub.publish(&[event]);
+                let fact = Fact::Typing {
+                    tenant: key.tenant,
+                    conversation: head.id,
+                    member: head.member,
+                    user_type: key.user_type,
+                    user: key.user,
+                };
+                self.context.hub.publish(&[fact.event()?]);
                 Ok(())
             }
             // A member may type before the first message.
@@ -286,26 +281,13 @@ impl Socket {
 
 /// Answers what was not understood or not allowed.
 fn tell(connection: &Connection, error: &Error) {
-    #[derive(Serialize)]
-    struct Refusal<'a> {
-        code: i64,
-        msg: &'a str,
-    }
     if let Error::Internal(cause) = error {
         tracing::error!(%cause, "a socket's frame failed");
     }
     let failure = Refusal { code: error.code(), msg: &error.message(Language::Chinese) };
-    if let Ok(frame) = frame::event(ERROR, &failure) {
+    if let Ok(frame) = frame::event(ServerFrame::Error.as_str(), &failure) {
         connection.send(frame);
     }
-}
-
-/// The content of [`RESYNC_DONE`].
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Done {
-    /// What a client knows from before it may be gone, and its positions may be ahead of the database.
-    restored_at: Option<Millis>,
 }
 
 fn may_replay(principal: &Principal) -> Result<()> {

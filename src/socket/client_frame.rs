@@ -6,11 +6,11 @@ use serde_json::value::RawValue;
 
 use crate::clock::Millis;
 use crate::error::{Error, Problem, Result};
+use crate::fact::frames::ClientFrameType;
 use crate::id::ConversationId;
-use crate::message::event::TYPING;
 
-/// The `type` of a request to replay what was missed.
-pub(crate) const RESYNC: &str = "kefu_resync";
+const TYPING: &str = ClientFrameType::Typing.as_str();
+const RESYNC: &str = ClientFrameType::Resync.as_str();
 
 /// A frame that was understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

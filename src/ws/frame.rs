@@ -31,6 +31,7 @@ pub(crate) fn event(kind: &str, content: &impl Serialize) -> Result<Bytes> {
 }
 
 /// A text frame of exactly `payload`.
+#[cfg(test)]
 pub(crate) fn text(payload: &str) -> Bytes {
     control(TEXT, payload.as_bytes())
 }

@@ -136,10 +136,71 @@ async fn a_repeated_client_message_id_returns_the_first_id_and_stores_counts_and
     let mut socket = owner.socket("").await;
     app.clock.advance(1000);
 
-    assert_eq!(sends_once(&member, "m-1", "again").await, first);
+    assert_eq!(sends_once(&member, "m-1", "first").await, first);
     assert_eq!(owner.conversation(conversation).await, before);
     assert_eq!(owner.messages(conversation, "").await.len(), 1);
     assert_eq!(socket.events_so_far().await, []);
+    app.stop().await;
+}
+
+/// Nothing of a message may be dropped while its sender is told that it was sent.
+#[tokio::test]
+async fn a_client_message_id_with_another_content_or_type_is_refused_and_changes_nothing() {
+    let app = TestApp::spawn().await;
+    let (member, owner) = (app.member(1001).await, app.owner().await);
+    let first = sends_once(&member, "1", "where is my parcel?").await;
+    let conversation = member.own_conversation().await;
+    let answer = |words: &str| {
+        let content = text(words);
+        json!({"conversationId": conversation, "contentType": 1, "content": content, "clientMessageId": "1"})
+    };
+    let answered = owner.post(path::ADMIN_SEND, answer("on its way")).await.ok();
+    let before = owner.conversation(conversation).await;
+    let mut socket = owner.socket("").await;
+
+    let refused = |reply: crate::support::Reply| {
+        reply.fails(400, "请求参数不正确:clientMessageId 已用于另一条消息");
+    };
+    let own = |content_type: i32, words: &str| {
+        let content = text(words);
+        json!({"contentType": content_type, "content": content, "clientMessageId": "1"})
+    };
+    refused(member.post(path::MEMBER_SEND, own(1, "I want my money back")).await);
+    refused(member.post(path::MEMBER_SEND, own(3, "where is my parcel?")).await);
+    refused(owner.post(path::ADMIN_SEND, answer("on its way ")).await);
+    assert_eq!(owner.conversation(conversation).await, before);
+    assert_eq!(socket.events_so_far().await, []);
+    // And the first ones are still repeated.
+    assert_eq!(sends_once(&member, "1", "where is my parcel?").await, first);
+    assert_eq!(owner.post(path::ADMIN_SEND, answer("on its way")).await.ok(), answered);
+    assert_eq!(app.count("kefu_message").await, 2);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn of_two_contents_with_one_client_message_id_in_one_batch_one_is_stored() {
+    let app = TestApp::spawn().await;
+    let member = app.member(1001).await;
+    member.says("first").await;
+    for round in 1..=3 {
+        // The writer takes one and waits; the rest gathers.
+        let lock = app.lock_writes();
+        let send = |words: &'static str| {
+            let (member, id) = (member.clone(), format!("m-{round}"));
+            let body = json!({"contentType": 1, "content": text(words), "clientMessageId": id});
+            async move { member.post(path::MEMBER_SEND, body).await }
+        };
+        let release = async {
+            // All are read by the service before the lock goes: the next answer comes after theirs have begun.
+            app.readiness().await;
+            lock.release();
+        };
+        let (replies, ()) = tokio::join!(join_all(["a", "b", "a", "b", "a"].map(send)), release);
+        let stored: Vec<_> = replies.iter().filter(|reply| reply.code == 0).map(|reply| reply.data.clone()).collect();
+        assert!((2..=3).contains(&stored.len()) && stored.iter().all(|id| *id == stored[0]), "{replies:?}");
+        assert!(replies.iter().all(|reply| reply.code == 0 || reply.code == 400), "{replies:?}");
+        assert_eq!(app.count("kefu_message").await, 1 + round);
+    }
     app.stop().await;
 }
 

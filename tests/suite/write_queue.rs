@@ -86,6 +86,42 @@ async fn a_full_queue_answers_503_at_once_and_what_was_accepted_is_stored() {
     app.stop().await;
 }
 
+/// A limit of commands alone would let a few senders of long messages hold half a gigabyte.
+#[tokio::test]
+async fn the_queue_is_bounded_in_bytes_as_well() {
+    const MOST: usize = 1024 * 1024;
+    const BYTES: usize = 65_536;
+    let app = TestApp::spawn_with(|settings| {
+        queue(1000)(settings);
+        settings.limits.write_batch = 1;
+        settings.limits.write_queue_bytes = MOST;
+        settings.limits.content_length = BYTES;
+    })
+    .await;
+    let member = app.member(1001).await;
+    member.says("first").await;
+    let large = "x".repeat(BYTES - text("").len());
+    for _ in 0..2 {
+        let lock = app.lock_writes();
+        let mut sends: FuturesUnordered<_> = (0..20).map(|_| send(&member, &large)).collect();
+        // Fifteen and their commands fill it; what is being written counts until it is answered.
+        for _ in 0..20 - MOST / BYTES + 1 {
+            let (refused, retry_after) = sends.next().await.unwrap().unwrap().unwrap();
+            assert_eq!((refused.status, refused.code), (StatusCode::SERVICE_UNAVAILABLE, 503));
+            assert_eq!(retry_after.as_deref(), Some("1"));
+        }
+        // A short one still has room.
+        let short = send(&member, "short");
+        lock.release();
+        while let Some(sent) = sends.next().await {
+            sent.unwrap().unwrap().0.ok();
+        }
+        short.await.unwrap().unwrap().0.ok();
+    }
+    assert_eq!(app.count("kefu_message").await, 1 + 2 * 16);
+    app.stop().await;
+}
+
 #[tokio::test]
 async fn a_bad_row_fails_its_own_sender_only() {
     let app = TestApp::spawn_with(queue(8)).await;

@@ -6,7 +6,7 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Integer, Timestamp};
 
-use super::{Conversation, ConversationView, Cursor};
+use super::{Conversation, ConversationView, Cursor, Target};
 use crate::account;
 use crate::clock::{from_timestamp, to_timestamp};
 use crate::db::bulk::{BulkStatement, Value, execute};
@@ -237,14 +237,13 @@ fn from_head(row: HeadRow) -> Head {
     Head { id: ConversationId::new(id), member: UserId::new(member), last_seq, admin_unread_count, member_unread_count }
 }
 
-/// The head of a conversation by its id.
-pub(crate) fn head(connection: &mut AnyConnection, tenant: TenantId, id: ConversationId) -> Result<Option<Head>> {
-    Ok(by_id(tenant, id).select(HEAD).first::<HeadRow>(connection).optional()?.map(from_head))
-}
-
-/// The head of a member's own conversation.
-pub(crate) fn head_by_member(connection: &mut AnyConnection, tenant: TenantId, member: UserId) -> Result<Option<Head>> {
-    Ok(by_member(tenant, member).select(HEAD).first::<HeadRow>(connection).optional()?.map(from_head))
+/// The head of the conversation that a target means, if it is the tenant's.
+pub(crate) fn head(connection: &mut AnyConnection, tenant: TenantId, target: Target) -> Result<Option<Head>> {
+    let row = match target {
+        Target::OfMember(member) => by_member(tenant, member),
+        Target::Id(id) => by_id(tenant, id),
+    };
+    Ok(row.select(HEAD).first::<HeadRow>(connection).optional()?.map(from_head))
 }
 
 impl WriteConversations for AnyConnection {

@@ -15,11 +15,12 @@ use self::sql::{ConversationRow, HeadRow, MessageRow, Source};
 use super::Report;
 use crate::account::{DEFAULT_TENANT, MemberId};
 use crate::clock::Millis;
+use crate::conversation::Target;
 use crate::error::Error;
 use crate::id::{TenantId, UserId, UserType};
 use crate::message::content::{self, ContentType};
 use crate::message::imported::{ImportedMessage, Marks};
-use crate::message::{NewMessage, Sender, Target};
+use crate::message::{NewMessage, Sender};
 
 /// Names what was copied from there.
 pub(super) const ORIGIN: &str = "yudao";

@@ -2,6 +2,7 @@
 
 mod statements;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use chrono::NaiveDateTime;
@@ -11,7 +12,7 @@ use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamp};
 use super::{MessageView, NewMessage};
 use crate::account;
 use crate::clock::{Millis, from_timestamp, to_timestamp};
-use crate::conversation::Read;
+use crate::conversation::{Read, Span};
 use crate::db::bulk::{BulkStatement, Value, execute};
 use crate::db::schema::kefu_message as t;
 use crate::db::{AnyConnection, each_backend};
@@ -21,31 +22,41 @@ use crate::id::{ConversationId, MessageId, TenantId, UserId, UserType};
 /// What the writer does to messages, the same statements for any number of them.
 pub(crate) trait WriteMessages {
     /// The messages that were stored under these keys before.
-    fn find_repeats(&mut self, keys: &[RepeatKey<'_>]) -> QueryResult<Vec<Repeat>>;
+    fn find_repeats(&mut self, keys: &[RepeatKey<'_>]) -> QueryResult<Vec<(RepeatKey<'static>, Repeat)>>;
     /// Inserts messages.
     fn insert(&mut self, rows: &[NewRow<'_>]) -> QueryResult<()>;
     /// Marks the other side's unread messages of these ranges as read. Costs one step per message of the ranges.
     fn mark_read(&mut self, reads: &[Read], now: NaiveDateTime) -> QueryResult<()>;
 }
 
-/// What makes a repeated send the same: conversation, sender type, sender, `clientMessageId`.
-pub(crate) type RepeatKey<'a> = (i64, i32, i64, &'a str);
+/// What makes a repeat of a message known.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct RepeatKey<'a> {
+    conversation: i64,
+    sender_type: i32,
+    sender: i64,
+    client_message_id: Cow<'a, str>,
+}
+
+impl<'a> RepeatKey<'a> {
+    /// The key of a message in a conversation; `None` when the sender does not care.
+    pub(crate) fn of(conversation: ConversationId, message: &'a NewMessage) -> Option<Self> {
+        Some(Self {
+            conversation: conversation.get(),
+            sender_type: message.sender.user_type.code(),
+            sender: message.sender.id.get(),
+            client_message_id: message.client_message_id.as_deref()?.into(),
+        })
+    }
+}
 
 /// A message that was stored before.
 pub(crate) struct Repeat {
-    pub id: i64,
-    pub conversation_id: i64,
-    pub sender_type: i32,
-    pub sender_id: i64,
-    pub client_message_id: String,
+    pub id: MessageId,
+    pub content_type: i32,
+    pub content: String,
     pub seq: i64,
     pub read_status: bool,
-}
-
-impl Repeat {
-    pub(crate) fn key(&self) -> RepeatKey<'_> {
-        (self.conversation_id, self.sender_type, self.sender_id, &self.client_message_id)
-    }
 }
 
 /// A message with its place.
@@ -59,26 +70,21 @@ pub(crate) struct NewRow<'a> {
 }
 
 impl WriteMessages for AnyConnection {
-    fn find_repeats(&mut self, keys: &[RepeatKey<'_>]) -> QueryResult<Vec<Repeat>> {
-        let rows = keys.iter().map(|&(conversation, sender_type, sender, client_message_id)| {
-            [conversation.into(), sender_type.into(), sender.into(), client_message_id.into()]
+    fn find_repeats(&mut self, keys: &[RepeatKey<'_>]) -> QueryResult<Vec<(RepeatKey<'static>, Repeat)>> {
+        let rows = keys.iter().map(|key| {
+            [key.conversation.into(), key.sender_type.into(), key.sender.into(), key.client_message_id.as_ref().into()]
         });
-        type Found = (BigInt, BigInt, Integer, BigInt, Text, BigInt, Bool);
+        type Found = (BigInt, BigInt, Integer, BigInt, Text, BigInt, Bool, Integer, Text);
+        type FoundRow = (i64, i64, i32, i64, String, i64, bool, i32, String);
         let query = BulkStatement::<4, Found>::new(&statements::FIND_REPEATS, rows);
-        let found: Vec<(i64, i64, i32, i64, String, i64, bool)> =
-            each_backend!(self, connection => query.load(connection))?;
-        Ok(found
-            .into_iter()
-            .map(|(id, conversation_id, sender_type, sender_id, client_message_id, seq, read_status)| Repeat {
-                id,
-                conversation_id,
-                sender_type,
-                sender_id,
-                client_message_id,
-                seq,
-                read_status,
-            })
-            .collect())
+        let found: Vec<FoundRow> = each_backend!(self, connection => query.load(connection))?;
+        let repeat = |row: FoundRow| {
+            let (id, conversation, sender_type, sender, client_message_id, seq, read_status, content_type, content) =
+                row;
+            let key = RepeatKey { conversation, sender_type, sender, client_message_id: client_message_id.into() };
+            (key, Repeat { id: MessageId::new(id), content_type, content, seq, read_status })
+        };
+        Ok(found.into_iter().map(repeat).collect())
     }
 
     fn insert(&mut self, rows: &[NewRow<'_>]) -> QueryResult<()> {
@@ -163,21 +169,9 @@ pub(crate) fn page(
     shown(connection, tenant, rows)
 }
 
-/// Messages of one conversation.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Span {
-    pub conversation: ConversationId,
-    /// The lowest `seq`.
-    pub from: i64,
-    /// The highest `seq`.
-    pub to: i64,
-    /// The lowest time.
-    pub since: Millis,
-}
-
 /// The messages of these spans, which must not be none, by conversation and `seq`: one read along the index
 /// `kefu_message_seq` each, in one statement.
-pub(super) fn between(connection: &mut AnyConnection, tenant: TenantId, spans: &[Span]) -> Result<Vec<MessageView>> {
+pub(crate) fn between(connection: &mut AnyConnection, tenant: TenantId, spans: &[Span]) -> Result<Vec<MessageView>> {
     type Found = (
         BigInt,
         BigInt,
@@ -255,7 +249,7 @@ fn time_of(connection: &mut AnyConnection, conversation: ConversationId, seq: i6
 }
 
 /// The time of the message with the highest id, which is the newest or was imported: one read at the end of the primary key.
-pub(super) fn newest_time(connection: &mut AnyConnection) -> Result<Option<Millis>> {
+pub(crate) fn newest_time(connection: &mut AnyConnection) -> Result<Option<Millis>> {
     let query = t::table.order(t::id.desc()).select(t::create_time);
     let time: Option<NaiveDateTime> = query.first(connection).optional()?;
     Ok(time.map(from_timestamp))

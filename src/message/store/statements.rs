@@ -4,13 +4,13 @@ use crate::db::bulk::{MysqlText, Statement};
 
 pub(super) const FIND_REPEATS: Statement = Statement {
     head: "SELECT m.id, m.conversation_id, m.sender_type, m.sender_id, m.client_message_id, m.seq, \
-         m.read_status FROM",
+         m.read_status, m.content_type, m.content FROM",
     tail: "CROSS JOIN kefu_message AS m WHERE m.conversation_id = v.column1 AND m.sender_type = v.column2 \
          AND m.sender_id = v.column3 AND m.client_message_id = v.column4",
     postgres_tail: "",
     mysql: MysqlText {
         head: "SELECT m.id, m.conversation_id, m.sender_type, m.sender_id, m.client_message_id, m.seq, \
-             m.read_status FROM kefu_message AS m FORCE INDEX (kefu_message_client) \
+             m.read_status, m.content_type, m.content FROM kefu_message AS m FORCE INDEX (kefu_message_client) \
              WHERE (m.conversation_id, m.sender_type, m.sender_id, m.client_message_id) IN (",
         row: "(?, ?, ?, ?)",
         between: ", ",
@@ -59,10 +59,8 @@ pub(super) const MARK_READ: Statement = Statement {
          AND kefu_message.read_status = FALSE",
     postgres_tail: "",
     mysql: MysqlText {
-        // The conversation was stored with this time a statement ago.
         head: "UPDATE kefu_message AS m FORCE INDEX (kefu_message_seq) \
-             JOIN kefu_conversation AS c ON c.id = m.conversation_id \
-             SET m.read_status = TRUE, m.update_time = c.update_time WHERE m.read_status = FALSE AND (",
+             SET m.read_status = TRUE, m.update_time = ? WHERE m.read_status = FALSE AND (",
         row: "(m.conversation_id = ? AND m.seq > ? AND m.seq <= ? AND m.sender_type = ?)",
         between: " OR ",
         tail: ")",

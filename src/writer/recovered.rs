@@ -1,43 +1,42 @@
 //! Messages that other nodes have written and that this node's sockets have not been given yet.
 //!
-//! Two nodes may write to one conversation within the time that a frame travels between them. Nobody waits for that:
-//! whoever writes later has the conversation's lock, reads what was committed before and tells it first. So every packet
-//! between nodes can be delivered as it comes, and what comes twice is passed over (`push::delivered`).
+//! Two nodes may write to one conversation within the time that a frame travels between them. Neither waits for the
+//! other: the later one holds the conversation's lock, reads what was committed before and publishes it first. So every
+//! packet between nodes can be delivered as it comes, and duplicates are dropped (`push::delivered`).
 
 use std::collections::BTreeMap;
 
-use super::MessageView;
-use super::store::{Span, between};
-use crate::conversation::Conversation;
+use crate::clock::Millis;
+use crate::conversation::{Conversation, Span};
 use crate::db::AnyConnection;
 use crate::error::Result;
+use crate::fact::{Fact, MessageView};
 use crate::id::{TenantId, UserId};
 use crate::push::{Hub, Undelivered};
 
-/// Messages of one conversation that are told at most, the newest ones. More come late only when Redis is in trouble.
+/// Recovered messages of one conversation at most, the newest ones. More are late only while Redis is failing.
 const MOST: i64 = 64;
-/// Messages that a batch tells at most; as long as Redis delivers, there are never so many. Where it cannot be kept with
-/// one of each conversation, one of each is told.
+/// Upper bound of recovered messages per batch. It is reached only while Redis is failing. Every conversation still gets
+/// at least one.
 const MOST_IN_ALL: i64 = 1024;
 
-/// A message that another node has written.
-#[derive(Debug)]
-pub(crate) struct Recovered {
-    /// The tenant.
-    pub tenant: TenantId,
-    /// The conversation's member.
-    pub member: UserId,
-    /// The message as a list shows it.
-    pub message: MessageView,
+/// How the writer reads the stream of messages, which it does not know itself.
+#[derive(Clone, Copy)]
+pub(crate) struct Stream {
+    /// The newest time in the stream.
+    pub newest_time: fn(&mut AnyConnection) -> Result<Option<Millis>>,
+    /// The messages of these ranges of the tenant's conversations, by conversation and `seq`.
+    pub between: fn(&mut AnyConnection, TenantId, &[Span]) -> Result<Vec<MessageView>>,
 }
 
-/// What was written elsewhere in these locked conversations and has to be told before anything else of theirs, in the
-/// order of `seq`. Runs no statement unless there is something: then one, and two for the senders, per tenant.
+/// What other nodes wrote in these locked conversations and what has to be published before anything else of theirs, in
+/// the order of `seq`. Runs no statement unless there is something: then one, and two for the senders, per tenant.
 pub(super) fn read<'a>(
     connection: &mut AnyConnection,
     hub: &Hub,
+    stream: &Stream,
     conversations: impl Iterator<Item = &'a Conversation>,
-) -> Result<Vec<Recovered>> {
+) -> Result<Vec<Fact>> {
     let mut wanted: BTreeMap<TenantId, BTreeMap<i64, (Span, UserId)>> = BTreeMap::new();
     let mut missing = Vec::new();
     for conversation in conversations {
@@ -54,16 +53,16 @@ pub(super) fn read<'a>(
     for (tenant, conversations) in wanted {
         let bounded = |span: &Span| Span { from: span.from.max(span.to - most + 1), ..*span };
         let spans: Vec<Span> = conversations.values().map(|(span, _)| bounded(span)).collect();
-        for message in between(connection, tenant, &spans)? {
+        for message in (stream.between)(connection, tenant, &spans)? {
             if let Some((_, member)) = conversations.get(&message.conversation_id.get()) {
-                recovered.push(Recovered { tenant, member: *member, message });
+                recovered.push(Fact::MessageStored { tenant, member: *member, message: Box::new(message) });
             }
         }
     }
     Ok(recovered)
 }
 
-/// How many messages of each conversation may be told, if they miss so many: only those that miss most are cut.
+/// How many messages of each conversation may be recovered, if they miss so many: only those that miss most are cut.
 fn most_of_each(missing: &[i64]) -> i64 {
     let fits = |most: &i64| missing.iter().map(|missing| missing.min(most)).sum::<i64>() <= MOST_IN_ALL;
     (1..=MOST).rev().find(fits).unwrap_or(1)
@@ -79,7 +78,7 @@ mod tests {
         assert_eq!(most_of_each(&[5, 1000]), 64, "of each at most");
         assert_eq!(most_of_each(&[64; 16]), 64, "just fits");
         assert_eq!(most_of_each(&[64; 17]), 60);
-        assert_eq!(most_of_each(&[[1; 250].as_slice(), &[64; 16]].concat()), 48, "the small ones are told as a whole");
+        assert_eq!(most_of_each(&[[1; 250].as_slice(), &[64; 16]].concat()), 48, "the small ones as a whole");
         assert_eq!(most_of_each(&[3; 2000]), 1);
     }
 }

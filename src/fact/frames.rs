@@ -1,0 +1,163 @@
+//! Every frame that goes over a socket: its `type` and its content (contract, "WebSocket"; docs/websocket.md).
+
+use serde::Serialize;
+
+use crate::clock::Millis;
+use crate::id::{ConversationId, UserId};
+
+/// Declares an enum of frame types with their names.
+macro_rules! frame_types {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum $name {
+            $($(#[$variant_doc])* $variant,)*
+        }
+
+        impl $name {
+            /// Every one, in the order of the documentation.
+            #[cfg(test)]
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The `type` on the wire.
+            pub(crate) const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)*
+                }
+            }
+        }
+    };
+}
+
+frame_types! {
+    /// A frame from the server.
+    ServerFrame {
+        /// A message: [`super::MessageView`].
+        Message = "kefu_message_type",
+        /// An admin has read a member's messages: [`Read`].
+        ReadByAdmin = "kefu_message_read_status_change",
+        /// A member has read the admins' messages (additive): [`Read`].
+        ReadByMember = "kefu_message_read_by_member",
+        /// A conversation was made (additive): [`Created`].
+        Created = "kefu_conversation_created",
+        /// A conversation was pinned or unpinned (additive): [`Pinned`].
+        Pinned = "kefu_conversation_pinned",
+        /// Admins have deleted a conversation from their list (additive): [`Deleted`].
+        Deleted = "kefu_conversation_deleted",
+        /// Someone is typing (additive): [`Typing`].
+        Typing = "kefu_typing",
+        /// Frames were lost between nodes (additive): [`ResyncRequired`].
+        ResyncRequired = "kefu_resync_required",
+        /// The end of a replay (additive): [`ResyncDone`].
+        ResyncDone = "kefu_resync_done",
+        /// The answer to a frame that was not understood or not allowed (additive): [`Refusal`].
+        Error = "error",
+    }
+}
+
+frame_types! {
+    /// A frame from own clients.
+    ClientFrameType {
+        /// The user is typing.
+        Typing = "kefu_typing",
+        /// A request to replay what was missed.
+        Resync = "kefu_resync",
+    }
+}
+
+/// Content of [`ServerFrame::Created`].
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Created {
+    pub conversation_id: ConversationId,
+    pub user_id: UserId,
+}
+
+/// Content of [`ServerFrame::Pinned`].
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Pinned {
+    pub conversation_id: ConversationId,
+    pub admin_pinned: bool,
+}
+
+/// Content of [`ServerFrame::Deleted`].
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Deleted {
+    pub conversation_id: ConversationId,
+}
+
+/// Content of [`ServerFrame::ReadByAdmin`] and [`ServerFrame::ReadByMember`].
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Read {
+    pub conversation_id: ConversationId,
+    pub reader_type: i32,
+    /// The messages up to here are read.
+    pub seq: i64,
+}
+
+/// Content of [`ServerFrame::Typing`].
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Typing {
+    pub conversation_id: ConversationId,
+    pub user_id: UserId,
+    pub user_type: i32,
+}
+
+/// Content of [`ServerFrame::ResyncRequired`].
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ResyncRequired {
+    /// Nothing older was lost, in epoch milliseconds. An admin resyncs from there, a member from the `seq` up to which it
+    /// has everything.
+    pub since: Millis,
+}
+
+/// Content of [`ServerFrame::ResyncDone`].
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ResyncDone {
+    /// When the database was last restored. What a client knows from before it may be gone, and its positions may be ahead
+    /// of the database.
+    pub restored_at: Option<Millis>,
+}
+
+/// Content of [`ServerFrame::Error`].
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Refusal<'a> {
+    pub code: i64,
+    pub msg: &'a str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The part of docs/websocket.md under this heading.
+    fn section(heading: &str) -> &'static str {
+        let (_, rest) = include_str!("../../docs/websocket.md").split_once(&format!("\n## {heading}\n")).unwrap();
+        rest.split_once("\n## ").map_or(rest, |(section, _)| section)
+    }
+
+    /// The names in the first column of the table under this heading.
+    fn documented(heading: &str) -> Vec<&'static str> {
+        let names = section(heading).lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+        names.map(|(name, _)| name).filter(|name| *name != "type").collect()
+    }
+
+    #[test]
+    fn every_frame_from_the_server_is_documented_and_no_other() {
+        let names: Vec<_> = ServerFrame::ALL.iter().map(|frame| frame.as_str()).collect();
+        assert_eq!(documented("Frames from the server"), names);
+    }
+
+    #[test]
+    fn every_frame_from_the_client_is_documented_and_no_other() {
+        let names: Vec<_> = ClientFrameType::ALL.iter().map(|frame| frame.as_str()).collect();
+        assert_eq!(documented("Frames from the client"), names);
+    }
+}

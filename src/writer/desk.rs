@@ -1,0 +1,84 @@
+//! What the commands of a batch work on.
+
+use super::ids::Ids;
+use super::locked::{Conversations, Locked, Wanted};
+use crate::clock::{Millis, to_timestamp};
+use crate::conversation::{Conversation, Target};
+use crate::db::AnyConnection;
+use crate::db::id_block::IdKind;
+use crate::error::{Error, Result};
+use crate::fact::Fact;
+use crate::id::TenantId;
+
+/// The locked conversations of a transaction, the ids it may take, and what has happened in it so far.
+pub(crate) struct Desk<'a> {
+    conversations: Conversations<'a>,
+    ids: Ids,
+    facts: Vec<Fact>,
+    now: Millis,
+}
+
+impl<'a> Desk<'a> {
+    /// Locks the wanted conversations and creates those that are to exist, inside the current write transaction.
+    pub(crate) fn open(connection: &mut AnyConnection, mut ids: Ids, wanted: Wanted) -> Result<Self> {
+        let now = wanted.now();
+        let conversations = Conversations::lock(connection, &mut ids, wanted)?;
+        let created = |conversation: &Conversation| {
+            let Conversation { id, tenant, member, .. } = *conversation;
+            Fact::ConversationCreated { tenant, conversation: id, member }
+        };
+        let facts = conversations.created().map(created).collect();
+        Ok(Self { conversations, ids, facts, now })
+    }
+
+    /// The batch's time.
+    pub(crate) const fn now(&self) -> Millis {
+        self.now
+    }
+
+    /// Every locked conversation.
+    pub(super) fn conversations(&self) -> impl Iterator<Item = &Conversation> {
+        self.conversations.all()
+    }
+
+    /// The conversation that a target means, if it is the tenant's.
+    pub(crate) fn find(&self, tenant: TenantId, target: Target) -> Option<&Conversation> {
+        self.conversations.find(tenant, target)
+    }
+
+    /// The same, to be changed.
+    ///
+    /// # Errors
+    /// [`Error::ConversationNotFound`].
+    pub(crate) fn conversation(&mut self, tenant: TenantId, target: Target) -> Result<&mut Locked<'a>> {
+        self.conversations.get_mut(tenant, target).ok_or(Error::ConversationNotFound)
+    }
+
+    /// Makes sure that `count` ids of this kind can be taken.
+    pub(crate) fn reserve(&mut self, connection: &mut AnyConnection, kind: IdKind, count: usize) -> Result<()> {
+        self.ids.refill(connection, kind, count)
+    }
+
+    /// The next id of this kind.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when more are taken than were reserved.
+    pub(crate) fn id(&mut self, kind: IdKind) -> Result<i64> {
+        self.ids.take(kind)
+    }
+
+    /// Records what has happened: its event is published after the commit, in the order of the records.
+    pub(crate) fn record(&mut self, fact: Fact) {
+        self.facts.push(fact);
+    }
+
+    /// Stores every conversation that was changed.
+    pub(crate) fn store(&self, connection: &mut AnyConnection) -> Result<()> {
+        self.conversations.store(connection, to_timestamp(self.now))
+    }
+
+    /// What has happened, and the ids that are left.
+    pub(crate) fn close(self) -> (Vec<Fact>, Ids) {
+        (self.facts, self.ids)
+    }
+}
