@@ -39,6 +39,7 @@ mod openapi;
 mod openapi_document;
 mod outage;
 mod property;
+mod proxy;
 mod push;
 mod push_fault;
 mod relay;

@@ -6,8 +6,8 @@ use kefu::settings::Relay;
 
 use crate::support::database::only_on_servers;
 use crate::support::load::Load;
-use crate::support::nginx::Nginx;
 use crate::support::process::{Serve, lasting_address};
+use crate::support::proxy::Proxy;
 use crate::support::{Redis, TestApp, TestDatabase, eventually};
 
 /// A node in this process, and what a node in another one is started with.
@@ -140,7 +140,7 @@ async fn a_rolling_restart_behind_nginx_is_not_seen_by_senders() {
     let (app, arguments) = first_node(&redis).await;
     let addresses = [lasting_address().await, lasting_address().await];
     let mut nodes = vec![start(&app, &addresses[0], &arguments).await, start(&app, &addresses[1], &arguments).await];
-    let nginx = Nginx::start([&addresses[0], &addresses[1]]).await;
+    let nginx = Proxy::nginx([&addresses[0], &addresses[1]]).await;
     let load = Load::begin(&app, &[format!("http://{}", nginx.address)]).await;
     for address in &addresses {
         restart_first(&mut nodes, &load, async || start(&app, address, &arguments).await).await;

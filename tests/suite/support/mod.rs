@@ -2,9 +2,10 @@
 
 pub(crate) mod database;
 pub(crate) mod load;
-pub(crate) mod nginx;
+pub(crate) mod node;
 pub(crate) mod path;
 pub(crate) mod process;
+pub(crate) mod proxy;
 mod redis;
 mod rows;
 pub(crate) mod s3;
