@@ -2,7 +2,7 @@
 //!
 //! Shutdown: `/readyz` says no and sockets are closed with 1001; the server stops accepting and finishes open requests
 //! ([`crate::http::server`]), whose sends the writer still takes; the writer finishes its queue; the relay sends the last
-//! frames to the other nodes; the checkpointer ends.
+//! frames to the other nodes; the checkpointer ends. Jobs that run are given back before the writer ends.
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -20,14 +20,16 @@ use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
 use crate::account;
 use crate::auth::address::ClientAddress;
-use crate::auth::{Auth, RevokeReason, Revoked};
+use crate::auth::{self, Auth, RevokeReason, Revoked};
 use crate::clock::Clock;
+use crate::db::instant::StoredInstant;
 use crate::db::sqlite::checkpoint::Checkpointer;
-use crate::db::{Backend, Db, id_block};
+use crate::db::{Backend, Db};
 use crate::error::Error;
-use crate::file::Files;
+use crate::file::{self, Files};
 use crate::http;
 use crate::http::middleware::{RequestIds, observe};
+use crate::job::{self, Jobs, Kinds, Runner};
 use crate::limit::SendLimit;
 use crate::message;
 use crate::push::relay::RelayTasks;
@@ -55,6 +57,7 @@ pub struct App {
     handle: ServerHandle,
     server: JoinHandle<std::io::Result<()>>,
     sweeper: JoinHandle<()>,
+    runner: Runner,
     hub: Hub,
     writer_thread: WriterThread,
     relay: RelayTasks,
@@ -80,7 +83,8 @@ impl App {
         let stream = Stream { newest_time: message::newest_time, between: message::between };
         let (writer, writer_thread) =
             writer::start(&db, &hub, &clock, &settings.limits, &metrics, stream).map_err(text)?;
-        let files = Files::new(&settings, db.clone(), clock.clone())?;
+        let jobs = Jobs::default();
+        let files = Files::new(&settings, db.clone(), clock.clone(), jobs.clone())?;
         let limit = web::Data::new(SendLimit::new(&settings.limits, clock.clone()));
 
         let listener = listen(settings.server.listen)
@@ -90,7 +94,8 @@ impl App {
         let first_admin = account::ensure_first_admin(&db, &clock).await.map_err(text)?;
         let sweeper =
             tokio::spawn(sweep(hub.clone(), auth.clone(), web::Data::clone(&limit).into_inner(), clock.clone()));
-        let restored_at = db.run(id_block::restored_at).await.map_err(text)?;
+        let runner = start_jobs(&db, &clock, &files, &jobs, &metrics).await.map_err(text)?;
+        let restored_at = db.run(|connection| StoredInstant::Restored.get(connection)).await.map_err(text)?;
         let services = socket::api::Context {
             hub: hub.clone(),
             db: db.clone(),
@@ -124,6 +129,7 @@ impl App {
             handle,
             server: tokio::spawn(server),
             sweeper,
+            runner,
             hub,
             writer_thread,
             relay,
@@ -138,6 +144,7 @@ impl App {
         drop(self.server.await);
         self.sweeper.abort();
         drop(self.sweeper.await);
+        self.runner.stop().await;
         let writer_thread = self.writer_thread;
         drop(tokio::task::spawn_blocking(move || writer_thread.join()).await);
         self.relay.stop().await;
@@ -225,6 +232,24 @@ fn cors(origins: &[String]) -> Cors {
         return cors.allow_any_origin();
     }
     origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
+}
+
+/// Registers every kind of job, asks for those of a start, and runs what is due.
+async fn start_jobs(db: &Db, clock: &Clock, files: &Files, jobs: &Jobs, metrics: &Metrics) -> Result<Runner, Error> {
+    let kinds = Kinds::default()
+        .with::<auth::cleanup::DeleteExpiredLogins>(())
+        .with::<file::unfinished::RemoveUnfinished>(files.clone())
+        .with::<file::unfinished::RemoveStaged>(files.clone());
+    let (now, alone) = (clock.now(), !db.backend().is_server());
+    db.write(move |connection| {
+        if alone {
+            job::recover(connection, now)?;
+        }
+        auth::cleanup::at_start(connection, now)?;
+        file::unfinished::at_start(connection, alone, now)
+    })
+    .await?;
+    Runner::start(db, clock, kinds, jobs, &metrics.jobs)
 }
 
 /// Closes sockets whose time is over, and forgets what is over.

@@ -11,6 +11,7 @@
 //! | [`socket`], [`push`] | the WebSocket's handshake and client frames; events to connections |
 //! | [`import`] | conversations of a yudao shop, taken over |
 //! | [`health`], [`telemetry`] | health and metrics; numbers and logs |
+//! | [`job`] | work that outlives the process |
 //! | [`shop`] | empty answers to what stock clients ask of a shop |
 //! | [`http`], [`limit`] | extractors, envelope, middleware; rate limits |
 //! | [`db`] | pool, migrations, checkpoints, ids |
@@ -36,6 +37,7 @@ mod health;
 mod http;
 pub mod id;
 mod import;
+mod job;
 mod limit;
 mod message;
 mod push;
@@ -69,7 +71,7 @@ pub mod testing {
 
     /// The database.
     pub mod db {
-        pub use crate::db::{AnyConnection, Backend, Db, id_block, migrate, schema};
+        pub use crate::db::{AnyConnection, Backend, Db, id_block, mark_restored, migrate, schema};
     }
 
     /// The rules of what is sent.

@@ -12,6 +12,7 @@ pub(crate) mod address;
 pub mod admin;
 pub(crate) mod api;
 mod cache;
+pub(crate) mod cleanup;
 pub(crate) mod extract;
 mod lockout;
 mod login;

@@ -38,26 +38,22 @@ pub enum RevokeReason {
 /// How far back a poll reads beyond the last one: rows of slow transactions, and of processes whose clocks are behind.
 const OVERLAP_MS: Millis = 60_000;
 
-/// How often what has expired is deleted.
-const CLEANING_MS: Millis = 3_600_000;
-
 /// Where the polling stands.
 pub(super) struct Polled {
     at: Millis,
-    cleaned_at: Millis,
     /// Rows that were reported and that the next poll reads again, by id, with their time.
     reported: HashMap<i64, Millis>,
 }
 
 impl Polled {
     pub(super) fn starting_at(now: Millis) -> Self {
-        Self { at: now, cleaned_at: 0, reported: HashMap::new() }
+        Self { at: now, reported: HashMap::new() }
     }
 }
 
 impl Auth {
     /// What was revoked since the last call, in this process or another; it has left the cache when this returns. To
-    /// be called every second or so. Also deletes expired logins and revocations once an hour.
+    /// be called every second or so.
     pub async fn poll_revocations(&self) -> Result<Vec<Revoked>> {
         let inner = &*self.0;
         let mut polled = inner.polled.lock().await;
@@ -87,12 +83,6 @@ impl Auth {
         if !revoked.is_empty() {
             let users: HashSet<UserKey> = revoked.iter().map(|revoked| revoked.key).collect();
             inner.cache.drop_users(|key| users.contains(key));
-        }
-        if now - polled.cleaned_at >= CLEANING_MS {
-            polled.cleaned_at = now;
-            if let Err(error) = inner.db.write(move |connection| store::delete_expired(connection, now)).await {
-                tracing::warn!(%error, "expired logins were not deleted");
-            }
         }
         Ok(revoked)
     }

@@ -200,13 +200,25 @@ pub(super) fn revocations_since(connection: &mut AnyConnection, since: Millis) -
     Ok(rows.into_iter().filter_map(read).collect())
 }
 
-/// Deletes what has ended: logins that can no longer be refreshed, revocations that nobody needs.
-pub(super) fn delete_expired(connection: &mut AnyConnection, now: Millis) -> Result<()> {
-    diesel::delete(kefu_login::table.filter(kefu_login::expires_time.lt(to_timestamp(now - KEPT_MS))))
-        .execute(connection)?;
-    diesel::delete(kefu_revocation::table.filter(kefu_revocation::expires_time.lt(to_timestamp(now))))
-        .execute(connection)?;
-    Ok(())
+/// Deletes up to `limit` logins that can no longer be refreshed and as many revocations that nobody needs; returns whether
+/// there may be more.
+pub(super) fn delete_expired(connection: &mut AnyConnection, limit: i64, now: Millis) -> Result<bool> {
+    let logins: Vec<i64> = kefu_login::table
+        .filter(kefu_login::expires_time.lt(to_timestamp(now - KEPT_MS)))
+        .order(kefu_login::expires_time)
+        .select(kefu_login::id)
+        .limit(limit)
+        .load(connection)?;
+    let revocations: Vec<i64> = kefu_revocation::table
+        .filter(kefu_revocation::expires_time.lt(to_timestamp(now)))
+        .order(kefu_revocation::expires_time)
+        .select(kefu_revocation::id)
+        .limit(limit)
+        .load(connection)?;
+    diesel::delete(kefu_login::table.filter(kefu_login::id.eq_any(&logins))).execute(connection)?;
+    diesel::delete(kefu_revocation::table.filter(kefu_revocation::id.eq_any(&revocations))).execute(connection)?;
+    let most = logins.len().max(revocations.len());
+    Ok(i64::try_from(most).is_ok_and(|most| most >= limit))
 }
 
 fn user_key(tenant: i64, user_type: i32, user: i64) -> Option<UserKey> {

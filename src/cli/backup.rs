@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::Result;
 use crate::clock::Clock;
-use crate::db::{self, Backend, Copied, DatabaseLock, Progress, id_block};
+use crate::db::{self, Backend, Copied, DatabaseLock, Progress};
 use crate::settings::{Settings, create_private_folder};
 
 /// What to copy to.
@@ -49,7 +49,7 @@ fn mark(settings: &Settings) -> Result {
     let _lock = DatabaseLock::take(&Backend::parse(&settings.database_url())?)?;
     super::with_database(settings, async |db, clock| {
         let now = clock.now();
-        Ok(db.write(move |connection| id_block::mark_restored(connection, now)).await?)
+        Ok(db.write(move |connection| db::mark_restored(connection, now)).await?)
     })?;
     super::print("marked as restored\n")
 }

@@ -18,6 +18,7 @@ mod admin;
 mod backup;
 mod healthcheck;
 mod import;
+mod job;
 mod migrate;
 mod openapi;
 mod serve;
@@ -83,6 +84,9 @@ enum Command {
     /// Take over conversations of another system
     #[command(subcommand)]
     Import(import::Command),
+    /// Look after the work that runs in the background
+    #[command(subcommand)]
+    Job(job::Command),
     /// Print the OpenAPI document
     Openapi,
 }
@@ -106,6 +110,7 @@ impl Cli {
             Command::Healthcheck => healthcheck::run(&self.settings.load()?),
             Command::Token(command) => token::run(&self.settings.load()?, command),
             Command::Import(command) => import::run(&self.settings.load()?, command),
+            Command::Job(command) => job::run(&self.settings.load()?, command),
             Command::Openapi => openapi::run(),
         }
     }
@@ -219,6 +224,10 @@ mod tests {
             "kefu token member --user-id 1001 --nickname 小明",
             "kefu token admin --username admin --set limits.write_batch=1 --set limits.write_queue=2",
             "kefu import yudao --from mysql://u:p@127.0.0.1/ruoyi-vue-pro --time-zone Asia/Shanghai",
+            "kefu job list",
+            "kefu job list --dead --limit 10",
+            "kefu job retry 1 2",
+            "kefu job retry --dead",
             "kefu openapi",
         ] {
             Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
@@ -228,6 +237,8 @@ mod tests {
             "kefu token member --user-id 0 --nickname n",
             "kefu restore",
             "kefu restore --mark x",
+            "kefu job retry",
+            "kefu job retry 1 --dead",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

@@ -8,69 +8,63 @@ use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::id::ID_LIMIT;
 
-/// What ids are counted for; each has a row of its own, made by the first migration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IdKind {
-    /// `kefu_conversation`.
-    Conversation,
-    /// `kefu_message`.
-    Message,
-    /// `kefu_member`.
-    Member,
-    /// Numbers for members whose id in the integrator's system is none.
-    MemberUser,
-    /// `kefu_admin`.
-    Admin,
-    /// `kefu_login`.
-    Login,
-    /// `kefu_revocation`.
-    Revocation,
-    /// `kefu_file`.
-    File,
+/// The kinds of ids, each with the name of its row in `kefu_id_block` and the first id there is. The rows are made by the
+/// migrations; a test compares both.
+macro_rules! id_kinds {
+    ($($(#[$doc:meta])* $kind:ident = $name:literal from $first:expr;)*) => {
+        /// What ids are counted for.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum IdKind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl IdKind {
+            /// Every kind: those that a restore lifts.
+            const ALL: &[Self] = &[$(Self::$kind),*];
+
+            const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)*
+                }
+            }
+
+            /// The first id there is.
+            const fn first(self) -> i64 {
+                match self {
+                    $(Self::$kind => $first,)*
+                }
+            }
+
+            /// How many ids a process takes at once for rows that it makes in groups.
+            const fn block(self) -> i64 {
+                match self {
+                    Self::Message => 4096,
+                    _ => 128,
+                }
+            }
+        }
+    };
 }
 
-impl IdKind {
-    /// Every kind.
-    const ALL: [Self; 8] = [
-        Self::Conversation,
-        Self::Message,
-        Self::Member,
-        Self::MemberUser,
-        Self::Admin,
-        Self::Login,
-        Self::Revocation,
-        Self::File,
-    ];
-
-    /// The first id there is.
-    const fn first(self) -> i64 {
-        match self {
-            // Below are the ids that are numbers in the integrator's system.
-            Self::MemberUser => 1 << 52,
-            _ => 1,
-        }
-    }
-
-    /// How many ids a process takes at once for rows that it makes in groups.
-    const fn block(self) -> i64 {
-        match self {
-            Self::Message => 4096,
-            _ => 128,
-        }
-    }
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Conversation => "conversation",
-            Self::Message => "message",
-            Self::Member => "member",
-            Self::MemberUser => "member_user",
-            Self::Admin => "admin",
-            Self::Login => "login",
-            Self::Revocation => "revocation",
-            Self::File => "file",
-        }
-    }
+id_kinds! {
+    /// `kefu_conversation`.
+    Conversation = "conversation" from 1;
+    /// `kefu_message`.
+    Message = "message" from 1;
+    /// `kefu_member`.
+    Member = "member" from 1;
+    /// Numbers for members whose id in the integrator's system is none. Below are the ids that are numbers there.
+    MemberUser = "member_user" from 1 << 52;
+    /// `kefu_admin`.
+    Admin = "admin" from 1;
+    /// `kefu_login`.
+    Login = "login" from 1;
+    /// `kefu_revocation`.
+    Revocation = "revocation" from 1;
+    /// `kefu_file`.
+    File = "file" from 1;
+    /// `kefu_job`.
+    Job = "job" from 1;
 }
 
 /// Takes `count` ids inside the running write transaction and returns the first. The row's lock makes them unique; a
@@ -90,15 +84,16 @@ pub fn reserve_one(connection: &mut AnyConnection, kind: IdKind) -> Result<i64> 
     reserve(connection, kind, 1)
 }
 
-/// The row that holds the time of the last restore instead of an id.
-const RESTORED: &str = "restored";
-/// How far a second of the time of a restore lifts the ids: more than are given in one.
+/// How far a second lifts the ids in [`lift`]: more than are given in one.
 const IDS_PER_SECOND: i64 = 1 << 20;
 
-/// Tells a database, inside a write transaction, that an older state of it was restored at `now`. Clients may know what
-/// was given after that state was saved: ids go on above the time of the restore, so that none is given twice, whichever
-/// backup this is and however often it is restored.
-pub fn mark_restored(connection: &mut AnyConnection, now: Millis) -> Result<()> {
+/// Lifts the ids of every kind above all that were given before `now`, inside a write transaction: an older state of the
+/// database was restored, and clients may know what was given after that state was saved. Ids follow the clock here and
+/// only here, so that none is given twice, whichever backup it was and however often it is restored.
+///
+/// # Errors
+/// When the clock is so wrong that the ids would be no ids.
+pub(super) fn lift(connection: &mut AnyConnection, now: Millis) -> Result<()> {
     for kind in IdKind::ALL {
         let floor = (now / 1000).checked_mul(IDS_PER_SECOND).and_then(|lift| lift.checked_add(kind.first()));
         let floor = floor.filter(|floor| (1..ID_LIMIT).contains(floor)).ok_or(Error::internal("the clock is wrong"))?;
@@ -107,16 +102,7 @@ pub fn mark_restored(connection: &mut AnyConnection, now: Millis) -> Result<()> 
             .set(kefu_id_block::next_id.eq(floor))
             .execute(connection)?;
     }
-    let row = (kefu_id_block::name.eq(RESTORED), kefu_id_block::next_id.eq(now));
-    diesel::delete(kefu_id_block::table.find(RESTORED)).execute(connection)?;
-    diesel::insert_into(kefu_id_block::table).values(row).execute(connection)?;
     Ok(())
-}
-
-/// When this database was last restored from a backup. It does not change while a service runs on it.
-pub fn restored_at(connection: &mut AnyConnection) -> Result<Option<Millis>> {
-    let row = kefu_id_block::table.find(RESTORED).select(kefu_id_block::next_id);
-    Ok(row.first(connection).optional()?)
 }
 
 /// A stock of ids in memory, refilled from the table a block at a time. What is left when the process ends is lost,
@@ -156,5 +142,26 @@ impl IdStock {
             self.next += 1;
             self.next - 1
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::instant::NAMES;
+    use crate::db::{Backend, migrate};
+
+    #[test]
+    fn every_kind_has_its_row_and_every_row_its_kind() {
+        let folder = tempfile::tempdir().unwrap();
+        let backend = Backend::parse(&format!("sqlite:{}", folder.path().join("kefu.db").display())).unwrap();
+        let mut connection = backend.open().unwrap();
+        migrate(&mut connection).unwrap();
+        let mut rows: Vec<(String, i64)> = kefu_id_block::table.load(&mut connection).unwrap();
+        rows.retain(|(name, _)| !NAMES.contains(&name.as_str()));
+        let mut kinds: Vec<_> = IdKind::ALL.iter().map(|kind| (kind.name().to_owned(), kind.first())).collect();
+        rows.sort();
+        kinds.sort();
+        assert_eq!(rows, kinds);
     }
 }

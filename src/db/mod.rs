@@ -16,6 +16,7 @@ pub(crate) mod bulk;
 mod connection;
 mod fault;
 pub mod id_block;
+pub(crate) mod instant;
 pub(crate) mod kept;
 mod migration;
 #[cfg(feature = "mysql")]
@@ -37,6 +38,7 @@ use tokio::sync::Semaphore;
 pub use backend::Backend;
 pub use connection::AnyConnection;
 pub(crate) use connection::{MultiBackend, each_backend};
+pub use instant::mark_restored;
 pub use migration::migrate;
 pub(crate) use migration::{MigrationStatus, migration_status};
 pub(crate) use sqlite::copy::{Copied, Progress};

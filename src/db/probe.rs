@@ -5,33 +5,63 @@ use diesel::connection::SimpleConnection;
 
 use super::AnyConnection;
 
-/// The tables that rows are added to.
-const ADDED_TO: [&str; 8] = ["admin", "conversation", "file", "id_block", "login", "member", "message", "revocation"];
-/// The tables whose rows change, with one of the columns.
-const CHANGED: [(&str, &str); 6] = [
-    ("admin", "status"),
-    ("conversation", "last_seq"),
-    ("id_block", "next_id"),
-    ("login", "revoked"),
-    ("member", "status"),
-    ("message", "read_status"),
+/// What the service does with the rows of a table beside reading and adding them.
+struct Use {
+    table: &'static str,
+    /// One of the columns that change, `None` when none does.
+    changed: Option<&'static str>,
+    /// Whether rows are deleted.
+    deleted: bool,
+}
+
+const fn uses(table: &'static str, changed: Option<&'static str>, deleted: bool) -> Use {
+    Use { table, changed, deleted }
+}
+
+/// Every table of the schema; a test compares both.
+const USES: [Use; 9] = [
+    uses("kefu_admin", Some("status"), false),
+    uses("kefu_conversation", Some("last_seq"), false),
+    uses("kefu_file", None, false),
+    uses("kefu_id_block", Some("next_id"), true),
+    uses("kefu_job", Some("state"), true),
+    uses("kefu_login", Some("revoked"), true),
+    uses("kefu_member", Some("status"), false),
+    uses("kefu_message", Some("read_status"), false),
+    uses("kefu_revocation", None, true),
 ];
-/// The tables that rows are taken from.
-const TAKEN_FROM: [&str; 3] = ["id_block", "login", "revocation"];
 
 /// Fails for a user who may not write all that the service writes, and on a server that can only be read. A server
 /// looks at rights before it looks for rows, and no row is asked for.
 pub(super) fn write_nothing(connection: &mut AnyConnection) -> QueryResult<()> {
     let mut statements = "BEGIN;".to_owned();
-    for table in ADDED_TO {
-        statements.push_str(&format!("INSERT INTO kefu_{table} SELECT * FROM kefu_{table} WHERE 1 = 0;"));
+    for Use { table, .. } in USES {
+        statements.push_str(&format!("INSERT INTO {table} SELECT * FROM {table} WHERE 1 = 0;"));
     }
-    for (table, column) in CHANGED {
-        statements.push_str(&format!("UPDATE kefu_{table} SET {column} = {column} WHERE 1 = 0;"));
+    for (table, column) in USES.iter().filter_map(|used| Some((used.table, used.changed?))) {
+        statements.push_str(&format!("UPDATE {table} SET {column} = {column} WHERE 1 = 0;"));
     }
-    for table in TAKEN_FROM {
-        statements.push_str(&format!("DELETE FROM kefu_{table} WHERE 1 = 0;"));
+    for Use { table, .. } in USES.iter().filter(|used| used.deleted) {
+        statements.push_str(&format!("DELETE FROM {table} WHERE 1 = 0;"));
     }
     statements.push_str("ROLLBACK");
     connection.batch_execute(&statements)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_of_the_schema_is_tried() {
+        let schema = include_str!("schema.rs");
+        let names = schema.lines().filter_map(|line| line.trim().strip_suffix(") {")?.split_once(" ("));
+        let mut tables: Vec<&str> = names.map(|(table, _)| table).collect();
+        tables.sort_unstable();
+        assert_eq!(USES.map(|used| used.table).to_vec(), tables);
+        for Use { table, changed, .. } in USES {
+            let columns = schema.split_once(&format!("    {table} (")).unwrap().1.split_once("    }").unwrap().0;
+            assert!(changed.is_none_or(|column| columns.contains(&format!(" {column} -> "))), "{table}.{changed:?}");
+        }
+    }
 }

@@ -140,11 +140,34 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    kefu_job (id) {
+        id -> BigInt,
+        kind -> Text,
+        key -> Text,
+        payload -> Text,
+        state -> Integer,
+        run_at -> Timestamp,
+        requests -> BigInt,
+        attempts -> Integer,
+        lease -> BigInt,
+        leased_until -> Nullable<Timestamp>,
+        last_error -> Text,
+        creator -> Text,
+        create_time -> Timestamp,
+        updater -> Text,
+        update_time -> Timestamp,
+        deleted -> Bool,
+        tenant_id -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     kefu_admin,
     kefu_conversation,
     kefu_file,
     kefu_id_block,
+    kefu_job,
     kefu_login,
     kefu_member,
     kefu_message,

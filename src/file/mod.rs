@@ -2,6 +2,7 @@
 //!
 //! A file is stored as `yyyyMMdd/<32 random hex digits>.<extension>`. The name cannot be guessed, is never used twice
 //! and tells the type, so reading needs neither a token nor the database. The row in `kefu_file` says who uploaded what.
+//! What an upload that was cut off has left is removed by a job ([`unfinished`]).
 
 pub(crate) mod api;
 mod kind;
@@ -9,9 +10,11 @@ mod range;
 mod store;
 #[cfg(test)]
 mod tests;
+pub(crate) mod unfinished;
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -20,13 +23,14 @@ use futures_util::{Stream, StreamExt};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
-use object_store::{GetOptions, GetResult, ObjectStore, ObjectStoreExt};
+use object_store::{GetOptions, GetResult, ObjectStore};
 use tokio::io::AsyncWrite;
 
-use crate::clock::{Clock, to_timestamp};
-use crate::db::Db;
+use crate::clock::{Clock, Millis, to_timestamp};
+use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Problem, Result};
 use crate::id::UserKey;
+use crate::job::Jobs;
 use crate::settings::{self, Settings};
 use kind::{HEAD_BYTES, Kind};
 
@@ -43,6 +47,8 @@ pub(crate) struct Files(Arc<Inner>);
 
 struct Inner {
     objects: Arc<dyn ObjectStore>,
+    /// Where the objects are, unless they are in a bucket.
+    folder: Option<PathBuf>,
     part_bytes: usize,
     upload_bytes: usize,
     public_url: Option<String>,
@@ -51,6 +57,7 @@ struct Inner {
     trust_forwarded_for: bool,
     db: Db,
     clock: Clock,
+    jobs: Jobs,
 }
 
 impl Files {
@@ -58,20 +65,21 @@ impl Files {
     ///
     /// # Errors
     /// One line for the operator: the folder cannot be created, or a setting of the bucket is missing or wrong.
-    pub(crate) fn new(settings: &Settings, db: Db, clock: Clock) -> Result<Self, String> {
-        let (objects, part_bytes): (Arc<dyn ObjectStore>, _) = match settings.file.storage {
+    pub(crate) fn new(settings: &Settings, db: Db, clock: Clock, jobs: Jobs) -> Result<Self, String> {
+        let (objects, folder, part_bytes): (Arc<dyn ObjectStore>, _, _) = match settings.file.storage {
             settings::Storage::Local => {
                 let folder = settings.data_dir.join("files");
                 settings::create_private_folder(&folder)
                     .map_err(|error| format!("cannot create {}: {error}", folder.display()))?;
                 let local = LocalFileSystem::new_with_prefix(&folder)
                     .map_err(|error| format!("cannot open {}: {error}", folder.display()))?;
-                (Arc::new(local.with_fsync(true)), LOCAL_PART_BYTES)
+                (Arc::new(local.with_fsync(true)), Some(folder), LOCAL_PART_BYTES)
             }
-            settings::Storage::S3 => (Arc::new(open_bucket(&settings.file)?), S3_PART_BYTES),
+            settings::Storage::S3 => (Arc::new(open_bucket(&settings.file)?), None, S3_PART_BYTES),
         };
         Ok(Self(Arc::new(Inner {
             objects,
+            folder,
             part_bytes,
             upload_bytes: settings.limits.upload_bytes,
             public_url: settings.server.public_url.clone(),
@@ -79,6 +87,7 @@ impl Files {
             trust_forwarded_for: settings.server.trust_forwarded_for,
             db,
             clock,
+            jobs,
         })))
     }
 
@@ -110,22 +119,41 @@ impl Files {
         )))?;
         let now = self.0.clock.now();
         let path = FilePath { date: to_timestamp(now).format("%Y%m%d").to_string(), random: random_hex()?, kind };
-        let size = self.write(&path, head.freeze(), content).await?;
+        self.begin(&path, now).await?;
+        let stored = self.store_at(&path, owner, name, now, head.freeze(), content).await;
+        if stored.is_err() {
+            self.give_up(&path).await;
+        }
+        stored.map(|()| path)
+    }
+
+    /// Writes the object, then its row.
+    async fn store_at(
+        &self,
+        path: &FilePath,
+        owner: UserKey,
+        name: &str,
+        now: Millis,
+        head: Bytes,
+        content: impl Stream<Item = Result<Bytes>> + Unpin,
+    ) -> Result<()> {
+        let size = self.write(path, head, content).await?;
         let file = store::NewFile {
             path: path.to_string(),
             name: kept_name(name),
-            content_type: kind.content_type,
+            content_type: path.kind.content_type,
             size: i64::try_from(size).map_err(Error::internal)?,
             owner,
             now,
         };
-        if let Err(error) = self.0.db.write(move |connection| store::insert(connection, &file)).await {
-            if let Err(error) = self.0.objects.delete(&path.object()).await {
-                tracing::warn!(%error, "a file without a row stays behind");
+        let finish = move |connection: &mut AnyConnection| {
+            // Its job may be removing the object: the client begins anew.
+            if !unfinished::forget(connection, &file.path)? {
+                return Err(Error::Busy);
             }
-            return Err(error);
-        }
-        Ok(path)
+            store::insert(connection, &file)
+        };
+        self.0.db.write(finish).await
     }
 
     /// Writes a whole object or nothing, and returns its size.

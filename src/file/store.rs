@@ -25,6 +25,13 @@ pub(super) struct NewFile {
     pub now: Millis,
 }
 
+/// Whether an upload has been finished.
+pub(super) fn exists(connection: &mut AnyConnection, path: &str) -> Result<bool> {
+    let found: Option<i64> =
+        kefu_file::table.filter(kefu_file::path.eq(path)).select(kefu_file::id).first(connection).optional()?;
+    Ok(found.is_some())
+}
+
 /// Adds a file, inside a write transaction.
 pub(super) fn insert(connection: &mut AnyConnection, file: &NewFile) -> Result<()> {
     let id = id_block::reserve_one(connection, IdKind::File)?;

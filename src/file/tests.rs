@@ -28,7 +28,7 @@ fn files(folder: &Path, change: impl FnOnce(&mut Settings)) -> Files {
     change(&mut settings);
     let backend = Backend::parse(&settings.database_url()).unwrap();
     let db = Db::open(backend, &settings.database).unwrap();
-    Files::new(&settings, db, Clock::manual(NOW)).unwrap()
+    Files::new(&settings, db, Clock::manual(NOW), Jobs::default()).unwrap()
 }
 
 async fn upload(request: HttpRequest, body: web::Payload, files: web::Data<Files>) -> Result<actix_web::HttpResponse> {
@@ -229,17 +229,6 @@ async fn an_upload_of_exactly_the_limit_is_kept() {
 }
 
 #[actix_web::test]
-async fn a_file_whose_row_fails_is_deleted() {
-    let folder = TempDir::new().unwrap();
-    let files = files(folder.path(), |_| ());
-    let app = test::init_service(app!(files.clone())).await;
-    let dropped = files.0.db.write(|connection| Ok(diesel::sql_query("DROP TABLE kefu_file").execute(connection)?));
-    dropped.await.unwrap();
-    assert_eq!(post!(app, form(&[(FILE, PNG)]))["code"], 500);
-    assert_eq!(stored(folder.path()), [""; 0]);
-}
-
-#[actix_web::test]
 async fn other_paths_are_not_found() {
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join("secret"), "secret").unwrap();
@@ -362,11 +351,11 @@ async fn a_bucket_needs_its_name() {
     let mut settings = Settings { data_dir: folder.path().to_owned(), ..Settings::default() };
     settings.file.storage = settings::Storage::S3;
     let db = Db::open(Backend::parse(&settings.database_url()).unwrap(), &settings.database).unwrap();
-    let error = Files::new(&settings, db.clone(), Clock::system()).err().unwrap();
+    let error = Files::new(&settings, db.clone(), Clock::system(), Jobs::default()).err().unwrap();
     assert!(error.starts_with("file.s3_bucket"), "{error}");
     settings.file.s3_bucket = Some("kefu".into());
     settings.file.s3_endpoint = Some("http://127.0.0.1:9".into());
     settings.file.s3_access_key_id = Some("id".into());
     settings.file.s3_secret_access_key = Some("secret".into());
-    assert!(Files::new(&settings, db, Clock::system()).is_ok());
+    assert!(Files::new(&settings, db, Clock::system(), Jobs::default()).is_ok());
 }

@@ -12,6 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use super::job::JobMetrics;
 use super::log_queue;
 use crate::id::UserType;
 
@@ -46,6 +47,8 @@ pub(crate) struct Metrics {
     pub relay_reconnects: Counter,
     /// How often all sockets of this node were told to resync.
     pub relay_resyncs: Counter,
+    /// Jobs and their runs.
+    pub jobs: JobMetrics,
     http_requests: Family<RequestLabels, Counter>,
     http_seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
 }
@@ -129,6 +132,7 @@ impl Metrics {
         let relay_up = Gauge::default();
         let [relay_published, relay_received, relay_dropped, relay_reconnects, relay_resyncs] =
             std::array::from_fn(|_| Counter::default());
+        let jobs = JobMetrics::new(&mut registry);
         let http_requests = Family::default();
         let http_seconds = Family::<RouteLabels, Histogram, fn() -> Histogram>::new_with_constructor(seconds);
 
@@ -174,6 +178,7 @@ impl Metrics {
             relay_dropped,
             relay_reconnects,
             relay_resyncs,
+            jobs,
             http_requests,
             http_seconds,
         }
@@ -249,6 +254,8 @@ mod tests {
             "kefu_slow_closes_total 0",
             "kefu_relay_up 0",
             "kefu_relay_dropped_total 0",
+            "kefu_jobs{state=\"dead\"} 0",
+            "kefu_jobs_oldest_seconds 0",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }

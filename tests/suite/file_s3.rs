@@ -5,7 +5,7 @@ use reqwest::header::{IF_NONE_MATCH, RANGE};
 use reqwest::multipart::{Form, Part};
 
 use crate::support::s3::S3;
-use crate::support::{Reply, TestApp, User};
+use crate::support::{Reply, TestApp, User, eventually};
 
 const UPLOAD: &str = "/app-api/infra/file/upload";
 /// Above the size of a part.
@@ -70,7 +70,7 @@ async fn a_refused_upload_leaves_nothing_in_the_bucket() {
     // The object is there before its row, and goes when the row cannot be stored.
     app.refuse("INSERT", "kefu_file", "1 = 1");
     upload(&member, png(1000)).await.fails(500, "系统异常");
-    assert_eq!(s3.counts(), (0, 0, 1));
+    eventually("the object is removed", async || s3.counts() == (0, 0, 1)).await;
     app.refuse_no_more("kefu_file");
     upload(&member, png(1000)).await.ok();
     assert_eq!(s3.counts(), (1, 0, 1));

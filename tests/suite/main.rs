@@ -30,6 +30,7 @@ mod handshake;
 mod health;
 mod history;
 mod import;
+mod job;
 mod lifetime;
 mod log;
 mod member_token;

@@ -10,7 +10,7 @@ use diesel::connection::SimpleConnection;
 use super::copy::{Access, Copied, Draft, Progress, Source, open};
 use super::lock::{DatabaseLock, beside, resolved};
 use crate::clock::{Millis, to_timestamp};
-use crate::db::id_block;
+use crate::db::instant::mark_restored;
 
 /// Copies `database`, which may be in use, to `target`, which must not be there. Nothing is changed, not even by a newer
 /// version's migrations.
@@ -32,7 +32,7 @@ pub(crate) fn back_up(database: &Path, target: &Path, progress: impl Fn(Progress
 }
 
 /// Puts a copy of `file` in the place of `database` and keeps what was there under the second name it returns. Ids that
-/// are given from then on are above all that were given before ([`id_block::mark_restored`]).
+/// are given from then on are above all that were given before ([`mark_restored`]).
 ///
 /// # Errors
 /// One line for the operator: as [`back_up`], and when a service is running on `database` or anybody has it open. Until
@@ -49,7 +49,7 @@ pub(crate) fn restore(
         return Err(format!("{} is the database itself", file.display()));
     }
     let draft = Draft::copy(Source::open(file, Access::Alone)?, &database, progress)?;
-    draft.change(|connection| id_block::mark_restored(connection, now))?;
+    draft.change(|connection| mark_restored(connection, now))?;
     let copied = draft.check()?;
     let kept = keep_aside(&database, now)?;
     draft.publish(&database)?;

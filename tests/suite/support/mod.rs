@@ -17,13 +17,15 @@ mod user;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use kefu::clock::{Clock, Millis};
+use diesel::{BoolExpressionMethods, ExpressionMethods, QueryDsl, RunQueryDsl};
+use kefu::clock::{Clock, Millis, to_timestamp};
 use kefu::id::{TenantId, UserId};
 use kefu::settings::{Relay, Settings, signing_secret};
 use kefu::testing::App;
 use kefu::testing::access::Role;
 use kefu::testing::account::{self, NewAdmin};
 use kefu::testing::auth::{Auth, Tokens};
+use kefu::testing::db::schema::kefu_job;
 use kefu::testing::db::{Backend, Db};
 use tempfile::TempDir;
 
@@ -160,9 +162,17 @@ impl TestApp {
         (response.status().as_u16(), response.json().await.unwrap())
     }
 
-    /// Takes the service down in order.
+    /// Takes the service down in order, once its due jobs have run. A dead job fails the test.
     pub(crate) async fn stop(mut self) {
+        eventually("no due job is left", async || self.jobs_left().await == 0).await;
         self.app.take().unwrap().stop().await;
+    }
+
+    /// How many jobs are due, run or are dead; 0 when the test has taken the database away.
+    async fn jobs_left(&self) -> i64 {
+        let now = to_timestamp(self.clock.now());
+        let left = kefu_job::table.filter(kefu_job::state.ne(0).or(kefu_job::run_at.le(now))).count();
+        self.db.run(move |connection| Ok(left.get_result(connection)?)).await.unwrap_or(0)
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

@@ -1,0 +1,49 @@
+//! Instants that the database remembers for all nodes, such as the time of its last restore. Each is a row of
+//! `kefu_id_block` that holds milliseconds since the Unix epoch instead of an id.
+
+use diesel::prelude::*;
+
+use super::schema::kefu_id_block;
+use super::{AnyConnection, id_block};
+use crate::clock::Millis;
+use crate::error::Result;
+
+/// What happened at the instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StoredInstant {
+    /// The database was restored from a backup. It does not change while a service runs on it.
+    Restored,
+}
+
+/// The names of all rows that hold an instant.
+#[cfg(test)]
+pub(super) const NAMES: [&str; 1] = [StoredInstant::Restored.name()];
+
+impl StoredInstant {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Restored => "restored",
+        }
+    }
+
+    /// When it happened last, `None` when never.
+    pub(crate) fn get(self, connection: &mut AnyConnection) -> Result<Option<Millis>> {
+        let row = kefu_id_block::table.find(self.name()).select(kefu_id_block::next_id);
+        Ok(row.first(connection).optional()?)
+    }
+
+    /// Notes, inside a write transaction, that it has happened at `now`.
+    pub(crate) fn set(self, connection: &mut AnyConnection, now: Millis) -> Result<()> {
+        let row = (kefu_id_block::name.eq(self.name()), kefu_id_block::next_id.eq(now));
+        diesel::delete(kefu_id_block::table.find(self.name())).execute(connection)?;
+        diesel::insert_into(kefu_id_block::table).values(row).execute(connection)?;
+        Ok(())
+    }
+}
+
+/// Tells a database, inside a write transaction, that an older state of it was restored at `now`: ids go on above all that
+/// were given before, and clients learn the time with each resync.
+pub fn mark_restored(connection: &mut AnyConnection, now: Millis) -> Result<()> {
+    id_block::lift(connection, now)?;
+    StoredInstant::Restored.set(connection, now)
+}
