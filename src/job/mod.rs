@@ -76,9 +76,12 @@ pub(crate) trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     fn run(self, context: Self::Context, now: Millis) -> impl Future<Output = Result<Effect>> + Send;
 }
 
+/// A change of the database, made in a write transaction.
+type Change = Box<dyn FnMut(&mut AnyConnection) -> Result<Next> + Send>;
+
 /// The last step of a job, committed together with the end of its row. May run more than once, each time from the
 /// beginning, as with [`crate::db::Db::write`].
-pub(crate) struct Effect(Box<dyn FnMut(&mut AnyConnection) -> Result<Next> + Send>);
+pub(crate) struct Effect(Change);
 
 impl Effect {
     /// A change of the database, which also says whether the job is done.

@@ -270,7 +270,7 @@ async fn what_always_fails_is_dead_until_an_operator_lets_it_run_again() {
     };
     tokio::time::timeout(Duration::from_secs(30), gauge).await.unwrap();
     world.clock.advance(365 * 24 * 3_600_000);
-    assert_eq!(world.list().await, [dead.clone()]);
+    assert_eq!(world.list().await, std::slice::from_ref(&dead));
 
     *works.lock().unwrap() = true;
     let now = world.clock.now();
