@@ -221,7 +221,7 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Browsers of these origins may call (contract, "CORS"). Asked headers are echoed: `*` does not cover Authorization.
+/// Browsers of these origins may call (docs/contract.md#cors). Asked headers are echoed: `*` does not cover Authorization.
 fn cors(origins: &[String]) -> Cors {
     let cors = Cors::default()
         .allowed_methods(["GET", "POST", "PUT", "DELETE"])

@@ -16,7 +16,7 @@ use utoipa::openapi::schema::{Object, Type};
 /// The result of everything that can fail towards a client.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The languages that messages come in; codes never change with the language (contract, "Envelope").
+/// The languages that messages come in; codes never change with the language (docs/contract.md#envelope).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
     /// The default.
@@ -111,7 +111,7 @@ impl Error {
         Self::Internal(cause.to_string())
     }
 
-    /// The code in the envelope (contract, "Envelope").
+    /// The code in the envelope (docs/contract.md#envelope).
     pub const fn code(&self) -> i64 {
         match self {
             Self::Invalid(_)

@@ -72,7 +72,7 @@ id_type! {
     LoginId
 }
 
-/// The two kinds of users, with the numbers that the wire and the tables use (contract, "JSON values").
+/// The two kinds of users, with the numbers that the wire and the tables use (docs/contract.md#json-values).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum UserType {
     /// A customer of the shop.

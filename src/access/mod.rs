@@ -9,42 +9,51 @@ pub enum Role {
     Agent,
     /// Reads only.
     Viewer,
+    /// Holds this permission alone. No command gives it: tests prove with it what each operation asks for.
+    Only(Permission),
 }
 
 impl Role {
-    /// Every role.
+    /// The roles that can be given.
     pub const ALL: [Self; 3] = [Self::Owner, Self::Agent, Self::Viewer];
 
     /// The name in the table and on the command line.
-    pub const fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Owner => "owner",
             Self::Agent => "agent",
             Self::Viewer => "viewer",
+            // The column holds 32 characters.
+            Self::Only(permission) => {
+                let name = permission.as_str();
+                name.strip_prefix("promotion:").unwrap_or(name)
+            }
         }
     }
 
     /// The role of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.as_str() == name)
+        let single = Permission::ALL.into_iter().map(Self::Only);
+        Self::ALL.into_iter().chain(single).find(|role| role.as_str() == name)
     }
 
     /// The code that consoles know the role by. Theirs for "everything" is `super_admin`.
-    pub const fn console_code(self) -> &'static str {
+    pub fn console_code(self) -> &'static str {
         match self {
             Self::Owner => "super_admin",
-            Self::Agent | Self::Viewer => self.as_str(),
+            Self::Agent | Self::Viewer | Self::Only(_) => self.as_str(),
         }
     }
 
     /// Whether the role holds a permission.
-    pub const fn may(self, permission: Permission) -> bool {
+    pub fn may(self, permission: Permission) -> bool {
         match (self, permission) {
             (Self::Owner, _) => true,
             (Self::Agent, Permission::DeleteConversations) => false,
             (Self::Agent, _) => true,
             (Self::Viewer, Permission::QueryMessages | Permission::QueryConversations) => true,
             (Self::Viewer, _) => false,
+            (Self::Only(held), _) => held == permission,
         }
     }
 
@@ -54,45 +63,62 @@ impl Role {
     }
 }
 
-/// One operation that needs a permission (contract, "Admin REST").
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Permission {
-    /// Send messages to members.
-    SendMessages,
-    /// Read messages, and be told of new ones.
-    QueryMessages,
-    /// Mark messages as read.
-    UpdateMessages,
-    /// List and read conversations.
-    QueryConversations,
-    /// Pin conversations.
-    UpdateConversations,
-    /// Hide conversations from the admin side.
-    DeleteConversations,
+/// What [`crate::auth::extract::Admin`] asks of an admin, as a type.
+pub(crate) trait Privilege: 'static {
+    /// The permission, `None` when any admin will do.
+    const PERMISSION: Option<Permission>;
 }
 
-impl Permission {
-    /// Every permission.
-    pub const ALL: [Self; 6] = [
-        Self::SendMessages,
-        Self::QueryMessages,
-        Self::UpdateMessages,
-        Self::QueryConversations,
-        Self::UpdateConversations,
-        Self::DeleteConversations,
-    ];
+/// No permission: any admin.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum AnyAdmin {}
 
-    /// The name that the consoles and the OpenAPI document use.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::SendMessages => "promotion:kefu-message:send",
-            Self::QueryMessages => "promotion:kefu-message:query",
-            Self::UpdateMessages => "promotion:kefu-message:update",
-            Self::QueryConversations => "promotion:kefu-conversation:query",
-            Self::UpdateConversations => "promotion:kefu-conversation:update",
-            Self::DeleteConversations => "promotion:kefu-conversation:delete",
+impl Privilege for AnyAdmin {
+    const PERMISSION: Option<Permission> = None;
+}
+
+/// The one list of permissions: the values, their names on the wire, and a type of each for the handlers' parameters.
+macro_rules! permissions {
+    ($($(#[$doc:meta])* $name:ident => $text:literal;)*) => {
+        /// What an operation may ask of an admin.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Permission {
+            $($(#[$doc])* $name,)*
         }
-    }
+
+        impl Permission {
+            /// Every permission.
+            pub const ALL: [Self; [$($text),*].len()] = [$(Self::$name),*];
+
+            /// The name that the consoles and the OpenAPI document use.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+
+        $($(#[$doc])* #[derive(Clone, Copy, Debug)] pub(crate) enum $name {}
+
+        impl Privilege for $name {
+            const PERMISSION: Option<Permission> = Some(Permission::$name);
+        })*
+    };
+}
+
+permissions! {
+    /// Send messages to members.
+    SendMessages => "promotion:kefu-message:send";
+    /// Read messages, and receive new ones.
+    QueryMessages => "promotion:kefu-message:query";
+    /// Mark messages as read.
+    UpdateMessages => "promotion:kefu-message:update";
+    /// List and read conversations.
+    QueryConversations => "promotion:kefu-conversation:query";
+    /// Pin conversations.
+    UpdateConversations => "promotion:kefu-conversation:update";
+    /// Hide conversations from the admin side.
+    DeleteConversations => "promotion:kefu-conversation:delete";
 }
 
 #[cfg(test)]
@@ -106,6 +132,11 @@ mod tests {
         assert!(!Role::Agent.may(Permission::DeleteConversations));
         assert!(Role::Viewer.permissions().all(|permission| permission.as_str().ends_with(":query")));
         assert!(Role::ALL.into_iter().all(|role| Role::from_name(role.as_str()) == Some(role)));
+        for permission in Permission::ALL {
+            let role = Role::Only(permission);
+            assert_eq!(role.permissions().collect::<Vec<_>>(), [permission]);
+            assert!(Role::from_name(role.as_str()) == Some(role) && role.as_str().len() <= 32);
+        }
         assert_eq!(Role::from_name("super_admin"), None);
     }
 }

@@ -1,42 +1,40 @@
-//! HTTP: logins. The paths and answers that the stock clients use (contract, "Auth that the stock clients use").
+//! HTTP: logins. The paths and answers that the stock clients use (docs/contract.md#auth).
 
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, HttpResponse, post, web};
+use actix_web::{HttpRequest, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
 use super::address::ClientAddress;
-use super::extract::{self, Admin, AnyAdmin, Member};
+use super::extract::{self, Admin, Member, Optional};
 use super::{Auth, Principal, Tokens};
+use crate::access::AnyAdmin;
 use crate::account::DEFAULT_TENANT;
 use crate::error::{Error, Result};
-use crate::http::{Envelope, Json, Query, ok};
+use crate::http::{Answer, Data, Json, Query, routes};
 use crate::id::{TenantId, UserType};
 
 /// Registers the routes; they need [`Auth`] and [`ClientAddress`] in the application's data.
 pub(crate) fn routes(config: &mut ServiceConfig) {
-    config
-        .service(login_admin)
-        .service(logout_admin)
-        .service(refresh_admin)
-        .service(logout_member)
-        .service(refresh_member);
+    routes!(config => login_admin, logout_admin, refresh_admin, logout_member, refresh_member);
 }
+
+impl Data for Tokens {}
 
 /// What an admin logs in with. Further fields, such as the console's `tenantName`, are ignored.
 #[derive(Deserialize, Validate, ToSchema)]
 struct Login {
     /// The user name.
-    #[validate(required, length(min = 1, max = 64))]
-    #[schema(required, nullable = false, example = "admin", min_length = 1, max_length = 64)]
-    username: Option<String>,
+    #[validate(length(min = 1, max = 64))]
+    #[schema(example = "admin", min_length = 1, max_length = 64)]
+    username: String,
     /// The password.
-    #[validate(required, length(min = 1, max = 128))]
-    #[schema(required, nullable = false, example = "correct horse battery", min_length = 1, max_length = 128)]
-    password: Option<String>,
+    #[validate(length(min = 1, max = 128))]
+    #[schema(example = "correct horse battery", min_length = 1, max_length = 128)]
+    password: String,
 }
 
 /// Log an admin in
@@ -44,25 +42,20 @@ struct Login {
 /// The tenant comes from the `tenant-id` header, by default 1. After too many failures of the account or the address
 /// every answer is 429.
 #[utoipa::path(
+    post,
+    path = "/admin-api/system/auth/login",
     tag = "auth",
-    request_body = Login,
     params(("tenant-id" = Option<TenantId>, Header, description = "The tenant, by default 1", example = 1)),
-    responses((status = 200, body = Envelope<Tokens>)),
     extensions(("x-errors" = json!(["LoginFailed", "AccountDisabled", "TooManyRequests"]))),
-    security(()),
 )]
-#[post("/admin-api/system/auth/login")]
 async fn login_admin(
     auth: web::Data<Auth>,
     address: web::Data<ClientAddress>,
     request: HttpRequest,
-    body: Json<Login>,
-) -> Result<HttpResponse> {
-    let Json(Login { username, password }) = body;
-    let username = username.ok_or(Error::Missing("username".into()))?;
-    let password = password.ok_or(Error::Missing("password".into()))?;
+    Json(Login { username, password }): Json<Login>,
+) -> Result<Answer<Tokens>> {
     let tenant = extract::tenant(request.headers())?.unwrap_or(DEFAULT_TENANT);
-    Ok(ok(auth.login(tenant, &username, &password, address.of(&request)).await?))
+    Ok(Answer(auth.login(tenant, &username, &password, address.of(&request)).await?))
 }
 
 /// Log an admin out
@@ -70,17 +63,16 @@ async fn login_admin(
 /// Ends the login: its refresh token, its access tokens and its sockets. Without a valid token nothing happens and the
 /// answer is `true` too.
 #[utoipa::path(
+    post,
+    path = "/admin-api/system/auth/logout",
     tag = "auth",
-    responses((status = 200, body = Envelope<bool>)),
-    security((), ("bearer" = [])),
     extensions(("x-errors" = json!(["WrongType", "Forbidden", "TenantForeign"]))),
 )]
-#[post("/admin-api/system/auth/logout")]
 async fn logout_admin(
     auth: web::Data<Auth>,
     request: HttpRequest,
-    caller: Result<Admin<AnyAdmin>>,
-) -> Result<HttpResponse> {
+    Optional(caller): Optional<Admin<AnyAdmin>>,
+) -> Result<Answer<bool>> {
     logout(&auth, &request, caller.map(|Admin(principal, _)| principal), UserType::Admin).await
 }
 
@@ -89,13 +81,16 @@ async fn logout_admin(
 /// Ends the login, or refuses the integrator's token from now on; its sockets are closed. Without a valid token nothing
 /// happens and the answer is `true` too.
 #[utoipa::path(
+    post,
+    path = "/app-api/member/auth/logout",
     tag = "auth",
-    responses((status = 200, body = Envelope<bool>)),
-    security((), ("bearer" = [])),
     extensions(("x-errors" = json!(["WrongType", "Forbidden", "TenantForeign"]))),
 )]
-#[post("/app-api/member/auth/logout")]
-async fn logout_member(auth: web::Data<Auth>, request: HttpRequest, caller: Result<Member>) -> Result<HttpResponse> {
+async fn logout_member(
+    auth: web::Data<Auth>,
+    request: HttpRequest,
+    Optional(caller): Optional<Member>,
+) -> Result<Answer<bool>> {
     logout(&auth, &request, caller.map(|Member(principal)| principal), UserType::Member).await
 }
 
@@ -104,7 +99,7 @@ async fn logout(
     request: &HttpRequest,
     caller: Result<Arc<Principal>>,
     user_type: UserType,
-) -> Result<HttpResponse> {
+) -> Result<Answer<bool>> {
     match caller {
         Ok(principal) => auth.logout(&principal).await?,
         Err(Error::Unauthenticated) => {
@@ -114,7 +109,7 @@ async fn logout(
         }
         Err(error) => return Err(error),
     }
-    Ok(ok(true))
+    Ok(Answer(true))
 }
 
 #[derive(Deserialize, Validate, utoipa::IntoParams)]
@@ -130,15 +125,13 @@ struct Refresh {
 ///
 /// The refresh token stays the same unless the settings ask for rotation. A bad `Authorization` header does not matter.
 #[utoipa::path(
+    post,
+    path = "/admin-api/system/auth/refresh-token",
     tag = "auth",
-    params(Refresh),
-    responses((status = 200, body = Envelope<Tokens>)),
     extensions(("x-errors" = json!(["RefreshTokenInvalid", "RefreshTokenExpired"]))),
-    security(()),
 )]
-#[post("/admin-api/system/auth/refresh-token")]
-async fn refresh_admin(auth: web::Data<Auth>, Query(query): Query<Refresh>) -> Result<HttpResponse> {
-    Ok(ok(auth.refresh(&query.refresh_token, UserType::Admin).await?))
+async fn refresh_admin(auth: web::Data<Auth>, Query(query): Query<Refresh>) -> Result<Answer<Tokens>> {
+    Ok(Answer(auth.refresh(&query.refresh_token, UserType::Admin).await?))
 }
 
 /// Get a member's new access token
@@ -146,15 +139,13 @@ async fn refresh_admin(auth: web::Data<Auth>, Query(query): Query<Refresh>) -> R
 /// For logins that `kefu token` made; the integrator renews its own tokens. A bad `Authorization` header does not
 /// matter.
 #[utoipa::path(
+    post,
+    path = "/app-api/member/auth/refresh-token",
     tag = "auth",
-    params(Refresh),
-    responses((status = 200, body = Envelope<Tokens>)),
     extensions(("x-errors" = json!(["RefreshTokenInvalid", "RefreshTokenExpired"]))),
-    security(()),
 )]
-#[post("/app-api/member/auth/refresh-token")]
-async fn refresh_member(auth: web::Data<Auth>, Query(query): Query<Refresh>) -> Result<HttpResponse> {
-    Ok(ok(auth.refresh(&query.refresh_token, UserType::Member).await?))
+async fn refresh_member(auth: web::Data<Auth>, Query(query): Query<Refresh>) -> Result<Answer<Tokens>> {
+    Ok(Answer(auth.refresh(&query.refresh_token, UserType::Member).await?))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! anyone else.
 //!
 //! All of them read the token from `Authorization` (with or without `Bearer`) and [`Auth`] from the application's data,
-//! and refuse a `tenant-id` header that names another tenant than the token (contract, "Headers").
+//! and refuse a `tenant-id` header that names another tenant than the token (docs/contract.md#headers).
 
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -15,8 +15,9 @@ use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 
 use super::{Auth, Principal, TokenUse};
-use crate::access::Permission;
+use crate::access::Privilege;
 use crate::error::{Error, Result};
+use crate::http::describe::{Caller, Describe, Description};
 use crate::id::{TenantId, UserType};
 
 /// A member.
@@ -26,38 +27,6 @@ pub(crate) struct Member(pub Arc<Principal>);
 /// An admin who holds the permission `P`.
 #[derive(Clone, Debug)]
 pub(crate) struct Admin<P: Privilege>(pub Arc<Principal>, pub PhantomData<P>);
-
-/// What [`Admin`] asks for.
-pub(crate) trait Privilege: 'static {
-    /// The permission, `None` when any admin will do.
-    const PERMISSION: Option<Permission>;
-}
-
-macro_rules! privileges {
-    ($($(#[$doc:meta])* $name:ident => $permission:expr;)*) => {
-        $($(#[$doc])* #[derive(Clone, Copy, Debug)] pub(crate) enum $name {}
-        impl Privilege for $name {
-            const PERMISSION: Option<Permission> = $permission;
-        })*
-    };
-}
-
-privileges! {
-    /// No permission: any admin.
-    AnyAdmin => None;
-    /// [`Permission::SendMessages`].
-    SendMessages => Some(Permission::SendMessages);
-    /// [`Permission::QueryMessages`].
-    QueryMessages => Some(Permission::QueryMessages);
-    /// [`Permission::UpdateMessages`].
-    UpdateMessages => Some(Permission::UpdateMessages);
-    /// [`Permission::QueryConversations`].
-    QueryConversations => Some(Permission::QueryConversations);
-    /// [`Permission::UpdateConversations`].
-    UpdateConversations => Some(Permission::UpdateConversations);
-    /// [`Permission::DeleteConversations`].
-    DeleteConversations => Some(Permission::DeleteConversations);
-}
 
 impl FromRequest for Member {
     type Error = Error;
@@ -82,6 +51,38 @@ impl<P: Privilege> FromRequest for Admin<P> {
             }
             UserType::Admin | UserType::Member => Err(Error::Forbidden),
         })
+    }
+}
+
+impl Describe for Member {
+    fn describe(description: &mut Description) {
+        description.caller(Caller::AnyMember);
+    }
+}
+
+impl<P: Privilege> Describe for Admin<P> {
+    fn describe(description: &mut Description) {
+        description.caller(P::PERMISSION.map_or(Caller::AnyAdmin, Caller::Holder));
+    }
+}
+
+/// A caller, or why there is none: for handlers that answer everyone and do more for those who are known.
+#[derive(Debug)]
+pub(crate) struct Optional<C>(pub Result<C>);
+
+impl<C: FromRequest<Error = Error, Future = Extracting<C>> + 'static> FromRequest for Optional<C> {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let caller = C::from_request(request, payload);
+        Box::pin(async move { Ok(Self(caller.await)) })
+    }
+}
+
+impl<C> Describe for Optional<C> {
+    fn describe(description: &mut Description) {
+        description.optional_caller();
     }
 }
 

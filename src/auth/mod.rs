@@ -75,11 +75,11 @@ impl Principal {
 pub enum TokenUse {
     /// REST: access tokens and the integrator's.
     Rest,
-    /// The socket's handshake: refresh tokens too (contract, "WebSocket").
+    /// The socket's handshake: refresh tokens too (docs/contract.md#websocket).
     Socket,
 }
 
-/// What a login and a refresh answer (contract, "Auth that the stock clients use").
+/// What a login and a refresh answer (docs/contract.md#auth).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Tokens {

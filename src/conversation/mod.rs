@@ -98,7 +98,7 @@ impl Conversation {
     }
 
     /// Takes a new message from `sender` and returns its `seq` and time. The time strictly increases with `seq`: a clock
-    /// that stands still or goes back is bumped by a millisecond (contract, "The history cursor").
+    /// that stands still or goes back is bumped by a millisecond (docs/contract.md#the-history-cursor).
     pub(crate) fn advance(&mut self, sender: UserType, now: Millis) -> (i64, Millis) {
         let time = if self.last_seq == 0 { now } else { now.max(self.last_message_time + 1) };
         self.last_seq += 1;
@@ -139,7 +139,7 @@ impl Conversation {
     }
 }
 
-/// A conversation on the wire (contract, "Admin REST").
+/// A conversation on the wire (docs/contract.md#admin-rest).
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ConversationView {

@@ -1,4 +1,4 @@
-//! Every frame that goes over a socket: its `type` and its content (contract, "WebSocket"; docs/websocket.md).
+//! Every frame that goes over a socket: its `type` and its content (docs/contract.md#websocket; docs/websocket.md).
 
 use serde::Serialize;
 

@@ -29,7 +29,7 @@ pub(crate) enum Fact {
     Typing { tenant: TenantId, conversation: ConversationId, member: UserId, user_type: UserType, user: UserId },
 }
 
-/// A message on the wire: the same fields whether listed or pushed (contract, "Message").
+/// A message on the wire: the same fields whether listed or pushed (docs/contract.md#json-values).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MessageView {

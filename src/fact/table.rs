@@ -1,4 +1,4 @@
-//! The one table from what has happened to who hears of it and how (contract, "WebSocket"; docs/websocket.md).
+//! The one table from what has happened to who hears of it and how (docs/contract.md#websocket; docs/websocket.md).
 //!
 //! Each match is exhaustive, so that a new fact does not compile until its row is complete.
 

@@ -12,18 +12,20 @@ use actix_web::error::PayloadError;
 use actix_web::http::header::{self, ContentRange, ContentRangeSpec, ETag, EntityTag};
 use actix_web::http::{Method, StatusCode, uri};
 use actix_web::web::{self, Bytes};
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, post, route};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder};
 use futures_util::stream::{self, Fuse};
 use futures_util::{Stream, StreamExt};
 use object_store::{GetOptions, GetRange};
+use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::range::{self, Part};
 use super::{FilePath, Files};
-use crate::auth::extract::{Admin, AnyAdmin, Member};
+use crate::access::AnyAdmin;
+use crate::auth::extract::{Admin, Member};
 use crate::error::{Error, Failure, Result};
-use crate::http::{Envelope, ok};
+use crate::http::{Answer, Data, routes};
 use crate::id::UserKey;
 
 /// Where files are read, before their path.
@@ -41,11 +43,8 @@ const DRAIN_TIME: Duration = Duration::from_secs(30);
 
 /// Registers the calls. They need [`Files`] and [`crate::auth::Auth`] as application data.
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
-    config
-        .service(upload_as_admin)
-        .service(upload_as_member)
-        .service(read_file)
-        .route(&format!("{READ_PATH}/{{path:.*}}"), web::get().to(async || not_found()));
+    routes!(config => upload_as_admin, upload_as_member, read_file);
+    config.route(&format!("{READ_PATH}/{{path:.*}}"), web::get().to(async || not_found()));
 }
 
 /// The form of an upload; parts with other names are ignored.
@@ -57,24 +56,29 @@ struct UploadForm {
     file: Vec<u8>,
 }
 
+/// Where an uploaded file can be read.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = "https://kefu.example/infra/file/20261121/0123456789abcdef0123456789abcdef.png")]
+pub(super) struct FileUrl(String);
+
+impl Data for FileUrl {}
+
 /// Upload a file as an admin
 ///
 /// Answers the URL of the file. Anyone who knows the URL can read the file.
 #[utoipa::path(
+    post,
+    path = "/admin-api/infra/file/upload",
     tag = "file",
     request_body(content = UploadForm, content_type = "multipart/form-data"),
-    responses((status = 200, body = Envelope<String>,
-        example = json!({"code": 0, "msg": "",
-            "data": "https://kefu.example/infra/file/20261121/0123456789abcdef0123456789abcdef.png"}))),
-    extensions(("x-permission" = json!("any admin")), ("x-errors" = json!(["Missing", "UploadTooLarge"])))
+    extensions(("x-errors" = json!(["Missing", "UploadTooLarge"])))
 )]
-#[post("/admin-api/infra/file/upload")]
 async fn upload_as_admin(
     admin: Result<Admin<AnyAdmin>>,
     request: HttpRequest,
     body: web::Payload,
     files: web::Data<Files>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<FileUrl>> {
     upload(&request, body, &files, admin.map(|admin| admin.0.key)).await
 }
 
@@ -82,20 +86,18 @@ async fn upload_as_admin(
 ///
 /// Answers the URL of the file. Anyone who knows the URL can read the file.
 #[utoipa::path(
+    post,
+    path = "/app-api/infra/file/upload",
     tag = "file",
     request_body(content = UploadForm, content_type = "multipart/form-data"),
-    responses((status = 200, body = Envelope<String>,
-        example = json!({"code": 0, "msg": "",
-            "data": "https://kefu.example/infra/file/20261121/0123456789abcdef0123456789abcdef.png"}))),
     extensions(("x-errors" = json!(["Missing", "UploadTooLarge"])))
 )]
-#[post("/app-api/infra/file/upload")]
 async fn upload_as_member(
     member: Result<Member>,
     request: HttpRequest,
     body: web::Payload,
     files: web::Data<Files>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<FileUrl>> {
     upload(&request, body, &files, member.map(|member| member.0.key)).await
 }
 
@@ -105,7 +107,7 @@ pub(super) async fn upload(
     body: web::Payload,
     files: &Files,
     owner: Result<UserKey>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<FileUrl>> {
     let body = Body(Rc::new(RefCell::new(body.fuse())));
     let stored = match owner {
         Ok(owner) if is_form(request) => {
@@ -116,7 +118,7 @@ pub(super) async fn upload(
     };
     // Also after a success: parts may follow the file, and an unread body would cost the connection.
     drain(body).await;
-    Ok(ok(format!("{}{READ_PATH}/{}", address(request, files), stored?)))
+    Ok(Answer(FileUrl(format!("{}{READ_PATH}/{}", address(request, files), stored?))))
 }
 
 fn is_form(request: &HttpRequest) -> bool {
@@ -205,7 +207,6 @@ struct FileContent(Vec<u8>);
     get,
     path = "/infra/file/{date}/{name}",
     tag = "file",
-    security(()),
     params(
         ("date" = String, Path, description = "The day of the upload, `yyyyMMdd`", example = "20261121"),
         ("name" = String, Path, description = "The random name", example = "0123456789abcdef0123456789abcdef.png"),
@@ -220,7 +221,6 @@ struct FileContent(Vec<u8>);
     ),
     extensions(("x-error-statuses" = json!({"404": "NotFound", "503": "Busy"})))
 )]
-#[route("/infra/file/{date}/{name}", method = "GET", method = "HEAD")]
 async fn read_file(
     request: HttpRequest,
     path: web::Path<(String, String)>,

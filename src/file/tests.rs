@@ -5,7 +5,7 @@ use std::path::Path;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::{self, TestRequest};
-use actix_web::{App, HttpRequest, HttpServer, web};
+use actix_web::{App, HttpRequest, HttpServer, Responder, web};
 use diesel::{QueryDsl, RunQueryDsl};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -33,7 +33,7 @@ fn files(folder: &Path, change: impl FnOnce(&mut Settings)) -> Files {
 
 async fn upload(request: HttpRequest, body: web::Payload, files: web::Data<Files>) -> Result<actix_web::HttpResponse> {
     let owner = UserKey { tenant: TenantId::new(7), user_type: UserType::Member, user: UserId::new(247) };
-    api::upload(&request, body, &files, Ok(owner)).await
+    Ok(api::upload(&request, body, &files, Ok(owner)).await?.respond_to(&request))
 }
 
 /// The routes, and an upload that needs no token.

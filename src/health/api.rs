@@ -1,19 +1,20 @@
 //! HTTP of operation.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, get, web};
+use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::db::Db;
+use crate::http::routes;
 use crate::push::Hub;
 use crate::telemetry::metrics::{self, Metrics};
 use crate::writer::Writer;
 
 /// Registers the routes.
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(healthz).service(readyz).service(metrics_text);
+    routes!(config => healthz, readyz, metrics_text);
 }
 
 #[derive(Serialize, ToSchema)]
@@ -43,8 +44,12 @@ struct Readiness {
 }
 
 /// Whether the process is alive
-#[utoipa::path(tag = "operation", responses((status = 200, description = "It is alive", body = Health)), security(()))]
-#[get("/healthz")]
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "operation",
+    responses((status = 200, description = "It is alive", body = Health))
+)]
 async fn healthz() -> HttpResponse {
     HttpResponse::Ok().json(Health { status: "ok" })
 }
@@ -54,16 +59,16 @@ async fn healthz() -> HttpResponse {
 /// The database answers, the write queue has room and is worked off, and no shutdown has begun. Without its relay a node
 /// still takes requests.
 #[utoipa::path(
+    get,
+    path = "/readyz",
     tag = "operation",
     responses(
         (status = 200, description = "Ready", body = Readiness),
         (status = 503, description = "Not ready", body = Readiness, example = json!({
             "status": "unavailable", "database": "ok", "write_queue": "full", "process": "ok", "relay": "ok"
         }))
-    ),
-    security(())
+    )
 )]
-#[get("/readyz")]
 async fn readyz(db: web::Data<Db>, writer: web::Data<Writer>, hub: web::Data<Hub>) -> HttpResponse {
     let word = |fine: bool, otherwise: &'static str| if fine { "ok" } else { otherwise };
     let database = word(db.ping().await.is_ok(), "unreachable");
@@ -84,11 +89,11 @@ async fn readyz(db: web::Data<Db>, writer: web::Data<Writer>, hub: web::Data<Hub
 
 /// Metrics for Prometheus
 #[utoipa::path(
+    get,
+    path = "/metrics",
     tag = "operation",
-    responses((status = 200, description = "OpenMetrics", content_type = "application/openmetrics-text", body = String)),
-    security(())
+    responses((status = 200, description = "OpenMetrics", content_type = "application/openmetrics-text", body = String))
 )]
-#[get("/metrics")]
 async fn metrics_text(metrics: web::Data<Metrics>) -> HttpResponse {
     HttpResponse::Ok().content_type(metrics::CONTENT_TYPE).body(metrics.encode())
 }
@@ -121,7 +126,9 @@ mod tests {
         };
         before(&db, &hub).await;
         let data = (web::Data::new(db), web::Data::new(writer), web::Data::new(hub));
-        let app = test::init_service(App::new().app_data(data.0).app_data(data.1).app_data(data.2).service(readyz));
+        let app = test::init_service(
+            App::new().app_data(data.0).app_data(data.1).app_data(data.2).route("/readyz", web::get().to(readyz)),
+        );
         let app = app.await;
         let response = test::call_service(&app, test::TestRequest::get().uri("/readyz").to_request()).await;
         let answer = (response.status(), test::read_body_json(response).await);

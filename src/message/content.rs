@@ -1,4 +1,4 @@
-//! What a message may contain (contract, "What content is refused").
+//! What a message may contain (docs/contract.md#refused-content).
 //!
 //! `content` is stored and returned byte for byte; what is refused here is what breaks the stock pages for good.
 

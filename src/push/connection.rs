@@ -88,8 +88,8 @@ impl Connection {
     }
 }
 
-/// Reads the socket until it ends. Text `ping` is answered by text `pong` at once, empty frames are ignored (contract,
-/// "WebSocket"); every other text or binary message goes to `on_message`.
+/// Reads the socket until it ends. Text `ping` is answered by text `pong` at once, empty frames are ignored
+/// (docs/contract.md#websocket); every other text or binary message goes to `on_message`.
 pub(crate) async fn read<S>(
     connection: &Connection,
     mut stream: S,

@@ -1,43 +1,30 @@
 //! Completes the document that the handlers describe: what many operations have in common is written here, once.
 //!
-//! A handler names its errors and its permission as extensions of `#[utoipa::path]`:
+//! A handler names its errors as extensions of `#[utoipa::path]`:
 //! - `x-errors`: variants of [`Error`], besides those that follow from its token, parameters and body. They become
 //!   examples of the status that the error has, made from the error itself, so that the two cannot differ.
 //! - `x-error-statuses`: the same with a status of their own, for the few answers that are not HTTP 200.
-//! - `x-permission`: a permission or `any admin`, `any member`, `any user` or `anyone`; it may be left out where no token is
-//!   needed, and on `/app-api`, where it is `any member`.
 
 use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
 
 use super::sample::{resolve, sample};
-use crate::access::Permission;
 use crate::error::{Error, Language, Problem, Result};
+use crate::http::ENVELOPE;
 
-/// `x-permission` where every admin may call.
-const ANY_ADMIN: &str = "any admin";
-/// `x-permission` where every admin and every member may call.
-const ANY_USER: &str = "any user";
-/// `x-permission` where every member may call.
-const ANY_MEMBER: &str = "any member";
-/// `x-permission` where no token is needed.
-const ANYONE: &str = "anyone";
-
-const ENVELOPE: &str = "Envelope_";
 const FAILURE: &str = "#/components/schemas/Failure";
 const JSON: &str = "application/json";
 
 /// The finished document; its keys are sorted.
 ///
 /// # Errors
-/// [`Error::Internal`] when a handler names an error or a permission that does not exist, or forgets its permission.
+/// [`Error::Internal`] when a handler names an error that does not exist.
 pub fn finish(document: &OpenApi) -> Result<Value> {
     let mut document = serde_json::to_value(document).map_err(Error::internal)?;
-    let mut schemas = document.pointer_mut("/components/schemas").map(Value::take).unwrap_or_default();
-    complete_envelopes(&mut schemas);
+    let schemas = document.pointer_mut("/components/schemas").map(Value::take).unwrap_or_default();
     for (path, operations) in members(&mut document, "paths") {
         for (method, operation) in operations.as_object_mut().into_iter().flatten() {
-            complete(path, operation, &schemas)
+            complete(operation, &schemas)
                 .map_err(|problem| Error::internal(format!("the description of {method} {path}: {problem}")))?;
         }
     }
@@ -52,43 +39,12 @@ fn members<'a>(parent: &'a mut Value, name: &str) -> impl Iterator<Item = (&'a S
     parent.get_mut(name).and_then(Value::as_object_mut).into_iter().flatten()
 }
 
-/// Every envelope's `data` may be `null`, and refers to the schema of its type instead of repeating it.
-fn complete_envelopes(schemas: &mut Value) {
-    let reference = |name: &str| schemas.get(name).map(|_| json!({"$ref": format!("#/components/schemas/{name}")}));
-    let data = |name: &str, inlined: &Value| {
-        match name.strip_prefix("Vec_") {
-            Some(item) => reference(item).map(|items| json!({"type": "array", "items": items})),
-            None => reference(name),
-        }
-        .unwrap_or_else(|| inlined.clone())
-    };
-    let nullable: Vec<(String, Value)> = schemas
-        .as_object()
-        .into_iter()
-        .flatten()
-        .filter_map(|(name, schema)| {
-            let data = data(name.strip_prefix(ENVELOPE)?, schema.pointer("/properties/data")?);
-            let mut schema = schema.clone();
-            *schema.pointer_mut("/properties/data")? = json!({
-                "description": "The answer; `null` on failure.",
-                "anyOf": [{"type": "null"}, data],
-            });
-            schema.as_object_mut()?.insert("required".to_owned(), json!(["code", "msg", "data"]));
-            Some((name.clone(), schema))
-        })
-        .collect();
-    if let Some(schemas) = schemas.as_object_mut() {
-        schemas.extend(nullable);
-    }
-}
-
 /// Completes one operation, or says what is wrong with it.
-fn complete(path: &str, operation: &mut Value, schemas: &Value) -> Result<(), String> {
+fn complete(operation: &mut Value, schemas: &Value) -> Result<(), String> {
     let needs_token = match operation.get("security").and_then(Value::as_array) {
         Some(ways) => !ways.iter().any(|way| *way == json!({})),
         None => true,
     };
-    add_permission(path, needs_token, operation)?;
     add_request_example(operation, schemas);
     add_successes(operation, schemas);
     let mut failures = named_errors(operation)?;
@@ -99,33 +55,6 @@ fn complete(path: &str, operation: &mut Value, schemas: &Value) -> Result<(), St
         let status = status.unwrap_or_else(|| error.http_status().as_str().to_owned());
         add_failure(operation, &status, &error);
     }
-    Ok(())
-}
-
-fn add_permission(path: &str, needs_token: bool, operation: &mut Value) -> Result<(), String> {
-    let named = operation.get("x-permission").and_then(Value::as_str);
-    let permission = match named {
-        Some(name) if [ANY_ADMIN, ANY_MEMBER, ANY_USER, ANYONE].contains(&name) => name,
-        Some(name) if Permission::ALL.iter().any(|permission| permission.as_str() == name) => name,
-        Some(name) => return Err(format!("there is no permission {name}")),
-        None if !needs_token => ANYONE,
-        None if path.starts_with("/app-api/") => ANY_MEMBER,
-        None => return Err("x-permission is missing".to_owned()),
-    }
-    .to_owned();
-    let sentence = match permission.as_str() {
-        ANY_ADMIN => "Every admin may call it.".to_owned(),
-        ANY_USER => "Every member and every admin may call it.".to_owned(),
-        ANY_MEMBER => "Every member may call it.".to_owned(),
-        ANYONE => "No token is needed.".to_owned(),
-        name => format!("Needs the permission `{name}`."),
-    };
-    let description = match operation.get("description").and_then(Value::as_str) {
-        Some(text) => format!("{text}\n\n{sentence}"),
-        None => sentence,
-    };
-    put(operation, "description", json!(description));
-    put(operation, "x-permission", json!(permission));
     Ok(())
 }
 
@@ -161,10 +90,19 @@ fn add_successes(operation: &mut Value, schemas: &Value) {
 
 /// The example of an answer: an envelope's is the one of a success.
 fn answer(schema: &Value, schemas: &Value) -> Value {
-    match resolve(schema, schemas).pointer("/properties/data/anyOf/1") {
-        Some(data) => json!({"code": 0, "msg": "", "data": sample(data, schemas)}),
+    match resolve(schema, schemas).pointer("/properties/data") {
+        Some(data) => json!({"code": 0, "msg": "", "data": sample(&without_null(data), schemas)}),
         None => sample(schema, schemas),
     }
+}
+
+/// The schema of what is no `null`.
+fn without_null(schema: &Value) -> Value {
+    let mut schema = schema.pointer("/oneOf/1").unwrap_or(schema).clone();
+    if let Some(first) = schema.pointer("/type/0").cloned() {
+        put(&mut schema, "type", first);
+    }
+    schema
 }
 
 fn description(status: &str) -> &'static str {

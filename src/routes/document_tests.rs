@@ -3,7 +3,7 @@
 use super::*;
 
 /// One operation with these extensions, completed.
-fn completed(path: &str, extensions: Value) -> Result<Value, String> {
+fn completed(extensions: Value) -> Result<Value, String> {
     let mut operation = json!({
         "summary": "Send",
         "parameters": [{"name": "id", "in": "query", "required": true}],
@@ -12,25 +12,20 @@ fn completed(path: &str, extensions: Value) -> Result<Value, String> {
     for (name, value) in extensions.as_object().unwrap() {
         put(&mut operation, name, value.clone());
     }
-    complete(path, &mut operation, &json!({"Envelope_bool": {"properties": {"code": {"type": "integer"}}}}))?;
+    complete(&mut operation, &json!({"Envelope_bool": {"properties": {"code": {"type": "integer"}}}}))?;
     Ok(operation)
 }
 
 #[test]
 fn what_does_not_exist_is_refused() {
-    let problem = |extensions| completed("/admin-api/x", extensions).unwrap_err();
-    assert_eq!(problem(json!({})), "x-permission is missing");
-    assert_eq!(problem(json!({"x-permission": "promotion:x"})), "there is no permission promotion:x");
     for errors in [json!({"x-errors": ["Bussy"]}), json!({"x-error-statuses": {"503": "Bussy"}})] {
-        let mut extensions = errors;
-        put(&mut extensions, "x-permission", json!(ANY_ADMIN));
-        assert_eq!(problem(extensions), "there is no error \"Bussy\"");
+        assert_eq!(completed(errors).unwrap_err(), "there is no error \"Bussy\"");
     }
 }
 
 #[test]
 fn errors_become_examples_of_their_status() {
-    let operation = completed("/app-api/x", json!({"x-errors": ["Busy"], "x-error-statuses": {"404": "NotFound"}}));
+    let operation = completed(json!({"x-errors": ["Busy"], "x-error-statuses": {"404": "NotFound"}}));
     let operation = operation.unwrap();
     let names = |status: &str| -> Vec<String> {
         let examples = &operation["responses"][status]["content"][JSON]["examples"];
@@ -45,13 +40,12 @@ fn errors_become_examples_of_their_status() {
     assert!(busy["headers"]["Retry-After"].is_object());
     let expected = json!({"code": 503, "msg": "服务繁忙，请稍后重试", "data": null});
     assert_eq!(busy["content"][JSON]["examples"]["Busy"]["value"], expected);
-    assert_eq!((&operation["x-permission"], operation.get("x-errors")), (&json!(ANY_MEMBER), None));
+    assert_eq!(operation.get("x-errors"), None);
 }
 
 #[test]
 fn an_open_operation_has_no_errors_of_tokens() {
-    let operation = completed("/app-api/x", json!({"security": [{}]})).unwrap();
+    let operation = completed(json!({"security": [{}]})).unwrap();
     let examples = &operation["responses"]["200"]["content"][JSON]["examples"];
     assert!(examples["Unauthenticated"].is_null() && examples["Internal"].is_object());
-    assert_eq!(operation["x-permission"], ANYONE);
 }

@@ -13,6 +13,7 @@ use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::{Error, Failure, Result};
+use crate::http::describe::BEARER;
 use crate::id::TenantId;
 use crate::{account, auth, conversation, file, health, message, shop, socket};
 
@@ -75,7 +76,7 @@ fn document_head() -> utoipa::openapi::OpenApi {
         .components
         .get_or_insert_default()
         .security_schemes
-        .insert("bearer".to_owned(), utoipa::openapi::RefOr::T(SecurityScheme::Http(scheme)));
+        .insert(BEARER.to_owned(), utoipa::openapi::RefOr::T(SecurityScheme::Http(scheme)));
     document
 }
 

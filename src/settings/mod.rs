@@ -111,7 +111,7 @@ pub struct Auth {
     /// Seconds a refresh token lives. Default 2592000 (30 days).
     pub refresh_ttl_s: u64,
     /// Whether a refresh gives a new refresh token and revokes the login when an old one comes back. Default false:
-    /// the stock clients keep using the first one on their sockets (contract, "WebSocket").
+    /// the stock clients keep using the first one on their sockets (docs/contract.md#websocket).
     pub rotate_refresh_tokens: bool,
     /// Tokens that the integrator's own system signs for members.
     pub member_token: MemberToken,

@@ -1,21 +1,21 @@
 //! The table of the placeholders, and its way into the routes and the OpenAPI document.
 
 use actix_web::dev::{AppService, HttpServiceFactory};
-use actix_web::{HttpResponse, guard, web};
+use actix_web::{guard, web};
 use serde_json::{Value, json};
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, PathItem, Paths};
-use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, Schema, SecurityRequirement};
+use utoipa::openapi::{ContentBuilder, ResponseBuilder};
 use utoipa_actix_web::OpenApiFactory;
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use crate::access::AnyAdmin;
 use crate::account::DEFAULT_TENANT;
-use crate::auth::extract::{Admin, AnyAdmin, Member};
-use crate::http::ok;
+use crate::auth::extract::{Admin, Member};
+use crate::http::Answer;
+use crate::http::describe::{self, Describe, Description, Schemas};
 
 /// The tag in the document.
 const TAG: &str = "shop placeholder";
-const SCHEMA: &str = "Envelope_Anything";
 
 /// Registers the routes.
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
@@ -88,8 +88,8 @@ static PLACEHOLDERS: [Placeholder; 16] = [
 ];
 
 impl Placeholder {
-    fn answer(&self) -> HttpResponse {
-        ok((self.data)())
+    fn answer(&self) -> Answer<Value> {
+        Answer((self.data)())
     }
 
     /// `/admin-api/pay/wallet/get` is `admin_pay_wallet_get`.
@@ -97,12 +97,24 @@ impl Placeholder {
         self.path.trim_start_matches('/').replacen("-api", "", 1).replace(['/', '-'], "_")
     }
 
-    const fn permission(&self) -> &'static str {
-        match self.caller {
-            Caller::Anyone => "anyone",
-            Caller::Admin => "any admin",
-            Caller::Member => "any member",
-        }
+    fn describe(&self) -> Description {
+        let example = json!({"code": 0, "msg": "", "data": (self.data)()});
+        let answer = ContentBuilder::new().example(Some(example)).build();
+        let operation = OperationBuilder::new()
+            .tag(TAG)
+            .summary(Some(self.summary))
+            .description(Some("Always the same empty answer; a shop's own backend takes this path over."))
+            .operation_id(Some(self.operation_id()))
+            .response("200", ResponseBuilder::new().content("application/json", answer))
+            .build();
+        let mut description = Description::new(operation, Schemas::new());
+        description.caller(match self.caller {
+            Caller::Anyone => describe::Caller::Anyone,
+            Caller::Admin => describe::Caller::AnyAdmin,
+            Caller::Member => describe::Caller::AnyMember,
+        });
+        Answer::<Value>::describe(&mut description);
+        description
     }
 }
 
@@ -111,9 +123,9 @@ impl HttpServiceFactory for &'static Placeholder {
         // A guard and not a route: other methods go on to the default service, as with all other paths.
         let resource = web::resource(self.path).guard(guard::Get());
         match self.caller {
-            Caller::Anyone => resource.to(async || self.answer()),
-            Caller::Admin => resource.to(async |_: Admin<AnyAdmin>| self.answer()),
             Caller::Member => resource.to(async |_: Member| self.answer()),
+            Caller::Admin => resource.to(async |_: Admin<AnyAdmin>| self.answer()),
+            Caller::Anyone => resource.to(async || self.answer()),
         }
         .register(config);
     }
@@ -121,27 +133,11 @@ impl HttpServiceFactory for &'static Placeholder {
 
 impl OpenApiFactory for &'static Placeholder {
     fn paths(&self) -> Paths {
-        let content = ContentBuilder::new()
-            .schema(Some(Ref::from_schema_name(SCHEMA)))
-            .example(Some(json!({"code": 0, "msg": "", "data": (self.data)()})));
-        let mut operation = OperationBuilder::new()
-            .tag(TAG)
-            .summary(Some(self.summary))
-            .description(Some("Always the same empty answer; a shop's own backend takes this path over."))
-            .operation_id(Some(self.operation_id()))
-            .response("200", ResponseBuilder::new().content("application/json", content.build()))
-            .extensions(Some([("x-permission", self.permission())].into_iter().collect()));
-        if matches!(self.caller, Caller::Anyone) {
-            operation = operation.security(SecurityRequirement::default());
-        }
+        let operation = self.describe().finish().0;
         Paths::builder().path(self.path, PathItem::new(HttpMethod::Get, operation)).build()
     }
 
-    fn schemas(&self, schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        let envelope = ObjectBuilder::new()
-            .property("code", Object::with_type(Type::Integer))
-            .property("msg", Object::with_type(Type::String))
-            .property("data", Object::with_type(SchemaType::AnyValue));
-        schemas.push((SCHEMA.to_owned(), envelope.into()));
+    fn schemas(&self, schemas: &mut Schemas) {
+        schemas.extend(self.describe().finish().1);
     }
 }

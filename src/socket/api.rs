@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::body::BoxBody;
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, get, web};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -20,7 +20,7 @@ use crate::db::Db;
 use crate::error::{Error, Failure, Language, Problem, Result};
 use crate::fact::Fact;
 use crate::fact::frames::{Refusal, ResyncDone, ServerFrame};
-use crate::http::parse_query;
+use crate::http::{parse_query, routes};
 use crate::id::UserType;
 use crate::message::resync::{self, Since};
 use crate::push::{Connection, Hub, Incoming, OutboxBody, Ticket, read};
@@ -30,7 +30,7 @@ use crate::ws::{CloseReason, frame};
 
 /// Registers the route.
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(connect);
+    routes!(config => connect);
 }
 
 #[derive(Debug, Deserialize, Validate, IntoParams)]
@@ -39,12 +39,12 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
 struct Handshake {
     /// An access or a refresh token.
     token: String,
-    /// For members: the newest `seq` that the client has; everything above it is replayed first (additive).
+    /// For members: the newest `seq` that the client has; everything above it is replayed first.
     #[validate(range(min = 0))]
     #[param(minimum = 0)]
     last_seq: Option<i64>,
     /// For admins: the newest message time that the client has, epoch milliseconds; everything from shortly before it on is
-    /// replayed first, and the client drops by `id` what it has (additive).
+    /// replayed first, and the client drops by `id` what it has.
     #[validate(range(min = 0))]
     #[param(value_type = Option<i64>, minimum = 0)]
     since: Option<Millis>,
@@ -55,6 +55,8 @@ struct Handshake {
 /// Frames are `{"type","content"}` with the content as JSON text; see docs/websocket.md. A token that is not valid gets
 /// HTTP 401 and no upgrade.
 #[utoipa::path(
+    get,
+    path = "/infra/ws",
     tag = "socket",
     params(Handshake),
     responses(
@@ -68,10 +70,8 @@ struct Handshake {
         ("x-permission" = json!("any user")),
         ("x-errors" = json!(["WrongType", "Invalid", "Forbidden", "Busy", "Internal"])),
         ("x-error-statuses" = json!({"400": "WrongType", "401": "Unauthenticated"}))
-    ),
-    security(())
+    )
 )]
-#[get("/infra/ws")]
 async fn connect(
     request: HttpRequest,
     payload: web::Payload,
@@ -137,7 +137,7 @@ async fn connect(
     Ok(response.map_body(|_, body| BoxBody::new(OutboxBody::new(outbox, body))))
 }
 
-/// There is no socket to read an envelope from (contract, "WebSocket").
+/// There is no socket to read an envelope from (docs/contract.md#websocket).
 fn refused() -> HttpResponse {
     Error::Unauthenticated.with_status(StatusCode::UNAUTHORIZED)
 }

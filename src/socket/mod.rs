@@ -1,4 +1,4 @@
-//! `/infra/ws`: where tokens, messages and push meet in one socket (contract, "WebSocket"; docs/websocket.md).
+//! `/infra/ws`: where tokens, messages and push meet in one socket (docs/contract.md#websocket; docs/websocket.md).
 
 pub(crate) mod api;
 pub(crate) mod client_frame;

@@ -1,14 +1,15 @@
 //! Who is online, and at which node.
 
-use actix_web::{HttpResponse, get, web};
+use actix_web::web;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
-use crate::auth::extract::{Admin, QueryConversations};
+use crate::access::QueryConversations;
+use crate::auth::extract::Admin;
 use crate::error::Result;
-use crate::http::{Envelope, Query, Then, ok};
+use crate::http::{Answer, Data, Query, Then, routes};
 use crate::id::UserId;
 use crate::push::Hub;
 
@@ -17,8 +18,10 @@ const DEFAULT_LIMIT: usize = 1000;
 
 /// Registers the route.
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(list);
+    routes!(config => list);
 }
+
+impl Data for OnlineUser {}
 
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[serde(rename_all = "camelCase")]
@@ -47,22 +50,20 @@ struct OnlineUser {
     nodes: Vec<String>,
 }
 
-/// List who is online (additive)
+/// List who is online
 ///
 /// The tenant's users with an open socket at any node, members first, by id. What other nodes report is a few seconds
 /// old; a node that has died is forgotten after some seconds.
 #[utoipa::path(
+    get,
+    path = "/admin-api/promotion/kefu-presence/list",
     operation_id = "list_online_users",
-    tag = "admin conversation",
-    params(ListQuery),
-    responses((status = 200, body = Envelope<Vec<OnlineUser>>)),
-    extensions(("x-permission" = json!("promotion:kefu-conversation:query")))
+    tag = "admin conversation"
 )]
-#[get("/admin-api/promotion/kefu-presence/list")]
 async fn list(
     Then(admin, Query(ListQuery { user_type, limit })): Then<Admin<QueryConversations>, Query<ListQuery>>,
     hub: web::Data<Hub>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Vec<OnlineUser>>> {
     let users: Vec<_> = hub
         .online(admin.0.key.tenant)
         .into_iter()
@@ -74,5 +75,5 @@ async fn list(
         .filter(|user| user_type.is_none_or(|wanted| wanted == user.user_type))
         .take(limit.unwrap_or(DEFAULT_LIMIT))
         .collect();
-    Ok(ok(users))
+    Ok(Answer(users))
 }

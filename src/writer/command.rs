@@ -33,8 +33,8 @@ pub(crate) trait Command: Send + Sized + 'static {
 /// The order in which the kinds of a batch are applied, whatever their order in the queue.
 ///
 /// Marks come first: the author of a mark has not seen a message of the same batch, because none of it has been pushed. So
-/// a message that arrives in between stays unread, and new mail brings a deleted conversation back (contract, faults 2
-/// and 7).
+/// a message that arrives in between stays unread, and new mail brings a deleted conversation back
+/// (docs/contract.md#faults-of-the-original: 2 and 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rank {
     /// Changes what is already there: read, pinned, deleted, marked.

@@ -12,7 +12,7 @@
 //! conversations → write each kind's rows → build the frames → `COMMIT` → publish → answer.
 //!
 //! Invariants, and what breaks them:
-//! - An answer follows its commit (invariant 1) and its frame's publication (contract, "Push before the answer"):
+//! - An answer follows its commit (invariant 1) and its frame's publication (docs/contract.md#websocket):
 //!   answering earlier shows pictures twice on the stock member page.
 //! - A frame follows its commit, and frames of one conversation leave in `seq` order (invariant 2): publishing from
 //!   anywhere but this thread breaks the order. What other nodes have just committed is published first

@@ -1,6 +1,6 @@
 //! Why the server ends a socket.
 
-/// Why the server closes a socket, with the code that the client sees (contract, "WebSocket"; docs/websocket.md).
+/// Why the server closes a socket, with the code that the client sees (docs/contract.md#websocket; docs/websocket.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CloseReason {
     /// The client asked for it.

@@ -13,7 +13,7 @@ const CLOSE: u8 = 0x88;
 const PING: u8 = 0x89;
 const PONG: u8 = 0x8A;
 
-/// `{"type":<kind>,"content":"<content as JSON text>"}` (contract, "WebSocket").
+/// `{"type":<kind>,"content":"<content as JSON text>"}` (docs/contract.md#websocket).
 ///
 /// # Errors
 /// [`Error::Internal`] when `content` cannot be JSON, which no type of ours brings about.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kefu::testing::access::Role;
+use kefu::testing::access::{Permission, Role};
 use kefu::testing::auth::Tokens;
 use reqwest::Method;
 use serde_json::json;
@@ -119,24 +119,45 @@ async fn each_role_may_call_what_its_permissions_name_and_nothing_else() {
     let app = TestApp::spawn().await;
     let operations = rest_of("/admin-api");
     let named: BTreeSet<&str> = operations.iter().filter_map(|operation| operation.permission.as_deref()).collect();
-    assert_eq!(named.len(), 6, "each of the contract's permissions guards something: {named:?}");
+    assert_eq!(named.len(), Permission::ALL.len(), "each permission guards something: {named:?}");
     for role in Role::ALL {
         let admin = app.admin(role.as_str(), role).await;
         for operation in &operations {
-            let reply = call(&admin, operation).await;
             let allowed = operation.permission.as_deref().is_none_or(|permission| match role {
                 Role::Owner => true,
                 Role::Agent => permission != "promotion:kefu-conversation:delete",
                 Role::Viewer => permission.ends_with(":query"),
+                Role::Only(_) => unreachable!("cannot be given"),
             });
-            if allowed {
-                assert!(![401, 403].contains(&reply.code), "{role:?} {operation:?} {reply:?}");
-            } else {
-                reply.fails(403, "没有该操作权限");
-            }
+            may(&admin, operation, allowed).await;
         }
     }
     app.stop().await;
+}
+
+#[tokio::test]
+async fn each_operation_is_opened_by_the_one_permission_that_the_document_names() {
+    let app = TestApp::spawn().await;
+    let operations = rest_of("/admin-api");
+    for permission in Permission::ALL {
+        let role = Role::Only(permission);
+        let admin = app.admin(&role.as_str().replace(':', "-"), role).await;
+        for operation in &operations {
+            let allowed = operation.permission.as_deref().is_none_or(|named| named == permission.as_str());
+            may(&admin, operation, allowed).await;
+        }
+    }
+    app.stop().await;
+}
+
+/// Whether a call is refused for want of a permission, and nothing else.
+async fn may(admin: &User, operation: &Operation, allowed: bool) {
+    let reply = call(admin, operation).await;
+    if allowed {
+        assert!(![401, 403].contains(&reply.code), "{operation:?} {reply:?}");
+    } else {
+        reply.fails(403, "没有该操作权限");
+    }
 }
 
 #[tokio::test]

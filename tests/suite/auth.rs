@@ -1,4 +1,4 @@
-//! Logins of admins and tokens of both sides (contract, "Auth that the stock clients use").
+//! Logins of admins and tokens of both sides (docs/contract.md#auth).
 
 use kefu::testing::access::Role;
 use kefu::testing::auth::Tokens;

@@ -86,11 +86,17 @@ async fn a_field_of_the_wrong_type_is_named() {
 async fn a_missing_or_broken_field_is_named() {
     let app = TestApp::spawn().await;
     let member = app.member(1001).await;
+    for (body, name) in [
+        (json!({}), "contentType"),
+        (json!({"contentType": 1}), "content"),
+        (json!({"content": "x"}), "contentType"),
+        (json!({"contentType": null, "content": "x"}), "contentType"),
+        (json!({"contentType": 1, "content": null}), "content"),
+    ] {
+        let (zh, en) = (format!("请求参数缺失:{name}"), format!("missing request parameter: {name}"));
+        assert_refused(&member, body.to_string().into_bytes(), "application/json", (&zh, &en)).await;
+    }
     for (body, zh, en) in [
-        (json!({}), "content 不能为空", "content must not be empty"),
-        (json!({"contentType": 1}), "content 不能为空", "content must not be empty"),
-        (json!({"content": "x"}), "contentType 不能为空", "contentType must not be empty"),
-        (json!({"contentType": null, "content": "x"}), "contentType 不能为空", "contentType must not be empty"),
         (json!({"contentType": 9, "content": "x"}), "contentType 不合法", "contentType is not valid"),
         (json!({"contentType": 1, "content": "null"}), "content 格式不正确", "content does not fit its type"),
         (

@@ -1,4 +1,4 @@
-//! What a message may contain (contract, "What content is refused").
+//! What a message may contain (docs/contract.md#refused-content).
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The console's list of conversations (contract, "Admin REST").
+//! The console's list of conversations (docs/contract.md#admin-rest).
 
 use kefu::testing::access::Role;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Browsers of other origins (contract, "CORS").
+//! Browsers of other origins (docs/contract.md#cors).
 
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};

@@ -1,4 +1,4 @@
-//! One test for each of the original's known faults (contract) that shows over REST. Those of sockets (6, 8, 11, 12) are
+//! One test for each of the original's known faults (docs/contract.md#faults-of-the-original) that shows over REST. Those of sockets (6, 8, 11, 12) are
 //! with the tests of the push module.
 
 use futures_util::future::{join, join_all};

@@ -1,4 +1,4 @@
-//! The handshake of `/infra/ws`: which tokens open a socket (contract, "WebSocket").
+//! The handshake of `/infra/ws`: which tokens open a socket (docs/contract.md#websocket).
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use kefu::testing::access::Role;

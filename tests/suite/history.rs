@@ -1,4 +1,4 @@
-//! Reading back a conversation (contract, "The history cursor").
+//! Reading back a conversation (docs/contract.md#the-history-cursor).
 
 use chrono::DateTime;
 use chrono_tz::Tz;

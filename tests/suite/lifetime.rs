@@ -1,4 +1,4 @@
-//! How long a socket lives and with which code it ends (contract, "WebSocket"; invariants 8 and 9).
+//! How long a socket lives and with which code it ends (docs/contract.md#websocket; invariants 8 and 9).
 
 use futures_util::future::join_all;
 use kefu::testing::access::Role;

@@ -32,6 +32,7 @@ mod history;
 mod import;
 mod job;
 mod lifetime;
+mod link;
 mod log;
 mod member_token;
 mod message;

@@ -1,4 +1,4 @@
-//! Sending and listing (contract, "Member REST", "Admin REST", "JSON values").
+//! Sending and listing (docs/contract.md#member-rest, docs/contract.md#admin-rest, docs/contract.md#json-values).
 
 use futures_util::future::join_all;
 use reqwest::Method;

@@ -145,7 +145,15 @@ fn references_lead_somewhere_and_every_envelope_may_fail() {
     let envelopes: Vec<_> = schemas.iter().filter(|(name, _)| name.starts_with("Envelope_")).collect();
     assert!(envelopes.len() > 5);
     for (name, schema) in envelopes {
-        assert_eq!(schema["properties"]["data"]["anyOf"][0], json!({"type": "null"}), "{name}");
+        let data = &schema["properties"]["data"];
+        // Generated clients do not compile when a plain value stands beside `null` as an alternative.
+        assert!(data.get("anyOf").is_none(), "{name}");
+        let nullable = match data.get("type") {
+            Some(types) => types[1] == "null",
+            // Anything, or an object by reference.
+            None => data.get("oneOf").is_none_or(|ways| ways[0]["type"] == "null" && ways[1]["$ref"].is_string()),
+        };
+        assert!(nullable, "{name}: {data}");
         assert_eq!(schema["required"], json!(["code", "msg", "data"]), "{name}");
     }
 }

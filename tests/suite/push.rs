@@ -1,4 +1,4 @@
-//! What is pushed, to whom, when and in which order (contract, "WebSocket").
+//! What is pushed, to whom, when and in which order (docs/contract.md#websocket).
 
 use futures_util::future::join_all;
 use kefu::id::TenantId;

@@ -1,4 +1,4 @@
-//! The known faults of the original that live in its push (contract, "Known faults": 6, 8, 11, 12).
+//! The known faults of the original that live in its push (docs/contract.md#faults-of-the-original: 6, 8, 11, 12).
 
 use diesel::prelude::*;
 use futures_util::future::join_all;

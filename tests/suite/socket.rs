@@ -1,4 +1,4 @@
-//! What a client may send on its socket, and what broken clients do to it (contract, "WebSocket"; RFC 6455).
+//! What a client may send on its socket, and what broken clients do to it (docs/contract.md#websocket; RFC 6455).
 
 use futures_util::SinkExt;
 use serde_json::json;

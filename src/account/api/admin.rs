@@ -1,16 +1,22 @@
 //! HTTP: who an admin is, what they may do, and the menus that the stock console makes its routes from.
 
-use actix_web::{HttpResponse, get, web};
+use actix_web::web;
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::access::Permission;
+use crate::access::{AnyAdmin, Permission};
 use crate::account::store;
-use crate::auth::extract::{Admin, AnyAdmin};
+use crate::auth::extract::Admin;
 use crate::db::Db;
 use crate::error::{Error, Result};
-use crate::http::{Envelope, ok};
+use crate::http::{Answer, Data, routes};
 use crate::id::UserId;
+
+/// Registers the routes.
+pub(super) fn routes(config: &mut ServiceConfig) {
+    routes!(config => permission_info);
+}
 
 /// An admin and what the console shows to them.
 #[derive(Serialize, ToSchema)]
@@ -24,6 +30,8 @@ struct PermissionInfo {
     permissions: Vec<&'static str>,
     menus: Vec<Menu>,
 }
+
+impl Data for PermissionInfo {}
 
 /// The admin who asks.
 #[derive(Serialize, ToSchema)]
@@ -100,17 +108,12 @@ fn menus() -> Vec<Menu> {
 }
 
 /// Get the admin's profile, permissions and menus
-#[utoipa::path(
-    tag = "auth",
-    responses((status = 200, body = Envelope<PermissionInfo>)),
-    extensions(("x-permission" = json!("any admin"))),
-)]
-#[get("/admin-api/system/auth/get-permission-info")]
-pub(super) async fn permission_info(db: web::Data<Db>, Admin(caller, _): Admin<AnyAdmin>) -> Result<HttpResponse> {
+#[utoipa::path(get, path = "/admin-api/system/auth/get-permission-info", tag = "auth")]
+async fn permission_info(db: web::Data<Db>, Admin(caller, _): Admin<AnyAdmin>) -> Result<Answer<PermissionInfo>> {
     let key = caller.key;
     let admin = db.run(move |connection| store::admin(connection, key.tenant, key.user)).await?;
     let admin = admin.ok_or(Error::Unauthenticated)?;
-    Ok(ok(PermissionInfo {
+    Ok(Answer(PermissionInfo {
         roles: vec![admin.role.console_code()],
         permissions: admin.role.permissions().map(Permission::as_str).collect(),
         user: AdminProfile {

@@ -1,17 +1,28 @@
 //! HTTP: a member's own profile, and the card that the console shows beside a conversation.
 
-use actix_web::{HttpResponse, get, web};
+use actix_web::web;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
+use crate::access::QueryConversations;
 use crate::account::store;
-use crate::auth::extract::{Admin, Member, QueryConversations};
+use crate::auth::extract::{Admin, Member};
 use crate::clock::Millis;
 use crate::db::Db;
 use crate::error::Result;
-use crate::http::{Envelope, Query, Then, ok};
+use crate::http::{Answer, Data, Query, Then, routes};
 use crate::id::UserId;
+
+/// Registers the routes.
+pub(super) fn routes(config: &mut ServiceConfig) {
+    routes!(config => own_profile, member_card);
+}
+
+impl Data for MemberProfile {}
+
+impl Data for MemberCard {}
 
 /// The member who asks.
 #[derive(Serialize, ToSchema)]
@@ -25,13 +36,10 @@ struct MemberProfile {
 }
 
 /// Get the member's own profile
-#[utoipa::path(
-    tag = "member",
-    responses((status = 200, body = Envelope<MemberProfile>)),
-)]
-#[get("/app-api/member/user/get")]
-pub(super) async fn own_profile(Member(caller): Member) -> HttpResponse {
-    ok(MemberProfile { id: caller.key.user, nickname: caller.nickname.to_string(), avatar: caller.avatar.to_string() })
+#[utoipa::path(get, path = "/app-api/member/user/get", tag = "member")]
+async fn own_profile(Member(caller): Member) -> Answer<MemberProfile> {
+    let (nickname, avatar) = (caller.nickname.to_string(), caller.avatar.to_string());
+    Answer(MemberProfile { id: caller.key.user, nickname, avatar })
 }
 
 #[derive(Deserialize, Validate, utoipa::IntoParams)]
@@ -73,24 +81,18 @@ struct MemberCard {
 ///
 /// A member who is not known gets an empty card, because the console's panel
 /// cannot bear `null`.
-#[utoipa::path(
-    tag = "member",
-    params(MemberQuery),
-    responses((status = 200, body = Envelope<MemberCard>)),
-    extensions(("x-permission" = json!("promotion:kefu-conversation:query"))),
-)]
-#[get("/admin-api/member/user/get")]
-pub(super) async fn member_card(
+#[utoipa::path(get, path = "/admin-api/member/user/get", tag = "member")]
+async fn member_card(
     db: web::Data<Db>,
     Then(Admin(caller, _), Query(MemberQuery { id })): Then<Admin<QueryConversations>, Query<MemberQuery>>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<MemberCard>> {
     let tenant = caller.key.tenant;
     let member = db.run(move |connection| store::member(connection, tenant, id)).await?;
     let (nickname, avatar, created_at) = match member {
         Some(member) => (member.nickname, member.avatar, Some(member.created_at)),
         None => (String::new(), String::new(), None),
     };
-    Ok(ok(MemberCard {
+    Ok(Answer(MemberCard {
         id,
         nickname,
         avatar,

@@ -198,7 +198,7 @@ pub(crate) fn between(connection: &mut AnyConnection, tenant: TenantId, spans: &
 }
 
 /// One page of the stock clients, newest first: messages before `cursor` (all without one), then on to the end of the
-/// last one's second (contract, "The history cursor"). Costs a bisection and at most `limit` + 999 rows, since no two messages of a
+/// last one's second (docs/contract.md#the-history-cursor). Costs a bisection and at most `limit` + 999 rows, since no two messages of a
 /// conversation share a millisecond.
 pub(crate) fn page_before_time(
     connection: &mut AnyConnection,

@@ -1,0 +1,206 @@
+//! What the types of a handler say about its operation in the OpenAPI document: who may call it from its callers'
+//! extractor, parameters and body from the others, the answer from what it returns. A handler's `#[utoipa::path]` adds what
+//! no type knows: texts, tags, examples and errors.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::Value;
+use utoipa::openapi::path::{Operation, ParameterIn};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::schema::{SchemaType, Type};
+use utoipa::openapi::{Content, Ref, RefOr, Required, ResponseBuilder, Schema, SecurityRequirement};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{Json, Query, Then};
+use crate::access::Permission;
+use crate::error::Result;
+
+/// Named schemas on their way into the document.
+pub(crate) type Schemas = Vec<(String, RefOr<Schema>)>;
+
+/// The extension that tells programs what [`Caller::sentence`] tells people.
+const PERMISSION: &str = "x-permission";
+/// How a token is sent, as the document's security schemes name it.
+pub(crate) const BEARER: &str = "bearer";
+const JSON: &str = "application/json";
+
+/// A part of a handler's signature that the document shows.
+pub(crate) trait Describe {
+    /// Adds what this type says.
+    fn describe(description: &mut Description);
+}
+
+/// Who may call an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// No token is needed.
+    Anyone,
+    /// Every member and every admin.
+    AnyUser,
+    /// Every member.
+    AnyMember,
+    /// Every admin.
+    AnyAdmin,
+    /// Admins who hold this permission.
+    Holder(Permission),
+}
+
+impl Caller {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Anyone => "anyone",
+            Self::AnyUser => "any user",
+            Self::AnyMember => "any member",
+            Self::AnyAdmin => "any admin",
+            Self::Holder(permission) => permission.as_str(),
+        }
+    }
+
+    fn sentence(self) -> String {
+        match self {
+            Self::Anyone => "No token is needed.".to_owned(),
+            Self::AnyUser => "Every member and every admin may call it.".to_owned(),
+            Self::AnyMember => "Every member may call it.".to_owned(),
+            Self::AnyAdmin => "Every admin may call it.".to_owned(),
+            Self::Holder(permission) => format!("Needs the permission `{}`.", permission.as_str()),
+        }
+    }
+}
+
+/// An operation of the document, and the schemas that it refers to.
+pub(crate) struct Description {
+    operation: Operation,
+    /// Add a schema here before referring to it.
+    pub schemas: Schemas,
+    caller: Caller,
+}
+
+impl Description {
+    /// Begins with what `#[utoipa::path]` says. Only the one operation whose token comes in the query names its callers
+    /// there: `any user`.
+    pub(crate) fn new(operation: Operation, schemas: Schemas) -> Self {
+        let named = operation.extensions.as_ref().and_then(|extensions| extensions.get(PERMISSION));
+        let caller = if named.is_some() { Caller::AnyUser } else { Caller::Anyone };
+        Self { operation, schemas, caller }
+    }
+
+    /// Says who may call. Without a call of this no token is needed.
+    pub(crate) const fn caller(&mut self, caller: Caller) {
+        self.caller = caller;
+    }
+
+    /// Says that no token is needed, and that one makes a difference.
+    pub(crate) fn optional_caller(&mut self) {
+        let token = SecurityRequirement::new(BEARER, Vec::<String>::new());
+        self.operation.security = Some(vec![SecurityRequirement::default(), token]);
+    }
+
+    /// Says that the answer is the JSON of this schema.
+    pub(crate) fn answer(&mut self, schema: &str) {
+        let answer = self.operation.responses.responses.entry("200".to_owned());
+        let answer = answer.or_insert_with(|| RefOr::T(ResponseBuilder::new().build()));
+        if let RefOr::T(answer) = answer {
+            let content = answer.content.entry(JSON.to_owned()).or_insert_with(no_content);
+            set_schema(content, Ref::from_schema_name(schema).into());
+        }
+    }
+
+    /// The finished operation, which says who may call it.
+    pub(crate) fn finish(self) -> (Operation, Schemas) {
+        let Self { mut operation, schemas, caller } = self;
+        if matches!(caller, Caller::Anyone | Caller::AnyUser) && operation.security.is_none() {
+            operation.security = Some(vec![SecurityRequirement::default()]);
+        }
+        let text = operation.description.take().map(|text| format!("{text}\n\n")).unwrap_or_default();
+        operation.description = Some(format!("{text}{}", caller.sentence()));
+        operation.extensions.get_or_insert_default().insert(PERMISSION.to_owned(), Value::from(caller.as_str()));
+        (operation, schemas)
+    }
+}
+
+/// The schema of a type: an object by reference, everything else in place. Adds what it refers to.
+pub(crate) fn refer_to<T: ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
+    T::schemas(schemas);
+    match T::schema() {
+        RefOr::T(Schema::Object(plain)) if plain.schema_type != SchemaType::Type(Type::Object) => plain.into(),
+        schema => {
+            let name = T::name().into_owned();
+            schemas.push((name.clone(), schema));
+            Ref::from_schema_name(name).into()
+        }
+    }
+}
+
+fn no_content() -> RefOr<Content> {
+    RefOr::T(Content::default())
+}
+
+/// Sets a content's schema and leaves its example.
+fn set_schema(content: &mut RefOr<Content>, schema: RefOr<Schema>) {
+    if let RefOr::T(content) = content {
+        content.schema = Some(schema);
+    }
+}
+
+impl<A: Describe, B: Describe> Describe for Then<A, B> {
+    fn describe(description: &mut Description) {
+        A::describe(description);
+        B::describe(description);
+    }
+}
+
+impl<T: ToSchema> Describe for Json<T> {
+    fn describe(description: &mut Description) {
+        let schema = refer_to::<T>(&mut description.schemas);
+        let body =
+            description.operation.request_body.get_or_insert_with(|| RefOr::T(RequestBodyBuilder::new().build()));
+        if let RefOr::T(body) = body {
+            body.required = Some(Required::True);
+            set_schema(body.content.entry(JSON.to_owned()).or_insert_with(no_content), schema);
+        }
+    }
+}
+
+impl<T: IntoParams> Describe for Query<T> {
+    fn describe(description: &mut Description) {
+        let parameters = T::into_params(|| Some(ParameterIn::Query)).into_iter().map(RefOr::T);
+        description.operation.parameters.get_or_insert_default().extend(parameters);
+    }
+}
+
+/// A refusal that the handler itself passes on.
+impl<T: Describe> Describe for Result<T> {
+    fn describe(description: &mut Description) {
+        T::describe(description);
+    }
+}
+
+/// Says nothing of its type: `#[utoipa::path]` describes these answers, paths and bodies.
+macro_rules! silent {
+    ($([$($generic:ident)?] $type:ty),* $(,)?) => {
+        $(impl<$($generic)?> Describe for $type {
+            fn describe(_: &mut Description) {}
+        })*
+    };
+}
+
+silent!([] HttpRequest, [] HttpResponse, [] web::Payload, [T] web::Data<T>, [T] web::Path<T>);
+
+macro_rules! parameters {
+    ($($name:ident)*) => {
+        impl<$($name: Describe),*> Describe for ($($name,)*) {
+            fn describe(_description: &mut Description) {
+                $($name::describe(_description);)*
+            }
+        }
+    };
+}
+
+parameters! {}
+parameters! {A}
+parameters! {A B}
+parameters! {A B C}
+parameters! {A B C D}
+parameters! {A B C D E}
+parameters! {A B C D E F}
+parameters! {A B C D E F G}
+parameters! {A B C D E F G H}

@@ -1,0 +1,219 @@
+//! Extractors that refuse bad input before a handler sees it.
+
+use std::borrow::Cow;
+
+use actix_web::dev::Payload;
+use actix_web::web::Bytes;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use futures_util::future::{LocalBoxFuture, Ready, ready};
+use serde::de::DeserializeOwned;
+use validator::{Validate, ValidationErrors, ValidationErrorsKind};
+
+use crate::error::{Error, Problem, Result};
+
+/// `A`, and only then `B`: who may not call is told so, whatever else is wrong with the request. Extractors that stand
+/// side by side run side by side, and the first failure would win.
+#[derive(Debug)]
+pub(crate) struct Then<A, B>(pub A, pub B);
+
+impl<A, B> FromRequest for Then<A, B>
+where
+    A: FromRequest<Error = Error> + 'static,
+    B: FromRequest<Error = Error> + 'static,
+{
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, mut payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let first = A::from_request(&request, &mut Payload::None).await?;
+            Ok(Self(first, B::from_request(&request, &mut payload).await?))
+        })
+    }
+}
+
+/// A JSON body that keeps the rules of `T`.
+///
+/// A required field that is absent or `null` is [`Error::Missing`]. A missing or unknown content type, a body that is not
+/// JSON or a field of the wrong type is [`Error::WrongType`]; a field that breaks a rule of `T` is [`Error::Invalid`].
+#[derive(Debug)]
+pub(crate) struct Json<T>(pub T);
+
+impl<T: DeserializeOwned + Validate + 'static> FromRequest for Json<T> {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        if !is_json(request) {
+            return Box::pin(ready(Err(Error::WrongType("Content-Type".into()))));
+        }
+        let body = Bytes::from_request(request, payload);
+        Box::pin(async move {
+            // The only causes are a body over the limit and a connection that broke off.
+            let body = body.await.map_err(|_| {
+                Error::Invalid(Problem::new("请求体过大或不完整", "the request body is too large or incomplete"))
+            })?;
+            let value: T = serde_json::from_slice(&body).map_err(|_| wrong_json::<T>(&body))?;
+            check(&value)?;
+            Ok(Self(value))
+        })
+    }
+}
+
+fn is_json(request: &HttpRequest) -> bool {
+    matches!(request.mime_type(), Ok(Some(mime))
+        if mime.subtype() == "json" || mime.suffix().is_some_and(|suffix| suffix == "json"))
+}
+
+/// Reads a refused body once more to find out which field it was.
+fn wrong_json<T: DeserializeOwned>(body: &[u8]) -> Error {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+        Ok(_) => Error::WrongType("request body".into()),
+        Err(error) => refused(&error, "request body"),
+    }
+}
+
+/// What serde refused: a required field that is absent, or one of the wrong type; `whole` names the input itself.
+fn refused<E: std::fmt::Display>(error: &serde_path_to_error::Error<E>, whole: &'static str) -> Error {
+    let path = error.path().to_string();
+    let path = (!path.is_empty() && path != ".").then_some(path);
+    let message = error.inner().to_string();
+    match (missing_field(&message), path) {
+        (Some(name), None) => Error::Missing(name.to_owned().into()),
+        (Some(name), Some(path)) => Error::Missing(format!("{path}.{name}").into()),
+        // As good as absent.
+        (None, Some(path)) if message.starts_with("invalid type: null") => Error::Missing(path.into()),
+        (None, path) => Error::WrongType(path.map_or(Cow::Borrowed(whole), Cow::Owned)),
+    }
+}
+
+/// The field that serde's error message says is missing.
+fn missing_field(message: &str) -> Option<&str> {
+    message.strip_prefix("missing field `")?.split_once('`').map(|(name, _)| name)
+}
+
+/// A query string that keeps the rules of `T`.
+///
+/// A required parameter that is absent is [`Error::Missing`], one of the wrong type [`Error::WrongType`], one that
+/// breaks a rule [`Error::Invalid`].
+#[derive(Debug)]
+pub(crate) struct Query<T>(pub T);
+
+impl<T: DeserializeOwned + Validate + 'static> FromRequest for Query<T> {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(parse_query(request.query_string()).map(Self))
+    }
+}
+
+/// Reads a query string by the rules of [`Query`].
+pub(crate) fn parse_query<T: DeserializeOwned + Validate>(query: &str) -> Result<T> {
+    // Browsers and the stock clients write an unset parameter as `name=`; it counts as absent.
+    let pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> =
+        serde_urlencoded::from_str(query).map_err(|_| Error::WrongType("query string".into()))?;
+    let pairs = pairs.into_iter().filter(|(_, value)| !value.is_empty());
+    let deserializer = serde::de::value::MapDeserializer::new(pairs.map(|(name, value)| (name, Text(value))));
+    let value: T = serde_path_to_error::deserialize(deserializer).map_err(|error| refused(&error, "query string"))?;
+    check(&value)?;
+    Ok(value)
+}
+
+/// Checks the rules of a value that was read.
+pub(crate) fn check(value: &impl Validate) -> Result<()> {
+    value.validate().map_err(|errors| Error::Invalid(problem(&errors)))
+}
+
+/// The first broken rule, in the order of the fields' names. A rule with a message is quoted as `zh|en`.
+fn problem(errors: &ValidationErrors) -> Problem {
+    let mut fields: Vec<_> = errors.errors().iter().collect();
+    fields.sort_by_key(|(name, _)| name.to_string());
+    for (name, kind) in fields {
+        let ValidationErrorsKind::Field(broken) = kind else { continue };
+        let Some(rule) = broken.first() else { continue };
+        let name = camel_case(name);
+        if let Some((zh, en)) = rule.message.as_ref().and_then(|message| message.split_once('|')) {
+            return Problem { zh: format!("{name} {zh}").into(), en: format!("{name} {en}").into() };
+        }
+        return match rule.code.as_ref() {
+            "required" => {
+                Problem { zh: format!("{name} 不能为空").into(), en: format!("{name} must not be empty").into() }
+            }
+            "range" | "length" => {
+                Problem { zh: format!("{name} 超出范围").into(), en: format!("{name} is out of range").into() }
+            }
+            _ => Problem { zh: format!("{name} 不合法").into(), en: format!("{name} is not valid").into() },
+        };
+    }
+    Problem::new("参数不合法", "a parameter is not valid")
+}
+
+/// Rust's field names as the wire spells them.
+fn camel_case(name: &str) -> String {
+    let mut words = name.split('_');
+    let mut camel = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let mut letters = word.chars();
+        camel.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+        camel.push_str(letters.as_str());
+    }
+    camel
+}
+
+/// One value of a query string, read as whatever type the field has.
+struct Text<'a>(Cow<'a, str>);
+
+macro_rules! parse_as {
+    ($($method:ident => $visit:ident),* $(,)?) => {
+        $(fn $method<V: serde::de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+            match self.0.parse() {
+                Ok(value) => visitor.$visit(value),
+                Err(_) => Err(serde::de::Error::custom("wrong type")),
+            }
+        })*
+    };
+}
+
+impl<'de> serde::Deserializer<'de> for Text<'de> {
+    type Error = serde::de::value::Error;
+
+    fn deserialize_any<V: serde::de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        visitor.visit_string(self.0.into_owned())
+    }
+
+    fn deserialize_option<V: serde::de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: serde::de::Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    parse_as! {
+        deserialize_bool => visit_bool,
+        deserialize_i32 => visit_i32,
+        deserialize_i64 => visit_i64,
+        deserialize_u32 => visit_u32,
+        deserialize_u64 => visit_u64,
+    }
+
+    serde::forward_to_deserialize_any! {
+        i8 i16 i128 u8 u16 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map
+        struct enum identifier ignored_any
+    }
+}
+
+impl<'de> serde::de::IntoDeserializer<'de, serde::de::value::Error> for Text<'de> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}

@@ -1,0 +1,100 @@
+//! What the admin console calls.
+
+use actix_web::web;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::{HistoryPage, InConversation, Wanted, mark_read, send_body};
+use crate::access::{QueryMessages, SendMessages, UpdateMessages};
+use crate::auth::extract::Admin;
+use crate::conversation::{self, Target};
+use crate::db::Db;
+use crate::error::{Error, Result};
+use crate::http::{Answer, Json, Query, Then, routes};
+use crate::id::{ConversationId, MessageId};
+use crate::limit::SendLimit;
+use crate::message::MessageView;
+use crate::message::send::send;
+use crate::settings::Settings;
+use crate::telemetry::metrics::Metrics;
+use crate::writer::Writer;
+
+/// Registers the routes.
+pub(super) fn routes(config: &mut ServiceConfig<'_>) {
+    routes!(config => admin_send, admin_list, admin_mark_read);
+}
+
+send_body! {
+    /// An answer to a member.
+    AdminSend {
+        /// The conversation.
+        conversation_id: ConversationId,
+    }
+}
+
+/// Answer a member
+#[utoipa::path(
+    post,
+    path = "/admin-api/promotion/kefu-message/send",
+    tag = "admin message",
+    request_body(
+        content = AdminSend,
+        example = json!({"conversationId": 1, "contentType": 1, "content": "{\"text\":\"您好\"}"})
+    ),
+    extensions(("x-errors" = json!(["ConversationNotFound", "TooManyRequests"])))
+)]
+async fn admin_send(
+    Then(admin, Json(body)): Then<Admin<SendMessages>, Json<AdminSend>>,
+    settings: web::Data<Settings>,
+    limit: web::Data<SendLimit>,
+    writer: web::Data<Writer>,
+    metrics: web::Data<Metrics>,
+) -> Result<Answer<MessageId>> {
+    let target = Target::Id(body.conversation_id);
+    let message = body.message(&admin.0, target, &settings)?;
+    limit.check(admin.0.key)?;
+    Ok(Answer(send(&writer, &metrics, message).await?))
+}
+
+/// List a conversation's messages
+///
+/// Newest first and on to the end of the last one's second, as the stock clients want; exactly `limit` with `beforeSeq`, and
+/// oldest first with `afterSeq`.
+#[utoipa::path(
+    get,
+    path = "/admin-api/promotion/kefu-message/list",
+    tag = "admin message",
+    extensions(("x-errors" = json!(["ConversationNotFound"])))
+)]
+async fn admin_list(
+    Then(admin, Then(Query(named), Query(page))): Then<
+        Admin<QueryMessages>,
+        Then<Query<InConversation>, Query<HistoryPage>>,
+    >,
+    settings: web::Data<Settings>,
+    db: web::Data<Db>,
+) -> Result<Answer<Vec<MessageView>>> {
+    let wanted = Wanted::new(page, &settings)?;
+    let tenant = admin.0.key.tenant;
+    let messages = db.run(move |connection| {
+        let head = conversation::head(connection, tenant, Target::Id(named.conversation_id))?;
+        wanted.read(connection, tenant, head.ok_or(Error::ConversationNotFound)?)
+    });
+    Ok(Answer(messages.await?))
+}
+
+/// Mark the member's messages as read
+///
+/// Everything that is in the conversation now; `true` also when nothing was unread.
+#[utoipa::path(
+    put,
+    path = "/admin-api/promotion/kefu-message/update-read-status",
+    tag = "admin message",
+    extensions(("x-errors" = json!(["ConversationNotFound"])))
+)]
+async fn admin_mark_read(
+    Then(admin, Query(named)): Then<Admin<UpdateMessages>, Query<InConversation>>,
+    db: web::Data<Db>,
+    writer: web::Data<Writer>,
+) -> Result<Answer<bool>> {
+    mark_read(&admin.0, Target::Id(named.conversation_id), named, &db, &writer).await
+}

@@ -1,0 +1,199 @@
+//! HTTP of messages (docs/contract.md#member-rest, docs/contract.md#admin-rest): what both sides have in common, `member` and `admin`.
+
+mod admin;
+mod member;
+
+use chrono::{NaiveDateTime, TimeZone};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_actix_web::service_config::ServiceConfig;
+use validator::Validate;
+
+use super::content::{self, ContentType};
+use super::read::MarkRead;
+use super::store::{self, Page};
+use super::{MessageView, NewMessage, Sender};
+use crate::auth::Principal;
+use crate::clock::Millis;
+use crate::conversation::{self, Head, Target};
+use crate::db::{AnyConnection, Db};
+use crate::error::{Error, Problem, Result};
+use crate::http::{Answer, Data};
+use crate::id::{ConversationId, MessageId, TenantId, UserType};
+use crate::settings::Settings;
+use crate::writer::Writer;
+
+/// Registers the routes.
+pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
+    config.configure(member::routes).configure(admin::routes);
+}
+
+impl Data for MessageId {}
+
+impl Data for MessageView {}
+
+/// Declares the body of a send: what one side names in addition, then what both send.
+macro_rules! send_body {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, serde::Deserialize, validator::Validate, utoipa::ToSchema)]
+        #[serde(rename_all = "camelCase")]
+        struct $name {
+            $($(#[$field_doc])* $field: $type,)*
+            /// 1 text, 2 image, 3 voice, 4 video, 5 system (admins only), 10 product, 11 order.
+            #[schema(minimum = 1, maximum = 11, example = 1)]
+            content_type: i32,
+            /// By convention JSON: `{"text":"…"}`, `{"picUrl":"…"}`, …; a bare string is accepted. The longest is a setting,
+            /// by default 2048 characters, and never more than 65,536 bytes.
+            #[schema(min_length = 1, max_length = 65536)]
+            content: String,
+            /// Chosen by the client; a repeated send with the same one stores nothing and returns the first id.
+            #[validate(length(min = 1, max = 64))]
+            #[schema(min_length = 1, max_length = 64)]
+            client_message_id: Option<String>,
+        }
+
+        impl $name {
+            /// A message that keeps all rules.
+            fn message(
+                self,
+                sender: &crate::auth::Principal,
+                target: crate::conversation::Target,
+                settings: &crate::settings::Settings,
+            ) -> crate::error::Result<crate::message::NewMessage> {
+                crate::message::api::new_message(
+                    sender,
+                    target,
+                    self.content_type,
+                    self.content,
+                    self.client_message_id,
+                    settings,
+                )
+            }
+        }
+    };
+}
+use send_body;
+
+fn new_message(
+    sender: &Principal,
+    target: Target,
+    content_type: i32,
+    content: String,
+    client_message_id: Option<String>,
+    settings: &Settings,
+) -> Result<NewMessage> {
+    let user_type = sender.key.user_type;
+    let known = ContentType::from_code(content_type)
+        .filter(|kind| !(*kind == ContentType::System && user_type == UserType::Member))
+        .ok_or(Error::Invalid(Problem::new("contentType 不合法", "contentType is not valid")))?;
+    content::check(known, &content, settings.limits.content_length)?;
+    if client_message_id.as_ref().is_some_and(|id| id.contains('\0')) {
+        return Err(Error::Invalid(Problem::new("clientMessageId 不合法", "clientMessageId is not valid")));
+    }
+    Ok(NewMessage {
+        tenant: sender.key.tenant,
+        sender: Sender { user_type, id: sender.key.user, avatar: sender.avatar.clone() },
+        target,
+        content_type,
+        content,
+        client_message_id,
+    })
+}
+
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+struct InConversation {
+    /// The conversation.
+    conversation_id: ConversationId,
+}
+
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+struct HistoryPage {
+    /// Messages before this time, `yyyy-MM-dd HH:mm:ss` in the server's time zone, and on to the end of the last one's
+    /// second: the stock clients' cursor.
+    #[param(pattern = r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$", example = "2036-11-21 12:00:00")]
+    create_time: Option<String>,
+    /// How many messages to return, 1–200; 10 by default.
+    #[validate(range(min = 1, max = 200))]
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<i64>,
+    /// Messages below this `seq`, newest first.
+    #[validate(range(min = 1))]
+    #[param(minimum = 1)]
+    before_seq: Option<i64>,
+    /// Messages above this `seq`, oldest first.
+    #[validate(range(min = 0))]
+    #[param(minimum = 0)]
+    after_seq: Option<i64>,
+}
+
+/// Which messages a list asks for; the most exact parameter wins.
+#[derive(Clone, Copy, Debug)]
+enum Wanted {
+    Page(Page, i64),
+    /// Before a time, or the newest.
+    BeforeTime(Option<Millis>, i64),
+}
+
+impl Wanted {
+    fn new(page: HistoryPage, settings: &Settings) -> Result<Self> {
+        const DEFAULT_LIMIT: i64 = 10;
+        let HistoryPage { create_time, limit, before_seq, after_seq } = page;
+        let limit = limit.unwrap_or(DEFAULT_LIMIT);
+        Ok(match (after_seq, before_seq, create_time) {
+            (Some(seq), _, _) => Self::Page(Page::After(seq), limit),
+            (_, Some(seq), _) => Self::Page(Page::Before(seq), limit),
+            // The first page of the stock clients goes on to the end of its last second, too: their next cursor is that
+            // second's beginning.
+            (_, _, text) => {
+                let cursor = text.map(|text| parse_time(&text, settings.server.time_zone)).transpose()?;
+                Self::BeforeTime(cursor, limit)
+            }
+        })
+    }
+
+    fn read(self, connection: &mut AnyConnection, tenant: TenantId, head: Head) -> Result<Vec<MessageView>> {
+        match self {
+            Self::Page(page, limit) => store::page(connection, tenant, head.id, page, limit),
+            Self::BeforeTime(cursor, limit) => {
+                store::page_before_time(connection, tenant, head.id, head.last_seq, cursor, limit)
+            }
+        }
+    }
+}
+
+/// The instant of a time in a query string (docs/contract.md#json-values). A time that a clock change makes ambiguous is the
+/// later instant, one that it skips the hour after: both show messages twice rather than never.
+fn parse_time(text: &str, zone: chrono_tz::Tz) -> Result<Millis> {
+    let local =
+        NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").map_err(|_| Error::WrongType("createTime".into()))?;
+    zone.from_local_datetime(&local)
+        .latest()
+        .or_else(|| {
+            let later = local.checked_add_signed(chrono::TimeDelta::hours(1))?;
+            zone.from_local_datetime(&later).latest()
+        })
+        .map(|time| time.timestamp_millis())
+        .ok_or(Error::WrongType("createTime".into()))
+}
+
+/// The stock console calls this at each push and scroll, mostly with nothing unread: then nothing is written.
+async fn mark_read(
+    by: &Principal,
+    target: Target,
+    InConversation { conversation_id }: InConversation,
+    db: &Db,
+    writer: &Writer,
+) -> Result<Answer<bool>> {
+    let (tenant, reader) = (by.key.tenant, by.key.user_type);
+    let head = db.run(move |connection| conversation::head(connection, tenant, target)).await?;
+    let head = head.filter(|head| head.id == conversation_id).ok_or(Error::ConversationNotFound)?;
+    if head.unread_count(reader) > 0 {
+        writer.run(MarkRead { tenant, reader, target }).await?;
+    }
+    Ok(Answer(true))
+}
