@@ -15,16 +15,37 @@ fail() {
   exit 1
 }
 
-# install_packages <reason> <package>...
+# What is missing, in words, and the packages that bring it.
+missing=() packages=()
+
+# together <command>...: runs what calls need_… and installs or names everything that is missing at once, not one thing after
+# the other.
+together() {
+  local collecting=1
+  "$@"
+  collecting=
+  install_missing
+}
+
+# install_packages <reason> <package>...; without packages it can only be named.
 install_packages() {
-  local reason=$1
-  shift
-  if [[ $EUID -ne 0 ]] || ! command -v apt-get >/dev/null; then
-    fail "$reason; install it and try again, on Debian: sudo apt-get install -y $*"
+  [[ "${missing[*]}" != *"$1"* ]] || return 0
+  missing+=("$1")
+  packages+=("${@:2}")
+  [[ ${collecting-} ]] || install_missing
+}
+
+install_missing() {
+  ((${#missing[@]})) || return 0
+  local reason
+  printf -v reason '%s; ' "${missing[@]}"
+  if [[ ${by_hand-} || $EUID -ne 0 ]] || ! command -v apt-get >/dev/null; then
+    fail "${reason}install that and try again${packages[*]:+, on Debian: sudo apt-get install -y ${packages[*]}}"
   fi
-  say "$reason: apt-get install $*"
+  say "${reason}apt-get install ${packages[*]}"
   apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"
+  missing=() packages=()
 }
 
 # need_command <command> <package>...
@@ -35,10 +56,13 @@ need_command() {
 }
 
 need_rust() {
-  command -v cargo >/dev/null ||
-    fail "'cargo' is not on PATH; install Rust 1.95 or newer with rustup (https://rustup.rs) and try again"
-  { cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1 ||
-    fail "rustfmt or clippy is missing; install them: rustup component add rustfmt clippy"
+  if ! command -v cargo >/dev/null; then
+    by_hand=1
+    install_packages "'cargo' is not on PATH (Rust 1.95 or newer with rustup, https://rustup.rs)"
+  elif ! { cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1; then
+    by_hand=1
+    install_packages "rustfmt or clippy is missing (rustup component add rustfmt clippy)"
+  fi
   need_command cc gcc libc6-dev
 }
 
@@ -53,7 +77,7 @@ need_client_libraries() {
 need_postgres() {
   find_postgres && return
   install_packages "PostgreSQL's server is missing" postgresql
-  find_postgres || fail "PostgreSQL's server is installed and yet not found; put 'postgres' on PATH and try again"
+  [[ ${collecting-} ]] || find_postgres || fail "PostgreSQL's server is installed and yet not found; put 'postgres' on PATH and try again"
 }
 
 find_postgres() {
@@ -76,7 +100,7 @@ need_cargo_deny() {
 need_python() {
   find_python && return
   install_packages "no Python 3.11 or newer with venv was found" python3 python3-venv
-  find_python || fail "this system's python3 is older than 3.11; put a newer one on PATH and try again"
+  [[ ${collecting-} ]] || find_python || fail "this system's python3 is older than 3.11; put a newer one on PATH and try again"
 }
 
 find_python() {

@@ -4,6 +4,7 @@
 //! ([`crate::http::server`]), whose sends the writer still takes; the writer finishes its queue; the relay sends the last
 //! frames to the other nodes; the checkpointer ends. Jobs that run are given back before the writer ends.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
@@ -20,11 +21,13 @@ use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
 use crate::account;
 use crate::auth::address::ClientAddress;
+use crate::auth::store::has_admin_logins;
 use crate::auth::{self, Auth, RevokeReason, Revoked};
 use crate::clock::Clock;
 use crate::db::instant::StoredInstant;
 use crate::db::sqlite::checkpoint::Checkpointer;
-use crate::db::{Backend, Db};
+use crate::db::sqlite::place;
+use crate::db::{self, Backend, Db};
 use crate::error::Error;
 use crate::file::{self, Files};
 use crate::http;
@@ -54,6 +57,8 @@ pub struct App {
     pub address: SocketAddr,
     /// Name and password of the first admin, when this start made it.
     pub first_admin: Option<(String, String)>,
+    /// Whether no admin has a login: perhaps none has ever seen the first password.
+    pub is_without_admins: bool,
     handle: ServerHandle,
     server: JoinHandle<std::io::Result<()>>,
     sweeper: JoinHandle<()>,
@@ -70,11 +75,13 @@ impl App {
     /// # Errors
     /// One line for the operator.
     pub async fn start(settings: Settings, clock: Clock) -> Result<Self, String> {
-        let text = |error: Error| error.to_string();
-        let backend = Backend::parse(&settings.database_url())?;
+        let of_database = |error: String| db::described(&settings, &error);
+        let text = |error: Error| of_database(error.to_string());
+        place::may_create(&settings)?;
+        settings.create_data_dir().map_err(|error| error.to_string())?;
+        let db = Db::open(Backend::parse(&settings.database_url())?, &settings.database).map_err(of_database)?;
+        // After the database: where there is a secret, there has been one.
         let secret = settings::signing_secret(&settings).map_err(|error| error.to_string())?;
-        settings::create_private_folder(&settings.data_dir).map_err(|error| error.to_string())?;
-        let db = Db::open(backend, &settings.database)?;
         let auth = Auth::new(&settings.auth, &settings.limits, &secret, db.clone(), clock.clone())?;
 
         let metrics = Metrics::new();
@@ -87,13 +94,13 @@ impl App {
         let files = Files::new(&settings, db.clone(), clock.clone(), jobs.clone())?;
         let limit = web::Data::new(SendLimit::new(&settings.limits, clock.clone()));
 
-        let listener = listen(settings.server.listen)
-            .map_err(|error| format!("cannot listen on {}: {error}", settings.server.listen))?;
+        let listener = listen(settings.server.listen).map_err(|error| not_listening(settings.server.listen, &error))?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         // Late, because its password is shown by a start that succeeds and never again.
         let first_admin = account::ensure_first_admin(&db, &clock).await.map_err(text)?;
         let sweeper =
             tokio::spawn(sweep(hub.clone(), auth.clone(), web::Data::clone(&limit).into_inner(), clock.clone()));
+        let is_without_admins = first_admin.is_none() && !db.run(has_admin_logins).await.map_err(text)?;
         let runner = start_jobs(&db, &clock, &files, &jobs, &metrics).await.map_err(text)?;
         let restored_at = db.run(|connection| StoredInstant::Restored.get(connection)).await.map_err(text)?;
         let services = socket::api::Context {
@@ -126,6 +133,7 @@ impl App {
         Ok(Self {
             address,
             first_admin,
+            is_without_admins,
             handle,
             server: tokio::spawn(server),
             sweeper,
@@ -210,6 +218,9 @@ fn serve(parts: Parts, listener: TcpListener) -> std::io::Result<Server> {
     })
 }
 
+/// The default of the server whose clients this service takes, and so of this one.
+const YUDAO_PORT: u16 = 48080;
+
 /// After an outage every client comes back at once: as many as this may wait to be accepted.
 const BACKLOG: i32 = 4096;
 
@@ -219,6 +230,18 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+/// Why the service cannot listen, for the operator.
+fn not_listening(address: SocketAddr, error: &std::io::Error) -> String {
+    let way_out = match error.kind() {
+        ErrorKind::AddrInUse if address.port() == YUDAO_PORT => {
+            "; 48080 is also the port of a yudao server: take another one, e.g. --listen 127.0.0.1:48090"
+        }
+        ErrorKind::AddrInUse => "; take another one, e.g. --listen 127.0.0.1:48090",
+        _ => "; --listen ADDRESS:PORT names another one",
+    };
+    format!("server.listen: cannot listen on {address}: {error}{way_out}")
 }
 
 /// Browsers of these origins may call (docs/contract.md#cors). Asked headers are echoed: `*` does not cover Authorization.

@@ -15,7 +15,7 @@
 //! | [`shop`] | empty answers to what stock clients ask of a shop |
 //! | [`http`], [`limit`] | extractors, envelope, middleware; rate limits |
 //! | [`db`] | pool, migrations, checkpoints, ids |
-//! | [`settings`], [`error`], [`id`], [`clock`] | what everything stands on |
+//! | [`settings`], [`error`], [`id`], [`clock`], `backoff` | what everything stands on |
 //!
 //! Imports go one way: `cli` → `app` → `routes` → the `api` modules and `socket` → `message` → `conversation` →
 //! `account` → the foundation. `account` and `auth` are halves of one thing. `push` carries bytes and knows no domain.
@@ -26,6 +26,7 @@ mod access;
 mod account;
 mod app;
 mod auth;
+mod backoff;
 pub mod cli;
 pub mod clock;
 mod conversation;

@@ -54,6 +54,12 @@ pub(super) fn insert_login(
     Ok(LoginId::new(id))
 }
 
+/// Whether an admin of any tenant has a login, ended or not.
+pub(crate) fn has_admin_logins(connection: &mut AnyConnection) -> Result<bool> {
+    let logins = kefu_login::table.filter(kefu_login::user_type.eq(UserType::Admin.code())).select(kefu_login::id);
+    Ok(logins.first::<i64>(connection).optional()?.is_some())
+}
+
 /// One login.
 pub(super) fn login(connection: &mut AnyConnection, id: LoginId) -> Result<Option<Login>> {
     let row: Option<(i64, i32, i64, i64, bool, NaiveDateTime)> = kefu_login::table

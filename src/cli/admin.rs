@@ -6,6 +6,8 @@ use super::Result;
 use crate::access::Role;
 use crate::account::{self, Admin, NewAdmin};
 use crate::auth::admin;
+use crate::clock::Clock;
+use crate::db::Db;
 use crate::id::TenantId;
 use crate::settings::Settings;
 
@@ -50,35 +52,42 @@ pub(super) struct Account {
 
 /// Runs one of the commands.
 pub(super) fn run(settings: &Settings, command: Command) -> Result {
-    let text = super::with_database(settings, async |db, clock| {
-        Ok(match command {
-            Command::Add { account: Account { username, tenant }, nickname, role } => {
-                let role = Role::from_name(&role).ok_or_else(|| format!("no role {role}"))?;
-                let (tenant, password) = (TenantId::new(tenant), super::first_line("the password")?);
-                let new = NewAdmin { tenant, username: username.clone(), nickname, role, password };
-                let key = account::add_admin(&db, &clock, new).await?;
-                format!("added {username} (id {})\n", key.user)
-            }
-            Command::Password(Account { username, tenant }) => {
-                admin::set_password(&db, &clock, TenantId::new(tenant), &username, &super::first_line("the password")?)
-                    .await?;
-                format!("changed the password of {username}\n")
-            }
-            Command::Disable(Account { username, tenant }) => {
-                admin::set_enabled(&db, &clock, TenantId::new(tenant), &username, false).await?;
-                format!("disabled {username}\n")
-            }
-            Command::Enable(Account { username, tenant }) => {
-                admin::set_enabled(&db, &clock, TenantId::new(tenant), &username, true).await?;
-                format!("enabled {username}\n")
-            }
-            Command::List { tenant } => {
-                let admins = account::list_admins(&db, TenantId::new(tenant)).await?;
-                admins.iter().map(line).collect()
-            }
-        })
-    })?;
+    let text = if matches!(command, Command::Add { .. }) {
+        super::with_new_database(settings, async |db, clock| act(command, &db, &clock).await)?
+    } else {
+        super::with_database(settings, async |db, clock| act(command, &db, &clock).await)?
+    };
     super::print(&text)
+}
+
+/// Does what the command says; what is to be printed.
+async fn act(command: Command, db: &Db, clock: &Clock) -> Result<String> {
+    Ok(match command {
+        Command::Add { account: Account { username, tenant }, nickname, role } => {
+            let role = Role::from_name(&role).ok_or_else(|| format!("no role {role}"))?;
+            let (tenant, password) = (TenantId::new(tenant), super::first_line("the password")?);
+            let new = NewAdmin { tenant, username: username.clone(), nickname, role, password };
+            let key = account::add_admin(db, clock, new).await?;
+            format!("added {username} (id {})\n", key.user)
+        }
+        Command::Password(Account { username, tenant }) => {
+            let password = super::first_line("the password")?;
+            admin::set_password(db, clock, TenantId::new(tenant), &username, &password).await?;
+            format!("changed the password of {username}\n")
+        }
+        Command::Disable(Account { username, tenant }) => {
+            admin::set_enabled(db, clock, TenantId::new(tenant), &username, false).await?;
+            format!("disabled {username}\n")
+        }
+        Command::Enable(Account { username, tenant }) => {
+            admin::set_enabled(db, clock, TenantId::new(tenant), &username, true).await?;
+            format!("enabled {username}\n")
+        }
+        Command::List { tenant } => {
+            let admins = account::list_admins(db, TenantId::new(tenant)).await?;
+            admins.iter().map(line).collect()
+        }
+    })
 }
 
 fn line(admin: &Admin) -> String {

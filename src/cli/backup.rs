@@ -7,8 +7,9 @@ use clap::Args;
 
 use super::Result;
 use crate::clock::Clock;
+use crate::db::sqlite::place;
 use crate::db::{self, Backend, Copied, DatabaseLock, Progress};
-use crate::settings::{Settings, create_private_folder};
+use crate::settings::Settings;
 
 /// What to copy to.
 #[derive(Debug, Args)]
@@ -31,14 +32,15 @@ pub(super) struct Restore {
 /// Copies the database and says what is in the copy.
 pub(super) fn back_up(settings: &Settings, Backup { file }: &Backup) -> Result {
     let (database, started) = (embedded(settings)?, Clock::system().now());
+    place::require(settings)?;
     let copied = db::sqlite::backup::back_up(&database, file, reporter()?)?;
     super::print(&format!("backed up {} to {}\n", summary(copied, started), file.display()))
 }
 
 /// Puts a backup in the database's place and says what is in it.
 pub(super) fn restore(settings: &Settings, Restore { file, .. }: &Restore) -> Result {
-    create_private_folder(&settings.data_dir)?;
     let Some(file) = file else { return mark(settings) };
+    settings.create_data_dir()?;
     let (database, started) = (embedded(settings)?, Clock::system().now());
     let (copied, kept) = db::sqlite::backup::restore(file, &database, started, reporter()?)?;
     let kept = kept.map(|kept| format!("; what was there is now {}", kept.display())).unwrap_or_default();
@@ -46,6 +48,7 @@ pub(super) fn restore(settings: &Settings, Restore { file, .. }: &Restore) -> Re
 }
 
 fn mark(settings: &Settings) -> Result {
+    place::require(settings)?;
     let _lock = DatabaseLock::take(&Backend::parse(&settings.database_url())?)?;
     super::with_database(settings, async |db, clock| {
         let now = clock.now();

@@ -28,7 +28,7 @@ pub(super) fn run(settings: &Settings, command: Command) -> Result {
     let from = if from == "-" { super::first_line("the URL")? } else { from };
     let time_zone = time_zone.unwrap_or(settings.server.time_zone);
     let options = Options { from, time_zone, batch: settings.limits.write_batch };
-    let report = super::with_database(settings, async |db, clock| {
+    let report = super::with_new_database(settings, async |db, clock| {
         let _checkpointer = Checkpointer::start(&db)?;
         let bar = super::progress_bar("{wide_bar} {human_pos}/{human_len} messages, {eta} left")?;
         Ok(import::run(&db, &clock, &options, |done, all| {

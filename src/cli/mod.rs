@@ -10,9 +10,10 @@ use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 
 use crate::clock::Clock;
-use crate::db::{Backend, Db};
+use crate::db::sqlite::place;
+use crate::db::{self, AnyConnection, Backend, Db};
 use crate::id::ID_LIMIT;
-use crate::settings::{Flag, Settings, Sources, create_private_folder};
+use crate::settings::{FILE_FLAG, Flag, Settings, Sources};
 
 mod admin;
 mod backup;
@@ -57,6 +58,9 @@ struct SettingsArgs {
     /// Any setting, e.g. --set limits.content_length=4096; may be repeated
     #[arg(long, global = true, value_name = "SECTION.KEY=VALUE", value_parser = assignment)]
     set: Vec<(String, String)>,
+    /// Any setting, read from a file, e.g. --set-file auth.secret=/run/secrets/kefu; may be repeated
+    #[arg(long, global = true, value_name = "SECTION.KEY=FILE", value_parser = assignment)]
+    set_file: Vec<(String, String)>,
     /// Print the resulting settings as TOML, without secrets, and stop
     #[arg(long, global = true)]
     print_config: bool,
@@ -102,7 +106,10 @@ impl Cli {
             return print(&self.settings.load()?.to_toml()?);
         }
         match command {
-            Command::Serve => serve::run(self.settings.load()?),
+            Command::Serve => {
+                let exposures = self.settings.flags()?.iter().filter_map(Flag::exposure).collect();
+                serve::run(self.settings.load()?, exposures)
+            }
             Command::Migrate(command) => migrate::run(&self.settings.load()?, command),
             Command::Admin(command) => admin::run(&self.settings.load()?, command),
             Command::Backup(command) => backup::back_up(&self.settings.load()?, &command),
@@ -118,17 +125,30 @@ impl Cli {
 
 impl SettingsArgs {
     fn load(self) -> Result<Settings> {
+        let flags = self.flags()?;
+        Ok(Settings::load(&Sources::of_process(self.config, flags)?)?)
+    }
+
+    /// A flag of its own beats --set and --set-file, which may come from a wrapper script.
+    fn flags(&self) -> Result<Vec<Flag>> {
+        let set = |(key, value): &(String, String)| Flag { name: "--set", key: key.clone(), value: value.clone() };
+        let mut flags: Vec<Flag> = self.set.iter().map(set).collect();
+        for (key, file) in &self.set_file {
+            let content = std::fs::read_to_string(file)
+                .map_err(|error| format!("{key} cannot be read from {file} ({FILE_FLAG}): {error}"))?;
+            let value = content.trim_end_matches(['\r', '\n']).to_owned();
+            flags.push(Flag { name: FILE_FLAG, key: key.clone(), value });
+        }
         let named = [
-            ("--listen", "server.listen", self.listen),
-            ("--data-dir", "data_dir", self.data_dir),
-            ("--database-url", "database.url", self.database_url),
+            ("--listen", "server.listen", &self.listen),
+            ("--data-dir", "data_dir", &self.data_dir),
+            ("--database-url", "database.url", &self.database_url),
         ];
-        let set = self.set.into_iter().map(|(key, value)| Flag { name: "--set", key, value });
-        // A flag of its own beats --set, which may come from a wrapper script.
-        let flags = set.chain(
-            named.into_iter().filter_map(|(name, key, value)| Some(Flag { name, key: key.to_owned(), value: value? })),
-        );
-        Ok(Settings::load(&Sources::of_process(self.config, flags.collect())?)?)
+        let given = |(name, key, value): (_, &str, &Option<String>)| {
+            Some(Flag { name, key: key.to_owned(), value: value.clone()? })
+        };
+        flags.extend(named.into_iter().filter_map(given));
+        Ok(flags)
     }
 }
 
@@ -143,12 +163,37 @@ fn id() -> clap::builder::RangedI64ValueParser<i64> {
     clap::value_parser!(i64).range(1..ID_LIMIT)
 }
 
-/// Runs a command on the database that the settings name, migrated when it is not, without starting the service.
+/// Runs a command on the database that the settings name, without starting the service. Its tables are brought up to this
+/// version; a database that is not there, or has no tables, is an error.
 fn with_database<T>(settings: &Settings, work: impl AsyncFnOnce(Db, Clock) -> Result<T>) -> Result<T> {
-    create_private_folder(&settings.data_dir)?;
-    let db = Db::open(Backend::parse(&settings.database_url())?, &settings.database)?;
+    place::require(settings)?;
+    let mut connection = open(settings)?;
+    if db::is_new(&mut connection)? {
+        let key = settings.database_key();
+        return Err(format!("{key}: the database has no tables of kefu; `kefu migrate up` makes them").into());
+    }
+    drop(connection);
+    on_database(settings, work)
+}
+
+/// As [`with_database`], for a command that also begins with an empty database.
+fn with_new_database<T>(settings: &Settings, work: impl AsyncFnOnce(Db, Clock) -> Result<T>) -> Result<T> {
+    place::may_create(settings)?;
+    settings.create_data_dir()?;
+    on_database(settings, work)
+}
+
+fn on_database<T>(settings: &Settings, work: impl AsyncFnOnce(Db, Clock) -> Result<T>) -> Result<T> {
+    let opened = Db::open(Backend::parse(&settings.database_url())?, &settings.database);
+    let db = opened.map_err(|error| db::described(settings, &error))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(work(db, Clock::system()))
+}
+
+/// A connection to the database that the settings name.
+fn open(settings: &Settings) -> Result<AnyConnection> {
+    let opened = Backend::parse(&settings.database_url())?.open();
+    Ok(opened.map_err(|error| db::described(settings, &error))?)
 }
 
 /// A bar on standard error; it draws nothing where that is no terminal, and goes when it is dropped.
@@ -211,7 +256,10 @@ mod tests {
     fn the_documented_lines_are_understood() {
         for line in [
             "kefu migrate up",
+            "kefu migrate up --new",
             "kefu migrate status",
+            "kefu migrate down --to 00000000000001_initial --yes",
+            "kefu serve --set-file auth.secret=/run/secrets/kefu",
             "kefu admin add --username u --nickname n --role agent",
             "kefu admin password --username u --tenant 2",
             "kefu admin disable --username u",
@@ -239,6 +287,7 @@ mod tests {
             "kefu restore --mark x",
             "kefu job retry",
             "kefu job retry 1 --dead",
+            "kefu migrate down",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

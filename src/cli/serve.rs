@@ -6,19 +6,23 @@ use super::Result;
 use super::signals::Signals;
 use crate::app::App;
 use crate::clock::Clock;
+use crate::db::sqlite::place;
 use crate::db::{Backend, DatabaseLock};
-use crate::settings::{Settings, create_private_folder};
+use crate::settings::Settings;
 use crate::telemetry::log::Log;
 
 /// How long the rest of a stop may take after `server.shutdown_timeout_s`, when no caller waits any more. A write queue of the
 /// default size is emptied sooner.
 const REST_OF_STOP: Duration = Duration::from_secs(10);
 
-/// Runs the service until it is told to stop by SIGINT or SIGTERM.
-pub(super) fn run(settings: Settings) -> Result {
+/// Runs the service until it is told to stop by SIGINT or SIGTERM. `warnings` go to the log of a start that succeeds.
+pub(super) fn run(settings: Settings, mut warnings: Vec<String>) -> Result {
     let log = Log::start(&settings.log)?;
-    create_private_folder(&settings.data_dir)?;
-    let _lock = DatabaseLock::take(&Backend::parse(&settings.database_url())?)?;
+    warnings.extend(settings.without_effect());
+    place::may_create(&settings)?;
+    settings.create_data_dir()?;
+    let lock = DatabaseLock::take(&Backend::parse(&settings.database_url())?)
+        .map_err(|error| format!("{}: {error}", settings.database_key()))?;
     let longest_stop = Duration::from_secs(settings.server.shutdown_timeout_s) + REST_OF_STOP;
     let Signals { mut stop, reload } = Signals::watch(longest_stop, log.queue())?;
     // Every socket takes a file descriptor; where the limit cannot be raised, the system's own stays.
@@ -27,7 +31,13 @@ pub(super) fn run(settings: Settings) -> Result {
     }
     actix_web::rt::System::new().block_on(async {
         let app = App::start(settings, Clock::system()).await?;
+        if let Some(lock) = &lock {
+            lock.note_database()?;
+        }
         greet(&app);
+        for warning in warnings {
+            tracing::warn!("{warning}");
+        }
         loop {
             tokio::select! {
                 stopped = &mut stop => {
@@ -66,6 +76,10 @@ fn greeting(app: &App) -> String {
             "\nThe first admin was created; the password is shown this once:\n  username  {username}\n  \
              password  {password}\n",
         ));
+    } else if app.is_without_admins {
+        text.push_str(
+            "\nNo admin is logged in. A lost password is replaced with: kefu admin password --username admin\n",
+        );
     }
     text
 }

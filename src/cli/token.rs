@@ -39,7 +39,7 @@ pub(super) enum Command {
 
 /// Runs one of the commands: prints `{userId, accessToken, refreshToken, expiresTime}`.
 pub(super) fn run(settings: &Settings, command: Command) -> Result {
-    let tokens = super::with_database(settings, async |db, clock| {
+    let tokens = super::with_new_database(settings, async |db, clock| {
         let secret = signing_secret(settings)?;
         let auth = Auth::new(&settings.auth, &settings.limits, &secret, db.clone(), clock.clone())?;
         let key = match command {

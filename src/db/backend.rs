@@ -4,6 +4,8 @@
 //! transaction open and says nothing is ended after 30 s, so that a node that hangs does not stop the others. MySQL has
 //! the limit for statements only for SELECT, and none for silent transactions.
 
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use diesel::connection::SimpleConnection;
@@ -54,10 +56,10 @@ impl Backend {
         }
     }
 
-    /// Opens and sets up one connection.
+    /// Opens and sets up one connection to a database that is there.
     pub fn connect(&self) -> diesel::ConnectionResult<AnyConnection> {
         match self {
-            Self::Sqlite(path) => connect_sqlite(path).map(AnyConnection::Sqlite),
+            Self::Sqlite(path) => connect_sqlite(path, "rw").map(AnyConnection::Sqlite),
             #[cfg(feature = "mysql")]
             Self::Mysql(server) => server.connect().map(AnyConnection::Mysql),
             #[cfg(feature = "postgres")]
@@ -65,8 +67,8 @@ impl Backend {
         }
     }
 
-    /// Opens the first connection. A file that cannot be written to is refused here: SQLite would open it for reading
-    /// and every send would fail.
+    /// Opens the first connection, and creates the file of an embedded database that has none. A file that cannot be written
+    /// to is refused here: SQLite would open it for reading and every send would fail.
     ///
     /// # Errors
     /// One line for the operator, without a password.
@@ -77,9 +79,16 @@ impl Backend {
             #[cfg(any(feature = "mysql", feature = "postgres"))]
             _ => String::new(),
         };
-        let failed =
-            |error: &dyn std::fmt::Display| super::one_line(&format!("cannot open the database{name}: {error}"));
-        let mut connection = self.connect().map_err(|error| failed(&error))?;
+        let failed = |error: &dyn std::fmt::Display| {
+            let cause = self.refused_by_system().map(|cause| format!(" ({cause})")).unwrap_or_default();
+            super::one_line(&format!("cannot open the database{name}: {error}{cause}"))
+        };
+        let opened = match self {
+            Self::Sqlite(path) => connect_sqlite(path, "rwc").map(AnyConnection::Sqlite),
+            #[cfg(any(feature = "mysql", feature = "postgres"))]
+            _ => self.connect(),
+        };
+        let mut connection = opened.map_err(|error| failed(&error))?;
         let tried = match &mut connection {
             AnyConnection::Sqlite(inner) => inner.batch_execute(WRITE_NOTHING),
             #[cfg(feature = "mysql")]
@@ -89,6 +98,23 @@ impl Backend {
         };
         tried.map_err(|error| failed(&error))?;
         Ok(connection)
+    }
+
+    /// Why the system does not let this process have the embedded database's file, which SQLite does not say.
+    fn refused_by_system(&self) -> Option<String> {
+        let path = match self {
+            Self::Sqlite(path) => path,
+            #[cfg(any(feature = "mysql", feature = "postgres"))]
+            _ => return None,
+        };
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        match File::options().read(true).write(true).open(path) {
+            Ok(_) => None,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                tempfile::tempfile_in(folder).err().map(|error| format!("the folder {}: {error}", folder.display()))
+            }
+            Err(error) => Some(error.to_string()),
+        }
     }
 
     /// Whether connections can be lost, and other processes on other machines write too.
@@ -143,8 +169,11 @@ fn without_feature(feature: &str) -> String {
 /// WAL with synchronous=FULL keeps every answered send through a power loss (invariant 1). Checkpoints are not made by
 /// commits but by a thread of their own ([`super::checkpoint`]). A log that grew during a backup gives its space back.
 /// A connection caches a megabyte, half of SQLite's default: the kernel caches the file as well, once for all of them.
-fn connect_sqlite(path: &Path) -> diesel::ConnectionResult<SqliteConnection> {
-    let mut connection = SqliteConnection::establish(&path.to_string_lossy())?;
+/// `mode` is that of SQLite's URIs: only the first connection may create a file, for one that was deleted must not come
+/// back empty.
+fn connect_sqlite(path: &Path, mode: &str) -> diesel::ConnectionResult<SqliteConnection> {
+    let uri = super::sqlite::copy::uri(path, mode).map_err(ConnectionError::BadConnection)?;
+    let mut connection = SqliteConnection::establish(&uri)?;
     let set_up = connection.batch_execute(
         "PRAGMA busy_timeout = 5000;
          PRAGMA journal_mode = WAL;
@@ -180,7 +209,7 @@ mod tests {
             value: String,
         }
         let folder = tempfile::tempdir().unwrap();
-        let mut connection = connect_sqlite(&folder.path().join("kefu.db")).unwrap();
+        let mut connection = connect_sqlite(&folder.path().join("kefu.db"), "rwc").unwrap();
         let mut value = |name: &str| {
             let query = format!("SELECT CAST({name} AS TEXT) AS value FROM pragma_{name}");
             diesel::sql_query(query).get_result::<Pragma>(&mut connection).unwrap().value

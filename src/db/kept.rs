@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 use diesel::{QueryResult, RunQueryDsl};
 
 use super::{AnyConnection, Db};
+use crate::backoff::Backoff;
 use crate::error::{Error, Result};
 
 /// A connection that was used this recently is taken for alive: a busy service pays nothing for the trying.
 const FRESH: Duration = Duration::from_secs(1);
-/// The first pause between two attempts to connect, and the longest.
+/// The pauses between two attempts to connect.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 /// A connection and whether it can be used again.
@@ -33,12 +34,17 @@ impl PooledConnection {
         self.used_at = Instant::now();
         match outcome {
             // A lost connection has many texts, in many languages.
-            Err(Error::Internal(cause)) if !self.answers() => {
+            Err(Error::Internal(cause)) if self.is_to_server() && !self.answers() => {
                 tracing::error!(cause, "the database connection is lost");
                 Err(Error::Busy)
             }
             outcome => outcome,
         }
+    }
+
+    /// Whether it can be lost: an embedded database that does not answer is damaged.
+    const fn is_to_server(&self) -> bool {
+        !matches!(self.connection, AnyConnection::Sqlite(_))
     }
 
     pub(super) const fn is_suspect(&self) -> bool {
@@ -64,8 +70,9 @@ pub(super) fn try_out(connection: &mut AnyConnection) -> QueryResult<()> {
 pub(crate) struct KeptConnection {
     db: Db,
     connection: Option<PooledConnection>,
-    failed_at: Option<Instant>,
-    pause: Duration,
+    /// When the next attempt to connect may be made, after one has failed.
+    retry_at: Option<Instant>,
+    backoff: Backoff,
     transactions: u64,
 }
 
@@ -73,7 +80,8 @@ impl KeptConnection {
     /// Connects for the first time.
     pub(crate) fn new(db: &Db) -> Result<Self> {
         let connection = Some(connect(db)?);
-        Ok(Self { db: db.clone(), connection, failed_at: None, pause: PAUSES.0, transactions: 0 })
+        let backoff = Backoff::new(PAUSES.0, PAUSES.1);
+        Ok(Self { db: db.clone(), connection, retry_at: None, backoff, transactions: 0 })
     }
 
     /// Runs `work` as one write transaction ([`Db::transaction`]).
@@ -105,20 +113,15 @@ impl KeptConnection {
     }
 
     fn reconnect(&mut self) -> Result<PooledConnection> {
-        if self.failed_at.is_some_and(|failed_at| failed_at.elapsed() < self.pause) {
+        if self.retry_at.is_some_and(|retry_at| Instant::now() < retry_at) {
             return Err(Error::Busy);
         }
-        match connect(&self.db) {
-            Ok(connection) => {
-                (self.failed_at, self.pause) = (None, PAUSES.0);
-                Ok(connection)
-            }
-            Err(error) => {
-                self.pause = if self.failed_at.is_some() { (self.pause * 2).min(PAUSES.1) } else { PAUSES.0 };
-                self.failed_at = Some(Instant::now());
-                Err(error)
-            }
+        let connected = connect(&self.db);
+        if connected.is_ok() {
+            self.backoff.reset();
         }
+        self.retry_at = connected.is_err().then(|| Instant::now() + self.backoff.next());
+        connected
     }
 }
 

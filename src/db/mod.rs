@@ -40,16 +40,26 @@ pub use connection::AnyConnection;
 pub(crate) use connection::{MultiBackend, each_backend};
 pub use instant::mark_restored;
 pub use migration::migrate;
-pub(crate) use migration::{MigrationStatus, migration_status};
+pub(crate) use migration::{
+    Lost, MigrationState, MigrationStatus, is_new, migrate_down, migration_status, what_is_lost,
+};
 pub(crate) use sqlite::copy::{Copied, Progress};
 pub(crate) use sqlite::lock::DatabaseLock;
 
+use crate::backoff::Backoff;
 use crate::error::{Error, Result};
-use crate::settings;
+use crate::settings::{self, Settings};
 use kept::PooledConnection;
+use sqlite::place::OpenedFile;
 
 /// How often a transaction is run that lost against others.
 const ATTEMPTS: u32 = 6;
+
+/// The pauses between them.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(160));
+
+/// What SQLite says of a file that it cannot make sense of.
+const DAMAGED: [&str; 2] = ["malformed", "not a database"];
 
 /// The pool. Cheap to clone.
 #[derive(Clone)]
@@ -66,6 +76,8 @@ struct Inner {
     write_turn: Mutex<()>,
     /// Who waits to write waits here first, without a connection: readers need those.
     writers: Semaphore,
+    /// The file of an embedded database.
+    file: Option<OpenedFile>,
 }
 
 impl Db {
@@ -91,8 +103,14 @@ impl Db {
             .build_unchecked(Manager { backend: backend.clone() });
         let permits = usize::try_from(settings.pool_size).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         let writers = if backend.is_server() { permits } else { 1 };
+        let file = match &backend {
+            Backend::Sqlite(path) => Some(OpenedFile::at(path)),
+            #[cfg(any(feature = "mysql", feature = "postgres"))]
+            _ => None,
+        };
         Ok(Self(Arc::new(Inner {
             backend,
+            file,
             pool,
             permits: Arc::new(Semaphore::new(permits)),
             acquire_timeout,
@@ -180,11 +198,12 @@ impl Db {
     ) -> Result<T> {
         let _turn =
             (!self.0.backend.is_server()).then(|| self.0.write_turn.lock().unwrap_or_else(PoisonError::into_inner));
-        for attempt in 1..ATTEMPTS {
+        let mut backoff = Backoff::new(PAUSES.0, PAUSES.1);
+        for _ in 1..ATTEMPTS {
             match self.attempt(connection, &mut work) {
                 Err(Error::Conflict) => {
                     connection.forget_statements();
-                    std::thread::sleep(pause(attempt));
+                    std::thread::sleep(backoff.next());
                 }
                 outcome => return outcome,
             }
@@ -199,6 +218,7 @@ impl Db {
     ) -> Result<T> {
         let server = self.0.backend.is_server();
         let statements = self.0.backend.write_transaction();
+        self.check_file()?;
         let begun = connection.begin_or_end(statements.begin);
         let worked = begun.map_err(Error::from).and_then(|()| work(connection)).map_err(|error| match error {
             Error::Internal(cause)
@@ -210,7 +230,8 @@ impl Db {
             error => error,
         });
         let outcome = worked.and_then(|value| match connection.begin_or_end(statements.commit).map_err(Error::from) {
-            Ok(()) => Ok(value),
+            // What went into a file that is gone is not stored.
+            Ok(()) => self.check_file().map(|()| value),
             Err(Error::Internal(cause)) if server => {
                 tracing::error!(cause, "the outcome of a commit is unknown");
                 Err(Error::Busy)
@@ -229,7 +250,13 @@ impl Db {
 
     /// Whether the database answers and has our tables.
     pub async fn ping(&self) -> Result<()> {
+        self.check_file()?;
         self.run(|connection| Ok(kept::try_out(connection)?)).await
+    }
+
+    /// Whether the embedded database's file is still in its place.
+    fn check_file(&self) -> Result<()> {
+        self.0.file.as_ref().map_or(Ok(()), OpenedFile::check)
     }
 
     /// Runs `work` while no other thread of this process writes to SQLite.
@@ -239,10 +266,12 @@ impl Db {
     }
 }
 
-/// A random time, longer with each attempt, so that those who met do not meet again: at most 10, 20, 40 … ms.
-fn pause(attempt: u32) -> Duration {
-    let longest = 10_000_u64 << attempt.min(10);
-    Duration::from_micros(getrandom::u64().unwrap_or_default() % longest)
+/// An error of the database for the operator: with the setting that names it and, for a damaged file, the way out.
+pub(crate) fn described(settings: &Settings, error: &str) -> String {
+    let is_damaged = DAMAGED.iter().any(|text| error.contains(text));
+    let way_out =
+        if is_damaged { "; the file is damaged: put a backup in its place (kefu restore BACKUP)" } else { "" };
+    format!("{}: {error}{way_out}", settings.database_key())
 }
 
 /// A driver's text as one line for the operator.

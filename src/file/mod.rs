@@ -70,9 +70,9 @@ impl Files {
             settings::Storage::Local => {
                 let folder = settings.data_dir.join("files");
                 settings::create_private_folder(&folder)
-                    .map_err(|error| format!("cannot create {}: {error}", folder.display()))?;
+                    .map_err(|error| format!("data_dir: cannot create the folder {}: {error}", folder.display()))?;
                 let local = LocalFileSystem::new_with_prefix(&folder)
-                    .map_err(|error| format!("cannot open {}: {error}", folder.display()))?;
+                    .map_err(|error| format!("data_dir: cannot open the folder {}: {error}", folder.display()))?;
                 (Arc::new(local.with_fsync(true)), Some(folder), LOCAL_PART_BYTES)
             }
             settings::Storage::S3 => (Arc::new(open_bucket(&settings.file)?), None, S3_PART_BYTES),

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use chrono_tz::Tz;
 
 use crate::account::store::imported::{ImportedUser, ensure_imported_admin, insert_missing_members};
+use crate::backoff::Backoff;
 use crate::clock::{Clock, Millis};
 use crate::db::kept::KeptConnection;
 use crate::db::{AnyConnection, Db};
@@ -32,8 +33,8 @@ use yudao::{Conversations, Entry};
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// Why a message is left out that was changed there after it was copied.
 const CHANGED: &str = "messages already there with another content";
-/// The pause between two attempts.
-const PAUSE: Duration = Duration::from_millis(200);
+/// The pauses between two attempts.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_millis(800));
 
 /// What a run has done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -243,7 +244,7 @@ impl Target {
         &mut self,
         mut work: impl FnMut(&mut AnyConnection, &mut Ids, Millis) -> Result<T>,
     ) -> Result<T, String> {
-        let begun = Instant::now();
+        let (begun, mut backoff) = (Instant::now(), BACKOFF);
         loop {
             let now = self.now;
             match self.ids.transaction(&mut self.held, |connection, ids| work(connection, ids, now)) {
@@ -251,7 +252,7 @@ impl Target {
                 Err(Error::Busy) if begun.elapsed() <= TIMEOUT => {}
                 Err(error) => return Err(format!("cannot write to kefu's database: {error}")),
             }
-            std::thread::sleep(PAUSE);
+            std::thread::sleep(backoff.next());
         }
     }
 }

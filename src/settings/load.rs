@@ -7,11 +7,14 @@ use std::path::{Path, PathBuf};
 use config::{Config, ConfigError, FileFormat, Source, Value, ValueKind};
 
 use super::rules::rules;
-use super::secret::HIDDEN;
+use super::secret::{HIDDEN, hide_password};
 use super::{Settings, SettingsError};
 
 /// The file that is read when none is named and it exists.
 const DEFAULT_FILE: &str = "kefu.toml";
+
+/// The flag that names a file with a value, instead of the value.
+pub(crate) const FILE_FLAG: &str = "--set-file";
 
 /// One setting from the command line.
 #[derive(Clone, Debug)]
@@ -75,8 +78,9 @@ impl Settings {
         let mut entries = Entries::new();
         if let Some(path) = &sources.file {
             let origin = format!("file {}", path.display());
-            let text =
-                fs::read_to_string(path).map_err(|cause| SettingsError(format!("cannot read {origin}: {cause}")))?;
+            let text = fs::read_to_string(path).map_err(|cause| {
+                SettingsError(format!("cannot read the settings of {origin} (--config, KEFU_CONFIG): {cause}"))
+            })?;
             let table = config::File::from_str(&text, FileFormat::Toml)
                 .collect()
                 .map_err(|cause| SettingsError(format!("{origin}: {}", without_excerpt(&cause))))?;
@@ -98,6 +102,33 @@ impl Settings {
             None => Ok(settings),
             Some(rule) => Err(keys.refused(rule.key, &rule.allowed, &entries)),
         }
+    }
+}
+
+impl Settings {
+    /// One line for each key that is set and has no effect, because of how another one is set.
+    pub fn without_effect(&self) -> Vec<String> {
+        let (set, defaults) = (values(self), values(&Self::default()));
+        let line = |rule: super::rules::Rule| {
+            let lacks = rule.lacks.filter(|_| set.get(rule.key) != defaults.get(rule.key))?;
+            Some(format!("{} is set and has no effect: it counts only when {lacks}", rule.key))
+        };
+        rules(self).into_iter().filter_map(line).collect()
+    }
+}
+
+impl Flag {
+    /// A line for the operator when the flag holds a secret, which whoever lists the machine's processes sees.
+    pub fn exposure(&self) -> Option<String> {
+        let Self { name, key, value } = self;
+        let is_shown = name != &FILE_FLAG && is_secret(key) && value.split(',').any(|part| hide_password(part) != part);
+        is_shown.then(|| {
+            format!(
+                "{key} is given by {name}: every user of this machine can read it in the list of processes. Use the \
+                 variable KEFU_{}, the file of --config, or {FILE_FLAG} {key}=FILE",
+                key.to_uppercase().replace('.', "__")
+            )
+        })
     }
 }
 
@@ -131,20 +162,7 @@ struct Keys(BTreeMap<String, serde_json::Value>);
 
 impl Keys {
     fn new() -> Self {
-        let mut keys = BTreeMap::new();
-        let defaults = serde_json::to_value(Settings::default()).unwrap_or_default();
-        let mut open = vec![(String::new(), defaults)];
-        while let Some((key, value)) = open.pop() {
-            match value {
-                serde_json::Value::Object(section) => {
-                    open.extend(section.into_iter().map(|(name, value)| (join(&key, &name), value)));
-                }
-                value => {
-                    keys.insert(key, value);
-                }
-            }
-        }
-        Self(keys)
+        Self(values(&Settings::default()))
     }
 
     /// Adds every value of a table; its inner tables are sections.
@@ -200,17 +218,8 @@ impl Keys {
     }
 
     fn refused(&self, key: &str, allowed: &str, entries: &Entries) -> SettingsError {
-        let secret = matches!(
-            key,
-            "auth.secret"
-                | "auth.member_token.secret"
-                | "file.s3_secret_access_key"
-                | "database.url"
-                | "push.redis_url"
-                | "push.redis_sentinels"
-        );
         let (value, origin) = match (entries.get(key), self.0.get(key)) {
-            (Some(entry), _) if secret => (HIDDEN.to_owned(), entry.origin.as_str()),
+            (Some(entry), _) if is_secret(key) => (HIDDEN.to_owned(), entry.origin.as_str()),
             (Some(entry), _) => (shown(&entry.value), entry.origin.as_str()),
             (None, Some(serde_json::Value::Null) | None) => ("not set".to_owned(), "default"),
             (None, Some(value)) => (value.to_string(), "default"),
@@ -234,6 +243,28 @@ impl Keys {
         let key = key.escape_debug();
         SettingsError(format!("unknown key {key} ({origin}); allowed: {}", keys.join(", ")))
     }
+}
+
+/// Every key with its value; secrets are hidden, and what is not set is `null`.
+fn values(settings: &Settings) -> BTreeMap<String, serde_json::Value> {
+    let mut values = BTreeMap::new();
+    let mut open = vec![(String::new(), serde_json::to_value(settings).unwrap_or_default())];
+    while let Some((key, value)) = open.pop() {
+        match value {
+            serde_json::Value::Object(section) => {
+                open.extend(section.into_iter().map(|(name, value)| (join(&key, &name), value)));
+            }
+            value => {
+                values.insert(key, value);
+            }
+        }
+    }
+    values
+}
+
+/// Whether a key's value, or the password in it, must not be shown.
+fn is_secret(key: &str) -> bool {
+    rules(&Settings::default()).iter().any(|rule| rule.key == key && rule.is_secret)
 }
 
 fn join(section: &str, name: &str) -> String {

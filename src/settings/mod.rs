@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize, Serializer};
 
+pub(crate) use load::FILE_FLAG;
 pub use load::{Flag, Sources};
 pub(crate) use rules::ESCAPED;
 pub(crate) use secret::is_escaped;
@@ -261,6 +262,11 @@ impl Settings {
     pub fn database_url(&self) -> String {
         let embedded = || format!("sqlite:{}", self.data_dir.join("kefu.db").display());
         self.database.url.clone().unwrap_or_else(embedded)
+    }
+
+    /// The key that says where the database is.
+    pub(crate) const fn database_key(&self) -> &'static str {
+        if self.database.url.is_some() { "database.url" } else { "data_dir" }
     }
 
     /// The settings as TOML, every secret and the database's password replaced by `***`.

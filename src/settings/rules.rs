@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use tracing_subscriber::EnvFilter;
 use url::{Origin, Url};
 
-use super::secret::{SECRET_BYTES, is_escaped};
+use super::secret::{SECRET_BYTES, is_escaped, is_published};
 use super::{Relay, Settings, Storage};
 
 const REDIS_ADDRESS: &str = "redis://user:password@host:port/database or rediss://… for TLS";
@@ -21,6 +21,10 @@ pub(super) struct Rule {
     pub(super) allowed: String,
     /// Whether it is.
     pub(super) holds: bool,
+    /// Whether its value, or the password in it, must not be shown.
+    pub(super) is_secret: bool,
+    /// What has to be so for the key to have an effect, while it is not so.
+    pub(super) lacks: Option<&'static str>,
 }
 
 /// The rules of all keys, in the file's order, applied to `settings`.
@@ -29,6 +33,10 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
     let member = &auth.member_token;
     let s3 = file.storage == Storage::S3;
     let secret = format!("a text of at least {SECRET_BYTES} bytes");
+    let has_key = member.secret.is_some() || member.public_key_file.is_some() || member.jwks_file.is_some();
+    let with_key = |rule: Rule| rule.only_with("a key of auth.member_token is set", has_key);
+    let with_redis = |rule: Rule| rule.only_with("push.relay is redis", push.relay == Relay::Redis);
+    let with_s3 = |rule: Rule| rule.only_with("file.storage is s3", s3);
     let one_kind = "; only one of secret, public_key_file and jwks_file may be set";
     let claim = |key, name: &str| rule(key, "a claim's name", !name.is_empty());
     let switch = |key| rule(key, "true or false", true);
@@ -56,16 +64,18 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
                 "sqlite:<path>, mysql://user:password@host/database or postgres://user:password@host/database, {ESCAPED}"
             ),
             database.url.as_deref().is_none_or(is_database),
-        ),
+        )
+        .secret(),
         number("database.pool_size", database.pool_size, 1..=1000),
         number("database.acquire_timeout_ms", database.acquire_timeout_ms, 1..=600_000),
         number("database.answer_timeout_ms", database.answer_timeout_ms, 1..=600_000),
-        rule("auth.secret", &secret, auth.secret.as_deref().is_none_or(is_long)),
+        rule("auth.secret", &secret, auth.secret.as_deref().is_none_or(is_long)).unpublished(auth.secret.as_deref()),
         number("auth.access_ttl_s", auth.access_ttl_s, 1..=365 * 24 * 3600)
             .and(" and at most auth.refresh_ttl_s", auth.access_ttl_s <= auth.refresh_ttl_s),
         number("auth.refresh_ttl_s", auth.refresh_ttl_s, 1..=10 * 365 * 24 * 3600),
         switch("auth.rotate_refresh_tokens"),
-        rule("auth.member_token.secret", &secret, member.secret.as_deref().is_none_or(is_long)),
+        rule("auth.member_token.secret", &secret, member.secret.as_deref().is_none_or(is_long))
+            .unpublished(member.secret.as_deref()),
         rule(
             "auth.member_token.public_key_file",
             &format!("the path of a PEM file with a public key{one_kind}"),
@@ -78,12 +88,12 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
                 !path.as_os_str().is_empty() && member.secret.is_none() && member.public_key_file.is_none()
             }),
         ),
-        text("auth.member_token.issuer", member.issuer.as_deref()),
-        text("auth.member_token.audience", member.audience.as_deref()),
-        claim("auth.member_token.user_id_claim", &member.user_id_claim),
-        claim("auth.member_token.nickname_claim", &member.nickname_claim),
-        claim("auth.member_token.avatar_claim", &member.avatar_claim),
-        claim("auth.member_token.tenant_claim", &member.tenant_claim),
+        with_key(text("auth.member_token.issuer", member.issuer.as_deref())),
+        with_key(text("auth.member_token.audience", member.audience.as_deref())),
+        with_key(claim("auth.member_token.user_id_claim", &member.user_id_claim)),
+        with_key(claim("auth.member_token.nickname_claim", &member.nickname_claim)),
+        with_key(claim("auth.member_token.avatar_claim", &member.avatar_claim)),
+        with_key(claim("auth.member_token.tenant_claim", &member.tenant_claim)),
         number("limits.content_length", limits.content_length, 1..=65536),
         number("limits.body_bytes", limits.body_bytes, 1024..=64 * 1024 * 1024),
         number("limits.upload_bytes", limits.upload_bytes, 1..=10 * 1024 * 1024 * 1024),
@@ -92,40 +102,53 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
         number("limits.write_batch", limits.write_batch, 1..=1024)
             .and(" and at most limits.write_queue", limits.write_batch <= limits.write_queue),
         number("limits.sends_per_s", limits.sends_per_s, 0..=1_000_000),
-        number("limits.send_burst", limits.send_burst, 1..=1_000_000),
+        number("limits.send_burst", limits.send_burst, 1..=1_000_000)
+            .only_with("limits.sends_per_s is not 0", limits.sends_per_s > 0),
         number("limits.login_failures_per_account", limits.login_failures_per_account, 0..=1_000_000),
         number("limits.login_failures_per_address", limits.login_failures_per_address, 0..=1_000_000),
         number("limits.typing_per_s", limits.typing_per_s, 1..=1000),
         rule("push.relay", "local or redis", true),
-        rule("push.redis_url", REDIS_ADDRESS, push.redis_url.as_deref().is_none_or(is_redis))
-            .and(", set when push.relay is redis", push.relay == Relay::Local || push.redis_url.is_some()),
-        rule(
-            "push.redis_sentinels",
-            &format!("a list of addresses, each {REDIS_ADDRESS}"),
-            push.redis_sentinels.iter().all(|address| is_redis(address)),
+        with_redis(
+            rule("push.redis_url", REDIS_ADDRESS, push.redis_url.as_deref().is_none_or(is_redis))
+                .and(", set when push.relay is redis", push.relay == Relay::Local || push.redis_url.is_some())
+                .secret(),
         ),
-        text("push.redis_channel", Some(&push.redis_channel)),
+        with_redis(
+            rule(
+                "push.redis_sentinels",
+                &format!("a list of addresses, each {REDIS_ADDRESS}"),
+                push.redis_sentinels.iter().all(|address| is_redis(address)),
+            )
+            .secret(),
+        ),
+        with_redis(text("push.redis_channel", Some(&push.redis_channel))),
         number("push.idle_timeout_s", push.idle_timeout_s, 1..=24 * 3600),
         number("push.queue_frames", push.queue_frames, 1..=1_000_000),
         number("push.queue_bytes", push.queue_bytes, 1024..=1024 * 1024 * 1024),
         number("push.client_message_bytes", push.client_message_bytes, 128..=16 * 1024 * 1024),
         number("push.sessions_per_user", push.sessions_per_user, 1..=100_000),
         rule("file.storage", "local or s3", true),
-        text("file.s3_bucket", file.s3_bucket.as_deref())
-            .and(", set when file.storage is s3", !s3 || file.s3_bucket.is_some()),
-        text("file.s3_region", Some(&file.s3_region)),
-        rule(
+        with_s3(
+            text("file.s3_bucket", file.s3_bucket.as_deref())
+                .and(", set when file.storage is s3", !s3 || file.s3_bucket.is_some()),
+        ),
+        with_s3(text("file.s3_region", Some(&file.s3_region))),
+        with_s3(rule(
             "file.s3_endpoint",
             "an http or https address without a trailing slash, query or fragment, e.g. https://minio.example",
             file.s3_endpoint.as_deref().is_none_or(is_base_address),
-        ),
-        text("file.s3_access_key_id", file.s3_access_key_id.as_deref()).and(
+        )),
+        with_s3(text("file.s3_access_key_id", file.s3_access_key_id.as_deref()).and(
             ", set together with file.s3_secret_access_key",
             file.s3_access_key_id.is_some() || file.s3_secret_access_key.is_none(),
-        ),
-        text("file.s3_secret_access_key", file.s3_secret_access_key.as_deref()).and(
-            ", set together with file.s3_access_key_id",
-            file.s3_secret_access_key.is_some() || file.s3_access_key_id.is_none(),
+        )),
+        with_s3(
+            text("file.s3_secret_access_key", file.s3_secret_access_key.as_deref())
+                .and(
+                    ", set together with file.s3_access_key_id",
+                    file.s3_secret_access_key.is_some() || file.s3_access_key_id.is_none(),
+                )
+                .unpublished(file.s3_secret_access_key.as_deref()),
         ),
         rule(
             "log.filter",
@@ -141,10 +164,25 @@ impl Rule {
     fn and(self, allowed: &str, holds: bool) -> Self {
         Self { allowed: self.allowed + allowed, holds: self.holds && holds, ..self }
     }
+
+    /// The value, or the password in it, must not be shown.
+    fn secret(self) -> Self {
+        Self { is_secret: true, ..self }
+    }
+
+    /// A secret of its own: one that stands in an example is known to everybody.
+    fn unpublished(self, secret: Option<&str>) -> Self {
+        self.and(", and not that of an example", !secret.is_some_and(is_published)).secret()
+    }
+
+    /// The key has no effect unless something else is so.
+    fn only_with(self, what: &'static str, is_so: bool) -> Self {
+        Self { lacks: (!is_so).then_some(what), ..self }
+    }
 }
 
 fn rule(key: &'static str, allowed: &str, holds: bool) -> Rule {
-    Rule { key, allowed: allowed.to_owned(), holds }
+    Rule { key, allowed: allowed.to_owned(), holds, is_secret: false, lacks: None }
 }
 
 fn text(key: &'static str, value: Option<&str>) -> Rule {
@@ -153,7 +191,7 @@ fn text(key: &'static str, value: Option<&str>) -> Rule {
 
 fn number(key: &'static str, value: impl TryInto<u64>, range: RangeInclusive<u64>) -> Rule {
     let allowed = format!("a whole number from {} to {}", range.start(), range.end());
-    Rule { key, allowed, holds: value.try_into().is_ok_and(|value| range.contains(&value)) }
+    rule(key, &allowed, value.try_into().is_ok_and(|value| range.contains(&value)))
 }
 
 fn is_long(secret: &str) -> bool {

@@ -1,9 +1,10 @@
 //! What must not be shown: the type of secret settings, database passwords, and the signing secret that the service
 //! makes for itself.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::ops::Deref;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize, Serializer};
@@ -16,6 +17,14 @@ pub(super) const HIDDEN: &str = "***";
 
 /// The shortest secret that may sign tokens, in bytes: as long as an HMAC-SHA256 (RFC 7518, 3.2).
 pub(super) const SECRET_BYTES: usize = 32;
+
+/// The secrets of the examples in this repository, which everybody knows.
+const PUBLISHED: [&str; 2] = ["at least 32 bytes that nobody can guess", "the access key's secret"];
+
+/// Whether a secret stands in an example.
+pub(super) fn is_published(secret: &str) -> bool {
+    PUBLISHED.contains(&secret.trim())
+}
 
 /// A text that neither `Debug` nor a serialiser shows; read it as the `&str` that it derefs to.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -88,13 +97,15 @@ pub(crate) fn is_escaped(address: &str) -> bool {
 /// first start creates (64 random hexadecimal characters, mode 0600; folders 0700). Processes that start at once agree.
 ///
 /// # Errors
-/// When the file cannot be created or read, or holds less than 32 bytes.
+/// When the file cannot be created or read, or holds less than 32 bytes or the secret of an example.
 pub fn signing_secret(settings: &Settings) -> Result<Secret, SettingsError> {
     if let Some(secret) = &settings.auth.secret {
         return Ok(secret.clone());
     }
     let path = settings.data_dir.join("secret");
-    let failed = |action: &str, cause: io::Error| SettingsError(format!("cannot {action} {}: {cause}", path.display()));
+    let failed = |action: &str, cause: io::Error| {
+        SettingsError(format!("data_dir: cannot {action} the signing secret {}: {cause}", path.display()))
+    };
     if !path.try_exists().map_err(|cause| failed("read", cause))? {
         create(&settings.data_dir, &path).map_err(|cause| failed("create", cause))?;
     }
@@ -107,20 +118,41 @@ pub fn signing_secret(settings: &Settings) -> Result<Secret, SettingsError> {
             secret.len()
         )));
     }
+    if is_published(&secret) {
+        return Err(SettingsError(format!(
+            "{} holds the secret of an example, which everybody knows; remove the file to have a new one made",
+            path.display()
+        )));
+    }
     Ok(Secret(secret))
 }
 
-/// Creates the file complete or not at all: it is written under a name of its own and then linked to `path`, so that of
-/// several processes one wins and none ever reads half a secret.
+/// Creates the file complete or not at all: it is written under a name of its own and then renamed to `path` unless that is
+/// there, so that of several processes one wins and none ever reads half a secret.
 fn create(folder: &Path, path: &Path) -> io::Result<()> {
     create_private_folder(folder)?;
-    let draft = folder.join(format!("secret.{}", random_hex::<8>()?));
-    let written = write_private(&draft, &random_hex::<32>()?).and_then(|()| match fs::hard_link(&draft, path) {
-        Err(cause) if cause.kind() == ErrorKind::AlreadyExists => Ok(()),
-        linked => linked,
-    });
-    let removed = fs::remove_file(&draft);
-    written.and(removed)
+    let mut random = [0; 32];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    let private = Permissions::from_mode(0o600);
+    let mut draft = tempfile::Builder::new().prefix("secret.").permissions(private).tempfile_in(folder)?;
+    draft.write_all(const_hex::encode(random).as_bytes())?;
+    draft.as_file().sync_all()?;
+    match draft.persist_noclobber(path) {
+        Err(failed) if failed.error.kind() != ErrorKind::AlreadyExists => Err(failed.error),
+        _ => Ok(()),
+    }
+}
+
+impl Settings {
+    /// Creates the folder of the service's own files, where there is none.
+    ///
+    /// # Errors
+    /// One line for the operator, which names the setting and the folder.
+    pub(crate) fn create_data_dir(&self) -> Result<(), SettingsError> {
+        create_private_folder(&self.data_dir).map_err(|cause| {
+            SettingsError(format!("data_dir: cannot create the folder {}: {cause}", self.data_dir.display()))
+        })
+    }
 }
 
 /// Creates a folder that only this user may enter (mode 0700), and those above it that are not there; one that is there
@@ -129,27 +161,7 @@ fn create(folder: &Path, path: &Path) -> io::Result<()> {
 /// # Errors
 /// When the folder cannot be created.
 pub fn create_private_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
-}
-
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
-}
-
-fn random_hex<const BYTES: usize>() -> io::Result<String> {
-    let mut bytes = [0; BYTES];
-    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 #[cfg(test)]

@@ -246,6 +246,87 @@ fn shown_settings_hold_no_secret_and_everything_else() {
     assert_eq!(again.to_toml().unwrap(), text, "what is shown can be used as a file");
 }
 
+/// A value that is no secret is shown as it is: whatever hides this address or its password has to be in the rules.
+#[test]
+fn the_rules_know_every_secret() {
+    let (mut hidden, mut ruled) = (Vec::new(), Vec::new());
+    for rule in rules(&Settings::default()) {
+        let address = match rule.key {
+            "database.url" => "mysql://u:hunter2-hunter2-hunter2-hunter2@h/d",
+            "push.redis_url" | "push.redis_sentinels" => "redis://u:hunter2-hunter2-hunter2-hunter2@h/1",
+            _ => "hunter2-hunter2-hunter2-hunter2-hunter2",
+        };
+        let nested = rule.key.rsplit('.').fold(toml::Value::from(address), |value, name| {
+            toml::Value::Table(toml::Table::from_iter([(name.to_owned(), value)]))
+        });
+        let Ok(settings) = nested.try_into::<Settings>() else { continue };
+        if !settings.to_toml().unwrap().contains("hunter2") {
+            hidden.push(rule.key);
+        }
+        if rule.is_secret {
+            ruled.push(rule.key);
+        }
+        let flag = Flag { name: "--set", key: rule.key.to_owned(), value: address.to_owned() };
+        assert_eq!(flag.exposure().is_some(), rule.is_secret, "{}", rule.key);
+        let harmless = Flag { value: "redis://h".into(), ..flag };
+        assert!(harmless.exposure().is_none() || !address.contains("://"), "{}", rule.key);
+    }
+    assert!(hidden.len() >= 6, "{hidden:?}");
+    assert_eq!(ruled, hidden);
+}
+
+#[test]
+fn no_secret_that_is_published_here_is_accepted() {
+    let published = [
+        EXAMPLE,
+        include_str!("../../README.md"),
+        include_str!("../../README.zh-CN.md"),
+        include_str!("../../compose.yaml"),
+        include_str!("../../deploy/make-env"),
+        include_str!("../../deploy/kefu.service"),
+        include_str!("../../docs/operation.md"),
+        include_str!("../../docs/distributed.md"),
+        include_str!("../../docs/websocket.md"),
+    ];
+    let assigned = |line: &str| {
+        let (_, rest) = line.rsplit_once("secret").or_else(|| line.rsplit_once("SECRET"))?;
+        let value = rest.trim_start().strip_prefix(['=', ':'])?.trim_start();
+        let quote = value.chars().next().filter(|first| ['"', '\''].contains(first));
+        Some(quote.map_or(value, |quote| value[1..].split(quote).next().unwrap()).to_owned())
+    };
+    // What is shorter is refused for its length, and what begins with $ is a variable.
+    let is_secret = |text: &String| text.len() >= 32 && !text.starts_with('$');
+    let lines = published.iter().flat_map(|text| text.lines());
+    let secrets: Vec<String> = lines.filter_map(assigned).filter(is_secret).collect();
+    assert!(secrets.len() >= 2, "{secrets:?}");
+    for secret in secrets {
+        for name in ["KEFU_AUTH__SECRET", "KEFU_AUTH__MEMBER_TOKEN__SECRET"] {
+            assert!(refused(name, &secret).contains("and not that of an example; it is ***"), "{secret}");
+        }
+    }
+    let s3 = [("KEFU_FILE__S3_ACCESS_KEY_ID", "kefu"), ("KEFU_FILE__S3_SECRET_ACCESS_KEY", "the access key's secret")];
+    assert!(Settings::load(&variables(&s3)).unwrap_err().to_string().contains("and not that of an example"));
+}
+
+#[test]
+fn settings_without_effect_are_named_with_what_they_lack() {
+    assert_eq!(Settings::default().without_effect(), Vec::<String>::new());
+    let mut settings = Settings::default();
+    settings.push.redis_url = Some("redis://h".into());
+    settings.push.redis_channel = "other".into();
+    settings.file.s3_secret_access_key = Some("secret".into());
+    settings.auth.member_token.user_id_claim = "id".into();
+    let lines = settings.without_effect();
+    let keys: Vec<&str> = lines.iter().map(|line| line.split(' ').next().unwrap()).collect();
+    let expected =
+        ["auth.member_token.user_id_claim", "push.redis_url", "push.redis_channel", "file.s3_secret_access_key"];
+    assert_eq!(keys, expected);
+    settings.push.relay = Relay::Redis;
+    settings.file.storage = Storage::S3;
+    settings.auth.member_token.secret = Some("a".repeat(32).as_str().into());
+    assert_eq!(settings.without_effect(), Vec::<String>::new());
+}
+
 #[test]
 fn every_key_has_its_rule() {
     let keys: Vec<String> = defaults().into_keys().collect();

@@ -51,13 +51,12 @@ impl Drop for Log {
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let thread = std::thread::current();
     let location = panic.location().map(ToString::to_string).unwrap_or_default();
+    let name = thread.name().unwrap_or("unnamed");
     let backtrace = Backtrace::capture();
     tracing::error!(
-        thread = thread.name().unwrap_or("unnamed"),
-        location,
         cause = panic.payload_as_str().unwrap_or("unknown"),
         backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| tracing::field::display(&backtrace)),
-        "a thread panicked"
+        "thread {name} panicked at {location}"
     );
 }
 

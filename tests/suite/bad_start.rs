@@ -162,6 +162,57 @@ async fn a_file_that_cannot_be_used_is_named() {
     }
 }
 
+/// Wherever the damage is met: at the first look, or by a statement after it.
+#[tokio::test]
+async fn a_damaged_file_is_named_with_the_way_out() {
+    for intact in [1, 2, 4, 6, 8, 10] {
+        let folder = tempfile::tempdir().unwrap();
+        done(folder.path(), &["token", "member", "--user-id", "1", "--nickname", "m"], "").await;
+        let path = folder.path().join("data/kefu.db");
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[intact * 4096..].fill(0xa5);
+        fs::write(&path, bytes).unwrap();
+        let line = failed(folder.path(), &["serve", "--listen", "127.0.0.1:0"], "").await;
+        assert!(line.contains("data_dir: ") && line.contains("malformed"), "{intact}: {line}");
+        assert!(line.contains("kefu restore BACKUP") && !line.contains("busy"), "{intact}: {line}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_start_cannot_use_is_named_with_its_setting() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("file"), "").unwrap();
+    for made in ["a/secret", "b", "c"] {
+        fs::create_dir_all(path(made)).unwrap();
+    }
+    fs::write(path("b/files"), "").unwrap();
+    for (arguments, parts) in [
+        (&["--data-dir", "file"][..], ["data_dir", "file", "exists"]),
+        (&["--data-dir", "file/below"], ["data_dir", "file/below", "directory"]),
+        (&["--data-dir", "a"], ["data_dir", "a/secret", "directory"]),
+        (&["--data-dir", "b"], ["data_dir", "b/files", "exists"]),
+        (&["--database-url", "sqlite:c"], ["database.url", " c: ", "directory"]),
+        (&["--database-url", "sqlite:none/kefu.db"], ["database.url", "none/kefu.db", "No such file"]),
+        (&["--config", "missing.toml"], ["--config", "missing.toml", "No such file"]),
+        (&["--config", "c"], ["--config", " c ", "directory"]),
+        (
+            &["--set", "auth.member_token.jwks_file=keys.json"],
+            ["auth.member_token.jwks_file", "keys.json", "No such file"],
+        ),
+        (&["--set", "auth.member_token.public_key_file=c"], ["auth.member_token.public_key_file", "c", "directory"]),
+        (&["--listen", "192.0.2.1:80"], ["server.listen", "192.0.2.1:80", "assign"]),
+    ] {
+        let mut command = Command::new("timeout");
+        command.args(["20", env!("CARGO_BIN_EXE_kefu"), "serve", "--set", "server.listen=127.0.0.1:0"]).args(arguments);
+        let ended = command.current_dir(folder.path()).env_clear().output().unwrap();
+        let line = String::from_utf8(ended.stderr).unwrap();
+        let said = line.lines().last().unwrap_or_default().to_lowercase();
+        assert_eq!(ended.status.code(), Some(1), "{arguments:?}: {line}");
+        assert!(parts.iter().all(|part| said.contains(&part.to_lowercase())), "{arguments:?}: {line}");
+    }
+}
+
 /// As a user whom rights bind, which root is not.
 #[tokio::test]
 async fn a_file_or_folder_that_may_only_be_read_is_refused() {

@@ -2,6 +2,8 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use diesel::connection::SimpleConnection;
+use kefu::testing::db::Backend;
 use serde_json::{Value, json};
 
 use crate::support::path;
@@ -108,13 +110,21 @@ async fn a_stop_closes_sockets_with_1001_and_ends_with_0() {
 #[tokio::test]
 async fn migrations_are_shown_and_run() {
     let folder = tempfile::tempdir().unwrap();
-    let before = done(folder.path(), &["migrate", "status"], "").await;
-    assert!(!before.is_empty() && before.lines().all(|line| line.starts_with("pending ")), "{before}");
     let up = done(folder.path(), &["migrate", "up"], "").await;
-    assert_eq!(up.lines().filter(|line| line.starts_with("applied ")).count(), before.lines().count(), "{up}");
-    let after = done(folder.path(), &["migrate", "status"], "").await;
-    assert!(after.lines().all(|line| line.starts_with("applied ")), "{after}");
+    assert!(up.lines().all(|line| line.starts_with("applied ")) && !up.is_empty(), "{up}");
+    let before = done(folder.path(), &["migrate", "status"], "").await;
+    assert!(before.lines().all(|line| line.starts_with("applied ")), "{before}");
+    assert_eq!(before.lines().count(), up.lines().count());
     assert_eq!(done(folder.path(), &["migrate", "up"], "").await, "nothing to do\n");
+
+    let url = format!("sqlite:{}", folder.path().join("data/kefu.db").display());
+    let newer = "INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000000')";
+    Backend::parse(&url).unwrap().connect().unwrap().batch_execute(newer).unwrap();
+    let status = done(folder.path(), &["migrate", "status"], "").await;
+    assert_eq!(status, format!("{before}unknown 99990101000000\n"));
+    let first = before.lines().next().unwrap().strip_prefix("applied ").unwrap();
+    let line = failed(folder.path(), &["migrate", "down", "--to", first, "--yes"], "").await;
+    assert!(line.contains("use a newer kefu"), "{line}");
 }
 
 #[tokio::test]
@@ -151,7 +161,7 @@ async fn a_taken_port_ends_with_one_line() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let line = failed(folder.path(), &["serve", "--listen", &address], "").await;
-    assert!(line.contains(&address), "{line}");
+    assert!(line.contains(&address) && line.contains("server.listen") && line.contains("--listen"), "{line}");
 }
 
 #[tokio::test]
@@ -169,6 +179,36 @@ async fn a_second_service_on_the_same_file_ends_with_one_line_and_the_first_goes
     serve.user(&tokens).says("hi").await;
     assert_eq!(serve.terminate().await.code, Some(0));
     assert_eq!(Serve::start(folder.path(), &[]).await.terminate().await.code, Some(0));
+}
+
+#[tokio::test]
+async fn settings_that_have_no_effect_and_secrets_that_others_see_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [
+        "push.redis_url=redis://127.0.0.1:1",
+        "auth.member_token.issuer=https://shop.example",
+        "file.s3_bucket=kefu",
+        "auth.secret=hunter2hunter2hunter2hunter2hunter2",
+    ];
+    let flags: Vec<&str> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
+    let errors = Serve::start(folder.path(), &flags).await.terminate().await.errors;
+    for line in [
+        "push.redis_url is set and has no effect: it counts only when push.relay is redis",
+        "auth.member_token.issuer is set and has no effect",
+        "file.s3_bucket is set and has no effect",
+        "auth.secret is given by --set: every user of this machine can read it",
+    ] {
+        assert!(errors.contains(line), "{line}: {errors}");
+    }
+    assert!(!errors.contains("hunter2"), "{errors}");
+
+    let secret = folder.path().join("signing");
+    std::fs::write(&secret, "hunter2hunter2hunter2hunter2hunter2\n").unwrap();
+    let flag = format!("auth.secret={}", secret.display());
+    let errors = Serve::start(folder.path(), &["--set-file", &flag]).await.terminate().await.errors;
+    assert!(!errors.contains("WARN"), "{errors}");
+    let line = failed(folder.path(), &["serve", "--set-file", "auth.secret=missing"], "").await;
+    assert!(line.contains("auth.secret") && line.contains("missing") && line.contains("No such file"), "{line}");
 }
 
 #[tokio::test]

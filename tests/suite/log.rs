@@ -134,8 +134,12 @@ async fn a_hangup_ends_nothing_and_a_second_signal_ends_a_stop_that_waits() {
     }
     // A request that is not finished keeps the service from stopping.
     let mut open = tokio::net::TcpStream::connect(&serve.address).await.unwrap();
-    let head = b"POST /app-api/promotion/kefu-message/send HTTP/1.1\r\nHost: k\r\nContent-Length: 9\r\n\r\n{";
-    tokio::io::AsyncWriteExt::write_all(&mut open, head).await.unwrap();
+    let head = format!(
+        "POST /app-api/promotion/kefu-message/send HTTP/1.1\r\nHost: k\r\nAuthorization: {}\r\n\
+         Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{{",
+        member.access_token()
+    );
+    tokio::io::AsyncWriteExt::write_all(&mut open, head.as_bytes()).await.unwrap();
     serve.signal("TERM");
     assert_eq!(socket.close_code().await, Some(1001));
     eventually("the service has ended", async || {

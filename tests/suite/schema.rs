@@ -158,7 +158,7 @@ macro_rules! each {
 fn every_migration_can_be_taken_back_and_run_again() {
     let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create());
     let url = database.url.clone().unwrap_or_else(|| format!("sqlite:{}", folder.path().join("kefu.db").display()));
-    let mut connection = Backend::parse(&url).unwrap().connect().unwrap();
+    let mut connection = Backend::parse(&url).unwrap().open().unwrap();
     let mut states = vec![made(&mut connection)];
     assert_eq!(states[0], Vec::<String>::new());
     while each!(&mut connection, inner, ALL => inner.has_pending_migration(ALL)).unwrap() {

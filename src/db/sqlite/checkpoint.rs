@@ -102,7 +102,7 @@ mod tests {
     fn senders_do_not_wait_for_a_reader_that_holds_an_old_state() {
         let folder = tempfile::tempdir().unwrap();
         let backend = Backend::Sqlite(folder.path().join("kefu.db"));
-        let [mut writer, mut reader, mut checkpointer] = std::array::from_fn(|_| backend.connect().unwrap());
+        let [mut writer, mut reader, mut checkpointer] = std::array::from_fn(|_| backend.open().unwrap());
         writer.batch_execute("CREATE TABLE t (a)").unwrap();
         reader.batch_execute("BEGIN; SELECT * FROM t").unwrap();
         let mebibytes = 66;

@@ -8,8 +8,8 @@
 //! whole or not there.
 
 use std::fmt::Display;
-use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -17,6 +17,7 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
+use tempfile::TempPath;
 use url::Url;
 
 use super::lock::beside;
@@ -94,7 +95,7 @@ impl<'a> Source<'a> {
 
 /// A copy that is not finished; removed unless it is published.
 pub(super) struct Draft {
-    path: PathBuf,
+    path: TempPath,
     /// What it is a copy of.
     source: PathBuf,
 }
@@ -106,17 +107,20 @@ impl Draft {
         target: &Path,
         progress: impl Fn(Progress) + Sync,
     ) -> Result<Self, String> {
-        // In a container every process has the same id, and a killed one leaves its draft behind.
-        let random = getrandom::u32().map_err(|error| error.to_string())?;
-        let path = std::path::absolute(beside(target, &format!(".{random:08x}.part")))
-            .map_err(|error| format!("{}: {error}", target.display()))?;
+        let target = std::path::absolute(target).map_err(|error| format!("{}: {error}", target.display()))?;
         let failed = |error: &dyn Display| {
-            one_line(&format!("cannot copy {} to {}: {error}", source.path.display(), path.display()))
+            one_line(&format!("cannot copy {} to {}: {error}", source.path.display(), target.display()))
         };
-        let text = path.to_str().ok_or_else(|| failed(&"the name is not UTF-8"))?;
+        let text = target.to_str().ok_or_else(|| failed(&"the name is not UTF-8"))?;
         // What it holds is for its owner alone; SQLite takes an empty file as it is.
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(|error| failed(&error))?;
-        let draft = Self { path: path.clone(), source: source.path.to_owned() };
+        let path = tempfile::Builder::new()
+            .prefix(&format!("{}.", text.rsplit('/').next().unwrap_or_default()))
+            .suffix(".part")
+            .permissions(Permissions::from_mode(0o600))
+            .tempfile_in(target.parent().unwrap_or_else(|| Path::new("/")))
+            .map_err(|error| failed(&error))?
+            .into_temp_path();
+        let text = path.to_str().ok_or_else(|| failed(&"the name is not UTF-8"))?;
 
         let size = "SELECT (page_count - freelist_count) * page_size AS n
              FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
@@ -130,7 +134,7 @@ impl Draft {
         );
         copied.map_err(|error| failed(&error))?;
         progress(Progress::Checking);
-        Ok(draft)
+        Ok(Self { source: source.path.to_owned(), path })
     }
 
     fn connect(&self, mode: &str) -> Result<AnyConnection, String> {
@@ -170,21 +174,12 @@ impl Draft {
 
     /// Gives it its name, on disk.
     pub(super) fn publish(self, target: &Path) -> Result<(), String> {
-        let folder = self.path.parent().unwrap_or_else(|| Path::new("/"));
+        let folder = self.path.parent().map(Path::to_owned);
         let sync = |path: &Path| File::open(path)?.sync_all();
         sync(&self.path)
-            .and_then(|()| fs::rename(&self.path, target))
-            .and_then(|()| sync(folder))
+            .and_then(|()| self.path.persist(target).map_err(|failed| failed.error))
+            .and_then(|()| sync(folder.as_deref().unwrap_or_else(|| Path::new("/"))))
             .map_err(|error| format!("cannot write {}: {error}", target.display()))
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        for ending in ["", "-journal"] {
-            // Mostly it is not there: it was published.
-            drop(fs::remove_file(beside(&self.path, ending)));
-        }
     }
 }
 
@@ -207,14 +202,16 @@ fn watched<T>(work: impl FnOnce() -> T, report: impl Fn() + Sync) -> T {
 
 /// Opens a file that is there. `mode` is that of SQLite's URIs and what follows it.
 pub(super) fn open(path: &Path, mode: &str) -> Result<SqliteConnection, String> {
-    let url = std::path::absolute(path)
-        .ok()
-        .and_then(|path| Url::from_file_path(path).ok())
-        .ok_or_else(|| format!("{}: no path of a file", path.display()))?;
     let mut connection =
-        SqliteConnection::establish(&format!("{url}?mode={mode}")).map_err(|error| one_line(&error.to_string()))?;
+        SqliteConnection::establish(&uri(path, mode)?).map_err(|error| one_line(&error.to_string()))?;
     connection.batch_execute("PRAGMA busy_timeout = 5000").map_err(|error| one_line(&error.to_string()))?;
     Ok(connection)
+}
+
+/// The address of a file with a mode, for SQLite.
+pub(in crate::db) fn uri(path: &Path, mode: &str) -> Result<String, String> {
+    let url = std::path::absolute(path).ok().and_then(|path| Url::from_file_path(path).ok());
+    url.map(|url| format!("{url}?mode={mode}")).ok_or_else(|| format!("{}: no path of a file", path.display()))
 }
 
 #[derive(QueryableByName)]

@@ -5,6 +5,7 @@
 //! file stays. Not on the database itself, which SQLite locks in its own way and a restore replaces.
 
 use std::fs::{self, File, TryLockError};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::db::Backend;
@@ -12,7 +13,7 @@ use crate::db::Backend;
 /// Held by `kefu serve` and `kefu restore`; dropping it lets the next one in.
 #[derive(Debug)]
 pub(crate) struct DatabaseLock {
-    _file: File,
+    file: File,
 }
 
 impl DatabaseLock {
@@ -30,6 +31,19 @@ impl DatabaseLock {
         }
     }
 
+    /// Notes in the lock's file, which stays, that there is a database: should it be gone at a later start, that one does not
+    /// take itself for the first ([`super::place`]).
+    ///
+    /// # Errors
+    /// One line for the operator: the file cannot be written.
+    pub(crate) fn note_database(&self) -> Result<(), String> {
+        let noted = self.file.metadata().and_then(|found| match found.len() {
+            0 => (&self.file).write_all(b"A database belongs to this lock.\n"),
+            _ => Ok(()),
+        });
+        noted.map_err(|error| format!("cannot write to the database's lock file: {error}"))
+    }
+
     pub(super) fn of_file(database: &Path) -> Result<Self, String> {
         let database = resolved(database);
         let path = beside(&database, ".lock");
@@ -40,7 +54,7 @@ impl DatabaseLock {
             .open(&path)
             .map_err(|error| format!("cannot open the database's lock file {}: {error}", path.display()))?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { file }),
             Err(TryLockError::WouldBlock) => Err(format!(
                 "another kefu process is running on {}: only one may serve or restore it",
                 database.display()

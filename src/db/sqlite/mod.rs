@@ -4,3 +4,4 @@ pub(crate) mod backup;
 pub(crate) mod checkpoint;
 pub(super) mod copy;
 pub(super) mod lock;
+pub(crate) mod place;

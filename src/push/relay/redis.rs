@@ -25,6 +25,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use super::Link;
 use super::packet::{Body, Draft, Packet};
 use super::peers::Heard;
+use crate::backoff::Backoff;
 use crate::push::Hub;
 use crate::settings;
 
@@ -38,8 +39,8 @@ const PROBE: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(2);
 /// Packets that share one pipeline.
 const PIPELINE: usize = 256;
-/// The first and the longest pause between two attempts to connect; the real one is up to half shorter.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3));
+/// The pauses between two attempts to connect.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(3));
 
 /// Where Redis is.
 pub(super) enum Servers {
@@ -142,16 +143,16 @@ impl Node {
     /// Publishes what is queued until it is told to stop.
     pub(super) async fn publish(self: Arc<Self>, mut queue: UnboundedReceiver<Draft>, mut stop: watch::Receiver<bool>) {
         let mut number = 0;
-        let mut pause = Pause::default();
+        let mut backoff = BACKOFF;
         loop {
             let failed = match self.servers.connect().await {
-                Ok(connection) => self.serve(connection, &mut number, &mut queue, &mut stop, &mut pause).await,
+                Ok(connection) => self.serve(connection, &mut number, &mut queue, &mut stop, &mut backoff).await,
                 Err(error) => Err(error),
             };
             let Err(error) = failed else { return };
             self.link.set_down(&error);
             tokio::select! {
-                () = sleep(pause.next()) => {}
+                () = sleep(backoff.next()) => {}
                 _ = stop.wait_for(|stop| *stop) => return,
             }
             // Old frames help nobody: the other nodes' sockets resync.
@@ -168,7 +169,7 @@ impl Node {
         number: &mut u64,
         queue: &mut UnboundedReceiver<Draft>,
         stop: &mut watch::Receiver<bool>,
-        pause: &mut Pause,
+        backoff: &mut Backoff,
     ) -> RedisResult<()> {
         let mut heartbeats = interval(HEARTBEAT);
         heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -214,23 +215,23 @@ impl Node {
                 if sent.is_ok() { &self.link.metrics.relay_published } else { &self.link.metrics.relay_dropped };
             counter.inc_by(u64::try_from(count).unwrap_or_default());
             sent?;
-            *pause = Pause::default();
+            backoff.reset();
         }
         Ok(())
     }
 
     /// Gives what other nodes publish to this node's sockets, until it is aborted.
     pub(super) async fn listen(self: Arc<Self>) {
-        let mut pause = Pause::default();
+        let mut backoff = BACKOFF;
         loop {
-            let Err(error) = self.subscribe(&mut pause).await;
+            let Err(error) = self.subscribe(&mut backoff).await;
             self.link.set_down(&error);
-            sleep(pause.next()).await;
+            sleep(backoff.next()).await;
             self.link.metrics.relay_reconnects.inc();
         }
     }
 
-    async fn subscribe(&self, pause: &mut Pause) -> RedisResult<Infallible> {
+    async fn subscribe(&self, backoff: &mut Backoff) -> RedisResult<Infallible> {
         let subscription = self.servers.subscribe(&self.channel).await?;
         let mut echoed = Instant::now();
         self.peers(|peers| peers.listen_anew(echoed));
@@ -247,7 +248,7 @@ impl Node {
                     match packet {
                         Some(packet) if packet.node == self.link.node => {
                             echoed = Instant::now();
-                            *pause = Pause::default();
+                            backoff.reset();
                             self.link.set_up();
                         }
                         Some(packet) => self.receive(packet),
@@ -289,19 +290,5 @@ impl Node {
 
     fn peers<T>(&self, act: impl FnOnce(&mut super::Peers) -> T) -> T {
         act(&mut self.link.peers.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// The pauses between attempts: each twice as long as the one before, up to a bound, and never the same on all nodes.
-#[derive(Default)]
-struct Pause(Option<Duration>);
-
-impl Pause {
-    fn next(&mut self) -> Duration {
-        let longest = self.0.map_or(PAUSE.0, |pause| (pause * 2).min(PAUSE.1));
-        self.0 = Some(longest);
-        let millis = u64::try_from(longest.as_millis()).unwrap_or(u64::MAX);
-        let less = getrandom::u64().unwrap_or_default() % (millis / 2 + 1);
-        Duration::from_millis(millis.saturating_sub(less))
     }
 }
