@@ -19,7 +19,7 @@
 //!
 //! Imports go one way: `cli` → `app` → `routes` → the `api` modules and `socket` → `message` → `conversation` →
 //! `account` → the foundation. `account` and `auth` are halves of one thing. `push` carries bytes and knows no domain.
-//! Only `db`, the `store` modules and [`account::profiles`] query with Diesel. docs/architecture.md says more: one
+//! Only `db` and the `store` modules query with Diesel. docs/architecture.md says more: one
 //! message's way, the invariants and where each is kept, and the exceptions.
 
 mod access;

@@ -67,11 +67,7 @@ impl Child {
 
     /// The processor time that all its threads have taken so far.
     pub(crate) fn processor_time(&self) -> Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id()))?;
-        // The name, which may hold spaces, ends with the last parenthesis; user and system time are fields 14 and 15.
-        let fields = stat.rsplit_once(')').ok_or("no name in /proc")?.1.split_whitespace();
-        let ticks = fields.skip(11).take(2).map(str::parse::<u64>).sum::<std::result::Result<u64, _>>()?;
-        Ok(Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second())?)
+        processor_time(self.id(), 2)
     }
 
     /// The memory that it and its own children have in RAM now, in KiB; what processes share counts once.
@@ -104,6 +100,24 @@ impl Drop for Child {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// The processor time of a process, of its children that have ended, and of those that run: a server that has a process
+/// for each connection.
+pub(crate) fn processor_time_with_children(id: u32) -> Result<Duration> {
+    let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
+    // A child that has ended meanwhile is in its parent's count of the next time.
+    let running = children.split_whitespace().filter_map(|child| processor_time(child.parse().ok()?, 2).ok());
+    Ok(running.sum::<Duration>() + processor_time(id, 4)?)
+}
+
+/// User and system time of a process; with four fields, those of its ended children, too.
+fn processor_time(id: u32, fields: usize) -> Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
+    // The name, which may hold spaces, ends with the last parenthesis; the times are fields 14 to 17.
+    let all = stat.rsplit_once(')').ok_or("no name in /proc")?.1.split_whitespace();
+    let ticks = all.skip(11).take(fields).map(str::parse::<u64>).sum::<std::result::Result<u64, _>>()?;
+    Ok(Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second())?)
 }
 
 /// The proportional set size of a process in KiB.

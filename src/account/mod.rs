@@ -3,7 +3,6 @@
 
 pub(crate) mod api;
 pub(crate) mod password;
-pub(crate) mod profiles;
 pub(crate) mod store;
 
 use crate::access::Role;

@@ -27,7 +27,7 @@ mod probe;
 #[expect(missing_docs, reason = "generated")]
 pub mod schema;
 pub(crate) mod sqlite;
-mod timestamp;
+pub(crate) mod timestamp;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -41,7 +41,7 @@ pub(crate) async fn replay(
     loop {
         let at = cursor.at;
         let messages = db.run(move |connection| match at {
-            At::Seq(conversation, seq) => store::page(connection, tenant, conversation, store::Page::After(seq), PAGE),
+            At::Seq(conversation, seq) => store::page(connection, conversation, store::Page::After(seq), PAGE),
             At::Time(time, id) => store::since(connection, tenant, (time, id), PAGE),
             At::End => Ok(Vec::new()),
         });

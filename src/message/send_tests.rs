@@ -48,7 +48,7 @@ async fn committed(batches: Vec<Commands>) -> (Vec<String>, i32, bool) {
             batch.run(connection, &mut ids, NOW, &hub, &stream);
         }
         let conversation = conversation::head(connection, TENANT, FIRST)?.unwrap();
-        let messages = page(connection, TENANT, conversation.id, MessagePage::After(0), 100)?;
+        let messages = page(connection, conversation.id, MessagePage::After(0), 100)?;
         let unread = messages.into_iter().filter(|message| !message.read_status).map(|message| message.content);
         let deleted = kefu_conversation::table.select(kefu_conversation::admin_deleted).first(connection)?;
         Ok((unread.collect(), conversation.unread_count(UserType::Admin), deleted))

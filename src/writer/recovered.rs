@@ -25,41 +25,40 @@ const MOST_IN_ALL: i64 = 1024;
 pub(crate) struct Stream {
     /// The newest time in the stream.
     pub newest_time: fn(&mut AnyConnection) -> Result<Option<Millis>>,
-    /// The messages of these ranges of the tenant's conversations, by conversation and `seq`.
-    pub between: fn(&mut AnyConnection, TenantId, &[Span]) -> Result<Vec<MessageView>>,
+    /// The messages of these ranges, by conversation and `seq`.
+    pub between: fn(&mut AnyConnection, &[Span]) -> Result<Vec<MessageView>>,
 }
 
 /// What other nodes wrote in these locked conversations and what has to be published before anything else of theirs, in
-/// the order of `seq`. Runs no statement unless there is something: then one, and two for the senders, per tenant.
+/// the order of `seq`. Runs no statement unless there is something: then one.
 pub(super) fn read<'a>(
     connection: &mut AnyConnection,
     hub: &Hub,
     stream: &Stream,
     conversations: impl Iterator<Item = &'a Conversation>,
 ) -> Result<Vec<Fact>> {
-    let mut wanted: BTreeMap<TenantId, BTreeMap<i64, (Span, UserId)>> = BTreeMap::new();
-    let mut missing = Vec::new();
+    let mut wanted: BTreeMap<i64, (Span, TenantId, UserId)> = BTreeMap::new();
     for conversation in conversations {
         let (id, newest) = (conversation.id.get(), conversation.last_seq);
         let Some(Undelivered { after, since }) = hub.undelivered(id, newest) else { continue };
         if conversation.last_message_time >= since {
             let span = Span { conversation: conversation.id, from: after + 1, to: newest, since };
-            wanted.entry(conversation.tenant).or_default().insert(id, (span, conversation.member));
-            missing.push(newest - after);
+            wanted.insert(id, (span, conversation.tenant, conversation.member));
         }
     }
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let missing: Vec<i64> = wanted.values().map(|(span, ..)| span.to - span.from + 1).collect();
     let most = most_of_each(&missing);
-    let mut recovered = Vec::new();
-    for (tenant, conversations) in wanted {
-        let bounded = |span: &Span| Span { from: span.from.max(span.to - most + 1), ..*span };
-        let spans: Vec<Span> = conversations.values().map(|(span, _)| bounded(span)).collect();
-        for message in (stream.between)(connection, tenant, &spans)? {
-            if let Some((_, member)) = conversations.get(&message.conversation_id.get()) {
-                recovered.push(Fact::MessageStored { tenant, member: *member, message: Box::new(message) });
-            }
-        }
-    }
-    Ok(recovered)
+    let bounded = |span: &Span| Span { from: span.from.max(span.to - most + 1), ..*span };
+    let spans: Vec<Span> = wanted.values().map(|(span, ..)| bounded(span)).collect();
+    let messages = (stream.between)(connection, &spans)?;
+    let facts = messages.into_iter().filter_map(|message| {
+        let (_, tenant, member) = *wanted.get(&message.conversation_id.get())?;
+        Some(Fact::MessageStored { tenant, member, message: Box::new(message) })
+    });
+    Ok(facts.collect())
 }
 
 /// How many messages of each conversation may be recovered, if they miss so many: only those that miss most are cut.

@@ -1,4 +1,5 @@
-//! A group commit runs the same statements however many commands it carries, on every database.
+//! A group commit runs the same statements however many commands it carries, and a read the same however much there is to
+//! read, on every database.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -41,9 +42,75 @@ impl Instrumentation for Watch {
     }
 }
 
+/// What was read of messages and conversations, with the database it was read from.
+static READS: Mutex<Vec<(String, String)>> = Mutex::new(Vec::new());
+
+/// Notes what every other connection reads of messages and conversations.
+#[derive(Default)]
+struct WatchReads {
+    database: String,
+}
+
+impl Instrumentation for WatchReads {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        match event {
+            InstrumentationEvent::StartEstablishConnection { url, .. } => self.database = url.to_owned(),
+            InstrumentationEvent::StartQuery { query, .. } => {
+                let text = query.to_string();
+                let reads = text.starts_with("SELECT") || text.starts_with("WITH");
+                if reads && (text.contains("kefu_message") || text.contains("kefu_conversation")) {
+                    READS.lock().unwrap().push((self.database.clone(), text));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
 fn watch() -> Option<Box<dyn Instrumentation>> {
-    let transactions = WATCHED.with_borrow(Option::clone)?;
-    Some(Box::new(Watch(transactions)))
+    Some(match WATCHED.with_borrow(Option::clone) {
+        Some(transactions) => Box::new(Watch(transactions)),
+        None => Box::new(WatchReads::default()),
+    })
+}
+
+/// How many statements one call runs.
+async fn reads(app: &TestApp, user: &User, call: &str) -> usize {
+    let url = app.settings.database_url();
+    let database = url.trim_start_matches("sqlite:").split('?').next().unwrap();
+    // A file's path, or the name behind the server's address.
+    let database = if url.starts_with("sqlite:") { database } else { database.rsplit('/').next().unwrap() };
+    READS.lock().unwrap().retain(|(of, _)| !of.contains(database));
+    user.get(call).await.ok();
+    READS.lock().unwrap().iter().filter(|(of, _)| of.contains(database)).count()
+}
+
+#[tokio::test]
+async fn a_read_takes_the_same_statements_however_much_there_is() {
+    set_default_instrumentation(watch).unwrap();
+    let app = TestApp::spawn_with(|settings: &mut Settings| settings.limits.sends_per_s = 0).await;
+    let (member, owner) = (app.member(1001).await, app.owner().await);
+    for (messages, conversations) in [(20, 3), (230, 30)] {
+        let sent = member.own_messages("?limit=1").await.first().map_or(0, |newest| newest["seq"].as_i64().unwrap());
+        for number in sent..messages {
+            member.says(&number.to_string()).await;
+            app.clock.advance(1000);
+        }
+        for other in 1..conversations {
+            app.member(2000 + other).await.says("hi").await;
+        }
+        let conversation = member.own_conversation().await;
+        let list = format!("{}?conversationId={conversation}", path::ADMIN_LIST);
+        // The conversation's head and its newest page; with a time, also where that is.
+        assert_eq!(reads(&app, &owner, &list).await, 2, "of {messages}");
+        let cursor = "createTime=2026-11-21%2012:00:15";
+        assert_eq!(reads(&app, &owner, &format!("{list}&{cursor}")).await, 3, "of {messages}");
+        assert_eq!(reads(&app, &owner, &format!("{list}&beforeSeq=15&limit=5")).await, 2, "of {messages}");
+        // The pinned ones and the others.
+        assert_eq!(reads(&app, &owner, path::CONVERSATIONS).await, 2, "{conversations} conversations");
+        assert_eq!(reads(&app, &owner, &format!("{}?id={conversation}", path::CONVERSATION)).await, 1);
+    }
+    app.stop().await;
 }
 
 /// What happens in one conversation.

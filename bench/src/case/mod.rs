@@ -6,6 +6,7 @@ mod latency;
 mod memory;
 mod nodes;
 mod overload;
+mod reads;
 mod send;
 mod servers;
 mod slow;
@@ -36,6 +37,8 @@ pub(crate) enum Case {
     Growth,
     /// The send case on MariaDB and PostgreSQL
     Servers,
+    /// What reads cost
+    Reads,
     /// Two nodes over Redis
     Nodes,
     /// Senders at twice the capacity
@@ -53,6 +56,9 @@ impl Case {
             Self::Slow => "1,000 of 2,000 sockets stop reading: the others' rate, memory, the slow code",
             Self::Growth => "1 M conversations and 10 M messages against an empty and a small database",
             Self::Servers => "the send case on MariaDB and PostgreSQL, against a transaction per send over a pool",
+            Self::Reads => {
+                "processor time of histories and lists, of the service and of SQLite, MariaDB and PostgreSQL"
+            }
             Self::Nodes => "frames to 1,000 sockets of another node over Redis, against one node; the added latency",
             Self::Overload => "senders at twice the capacity: accepted rate, how fast the rest is refused, memory",
         }
@@ -84,6 +90,7 @@ pub(crate) async fn run(case: Case, context: &Context, report: &mut Report) -> R
         Case::Slow => slow::run(context, report).await,
         Case::Growth => growth::run(context, report).await,
         Case::Servers => servers::run(context, report).await,
+        Case::Reads => reads::run(context, report).await,
         Case::Nodes => nodes::run(context, report).await,
         Case::Overload => overload::run(context, report).await,
     }

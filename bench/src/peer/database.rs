@@ -40,6 +40,8 @@ pub(crate) struct Server {
     pub kind: Kind,
     /// Without the database's name.
     url: String,
+    /// Where its process id stands.
+    pid_file: String,
     _script: Child,
 }
 
@@ -47,7 +49,7 @@ pub(crate) struct Server {
 pub(crate) const DATABASE: &str = "kefu";
 /// The user and, where there is one, the password, as `scripts/servers` makes them.
 const USER: &str = "kefu";
-/// What the script prints before the URL.
+/// What the script prints before the URL and the file with the process id.
 const MARK: &str = "the server's URL: ";
 
 impl Server {
@@ -56,15 +58,19 @@ impl Server {
     /// # Errors
     /// When it does not start, or would answer a commit before it is on the disk.
     pub(crate) async fn start(kind: Kind) -> Result<Self> {
-        let (name, url) = match kind {
+        let (name, variable) = match kind {
             Kind::MariaDb => ("mysql", "$TEST_MYSQL"),
             Kind::PostgreSql => ("postgres", "$TEST_POSTGRES"),
         };
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("scripts").join("servers");
         let mut command = Command::new(script);
         command.arg("--data").arg(process::target_folder()).args([name, "--", "sh", "-c"]);
-        let mut script = Child::spawn_held(command.arg(format!("echo \"{MARK}{url}\"; exec cat")))?;
-        let server = Self { kind, url: script.line_after(MARK)?, _script: script };
+        let mut script = Child::spawn_held(
+            command.arg(format!("echo \"{MARK}{variable} ${{{}_PID}}\"; exec cat", variable.trim_start_matches('$'))),
+        )?;
+        let line = script.line_after(MARK)?;
+        let (url, pid_file) = line.split_once(' ').ok_or("scripts/servers has named no process")?;
+        let server = Self { kind, url: url.to_owned(), pid_file: pid_file.to_owned(), _script: script };
         server.must_be_durable().await?;
         Ok(server)
     }
@@ -85,6 +91,11 @@ impl Server {
             "0" => Ok(()),
             _ => Err(format!("{} does not commit as durably as it does by default", self.kind.name()).into()),
         }
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> Result<u32> {
+        Ok(std::fs::read_to_string(&self.pid_file)?.trim().parse()?)
     }
 
     /// Makes the database anew and returns its URL, for connections without TLS, as within one machine. What the server has

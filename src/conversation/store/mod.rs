@@ -7,10 +7,10 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Integer, Timestamp};
 
 use super::{Conversation, ConversationView, Cursor, Target};
-use crate::account;
 use crate::clock::{from_timestamp, to_timestamp};
 use crate::db::bulk::{BulkStatement, Value, execute};
-use crate::db::schema::kefu_conversation as t;
+use crate::db::schema::{kefu_conversation as t, kefu_member};
+use crate::db::timestamp::Instant;
 use crate::db::{AnyConnection, MultiBackend, each_backend};
 use crate::error::Result;
 use crate::id::{ConversationId, TenantId, UserId, UserType};
@@ -80,7 +80,7 @@ fn from_locked(row: LockedRow) -> Conversation {
 struct ShownRow {
     id: i64,
     user_id: i64,
-    last_message_time: NaiveDateTime,
+    last_message_time: Instant,
     last_message_content: String,
     last_message_content_type: i32,
     admin_pinned: bool,
@@ -89,7 +89,46 @@ struct ShownRow {
     admin_unread_message_count: i32,
     member_unread_message_count: i32,
     last_seq: i64,
-    create_time: NaiveDateTime,
+    create_time: Instant,
+}
+
+/// A row with the member's nickname and avatar, `None` for a member who is not known.
+type Found = (ShownRow, Option<String>, Option<String>);
+
+fn view((row, nickname, avatar): Found) -> ConversationView {
+    let cursor = Cursor { pinned: row.admin_pinned, last_message_time: row.last_message_time.0, id: row.id };
+    ConversationView {
+        id: ConversationId::new(row.id),
+        user_id: UserId::new(row.user_id),
+        user_avatar: avatar.filter(|avatar| !avatar.is_empty()),
+        user_nickname: nickname.unwrap_or_default(),
+        last_message_time: row.last_message_time.0,
+        last_message_content: row.last_message_content,
+        last_message_content_type: row.last_message_content_type,
+        admin_pinned: row.admin_pinned,
+        user_deleted: row.user_deleted,
+        admin_deleted: row.admin_deleted,
+        admin_unread_message_count: row.admin_unread_message_count,
+        member_unread_message_count: row.member_unread_message_count,
+        last_seq: row.last_seq,
+        create_time: row.create_time.0,
+        cursor: cursor.to_string(),
+    }
+}
+
+/// Conversations with their members, joined along a unique key.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn conversations() -> _ {
+    t::table.left_join(
+        kefu_member::table.on(kefu_member::tenant_id.eq(t::tenant_id).and(kefu_member::user_id.eq(t::user_id))),
+    )
+}
+
+/// What is selected of [`conversations`].
+macro_rules! shown {
+    () => {
+        (ShownRow::as_select(), kefu_member::nickname.nullable(), kefu_member::avatar.nullable())
+    };
 }
 
 /// The console's list: pinned first, then the newest message's time, descending; two reads along the index
@@ -100,7 +139,7 @@ pub(crate) fn list(
     limit: Option<i64>,
     cursor: Option<Cursor>,
 ) -> Result<Vec<ConversationView>> {
-    let mut rows: Vec<ShownRow> = Vec::new();
+    let mut rows: Vec<Found> = Vec::new();
     for pinned in [true, false] {
         if cursor.is_some_and(|cursor| !cursor.pinned && pinned) {
             continue;
@@ -109,13 +148,13 @@ pub(crate) fn list(
         if room == Some(0) {
             break;
         }
-        let mut query = t::table
+        let mut query = conversations()
             .filter(t::tenant_id.eq(tenant.get()))
             .filter(t::admin_deleted.eq(false))
             .filter(t::admin_pinned.eq(pinned))
             .filter(t::deleted.eq(false))
             .order((t::last_message_time.desc(), t::id.desc()))
-            .select(ShownRow::as_select())
+            .select(shown!())
             .into_boxed::<MultiBackend>();
         if let Some(cursor) = cursor.filter(|cursor| cursor.pinned == pinned) {
             let time = to_timestamp(cursor.last_message_time);
@@ -128,7 +167,7 @@ pub(crate) fn list(
         }
         rows.extend(query.load(connection)?);
     }
-    shown(connection, tenant, rows)
+    Ok(rows.into_iter().map(view).collect())
 }
 
 /// Hides conversations from their members, until new mail brings them back.
@@ -158,8 +197,12 @@ pub(crate) fn get(
     tenant: TenantId,
     id: ConversationId,
 ) -> Result<Option<ConversationView>> {
-    let row = by_id(tenant, id).select(ShownRow::as_select()).first(connection).optional()?;
-    Ok(shown(connection, tenant, row.into_iter().collect())?.pop())
+    let query = conversations()
+        .filter(t::id.eq(id.get()))
+        .filter(t::tenant_id.eq(tenant.get()))
+        .filter(t::deleted.eq(false))
+        .select(shown!());
+    Ok(query.first(connection).optional()?.map(view))
 }
 
 /// The member's own conversation as the wire shows it.
@@ -168,38 +211,12 @@ pub(crate) fn get_by_member(
     tenant: TenantId,
     member: UserId,
 ) -> Result<Option<ConversationView>> {
-    let row = by_member(tenant, member).select(ShownRow::as_select()).first(connection).optional()?;
-    Ok(shown(connection, tenant, row.into_iter().collect())?.pop())
-}
-
-/// Adds nicknames and avatars, a few queries however many rows.
-fn shown(connection: &mut AnyConnection, tenant: TenantId, rows: Vec<ShownRow>) -> Result<Vec<ConversationView>> {
-    let members: Vec<i64> = rows.iter().map(|row| row.user_id).collect();
-    let profiles = account::profiles::members(connection, tenant, &members)?;
-    Ok(rows
-        .into_iter()
-        .map(|row| {
-            let profile = profiles.get(&row.user_id);
-            let last_message_time = from_timestamp(row.last_message_time);
-            ConversationView {
-                id: ConversationId::new(row.id),
-                user_id: UserId::new(row.user_id),
-                user_avatar: profile.and_then(|profile| profile.avatar.clone()),
-                user_nickname: profile.map(|profile| profile.nickname.clone()).unwrap_or_default(),
-                last_message_time,
-                last_message_content: row.last_message_content,
-                last_message_content_type: row.last_message_content_type,
-                admin_pinned: row.admin_pinned,
-                user_deleted: row.user_deleted,
-                admin_deleted: row.admin_deleted,
-                admin_unread_message_count: row.admin_unread_message_count,
-                member_unread_message_count: row.member_unread_message_count,
-                last_seq: row.last_seq,
-                create_time: from_timestamp(row.create_time),
-                cursor: Cursor { pinned: row.admin_pinned, last_message_time, id: row.id }.to_string(),
-            }
-        })
-        .collect())
+    let query = conversations()
+        .filter(t::tenant_id.eq(tenant.get()))
+        .filter(t::user_id.eq(member.get()))
+        .filter(t::deleted.eq(false))
+        .select(shown!());
+    Ok(query.first(connection).optional()?.map(view))
 }
 
 /// What a reader of messages needs to know of their conversation.

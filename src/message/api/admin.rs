@@ -77,7 +77,7 @@ async fn admin_list(
     let tenant = admin.0.key.tenant;
     let messages = db.run(move |connection| {
         let head = conversation::head(connection, tenant, Target::Id(named.conversation_id))?;
-        wanted.read(connection, tenant, head.ok_or(Error::ConversationNotFound)?)
+        wanted.read(connection, head.ok_or(Error::ConversationNotFound)?)
     });
     Ok(Answer(messages.await?))
 }

@@ -64,7 +64,7 @@ async fn member_list(
     let key = member.0.key;
     let messages =
         db.run(move |connection| match conversation::head(connection, key.tenant, Target::OfMember(key.user))? {
-            Some(head) => wanted.read(connection, key.tenant, head),
+            Some(head) => wanted.read(connection, head),
             None => Ok(Vec::new()),
         });
     Ok(Answer(messages.await?))

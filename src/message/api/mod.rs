@@ -19,7 +19,7 @@ use crate::conversation::{self, Head, Target};
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Problem, Result};
 use crate::http::{Answer, Data};
-use crate::id::{ConversationId, MessageId, TenantId, UserType};
+use crate::id::{ConversationId, MessageId, UserType};
 use crate::settings::Settings;
 use crate::writer::Writer;
 
@@ -156,11 +156,11 @@ impl Wanted {
         })
     }
 
-    fn read(self, connection: &mut AnyConnection, tenant: TenantId, head: Head) -> Result<Vec<MessageView>> {
+    fn read(self, connection: &mut AnyConnection, head: Head) -> Result<Vec<MessageView>> {
         match self {
-            Self::Page(page, limit) => store::page(connection, tenant, head.id, page, limit),
+            Self::Page(page, limit) => store::page(connection, head.id, page, limit),
             Self::BeforeTime(cursor, limit) => {
-                store::page_before_time(connection, tenant, head.id, head.last_seq, cursor, limit)
+                store::page_before_time(connection, head.id, head.last_seq, cursor, limit)
             }
         }
     }
