@@ -310,6 +310,7 @@ fn close(hub: &Hub, revoked: &Revoked) {
     let reason = match revoked.reason {
         RevokeReason::LoggedOut => CloseReason::LoggedOut,
         RevokeReason::Disabled | RevokeReason::PasswordChanged => CloseReason::ShutOut,
+        RevokeReason::RoleChanged(permissions) => return hub.set_permissions(revoked.key, permissions),
     };
     hub.close_user(revoked.key, revoked.credential, reason);
 }

@@ -63,6 +63,39 @@ impl Role {
     }
 }
 
+/// A set of permissions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Permissions(u64);
+
+impl Permissions {
+    /// The permissions of a role; none for a user without one.
+    pub(crate) fn of(role: Option<Role>) -> Self {
+        let permissions = role.into_iter().flat_map(Role::permissions);
+        Self(permissions.fold(0, |bits, permission| bits | Self::only(permission).0))
+    }
+
+    /// This one alone.
+    pub(crate) fn only(permission: Permission) -> Self {
+        let place = Permission::ALL.iter().position(|one| *one == permission);
+        Self(place.map_or(0, |place| 1 << place))
+    }
+
+    /// Whether all of these are in the set.
+    pub(crate) const fn contain(self, others: Self) -> bool {
+        self.0 & others.0 == others.0
+    }
+
+    /// The set as bits, for [`Permissions::from_bits`] in the same process.
+    pub(crate) const fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// The set that [`Permissions::bits`] gave.
+    pub(crate) const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+}
+
 /// What [`crate::auth::extract::Admin`] asks of an admin, as a type.
 pub(crate) trait Privilege: 'static {
     /// The permission, `None` when any admin will do.
@@ -89,6 +122,11 @@ macro_rules! permissions {
         impl Permission {
             /// Every permission.
             pub const ALL: [Self; [$($text),*].len()] = [$(Self::$name),*];
+
+            /// The permission of that name.
+            pub(crate) fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.into_iter().find(|permission| permission.as_str() == name)
+            }
 
             /// The name that the consoles and the OpenAPI document use.
             pub const fn as_str(self) -> &'static str {
@@ -138,5 +176,11 @@ mod tests {
             assert!(Role::from_name(role.as_str()) == Some(role) && role.as_str().len() <= 32);
         }
         assert_eq!(Role::from_name("super_admin"), None);
+        for role in Role::ALL {
+            let all = Permissions::of(Some(role));
+            let held = Permission::ALL.into_iter().filter(|permission| all.contain(Permissions::only(*permission)));
+            assert!(held.eq(role.permissions()), "{role:?}");
+        }
+        assert_eq!(Permissions::of(None), Permissions::default());
     }
 }

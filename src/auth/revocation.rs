@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use tokio::sync::broadcast;
 
 use super::{Auth, Credential, enabled_profile, store};
+use crate::access::Permissions;
 use crate::clock::Millis;
 use crate::error::Result;
 use crate::id::UserKey;
@@ -33,6 +34,8 @@ pub enum RevokeReason {
     Disabled,
     /// The password was changed.
     PasswordChanged,
+    /// The role was changed, and nothing has ended: open sockets have these permissions from now on.
+    RoleChanged(Permissions),
 }
 
 /// How far back a poll reads beyond the last one: rows of slow transactions, and of processes whose clocks are behind.
@@ -68,8 +71,11 @@ impl Auth {
                 }
                 let reason = match row.credential {
                     Some(_) => RevokeReason::LoggedOut,
-                    None if enabled_profile(connection, row.key)?.is_some() => RevokeReason::PasswordChanged,
-                    None => RevokeReason::Disabled,
+                    None => match enabled_profile(connection, row.key)? {
+                        Some(profile) if row.role_changed => RevokeReason::RoleChanged(Permissions::of(profile.role)),
+                        Some(_) => RevokeReason::PasswordChanged,
+                        None => RevokeReason::Disabled,
+                    },
                 };
                 fresh.push((row.id, row.created_at, Revoked { key: row.key, credential: row.credential, reason }));
             }

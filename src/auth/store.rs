@@ -28,6 +28,8 @@ pub(super) struct Revocation {
     pub key: UserKey,
     /// `None`: every login of the user.
     pub credential: Option<Credential>,
+    /// Whether the user's role has changed instead, and nothing has ended.
+    pub role_changed: bool,
     pub created_at: Millis,
 }
 
@@ -135,10 +137,30 @@ pub(crate) fn revoke_user(connection: &mut AnyConnection, key: UserKey, now: Mil
     insert_revocation(connection, key, None, now, now)
 }
 
+/// The column `reason`: the logins named have ended.
+const ENDED: i32 = 0;
+/// The column `reason`: the user's role has changed, and nothing has ended.
+const ROLE_CHANGED: i32 = 1;
+
+/// Says to the other processes that a user's role has changed, in the same transaction.
+pub(super) fn insert_role_change(connection: &mut AnyConnection, key: UserKey, now: Millis) -> Result<()> {
+    insert_row(connection, key, (None, ROLE_CHANGED), now, now)
+}
+
 fn insert_revocation(
     connection: &mut AnyConnection,
     key: UserKey,
     credential: Option<Credential>,
+    needed_until: Millis,
+    now: Millis,
+) -> Result<()> {
+    insert_row(connection, key, (credential, ENDED), needed_until, now)
+}
+
+fn insert_row(
+    connection: &mut AnyConnection,
+    key: UserKey,
+    (credential, reason): (Option<Credential>, i32),
     needed_until: Millis,
     now: Millis,
 ) -> Result<()> {
@@ -155,6 +177,7 @@ fn insert_revocation(
             kefu_revocation::user_type.eq(key.user_type.code()),
             kefu_revocation::login_id.eq(login),
             kefu_revocation::token_hash.eq(hash),
+            kefu_revocation::reason.eq(reason),
             kefu_revocation::expires_time.eq(to_timestamp(needed_until.max(now + KEPT_MS))),
             kefu_revocation::create_time.eq(to_timestamp(now)),
             kefu_revocation::update_time.eq(to_timestamp(now)),
@@ -176,7 +199,7 @@ pub(super) fn is_token_revoked(connection: &mut AnyConnection, hash: [u8; 32]) -
 
 /// What was revoked at `since` or later.
 pub(super) fn revocations_since(connection: &mut AnyConnection, since: Millis) -> Result<Vec<Revocation>> {
-    type Row = (i64, i64, i32, i64, Option<i64>, Option<String>, NaiveDateTime);
+    type Row = (i64, i64, i32, i64, Option<i64>, Option<String>, i32, NaiveDateTime);
     let rows: Vec<Row> = kefu_revocation::table
         .filter(kefu_revocation::create_time.ge(to_timestamp(since)))
         .order((kefu_revocation::create_time, kefu_revocation::id))
@@ -187,10 +210,11 @@ pub(super) fn revocations_since(connection: &mut AnyConnection, since: Millis) -
             kefu_revocation::user_id,
             kefu_revocation::login_id,
             kefu_revocation::token_hash,
+            kefu_revocation::reason,
             kefu_revocation::create_time,
         ))
         .load(connection)?;
-    let read = |(id, tenant, user_type, user, login, hash, created): Row| {
+    let read = |(id, tenant, user_type, user, login, hash, reason, created): Row| {
         let credential = match (login, hash) {
             (Some(login), _) => Some(Credential::Login(LoginId::new(login))),
             (None, Some(hash)) => Some(Credential::Token(from_hex(&hash)?)),
@@ -200,6 +224,7 @@ pub(super) fn revocations_since(connection: &mut AnyConnection, since: Millis) -
             id,
             key: user_key(tenant, user_type, user)?,
             credential,
+            role_changed: reason == ROLE_CHANGED,
             created_at: from_timestamp(created),
         })
     };

@@ -27,6 +27,14 @@ pub(super) enum Command {
     },
     /// Set a new password, read from standard input, and end every login
     Password(Account),
+    /// Give an account another role; its logins stay
+    Role {
+        #[command(flatten)]
+        account: Account,
+        /// owner: everything; agent: query, send, update; viewer: query
+        #[arg(long, value_parser = ["owner", "agent", "viewer"])]
+        role: String,
+    },
     /// Close an account and end every login
     Disable(Account),
     /// Open a closed account
@@ -74,6 +82,11 @@ async fn act(command: Command, db: &Db, clock: &Clock) -> Result<String> {
             let password = super::first_line("the password")?;
             admin::set_password(db, clock, TenantId::new(tenant), &username, &password).await?;
             format!("changed the password of {username}\n")
+        }
+        Command::Role { account: Account { username, tenant }, role: name } => {
+            let role = Role::from_name(&name).ok_or_else(|| format!("no role {name}"))?;
+            admin::set_role(db, clock, TenantId::new(tenant), &username, role).await?;
+            format!("{username} is {name} now\n")
         }
         Command::Disable(Account { username, tenant }) => {
             admin::set_enabled(db, clock, TenantId::new(tenant), &username, false).await?;

@@ -7,6 +7,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
 use super::delete::Delete;
+use super::mark_unread::MarkUnread;
 use super::pin::Pin;
 use super::{ConversationView, Cursor, store};
 use crate::access::{DeleteConversations, QueryConversations, UpdateConversations};
@@ -19,7 +20,7 @@ use crate::writer::Writer;
 
 /// Registers the routes.
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
-    routes!(config => list, get, pin, delete, get_own);
+    routes!(config => list, get, pin, mark_unread, delete, get_own);
 }
 
 impl Data for ConversationView {}
@@ -108,6 +109,33 @@ async fn pin(
 ) -> Result<Answer<bool>> {
     let PinRequest { id, admin_pinned: pinned } = request;
     writer.run(Pin { tenant: admin.0.key.tenant, conversation: id, pinned }).await?;
+    Ok(Answer(true))
+}
+
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+struct MarkUnreadRequest {
+    /// The conversation.
+    id: ConversationId,
+}
+
+/// Mark a conversation as unread
+///
+/// A reminder for the admins: it changes no count, message or read tick. The next time that an admin marks the
+/// conversation as read it is gone.
+#[utoipa::path(
+    put,
+    path = "/admin-api/promotion/kefu-conversation/mark-unread",
+    operation_id = "mark_conversation_unread",
+    tag = "admin conversation",
+    extensions(
+        ("x-errors" = json!(["ConversationNotFound"]))
+    )
+)]
+async fn mark_unread(
+    Then(admin, Json(request)): Then<Admin<UpdateConversations>, Json<MarkUnreadRequest>>,
+    writer: web::Data<Writer>,
+) -> Result<Answer<bool>> {
+    writer.run(MarkUnread { tenant: admin.0.key.tenant, conversation: request.id }).await?;
     Ok(Answer(true))
 }
 

@@ -2,10 +2,11 @@
 //!
 //! This module owns `kefu_conversation`. Changes go through the [`crate::writer`], which holds the row's lock while `seq` is
 //! assigned and unread messages are counted; this module gives it the rules ([`Conversation`]) and the statements
-//! (`store`), and never looks at messages itself. Its own commands are `pin` and `delete`.
+//! (`store`), and never looks at messages itself. Its own commands are `pin`, `delete` and `mark_unread`.
 
 pub(crate) mod api;
 pub(crate) mod delete;
+mod mark_unread;
 mod pin;
 mod store;
 
@@ -64,6 +65,8 @@ pub(crate) struct Conversation {
     pub admin_read_seq: i64,
     /// Up to where the member has read.
     pub member_read_seq: i64,
+    /// Whether admins have marked it as unread.
+    pub marked_unread: bool,
 }
 
 /// What one side has just read: the other side's unread messages in this range.
@@ -94,6 +97,7 @@ impl Conversation {
             member_unread_count: 0,
             admin_read_seq: 0,
             member_read_seq: 0,
+            marked_unread: false,
         }
     }
 
@@ -125,17 +129,23 @@ impl Conversation {
     }
 
     /// Marks all that is there now as read by one side; `None` when nothing was unread.
-    pub(crate) fn read_by(&mut self, reader: UserType) -> Option<Read> {
+    pub(crate) fn read_all(&mut self, reader: UserType) -> Option<Read> {
+        self.read_up_to(reader, self.last_seq, 0)
+    }
+
+    /// Marks the messages up to `seq` as read by one side, of whose unread ones `left` lie above; `None` when nothing was
+    /// unread.
+    pub(crate) fn read_up_to(&mut self, reader: UserType, seq: i64, left: i32) -> Option<Read> {
         let (count, read_seq) = match reader {
             UserType::Admin => (&mut self.admin_unread_count, &mut self.admin_read_seq),
             UserType::Member => (&mut self.member_unread_count, &mut self.member_read_seq),
         };
-        if *count == 0 {
+        if *count <= left {
             return None;
         }
-        let after_seq = std::mem::replace(read_seq, self.last_seq);
-        *count = 0;
-        Some(Read { conversation: self.id, reader, after_seq, up_to_seq: self.last_seq })
+        let after_seq = std::mem::replace(read_seq, seq);
+        *count = left;
+        Some(Read { conversation: self.id, reader, after_seq, up_to_seq: seq })
     }
 }
 
@@ -179,6 +189,10 @@ pub(crate) struct ConversationView {
     /// The newest message's `seq` (additive).
     #[schema(minimum = 0)]
     pub last_seq: i64,
+    /// There when admins have marked it as unread, a reminder beside the counts (additive).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false, example = true)]
+    pub marked_unread: Option<bool>,
     /// When the first message came, epoch milliseconds.
     #[schema(value_type = i64, example = 1_795_235_421_115_i64)]
     pub create_time: Millis,

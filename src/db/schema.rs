@@ -28,6 +28,7 @@ diesel::table! {
         update_time -> Timestamp,
         deleted -> Bool,
         tenant_id -> BigInt,
+        marked_unread -> Bool,
     }
 }
 
@@ -119,6 +120,7 @@ diesel::table! {
         update_time -> Timestamp,
         deleted -> Bool,
         tenant_id -> BigInt,
+        reason -> Integer,
     }
 }
 

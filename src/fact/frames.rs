@@ -44,6 +44,8 @@ frame_types! {
         Pinned = "kefu_conversation_pinned",
         /// Admins have deleted a conversation from their list (additive): [`Deleted`].
         Deleted = "kefu_conversation_deleted",
+        /// Admins have marked a conversation as unread, or have read it since (additive): [`Marked`].
+        Marked = "kefu_conversation_marked",
         /// Someone is typing (additive): [`Typing`].
         Typing = "kefu_typing",
         /// Frames were lost between nodes (additive): [`ResyncRequired`].
@@ -86,6 +88,14 @@ pub(crate) struct Pinned {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Deleted {
     pub conversation_id: ConversationId,
+}
+
+/// Content of [`ServerFrame::Marked`].
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Marked {
+    pub conversation_id: ConversationId,
+    pub marked_unread: bool,
 }
 
 /// Content of [`ServerFrame::ReadByAdmin`] and [`ServerFrame::ReadByMember`].

@@ -25,6 +25,8 @@ pub(crate) enum Fact {
     ConversationPinned { tenant: TenantId, conversation: ConversationId, pinned: bool },
     /// Admins have deleted a conversation from their list.
     ConversationDeleted { tenant: TenantId, conversation: ConversationId },
+    /// Admins have marked a conversation as unread, or have read it since.
+    ConversationMarked { tenant: TenantId, conversation: ConversationId, marked_unread: bool },
     /// A member or an admin is typing in a member's conversation. Never stored.
     Typing { tenant: TenantId, conversation: ConversationId, member: UserId, user_type: UserType, user: UserId },
 }

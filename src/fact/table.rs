@@ -5,10 +5,11 @@
 use bytes::Bytes;
 
 use super::Fact;
-use super::frames::{Created, Deleted, Pinned, Read, ServerFrame, Typing};
+use super::frames::{Created, Deleted, Marked, Pinned, Read, ServerFrame, Typing};
+use crate::access::Permission;
 use crate::error::Result;
-use crate::id::{TenantId, UserId, UserType};
-use crate::push::{Event, Position};
+use crate::id::{TenantId, UserType};
+use crate::push::{Audience, Event, Position};
 use crate::ws::frame;
 
 impl Fact {
@@ -17,8 +18,10 @@ impl Fact {
     /// # Errors
     /// [`crate::error::Error::Internal`] when its content cannot be JSON, which no content of ours brings about.
     pub(crate) fn event(&self) -> Result<Event> {
-        let (member, admins) = self.audience();
-        Ok(Event { tenant: self.tenant(), member, admins, frame: self.frame()?, position: self.position() })
+        let frame = self
+            .frame()
+            .inspect_err(|error| tracing::error!(%error, fact = self.name(), "no frame could be built of a fact"))?;
+        Ok(Event { tenant: self.tenant(), audience: self.audience(), frame, position: self.position() })
     }
 
     /// The tenant in which it has happened.
@@ -29,21 +32,37 @@ impl Fact {
             | Self::MessagesRead { tenant, .. }
             | Self::ConversationPinned { tenant, .. }
             | Self::ConversationDeleted { tenant, .. }
+            | Self::ConversationMarked { tenant, .. }
             | Self::Typing { tenant, .. } => *tenant,
         }
     }
 
-    /// The member who hears of it, and whether admins do.
-    const fn audience(&self) -> (Option<UserId>, bool) {
+    /// Its name outside of this service: in logs, and for webhooks.
+    pub(crate) const fn name(&self) -> &'static str {
         match self {
-            Self::MessageStored { member, .. } | Self::MessagesRead { member, .. } => (Some(*member), true),
-            Self::ConversationCreated { .. } | Self::ConversationPinned { .. } | Self::ConversationDeleted { .. } => {
-                (None, true)
+            Self::ConversationCreated { .. } => "conversation.created",
+            Self::MessageStored { .. } => "message.created",
+            Self::MessagesRead { .. } => "message.read",
+            Self::ConversationPinned { .. } => "conversation.pinned",
+            Self::ConversationDeleted { .. } => "conversation.deleted",
+            Self::ConversationMarked { .. } => "conversation.marked",
+            Self::Typing { .. } => "conversation.typing",
+        }
+    }
+
+    /// Who hears of it.
+    fn audience(&self) -> Audience {
+        let admins = || Audience::admins(Permission::QueryMessages);
+        match *self {
+            Self::MessageStored { member, .. } | Self::MessagesRead { member, .. } => admins().and_member(member),
+            Self::ConversationCreated { .. }
+            | Self::ConversationPinned { .. }
+            | Self::ConversationDeleted { .. }
+            | Self::ConversationMarked { .. } => admins(),
+            Self::Typing { user_type: UserType::Member, .. } => admins(),
+            Self::Typing { user_type: UserType::Admin, member, user, .. } => {
+                admins().and_member(member).except((UserType::Admin, user))
             }
-            Self::Typing { member, user_type, .. } => match user_type {
-                UserType::Member => (None, true),
-                UserType::Admin => (Some(*member), false),
-            },
         }
     }
 
@@ -67,6 +86,9 @@ impl Fact {
             Self::ConversationDeleted { conversation, .. } => {
                 build(ServerFrame::Deleted, &Deleted { conversation_id: conversation })
             }
+            Self::ConversationMarked { conversation, marked_unread, .. } => {
+                build(ServerFrame::Marked, &Marked { conversation_id: conversation, marked_unread })
+            }
             Self::Typing { conversation, user_type, user, .. } => {
                 let content = Typing { conversation_id: conversation, user_id: user, user_type: user_type.code() };
                 build(ServerFrame::Typing, &content)
@@ -84,6 +106,7 @@ impl Fact {
             | Self::MessagesRead { .. }
             | Self::ConversationPinned { .. }
             | Self::ConversationDeleted { .. }
+            | Self::ConversationMarked { .. }
             | Self::Typing { .. } => None,
         }
     }

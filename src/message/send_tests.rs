@@ -20,7 +20,7 @@ const TENANT: TenantId = TenantId::new(1);
 const MEMBER: UserId = UserId::new(1001);
 const FIRST: Target = Target::Id(ConversationId::new(1));
 const DELETE: Delete = Delete { tenant: TENANT, conversation: ConversationId::new(1) };
-const READ: MarkRead = MarkRead { tenant: TENANT, reader: UserType::Admin, target: FIRST };
+const READ: MarkRead = MarkRead { tenant: TENANT, reader: UserType::Admin, target: FIRST, up_to: None };
 
 fn message(text: &str) -> NewMessage {
     NewMessage {
@@ -51,7 +51,7 @@ async fn committed(batches: Vec<Commands>) -> (Vec<String>, i32, bool) {
         let messages = page(connection, conversation.id, MessagePage::After(0), 100)?;
         let unread = messages.into_iter().filter(|message| !message.read_status).map(|message| message.content);
         let deleted = kefu_conversation::table.select(kefu_conversation::admin_deleted).first(connection)?;
-        Ok((unread.collect(), conversation.unread_count(UserType::Admin), deleted))
+        Ok((unread.collect(), conversation.admin_unread_count, deleted))
     })
     .unwrap()
 }

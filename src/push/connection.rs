@@ -1,16 +1,17 @@
 //! One socket: who is behind it, what waits for it, and the loop that reads from it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 use actix_web::error::PayloadError;
 use actix_ws::{AggregatedMessage, ProtocolError};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 
-use super::Position;
 use super::outbox::{Bounds, Outbox, Pushed};
 use super::turn::Calls;
+use super::{Position, User};
+use crate::access::{Permission, Permissions};
 use crate::clock::{Clock, Millis};
 use crate::id::{Credential, UserKey};
 use crate::ws::{CloseReason, frame};
@@ -20,8 +21,8 @@ use crate::ws::{CloseReason, frame};
 pub(crate) struct Ticket {
     /// The user.
     pub key: UserKey,
-    /// Whether it receives what goes to all admins.
-    pub watches_all: bool,
+    /// What the user may do now; none for a member.
+    pub permissions: Permissions,
     /// What a logout names to close it.
     pub credential: Credential,
     /// When the token expires.
@@ -36,19 +37,43 @@ pub(crate) struct Connection {
     last_seen: AtomicI64,
     /// Whether a protocol ping went out since then.
     pinged: AtomicBool,
-    /// Where the hub keeps it among those that watch all; the hub's lock guards it.
+    /// What the user may do: changes with the user's role while the socket is open.
+    permissions: AtomicU64,
+    /// Where the hub keeps it among those of admins; the hub's lock guards it.
     pub(super) slot: AtomicUsize,
 }
 
 impl Connection {
     pub(super) fn new(ticket: Ticket, bounds: Bounds, replaying: bool, now: Millis) -> Self {
+        let permissions = ticket.permissions.bits();
         Self {
             ticket,
             outbox: Arc::new(Outbox::new(bounds, replaying)),
             last_seen: AtomicI64::new(now),
             pinged: AtomicBool::new(false),
+            permissions: AtomicU64::new(permissions),
             slot: AtomicUsize::new(0),
         }
+    }
+
+    /// Whether its user may do this now.
+    pub(crate) fn may(&self, permission: Permission) -> bool {
+        self.holds(Permissions::only(permission))
+    }
+
+    /// Whether its user has all of these permissions now.
+    pub(super) fn holds(&self, permissions: Permissions) -> bool {
+        Permissions::from_bits(self.permissions.load(Ordering::Relaxed)).contain(permissions)
+    }
+
+    /// The user has other permissions from now on.
+    pub(crate) fn set_permissions(&self, permissions: Permissions) {
+        self.permissions.store(permissions.bits(), Ordering::Relaxed);
+    }
+
+    /// Its user, in the tenant.
+    pub(super) const fn user(&self) -> User {
+        (self.ticket.key.user_type, self.ticket.key.user)
     }
 
     /// What waits for the socket.

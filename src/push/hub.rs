@@ -8,7 +8,8 @@ use std::time::Duration;
 use super::delivered::{Delivered, RECENT, Undelivered};
 use super::outbox::{Bounds, Pushed};
 use super::turn::Calls;
-use super::{Connection, Event, Relay, Ticket};
+use super::{Audience, Connection, Event, Relay, Ticket};
+use crate::access::Permissions;
 use crate::clock::{Clock, Millis};
 use crate::fact::frames::{ResyncRequired, ServerFrame};
 use crate::id::{Credential, TenantId, UserId, UserKey, UserType};
@@ -40,8 +41,8 @@ struct Inner {
 struct Tenant {
     /// Every connection of every user, the oldest first.
     users: HashMap<(UserType, UserId), Vec<Arc<Connection>>>,
-    /// The connections that receive what goes to all admins, in no order.
-    watchers: Vec<Arc<Connection>>,
+    /// The connections of admins, in no order.
+    admins: Vec<Arc<Connection>>,
 }
 
 /// What became of many frames.
@@ -63,31 +64,43 @@ impl Count {
 
 impl Tenant {
     fn add(&mut self, connection: &Arc<Connection>) {
-        if connection.ticket.watches_all {
-            connection.slot.store(self.watchers.len(), Ordering::Relaxed);
-            self.watchers.push(Arc::clone(connection));
+        if connection.user().0 == UserType::Admin {
+            connection.slot.store(self.admins.len(), Ordering::Relaxed);
+            self.admins.push(Arc::clone(connection));
         }
-        let UserKey { user_type, user, .. } = connection.ticket.key;
-        self.users.entry((user_type, user)).or_default().push(Arc::clone(connection));
+        self.users.entry(connection.user()).or_default().push(Arc::clone(connection));
     }
 
     /// Removes this very connection; `false` when it is not here (any more).
     fn remove(&mut self, connection: &Arc<Connection>) -> bool {
-        let UserKey { user_type, user, .. } = connection.ticket.key;
-        let Some(connections) = self.users.get_mut(&(user_type, user)) else { return false };
+        let Some(connections) = self.users.get_mut(&connection.user()) else { return false };
         let Some(index) = connections.iter().position(|other| Arc::ptr_eq(other, connection)) else { return false };
         connections.remove(index);
         if connections.is_empty() {
-            self.users.remove(&(user_type, user));
+            self.users.remove(&connection.user());
         }
         let slot = connection.slot.load(Ordering::Relaxed);
-        if self.watchers.get(slot).is_some_and(|watcher| Arc::ptr_eq(watcher, connection)) {
-            self.watchers.swap_remove(slot);
-            if let Some(moved) = self.watchers.get(slot) {
+        if self.admins.get(slot).is_some_and(|admin| Arc::ptr_eq(admin, connection)) {
+            self.admins.swap_remove(slot);
+            if let Some(moved) = self.admins.get(slot) {
                 moved.slot.store(slot, Ordering::Relaxed);
             }
         }
         true
+    }
+
+    /// The connections of an audience, each once.
+    fn recipients<'a>(&'a self, audience: &'a Audience) -> impl Iterator<Item = &'a Arc<Connection>> {
+        let Audience { member, admins, users, except } = audience;
+        let wanted = admins.map(Permissions::only);
+        let is_admin = move |connection: &Connection| wanted.is_some_and(|wanted| connection.holds(wanted));
+        let of_member = member.and_then(|member| self.users.get(&(UserType::Member, member)));
+        let of_admins = admins.is_some().then_some(&self.admins).into_iter().flatten().filter(move |one| is_admin(one));
+        let named =
+            users.iter().filter(move |(user_type, user)| *user_type == UserType::Admin || *member != Some(*user));
+        let of_users = named.filter_map(|user| self.users.get(user)).flatten().filter(move |one| !is_admin(one));
+        let all = of_member.into_iter().flatten().chain(of_admins).chain(of_users);
+        all.filter(move |one| except.is_none_or(|user| user != one.user()))
     }
 }
 
@@ -177,9 +190,7 @@ impl Hub {
                     continue;
                 }
                 let Some(tenant) = tenants.get(&event.tenant) else { continue };
-                let member = event.member.and_then(|member| tenant.users.get(&(UserType::Member, member)));
-                let watchers = event.admins.then_some(&tenant.watchers);
-                for connection in member.into_iter().chain(watchers).flatten() {
+                for connection in tenant.recipients(&event.audience) {
                     pushed.add(connection.push(&event.frame, event.position, &mut calls));
                 }
                 // Locked until now, so that an event that is noted later cannot overtake this one.
@@ -279,6 +290,13 @@ impl Hub {
                 connection.close(reason);
             }
         }
+    }
+
+    /// A user has other permissions from now on.
+    pub(crate) fn set_permissions(&self, key: UserKey, permissions: Permissions) {
+        let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        let connections = tenants.get(&key.tenant).and_then(|tenant| tenant.users.get(&(key.user_type, key.user)));
+        connections.into_iter().flatten().for_each(|connection| connection.set_permissions(permissions));
     }
 
     /// Closes every socket whose token has expired or that was silent for too long, and pings the silent ones. Cost: a

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 
 use super::*;
+use crate::access::{Permission, Role};
 use crate::id::LoginId;
 use crate::push::OutboxBody;
 
@@ -19,10 +20,11 @@ struct Socket {
 }
 
 impl Socket {
-    fn open(hub: &Hub, admin: i64, watches_all: bool) -> Self {
+    fn open(hub: &Hub, admin: i64, role: Option<Role>) -> Self {
         let key = UserKey { tenant: TENANT, user_type: UserType::Admin, user: UserId::new(admin) };
         let credential = Credential::Login(LoginId::new(admin));
-        let connection = hub.connect(Ticket { key, watches_all, credential, expires_at: Millis::MAX }, false);
+        let connection =
+            hub.connect(Ticket { key, permissions: Permissions::of(role), credential, expires_at: Millis::MAX }, false);
         let body = OutboxBody::new(Arc::clone(connection.outbox()), BoxBody::new(()));
         Self { connection, body }
     }
@@ -40,25 +42,52 @@ fn hub(sessions_per_user: usize) -> Hub {
     Hub::new(&settings, Clock::manual(0), Metrics::new())
 }
 
+fn publish(hub: &Hub, audience: Audience, frame: &Bytes) {
+    hub.publish(&[Event { tenant: TENANT, audience, frame: frame.clone(), position: None }]);
+}
+
 fn tell_admins(hub: &Hub) -> Bytes {
     let frame = frame::text("news");
-    hub.publish(&[Event { tenant: TENANT, member: None, admins: true, frame: frame.clone(), position: None }]);
+    publish(hub, Audience::admins(Permission::QueryMessages), &frame);
     frame
 }
 
 #[actix_web::test]
-async fn only_those_who_watch_all_get_what_goes_to_all_admins() {
+async fn only_admins_who_hold_the_permission_get_what_goes_to_them_as_long_as_they_hold_it() {
     let hub = hub(10);
-    let (mut watching, mut other) = (Socket::open(&hub, 1, true), Socket::open(&hub, 2, false));
+    let (mut agent, mut other) = (Socket::open(&hub, 1, Some(Role::Agent)), Socket::open(&hub, 2, None));
     let frame = tell_admins(&hub);
-    assert_eq!((watching.received(), other.received()), (Some(frame), None));
+    assert_eq!((agent.received(), other.received()), (Some(frame), None));
+
+    hub.set_permissions(other.connection.ticket.key, Permissions::of(Some(Role::Viewer)));
+    hub.set_permissions(agent.connection.ticket.key, Permissions::default());
+    let frame = tell_admins(&hub);
+    assert_eq!((agent.received(), other.received()), (None, Some(frame.clone())));
+    publish(&hub, Audience::admins(Permission::SendMessages), &frame);
+    assert_eq!((agent.received(), other.received()), (None, None), "a viewer may not send");
+}
+
+#[actix_web::test]
+async fn whoever_is_named_twice_receives_once_and_who_is_excepted_never() {
+    let hub = hub(10);
+    let mut sockets: Vec<_> =
+        (1..=4).map(|admin| Socket::open(&hub, admin, (admin < 3).then_some(Role::Agent))).collect();
+    let user = |admin| (UserType::Admin, UserId::new(admin));
+    let frame = frame::text("news");
+    let audience = Audience { users: vec![user(1), user(3)], ..Audience::admins(Permission::QueryMessages) };
+    publish(&hub, audience.clone(), &frame);
+    publish(&hub, audience.except(user(1)), &frame);
+    for (socket, expected) in sockets.iter_mut().zip([1, 2, 2, 0]) {
+        let received = std::iter::from_fn(|| socket.received()).flat_map(|bytes| bytes.to_vec());
+        assert_eq!(received.collect::<Vec<_>>(), frame.repeat(expected), "{expected}");
+    }
 }
 
 #[actix_web::test]
 async fn whoever_leaves_takes_no_other_along() {
     for leaving in [[0, 1], [0, 2], [1, 3], [3, 0], [2, 1]] {
         let hub = hub(10);
-        let mut sockets: Vec<_> = (1..=4).map(|admin| Socket::open(&hub, admin, true)).collect();
+        let mut sockets: Vec<_> = (1..=4).map(|admin| Socket::open(&hub, admin, Some(Role::Agent))).collect();
         for index in leaving {
             hub.disconnect(&sockets[index].connection);
             // Once more, as a socket that was replaced does: nobody else's place is taken.
@@ -77,8 +106,8 @@ async fn whoever_leaves_takes_no_other_along() {
 #[actix_web::test]
 async fn one_socket_too_many_closes_the_users_oldest() {
     let hub = hub(2);
-    let mut other = Socket::open(&hub, 2, true);
-    let mut sockets: Vec<_> = (0..3).map(|_| Socket::open(&hub, 1, true)).collect();
+    let mut other = Socket::open(&hub, 2, Some(Role::Agent));
+    let mut sockets: Vec<_> = (0..3).map(|_| Socket::open(&hub, 1, Some(Role::Agent))).collect();
     let frame = tell_admins(&hub);
     let reason = CloseReason::TooMany;
     assert_eq!(sockets[0].received(), Some(frame::close(reason.code(), reason.text())));

@@ -19,6 +19,7 @@
 //!
 //! Push carries opaque bytes and knows no domain.
 
+mod audience;
 mod connection;
 mod delivered;
 mod hub;
@@ -28,23 +29,22 @@ mod turn;
 
 use bytes::Bytes;
 
+pub(crate) use audience::{Audience, User};
 pub(crate) use connection::{Connection, Incoming, Ticket, read};
 pub(crate) use delivered::Undelivered;
 pub(crate) use hub::Hub;
 pub(crate) use outbox::{Outbox, OutboxBody, Replayed};
 pub(crate) use relay::Relay;
 
-use crate::id::{TenantId, UserId};
+use crate::id::TenantId;
 
 /// Something that happened, for the connections of its recipients.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
     /// The tenant whose users receive it.
     pub tenant: TenantId,
-    /// This member's connections receive it.
-    pub member: Option<UserId>,
-    /// The connections of all admins who may query messages receive it.
-    pub admins: bool,
+    /// Whose connections receive it.
+    pub audience: Audience,
     /// The frame as it goes over the wire.
     pub frame: Bytes,
     /// Where it stands in its stream, when it can be replayed.

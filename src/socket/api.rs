@@ -12,7 +12,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
 use super::client_frame::{self, ClientFrame};
-use crate::access::Permission;
+use crate::access::{Permission, Permissions};
 use crate::auth::{Auth, Principal, TokenUse};
 use crate::clock::{Clock, Millis};
 use crate::conversation::{self, Target};
@@ -102,8 +102,9 @@ async fn connect(
             )));
         }
     };
+    let permissions = Permissions::of(principal.role);
     if wanted.is_some() {
-        may_replay(&principal)?;
+        may_replay(principal.key.user_type, permissions.contain(Permissions::only(Permission::QueryMessages)))?;
     }
 
     let limit = context.settings.push.client_message_bytes;
@@ -114,17 +115,17 @@ async fn connect(
     };
     // Boxed: a future has room of its own for each function that such a value is moved through.
     let stream = Box::pin(stream.max_frame_size(limit).aggregate_continuations().max_continuation_size(limit));
-    let ticket = Ticket {
-        key: principal.key,
-        watches_all: principal.may(Permission::QueryMessages),
-        credential: principal.credential,
-        expires_at: principal.expires_at,
-    };
+    let ticket =
+        Ticket { key: principal.key, permissions, credential: principal.credential, expires_at: principal.expires_at };
     let connection = context.hub.connect(ticket, wanted.is_some());
     // Whoever was revoked between the check above and the registration would be closed by nobody.
-    if auth.authenticate(&handshake.token, TokenUse::Socket).await.is_err() {
-        context.hub.disconnect(&connection);
-        return Ok(refused());
+    match auth.authenticate(&handshake.token, TokenUse::Socket).await {
+        // The same holds for a role that has changed meanwhile.
+        Ok(principal) => connection.set_permissions(Permissions::of(principal.role)),
+        Err(_) => {
+            context.hub.disconnect(&connection);
+            return Ok(refused());
+        }
     }
     let outbox = Arc::clone(connection.outbox());
     let mut socket = Socket { context: context.into_inner(), principal, connection, last_typing: Millis::MIN };
@@ -193,7 +194,7 @@ impl Socket {
         match frame {
             ClientFrame::Typing(conversation) => self.typing(conversation).await,
             ClientFrame::ResyncSeq(..) | ClientFrame::ResyncTime(_) => {
-                may_replay(&self.principal)?;
+                may_replay(self.principal.key.user_type, self.connection.may(Permission::QueryMessages))?;
                 match (self.principal.key.user_type, frame) {
                     (UserType::Admin, ClientFrame::ResyncSeq(None, _)) => {
                         return Err(Error::Missing("conversationId".into()));
@@ -257,7 +258,7 @@ impl Socket {
         let key = self.principal.key;
         let target = match key.user_type {
             UserType::Member => Target::OfMember(key.user),
-            UserType::Admin if !self.principal.may(Permission::SendMessages) => return Err(Error::Forbidden),
+            UserType::Admin if !self.connection.may(Permission::SendMessages) => return Err(Error::Forbidden),
             UserType::Admin => Target::Id(conversation.ok_or(Error::Missing("conversationId".into()))?),
         };
         match self.context.db.run(move |connection| conversation::head(connection, key.tenant, target)).await? {
@@ -290,7 +291,10 @@ fn tell(connection: &Connection, error: &Error) {
     }
 }
 
-fn may_replay(principal: &Principal) -> Result<()> {
-    let allowed = principal.key.user_type == UserType::Member || principal.may(Permission::QueryMessages);
-    if allowed { Ok(()) } else { Err(Error::Forbidden) }
+/// Members may, and admins who may query messages.
+const fn may_replay(user_type: UserType, may_query: bool) -> Result<()> {
+    match user_type {
+        UserType::Admin if !may_query => Err(Error::Forbidden),
+        UserType::Member | UserType::Admin => Ok(()),
+    }
 }

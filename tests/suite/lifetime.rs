@@ -1,13 +1,13 @@
 //! How long a socket lives and with which code it ends (docs/contract.md#websocket; invariants 8 and 9).
 
 use futures_util::future::join_all;
-use kefu::testing::access::Role;
+use kefu::testing::access::{Permission, Role};
 use kefu::testing::auth::admin;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{START, Socket, TENANT, TestApp};
+use crate::support::{START, Socket, TENANT, TestApp, eventually, path};
 
 const MEMBERS: &str = "kefu_sockets{user_type=\"member\"}";
 const ADMINS: &str = "kefu_sockets{user_type=\"admin\"}";
@@ -99,6 +99,54 @@ async fn a_logout_with_the_integrators_token_closes_its_sockets_with_4002() {
     // And at its end, as any other.
     app.clock.advance(601_000);
     assert_eq!(stays.close_code().await, Some(4001));
+    app.stop().await;
+}
+
+/// As `kefu admin role` does it, from another process.
+#[tokio::test]
+async fn an_open_socket_follows_its_admins_role() {
+    let app = TestApp::spawn().await;
+    let (member, agent) = (app.member(1001).await, app.admin("one", Role::Agent).await);
+    member.says("hi").await;
+    let id = member.own_conversation().await;
+    let typing = json!({"type": "kefu_typing", "content": {"conversationId": id}}).to_string();
+    let (mut socket, mut at_member) = (agent.socket("").await, member.socket("").await);
+    let refused = json!({"code": 403, "msg": "没有该操作权限"});
+    for (role, may) in [(Role::Only(Permission::QueryMessages), false), (Role::Agent, true)] {
+        admin::set_role(&app.db, &app.clock, TENANT, "one", role).await.unwrap();
+        eventually("the socket has the role", async || {
+            app.clock.advance(1000);
+            socket.send(&typing).await;
+            let refusals = socket.events_so_far().await;
+            assert!(refusals.iter().all(|event| event.kind == "error" && event.content == refused), "{refusals:?}");
+            refusals.is_empty() == may
+        })
+        .await;
+        // So have the same login's requests, and the member hears of the typing that was allowed.
+        let answer =
+            agent.post(path::ADMIN_SEND, json!({"conversationId": id, "contentType": 1, "content": "hi"})).await;
+        assert_eq!(answer.code, if may { 0 } else { 403 });
+        let heard = at_member.events_so_far().await;
+        assert_eq!(heard.last().is_some_and(|event| event.kind == "kefu_message_type"), may, "{heard:?}");
+    }
+    assert_eq!(socket.events_so_far().await.len(), 1, "it is the same socket, and hears the echo");
+
+    // What goes to those who may query messages comes as long as the admin may.
+    for (role, hears) in [(Role::Only(Permission::SendMessages), false), (Role::Viewer, true)] {
+        admin::set_role(&app.db, &app.clock, TENANT, "one", role).await.unwrap();
+        eventually("the socket has the role", async || {
+            app.clock.advance(1000);
+            member.says("again").await;
+            socket.events_so_far().await.is_empty() != hears
+        })
+        .await;
+        socket.send(&json!({"type": "kefu_resync", "content": {"since": START}}).to_string()).await;
+        let answer = socket.event().await;
+        assert_eq!((answer.kind == "error", answer.content == refused), (!hears, !hears), "{answer:?}");
+        if hears {
+            socket.events_until("kefu_resync_done").await;
+        }
+    }
     app.stop().await;
 }
 

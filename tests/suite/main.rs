@@ -35,6 +35,7 @@ mod lifetime;
 mod link;
 mod log;
 mod lost_database;
+mod mark_unread;
 mod member_token;
 mod message;
 mod migrate_down;

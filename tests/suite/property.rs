@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::support::tables::{Row, StoredConversation, sound_conversations};
-use crate::support::{START, Socket, TestApp, User};
+use crate::support::{START, Socket, TestApp, User, path};
 
 const MEMBERS: usize = 3;
 const ADMINS: usize = 2;
@@ -37,6 +37,19 @@ enum Step {
     },
     AdminReads {
         admin: usize,
+        member: usize,
+    },
+    /// Marks as read up to this `seq`.
+    MemberReadsTo {
+        member: usize,
+        seq: i64,
+    },
+    AdminReadsTo {
+        admin: usize,
+        member: usize,
+        seq: i64,
+    },
+    MarksUnread {
         member: usize,
     },
     Deletes {
@@ -68,7 +81,11 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (admin.clone(), member.clone(), key())
             .prop_map(|(admin, member, repeat_key)| Step::AdminSends { admin, member, repeat_key }),
         2 => member.clone().prop_map(|member| Step::MemberReads { member }),
-        2 => (admin, member.clone()).prop_map(|(admin, member)| Step::AdminReads { admin, member }),
+        2 => (admin.clone(), member.clone()).prop_map(|(admin, member)| Step::AdminReads { admin, member }),
+        2 => (member.clone(), 0..12_i64).prop_map(|(member, seq)| Step::MemberReadsTo { member, seq }),
+        2 => (admin, member.clone(), 0..12_i64)
+            .prop_map(|(admin, member, seq)| Step::AdminReadsTo { admin, member, seq }),
+        1 => member.clone().prop_map(|member| Step::MarksUnread { member }),
         2 => member.clone().prop_map(|member| Step::Deletes { member }),
         1 => (member, any::<bool>()).prop_map(|(member, pinned)| Step::Pins { member, pinned }),
         2 => client.clone().prop_map(|client| Step::Breaks { client }),
@@ -120,6 +137,7 @@ struct Case<'a> {
     /// What must stand in `adminDeleted` and `adminPinned`; absent while operations of one group left it open.
     deleted: HashMap<usize, bool>,
     pinned: HashMap<usize, bool>,
+    marked_unread: HashMap<usize, bool>,
 }
 
 /// A client with its own store of messages: by conversation, in the order of arrival.
@@ -197,6 +215,7 @@ impl<'a> Case<'a> {
             conversations: HashMap::new(),
             deleted: HashMap::new(),
             pinned: HashMap::new(),
+            marked_unread: HashMap::new(),
         };
         // Some are there from the beginning, the others come with the script or at its end.
         for index in (0..MEMBERS + ADMINS).step_by(2) {
@@ -260,6 +279,20 @@ impl<'a> Case<'a> {
                 self.admins[*admin].reads(conversation(member)?).await;
                 None
             }
+            Step::MemberReadsTo { member, seq } => {
+                let path = format!("{}?conversationId={}&seq={seq}", path::MEMBER_READ, conversation(member)?);
+                self.members[*member].put(&path).await.ok();
+                None
+            }
+            Step::AdminReadsTo { admin, member, seq } => {
+                let path = format!("{}?conversationId={}&seq={seq}", path::ADMIN_READ, conversation(member)?);
+                self.admins[*admin].put(&path).await.ok();
+                None
+            }
+            Step::MarksUnread { member } => {
+                self.admins[1].put_json(path::MARK_UNREAD, json!({"id": conversation(member)?})).await.ok();
+                None
+            }
             Step::Deletes { member } => {
                 self.admins[0].deletes(conversation(member)?).await;
                 None
@@ -307,6 +340,19 @@ impl<'a> Case<'a> {
         assert!(possible.contains(&row.admin_pinned), "adminPinned: {row:?}");
         self.pinned.insert(member, row.admin_pinned);
 
+        let here = |step: &&Step| match **step {
+            Step::MarksUnread { member: m }
+            | Step::AdminReads { member: m, .. }
+            | Step::AdminReadsTo { member: m, .. } => known && m == member,
+            _ => false,
+        };
+        let marks: HashSet<bool> =
+            group.iter().filter(here).map(|step| matches!(step, Step::MarksUnread { .. })).collect();
+        let before = self.marked_unread.get(&member).copied().unwrap_or(false);
+        let possible = if marks.is_empty() { HashSet::from([before]) } else { marks };
+        assert!(possible.contains(&row.marked_unread), "markedUnread: {row:?}");
+        self.marked_unread.insert(member, row.marked_unread);
+
         for step in group.iter().filter(|_| known && !new_mail) {
             match step {
                 Step::AdminReads { member: m, .. } if *m == member => {
@@ -314,6 +360,14 @@ impl<'a> Case<'a> {
                 }
                 Step::MemberReads { member: m } if *m == member => {
                     assert_eq!(row.member_unread_message_count, 0, "{row:?}")
+                }
+                Step::AdminReadsTo { member: m, seq, .. } if *m == member => {
+                    let above = (row.last_seq - seq).max(0);
+                    assert!(i64::from(row.admin_unread_message_count) <= above, "up to {seq}: {row:?}")
+                }
+                Step::MemberReadsTo { member: m, seq } if *m == member => {
+                    let above = (row.last_seq - seq).max(0);
+                    assert!(i64::from(row.member_unread_message_count) <= above, "up to {seq}: {row:?}")
                 }
                 _ => {}
             }

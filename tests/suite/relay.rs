@@ -171,6 +171,40 @@ impl Outage {
 }
 
 #[tokio::test]
+async fn an_admins_typing_reaches_the_member_and_the_other_admins_at_both_nodes_and_not_its_author() {
+    let redis = Redis::spawn().await;
+    let (a, b) = two_nodes(&redis).await;
+    let (member, owner, agent) = (a.member(1001).await, a.owner().await, a.admin("agent", Role::Agent).await);
+    let mut author = owner.socket("").await;
+    let mut own = [owner.socket("").await, at(&b, &owner).socket("").await];
+    let mut others = Vec::new();
+    for user in [&member, &agent] {
+        for node in [&a, &b] {
+            others.push(at(node, user).socket("").await);
+        }
+    }
+    member.says("hi").await;
+    let id = member.own_conversation().await;
+    for socket in others.iter_mut().chain(&mut own).chain([&mut author]) {
+        while socket.event().await.kind != "kefu_message_type" {}
+    }
+    author.send(&json!({"type": "kefu_typing", "content": {"conversationId": id}}).to_string()).await;
+    let content = json!({"conversationId": id, "userId": owner.id(), "userType": 2});
+    for socket in &mut others {
+        assert_eq!(socket.expect("kefu_typing").await, content);
+    }
+    // What comes next is no other notice.
+    member.says("next").await;
+    for socket in others.iter_mut().chain(&mut own).chain([&mut author]) {
+        assert_eq!(socket.expect("kefu_message_type").await["seq"], json!(2));
+    }
+    for node in [a, b] {
+        assert_eq!(node.metric("kefu_relay_resyncs_total").await, 0);
+        node.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn a_frozen_redis_delays_no_send_and_afterwards_every_socket_resyncs() {
     let redis = Redis::spawn().await;
     let (a, b) = two_nodes(&redis).await;

@@ -120,6 +120,8 @@ enum Act {
     Send,
     Pin,
     Read,
+    ReadUpTo,
+    MarkUnread,
     /// Its member sends.
     Member,
     /// A member sends who has no conversation yet.
@@ -130,7 +132,7 @@ impl Act {
     /// Who does it, known to the service.
     async fn user(self, app: &TestApp, owner: &User, conversation: i64) -> User {
         let user = match self {
-            Self::Send | Self::Pin | Self::Read => return owner.clone(),
+            Self::Send | Self::Pin | Self::Read | Self::ReadUpTo | Self::MarkUnread => return owner.clone(),
             Self::Member => app.member(conversation + 4000).await,
             Self::NewMember => app.member(conversation + 8000).await,
         };
@@ -144,6 +146,10 @@ impl Act {
             Self::Send => drop(user.post(path::ADMIN_SEND, body).await.ok()),
             Self::Pin => user.pins(conversation, true).await,
             Self::Read => user.reads(conversation).await,
+            Self::ReadUpTo => {
+                user.put(&format!("{}?conversationId={conversation}&seq=0", path::ADMIN_READ)).await.ok();
+            }
+            Self::MarkUnread => drop(user.put_json(path::MARK_UNREAD, json!({"id": conversation})).await.ok()),
             Self::Member | Self::NewMember => {
                 user.post(path::MEMBER_SEND, json!({"contentType": 1, "content": "hi", "clientMessageId": "1"}))
                     .await
@@ -167,10 +173,10 @@ async fn statements(count: usize, acts: &[Act]) -> Vec<String> {
     // The first one's message comes before the batch, too: it takes the ids. A count that has drifted is read.
     let conversations = (0..=count).map(|id| {
         let time = "'2026-11-21 00:00:00'";
-        format!("({}, {}, 1, 1, {time}, {time}, {time}, '', 1)", id + 1000, id + 5000)
+        format!("({}, {}, 1, 1, 2, {time}, {time}, {time}, '', 1)", id + 1000, id + 5000)
     });
     app.execute(&format!(
-        "INSERT INTO kefu_conversation (id, user_id, tenant_id, admin_unread_message_count, create_time, update_time, \
+        "INSERT INTO kefu_conversation (id, user_id, tenant_id, admin_unread_message_count, last_seq, create_time, update_time, \
          last_message_time, last_message_content, last_message_content_type) VALUES {}",
         conversations.collect::<Vec<_>>().join(", ")
     ));
@@ -215,10 +221,12 @@ async fn a_batch_runs_the_same_statements_however_large_it_is() {
         vec![Act::NewMember],
         vec![Act::Send, Act::Pin, Act::Read, Act::Member],
         vec![Act::NewMember, Act::Member, Act::Pin, Act::Read],
+        vec![Act::ReadUpTo, Act::MarkUnread],
+        vec![Act::ReadUpTo, Act::Read, Act::MarkUnread, Act::Send],
     ];
     for acts in kinds {
         let few = statements(acts.len(), &acts).await;
-        assert!(few.len() >= one.len(), "{few:?}");
+        assert!(few.len() >= 5, "{few:?}");
         assert_eq!(statements(32, &acts).await, few, "32 commands");
     }
 }

@@ -15,7 +15,7 @@ fn notice(content: Value) -> Event {
 }
 
 #[tokio::test]
-async fn a_members_typing_reaches_every_admin_and_an_admins_the_member_alone() {
+async fn a_members_typing_reaches_every_admin_and_an_admins_the_member_and_the_other_admins() {
     let app = TestApp::spawn().await;
     let (member, owner, viewer) = (app.member(1001).await, app.owner().await, app.admin("v", Role::Viewer).await);
     member.says("问").await;
@@ -30,12 +30,14 @@ async fn a_members_typing_reaches_every_admin_and_an_admins_the_member_alone() {
     assert_eq!(at_owner.events_so_far().await, std::slice::from_ref(&told));
     assert_eq!(at_viewer.events_so_far().await, [told]);
 
+    let mut other_window = owner.socket("").await;
     at_owner.send(&typing(id)).await;
     assert_eq!(at_owner.events_so_far().await, []);
+    assert_eq!(other_window.events_so_far().await, []);
     let told = notice(json!({"conversationId": id, "userId": owner.id(), "userType": 2}));
     assert_eq!(at_member.events_so_far().await, std::slice::from_ref(&told));
-    assert_eq!(other_tab.events_so_far().await, [told]);
-    assert_eq!(at_viewer.events_so_far().await, []);
+    assert_eq!(other_tab.events_so_far().await, std::slice::from_ref(&told));
+    assert_eq!(at_viewer.events_so_far().await, [told]);
     assert_eq!(at_other.events_so_far().await, []);
 
     let stored = tables::sound_conversations(&app.db, 1).await;

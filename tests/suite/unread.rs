@@ -99,6 +99,85 @@ async fn counts_equal_the_rows_whatever_arrives_while_marking() {
     app.stop().await;
 }
 
+#[tokio::test]
+async fn a_mark_up_to_a_seq_leaves_later_messages_unread_and_counted() {
+    let app = TestApp::spawn().await;
+    let (member, owner) = (app.member(1001).await, app.owner().await);
+    member.says("1").await;
+    let id = member.own_conversation().await;
+    for words in ["2", "3", "4"] {
+        member.says(words).await;
+        owner.answers(id, words).await;
+    }
+    // Now 1, 2, 4, 6 are the member's and 3, 5, 7 the admins'.
+    assert_unread(&app, &owner, id, (4, 3)).await;
+    let (mut at_owner, mut at_member) = (owner.socket("").await, member.socket("").await);
+    let admin_read =
+        async |seq: i64| owner.put(&format!("{}?conversationId={id}&seq={seq}", path::ADMIN_READ)).await.ok();
+    let member_read =
+        async |seq: i64| member.put(&format!("{}?conversationId={id}&seq={seq}", path::MEMBER_READ)).await.ok();
+
+    admin_read(4).await;
+    assert_unread(&app, &owner, id, (1, 3)).await;
+    let told = |kind: &str, reader: i64, seq: i64| {
+        let content = json!({"conversationId": id, "readerType": reader, "seq": seq});
+        [crate::support::Event { kind: kind.into(), content }]
+    };
+    let by_admin = told("kefu_message_read_status_change", 2, 4);
+    assert_eq!(at_owner.events_so_far().await, by_admin);
+    assert_eq!(at_member.events_so_far().await, by_admin);
+    assert_eq!(read_of(&member).await, [true, true, false, true, false, false, false]);
+    // Nothing of it is new, and nothing is unread again.
+    for seq in [5, 4, 3, 0] {
+        admin_read(seq).await;
+    }
+    assert_unread(&app, &owner, id, (1, 3)).await;
+    assert_eq!(at_owner.events_so_far().await, []);
+
+    member_read(3).await;
+    assert_unread(&app, &owner, id, (1, 2)).await;
+    assert_eq!(at_owner.events_so_far().await, told("kefu_message_read_by_member", 1, 3));
+    member_read(99).await;
+    assert_unread(&app, &owner, id, (1, 0)).await;
+    member.says("8").await;
+    admin_read(7).await;
+    assert_unread(&app, &owner, id, (1, 0)).await;
+    admin_read(8).await;
+    assert_unread(&app, &owner, id, (0, 0)).await;
+    assert!(read_of(&member).await.iter().all(|read| *read));
+
+    owner
+        .put(&format!("{}?conversationId={id}&seq=-1", path::ADMIN_READ))
+        .await
+        .fails(400, "请求参数不正确:seq 超出范围");
+    member.put(&format!("{}?conversationId={id}&seq=x", path::MEMBER_READ)).await.fails(400, "请求参数类型错误:seq");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn marks_up_to_several_seqs_at_once_come_to_the_highest() {
+    let app = TestApp::spawn().await;
+    let (member, owner) = (app.member(1001).await, app.owner().await);
+    for words in 1..=6 {
+        member.says(&words.to_string()).await;
+    }
+    let id = member.own_conversation().await;
+    let lock = app.lock_writes();
+    let marks = futures_util::future::join_all([2, 4, 1, 3].map(|seq| {
+        let owner = owner.clone();
+        async move { owner.put(&format!("{}?conversationId={id}&seq={seq}", path::ADMIN_READ)).await.ok() }
+    }));
+    let release = async {
+        app.readiness().await;
+        lock.release();
+    };
+    let (answers, ()) = join(marks, release).await;
+    assert!(answers.into_iter().all(|answer| answer == json!(true)));
+    assert_unread(&app, &owner, id, (2, 0)).await;
+    assert_eq!(read_of(&member).await, [true, true, true, true, false, false]);
+    app.stop().await;
+}
+
 /// The read status of the member's messages, oldest first.
 async fn read_of(member: &User) -> Vec<bool> {
     let messages = member.own_messages("afterSeq=0").await;

@@ -14,16 +14,19 @@ use rusqlite::{Connection, params, params_from_iter};
 use super::kefu::CONTENT;
 use crate::Result;
 
-const SCHEMA: &str = include_str!("../../../migrations/sqlite/00000000000001_initial/up.sql");
+const SCHEMA: &str = concat!(
+    include_str!("../../../migrations/sqlite/00000000000001_initial/up.sql"),
+    include_str!("../../../migrations/sqlite/00000000000005_marked_unread/up.sql")
+);
 
 const LOCK: &str = "SELECT c.id, c.tenant_id, c.user_id, c.last_seq, c.last_message_time, c.admin_pinned, c.admin_deleted, \
-     c.admin_unread_message_count, c.member_unread_message_count, c.admin_read_seq, c.member_read_seq FROM";
+     c.admin_unread_message_count, c.member_unread_message_count, c.admin_read_seq, c.member_read_seq, c.marked_unread FROM";
 const LOCK_TAIL: &str = "CROSS JOIN kefu_conversation AS c WHERE c.tenant_id = v.column1 AND c.user_id = v.column2";
 const ADVANCE: &str = "UPDATE OR FAIL kefu_conversation SET last_seq = v.column2, last_message_time = v.column3, \
      last_message_content = v.column4, last_message_content_type = v.column5, admin_pinned = v.column6, \
      admin_deleted = v.column7, user_deleted = 0, admin_unread_message_count = v.column8, \
      member_unread_message_count = v.column9, admin_read_seq = v.column10, member_read_seq = v.column11, \
-     updater = v.column12, update_time = v.column13 FROM";
+     updater = v.column12, update_time = v.column13, marked_unread = v.column14 FROM";
 const ADVANCE_TAIL: &str = "WHERE kefu_conversation.id = v.column1";
 const INSERT: &str = "INSERT OR FAIL INTO kefu_message (id, conversation_id, seq, sender_id, sender_type, receiver_id, \
      receiver_type, content_type, content, client_message_id, create_time, tenant_id, creator, updater, \
@@ -85,7 +88,7 @@ pub(crate) fn ceiling(file: &Path, order: &[i64], batch: usize, duration: Durati
     }
     let (lock, advance, insert) = (
         over_rows(LOCK, 2, batch, LOCK_TAIL),
-        over_rows(ADVANCE, 13, batch, ADVANCE_TAIL),
+        over_rows(ADVANCE, 14, batch, ADVANCE_TAIL),
         over_rows(INSERT, 12, batch, INSERT_TAIL),
     );
     let (mut lock, mut advance, mut insert) =
@@ -104,7 +107,7 @@ pub(crate) fn ceiling(file: &Path, order: &[i64], batch: usize, duration: Durati
             let numbers = [id, seq + 1].map(Value::from);
             let last = [Value::from(time.clone()), Value::from(CONTENT.to_owned()), Value::from(1)];
             let marks = [0, 0, seq + 1, 0, 0, 0, member].map(Value::from);
-            numbers.into_iter().chain(last).chain(marks).chain([Value::from(time.clone())])
+            numbers.into_iter().chain(last).chain(marks).chain([Value::from(time.clone()), Value::from(0)])
         });
         advance.execute(params_from_iter(rows))?;
         let rows = locked.iter().zip(next_id..).flat_map(|(&(conversation, member, seq), id)| {

@@ -140,6 +140,13 @@ pub(crate) fn set_password_hash(
     Ok(())
 }
 
+pub(crate) fn set_admin_role(connection: &mut AnyConnection, key: UserKey, role: Role, now: Millis) -> Result<()> {
+    diesel::update(kefu_admin::table.find(key.user.get()))
+        .set((kefu_admin::role.eq(role.as_str()), kefu_admin::update_time.eq(to_timestamp(now))))
+        .execute(connection)?;
+    Ok(())
+}
+
 pub(crate) fn set_admin_enabled(
     connection: &mut AnyConnection,
     key: UserKey,

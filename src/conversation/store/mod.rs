@@ -42,8 +42,8 @@ pub(crate) struct LastMessage<'a> {
 }
 
 /// The columns that the writer reads, and their SQL types.
-type LockedRow = (i64, i64, i64, i64, NaiveDateTime, bool, bool, i32, i32, i64, i64);
-type Locked = (BigInt, BigInt, BigInt, BigInt, Timestamp, Bool, Bool, Integer, Integer, BigInt, BigInt);
+type LockedRow = (i64, i64, i64, i64, NaiveDateTime, bool, bool, i32, i32, i64, i64, bool);
+type Locked = (BigInt, BigInt, BigInt, BigInt, Timestamp, Bool, Bool, Integer, Integer, BigInt, BigInt, Bool);
 
 fn from_locked(row: LockedRow) -> Conversation {
     let (
@@ -58,6 +58,7 @@ fn from_locked(row: LockedRow) -> Conversation {
         member_unread,
         admin_read,
         member_read,
+        marked_unread,
     ) = row;
     Conversation {
         id: ConversationId::new(id),
@@ -71,6 +72,7 @@ fn from_locked(row: LockedRow) -> Conversation {
         member_unread_count: member_unread,
         admin_read_seq: admin_read,
         member_read_seq: member_read,
+        marked_unread,
     }
 }
 
@@ -90,6 +92,7 @@ struct ShownRow {
     member_unread_message_count: i32,
     last_seq: i64,
     create_time: Instant,
+    marked_unread: bool,
 }
 
 /// A row with the member's nickname and avatar, `None` for a member who is not known.
@@ -111,6 +114,7 @@ fn view((row, nickname, avatar): Found) -> ConversationView {
         admin_unread_message_count: row.admin_unread_message_count,
         member_unread_message_count: row.member_unread_message_count,
         last_seq: row.last_seq,
+        marked_unread: row.marked_unread.then_some(true),
         create_time: row.create_time.0,
         cursor: cursor.to_string(),
     }
@@ -216,7 +220,9 @@ pub(crate) fn get_by_member(
         .filter(t::user_id.eq(member.get()))
         .filter(t::deleted.eq(false))
         .select(shown!());
-    Ok(query.first(connection).optional()?.map(view))
+    let found = query.first(connection).optional()?.map(view);
+    // A reminder of the admins' is none of the member's business.
+    Ok(found.map(|view| ConversationView { marked_unread: None, ..view }))
 }
 
 /// What a reader of messages needs to know of their conversation.
@@ -232,26 +238,32 @@ pub(crate) struct Head {
     pub admin_unread_count: i32,
     /// What the member has not read.
     pub member_unread_count: i32,
+    /// Whether admins have marked it as unread.
+    pub marked_unread: bool,
 }
 
 impl Head {
-    /// The unread count of one side.
-    pub(crate) const fn unread_count(&self, reader: UserType) -> i32 {
+    /// Whether marking as read changes something for one side.
+    pub(crate) const fn is_unread(&self, reader: UserType) -> bool {
         match reader {
-            UserType::Admin => self.admin_unread_count,
-            UserType::Member => self.member_unread_count,
+            UserType::Admin => self.admin_unread_count > 0 || self.marked_unread,
+            UserType::Member => self.member_unread_count > 0,
         }
     }
 }
 
-type HeadRow = (i64, i64, i64, i32, i32);
+type HeadRow = (i64, i64, i64, i32, i32, bool);
 
-const HEAD: (t::id, t::user_id, t::last_seq, t::admin_unread_message_count, t::member_unread_message_count) =
-    (t::id, t::user_id, t::last_seq, t::admin_unread_message_count, t::member_unread_message_count);
+type HeadColumns =
+    (t::id, t::user_id, t::last_seq, t::admin_unread_message_count, t::member_unread_message_count, t::marked_unread);
+
+const HEAD: HeadColumns =
+    (t::id, t::user_id, t::last_seq, t::admin_unread_message_count, t::member_unread_message_count, t::marked_unread);
 
 fn from_head(row: HeadRow) -> Head {
-    let (id, member, last_seq, admin_unread_count, member_unread_count) = row;
-    Head { id: ConversationId::new(id), member: UserId::new(member), last_seq, admin_unread_count, member_unread_count }
+    let (id, member, last_seq, admin_unread_count, member_unread_count, marked_unread) = row;
+    let (id, member) = (ConversationId::new(id), UserId::new(member));
+    Head { id, member, last_seq, admin_unread_count, member_unread_count, marked_unread }
 }
 
 /// The head of the conversation that a target means, if it is the tenant's.
@@ -291,7 +303,7 @@ impl WriteConversations for AnyConnection {
         conversations: &[(&Conversation, LastMessage<'_>)],
         now: NaiveDateTime,
     ) -> QueryResult<()> {
-        let rows = conversations.iter().map(|(conversation, last)| -> [Value<'_>; 13] {
+        let rows = conversations.iter().map(|(conversation, last)| -> [Value<'_>; 14] {
             [
                 conversation.id.get().into(),
                 conversation.last_seq.into(),
@@ -306,13 +318,14 @@ impl WriteConversations for AnyConnection {
                 conversation.member_read_seq.into(),
                 last.sender.get().into(),
                 now.into(),
+                conversation.marked_unread.into(),
             ]
         });
         execute(self, BulkStatement::new(&statements::STORE_ADVANCED, rows))
     }
 
     fn store_marks(&mut self, conversations: &[&Conversation], now: NaiveDateTime) -> QueryResult<()> {
-        let rows = conversations.iter().map(|conversation| -> [Value<'_>; 8] {
+        let rows = conversations.iter().map(|conversation| -> [Value<'_>; 9] {
             [
                 conversation.id.get().into(),
                 conversation.admin_pinned.into(),
@@ -322,6 +335,7 @@ impl WriteConversations for AnyConnection {
                 conversation.admin_read_seq.into(),
                 conversation.member_read_seq.into(),
                 now.into(),
+                conversation.marked_unread.into(),
             ]
         });
         execute(self, BulkStatement::new(&statements::STORE_MARKS, rows))

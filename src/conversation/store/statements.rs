@@ -7,7 +7,8 @@ use crate::db::bulk::{MysqlText, Statement};
 macro_rules! locked {
     () => {
         "c.id, c.tenant_id, c.user_id, c.last_seq, c.last_message_time, c.admin_pinned, c.admin_deleted, \
-         c.admin_unread_message_count, c.member_unread_message_count, c.admin_read_seq, c.member_read_seq"
+         c.admin_unread_message_count, c.member_unread_message_count, c.admin_read_seq, c.member_read_seq, \
+         c.marked_unread"
     };
 }
 
@@ -63,7 +64,7 @@ pub(super) const STORE_ADVANCED: Statement = Statement {
          last_message_content = v.column4, last_message_content_type = v.column5, admin_pinned = v.column6, \
          admin_deleted = v.column7, user_deleted = FALSE, admin_unread_message_count = v.column8, \
          member_unread_message_count = v.column9, admin_read_seq = v.column10, member_read_seq = v.column11, \
-         updater = v.column12, update_time = v.column13 FROM",
+         updater = v.column12, update_time = v.column13, marked_unread = v.column14 FROM",
     tail: "WHERE kefu_conversation.id = v.column1",
     postgres_tail: "",
     // The rows are there and locked; inserting over them is the one multi-row update that MariaDB and MySQL share. The
@@ -71,9 +72,9 @@ pub(super) const STORE_ADVANCED: Statement = Statement {
     mysql: MysqlText {
         head: "INSERT INTO kefu_conversation (id, last_seq, last_message_time, last_message_content, \
              last_message_content_type, admin_pinned, admin_deleted, admin_unread_message_count, \
-             member_unread_message_count, admin_read_seq, member_read_seq, updater, update_time, user_id, tenant_id, \
-             create_time) VALUES",
-        row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '1970-01-01')",
+             member_unread_message_count, admin_read_seq, member_read_seq, updater, update_time, marked_unread, user_id, \
+             tenant_id, create_time) VALUES",
+        row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '1970-01-01')",
         between: ", ",
         tail: "ON DUPLICATE KEY UPDATE last_seq = VALUES(last_seq), last_message_time = VALUES(last_message_time), \
              last_message_content = VALUES(last_message_content), \
@@ -82,7 +83,7 @@ pub(super) const STORE_ADVANCED: Statement = Statement {
              admin_unread_message_count = VALUES(admin_unread_message_count), \
              member_unread_message_count = VALUES(member_unread_message_count), \
              admin_read_seq = VALUES(admin_read_seq), member_read_seq = VALUES(member_read_seq), \
-             updater = VALUES(updater), update_time = VALUES(update_time)",
+             updater = VALUES(updater), update_time = VALUES(update_time), marked_unread = VALUES(marked_unread)",
         may_repeat: true,
     },
 };
@@ -90,20 +91,20 @@ pub(super) const STORE_ADVANCED: Statement = Statement {
 pub(super) const STORE_MARKS: Statement = Statement {
     head: "UPDATE kefu_conversation SET admin_pinned = v.column2, admin_deleted = v.column3, \
          admin_unread_message_count = v.column4, member_unread_message_count = v.column5, admin_read_seq = v.column6, \
-         member_read_seq = v.column7, update_time = v.column8 FROM",
+         member_read_seq = v.column7, update_time = v.column8, marked_unread = v.column9 FROM",
     tail: "WHERE kefu_conversation.id = v.column1",
     postgres_tail: "",
     mysql: MysqlText {
         head: "INSERT INTO kefu_conversation (id, admin_pinned, admin_deleted, admin_unread_message_count, \
-             member_unread_message_count, admin_read_seq, member_read_seq, update_time, user_id, tenant_id, create_time, \
-             last_message_time, last_message_content, last_message_content_type) VALUES",
-        row: "(?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '1970-01-01', '1970-01-01', '', 1)",
+             member_unread_message_count, admin_read_seq, member_read_seq, update_time, marked_unread, user_id, tenant_id, \
+             create_time, last_message_time, last_message_content, last_message_content_type) VALUES",
+        row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '1970-01-01', '1970-01-01', '', 1)",
         between: ", ",
         tail: "ON DUPLICATE KEY UPDATE admin_pinned = VALUES(admin_pinned), admin_deleted = VALUES(admin_deleted), \
              admin_unread_message_count = VALUES(admin_unread_message_count), \
              member_unread_message_count = VALUES(member_unread_message_count), \
              admin_read_seq = VALUES(admin_read_seq), member_read_seq = VALUES(member_read_seq), \
-             update_time = VALUES(update_time)",
+             update_time = VALUES(update_time), marked_unread = VALUES(marked_unread)",
         may_repeat: true,
     },
 };

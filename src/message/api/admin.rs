@@ -3,7 +3,7 @@
 use actix_web::web;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::{HistoryPage, InConversation, Wanted, mark_read, send_body};
+use super::{HistoryPage, InConversation, UpTo, Wanted, mark_read, send_body};
 use crate::access::{QueryMessages, SendMessages, UpdateMessages};
 use crate::auth::extract::Admin;
 use crate::conversation::{self, Target};
@@ -84,7 +84,8 @@ async fn admin_list(
 
 /// Mark the member's messages as read
 ///
-/// Everything that is in the conversation now; `true` also when nothing was unread.
+/// Everything that is in the conversation now, or up to `seq`; `true` also when nothing was unread. Takes back
+/// `mark-unread`.
 #[utoipa::path(
     put,
     path = "/admin-api/promotion/kefu-message/update-read-status",
@@ -92,9 +93,13 @@ async fn admin_list(
     extensions(("x-errors" = json!(["ConversationNotFound"])))
 )]
 async fn admin_mark_read(
-    Then(admin, Query(named)): Then<Admin<UpdateMessages>, Query<InConversation>>,
+    Then(admin, Then(Query(named), Query(up_to))): Then<
+        Admin<UpdateMessages>,
+        Then<Query<InConversation>, Query<UpTo>>,
+    >,
     db: web::Data<Db>,
     writer: web::Data<Writer>,
 ) -> Result<Answer<bool>> {
-    mark_read(&admin.0, Target::Id(named.conversation_id), named, &db, &writer).await
+    let id = named.conversation_id;
+    mark_read(&admin.0, Target::Id(id), id, up_to, &db, &writer).await
 }

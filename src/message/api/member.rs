@@ -3,7 +3,7 @@
 use actix_web::web;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::{HistoryPage, InConversation, Wanted, mark_read, send_body};
+use super::{HistoryPage, InConversation, UpTo, Wanted, mark_read, send_body};
 use crate::auth::extract::Member;
 use crate::conversation::{self, Target};
 use crate::db::Db;
@@ -72,7 +72,7 @@ async fn member_list(
 
 /// Mark the admins' messages as read
 ///
-/// Everything that is in the member's conversation now.
+/// Everything that is in the member's conversation now, or up to `seq`.
 #[utoipa::path(
     put,
     path = "/app-api/promotion/kefu-message/update-read-status",
@@ -80,9 +80,10 @@ async fn member_list(
     extensions(("x-errors" = json!(["ConversationNotFound"])))
 )]
 async fn member_mark_read(
-    Then(member, Query(named)): Then<Member, Query<InConversation>>,
+    Then(member, Then(Query(named), Query(up_to))): Then<Member, Then<Query<InConversation>, Query<UpTo>>>,
     db: web::Data<Db>,
     writer: web::Data<Writer>,
 ) -> Result<Answer<bool>> {
-    mark_read(&member.0, Target::OfMember(member.0.key.user), named, &db, &writer).await
+    let own = Target::OfMember(member.0.key.user);
+    mark_read(&member.0, own, named.conversation_id, up_to, &db, &writer).await
 }

@@ -112,6 +112,16 @@ struct InConversation {
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
+struct UpTo {
+    /// Only up to this `seq`: later messages stay unread and counted. Above the last one, as without it, all are marked.
+    #[validate(range(min = 0))]
+    #[param(minimum = 0)]
+    seq: Option<i64>,
+}
+
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
 struct HistoryPage {
     /// Messages before this time, `yyyy-MM-dd HH:mm:ss` in the server's time zone, and on to the end of the last one's
     /// second: the stock clients' cursor.
@@ -185,15 +195,16 @@ fn parse_time(text: &str, zone: chrono_tz::Tz) -> Result<Millis> {
 async fn mark_read(
     by: &Principal,
     target: Target,
-    InConversation { conversation_id }: InConversation,
+    conversation_id: ConversationId,
+    UpTo { seq }: UpTo,
     db: &Db,
     writer: &Writer,
 ) -> Result<Answer<bool>> {
     let (tenant, reader) = (by.key.tenant, by.key.user_type);
     let head = db.run(move |connection| conversation::head(connection, tenant, target)).await?;
     let head = head.filter(|head| head.id == conversation_id).ok_or(Error::ConversationNotFound)?;
-    if head.unread_count(reader) > 0 {
-        writer.run(MarkRead { tenant, reader, target }).await?;
+    if head.is_unread(reader) {
+        writer.run(MarkRead { tenant, reader, target, up_to: seq }).await?;
     }
     Ok(Answer(true))
 }

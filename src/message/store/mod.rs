@@ -24,8 +24,25 @@ pub(crate) trait WriteMessages {
     fn find_repeats(&mut self, keys: &[RepeatKey<'_>]) -> QueryResult<Vec<(RepeatKey<'static>, Repeat)>>;
     /// Inserts messages.
     fn insert(&mut self, rows: &[NewRow<'_>]) -> QueryResult<()>;
+    /// How many messages above a `seq` one side has not read, for each conversation and side; a pair that is missing has
+    /// none. Costs one step per message above.
+    fn count_unread(&mut self, above: &[Above]) -> QueryResult<Vec<(Side, i64)>>;
     /// Marks the other side's unread messages of these ranges as read. Costs one step per message of the ranges.
     fn mark_read(&mut self, reads: &[Read], now: NaiveDateTime) -> QueryResult<()>;
+}
+
+/// One side of a conversation, which has read or not read the other's messages.
+pub(crate) type Side = (ConversationId, UserType);
+
+/// The messages of a conversation above this `seq`, for one side.
+pub(crate) type Above = (Side, i64);
+
+/// The side whose messages a reader reads.
+const fn sender_for(reader: UserType) -> UserType {
+    match reader {
+        UserType::Admin => UserType::Member,
+        UserType::Member => UserType::Admin,
+    }
 }
 
 /// What makes a repeat of a message known.
@@ -108,17 +125,26 @@ impl WriteMessages for AnyConnection {
         execute(self, BulkStatement::new(&statements::INSERT, rows))
     }
 
+    fn count_unread(&mut self, above: &[Above]) -> QueryResult<Vec<(Side, i64)>> {
+        let rows = above.iter().map(|((conversation, reader), seq)| {
+            [conversation.get().into(), (*seq).into(), sender_for(*reader).code().into()]
+        });
+        let query = BulkStatement::<3, (BigInt, Integer, BigInt)>::new(&statements::COUNT_UNREAD, rows);
+        let counts: Vec<(i64, i32, i64)> = each_backend!(self, connection => query.load(connection))?;
+        let side = |(conversation, sender, count)| {
+            let reader = sender_for(UserType::from_code(sender)?);
+            Some(((ConversationId::new(conversation), reader), count))
+        };
+        Ok(counts.into_iter().filter_map(side).collect())
+    }
+
     fn mark_read(&mut self, reads: &[Read], now: NaiveDateTime) -> QueryResult<()> {
         let rows = reads.iter().map(|read| -> [Value<'_>; 5] {
-            let sender = match read.reader {
-                UserType::Admin => UserType::Member,
-                UserType::Member => UserType::Admin,
-            };
             [
                 read.conversation.get().into(),
                 read.after_seq.into(),
                 read.up_to_seq.into(),
-                sender.code().into(),
+                sender_for(read.reader).code().into(),
                 now.into(),
             ]
         });

@@ -80,6 +80,22 @@ pub(super) const INSERT: Statement = Statement {
     },
 };
 
+/// How many of a sender's messages above a `seq` are unread; none makes no row.
+pub(super) const COUNT_UNREAD: Statement = Statement {
+    head: "SELECT m.conversation_id, m.sender_type, COUNT(*) FROM",
+    tail: "CROSS JOIN kefu_message AS m WHERE m.conversation_id = v.column1 AND m.seq > v.column2 \
+         AND m.sender_type = v.column3 AND m.read_status = FALSE GROUP BY m.conversation_id, m.sender_type",
+    postgres_tail: "",
+    mysql: MysqlText {
+        head: "SELECT m.conversation_id, m.sender_type, COUNT(*) FROM kefu_message AS m FORCE INDEX (kefu_message_seq) \
+             WHERE m.read_status = FALSE AND (",
+        row: "(m.conversation_id = ? AND m.seq > ? AND m.sender_type = ?)",
+        between: " OR ",
+        tail: ") GROUP BY m.conversation_id, m.sender_type",
+        may_repeat: true,
+    },
+};
+
 pub(super) const MARK_READ: Statement = Statement {
     head: "UPDATE kefu_message SET read_status = TRUE, update_time = v.column5 FROM",
     tail: "WHERE kefu_message.conversation_id = v.column1 AND kefu_message.seq > v.column2 \

@@ -12,6 +12,7 @@ pub(crate) const ADMIN_READ: &str = "/admin-api/promotion/kefu-message/update-re
 pub(crate) const CONVERSATIONS: &str = "/admin-api/promotion/kefu-conversation/list";
 pub(crate) const CONVERSATION: &str = "/admin-api/promotion/kefu-conversation/get";
 pub(crate) const PIN: &str = "/admin-api/promotion/kefu-conversation/update-conversation-pinned";
+pub(crate) const MARK_UNREAD: &str = "/admin-api/promotion/kefu-conversation/mark-unread";
 pub(crate) const DELETE: &str = "/admin-api/promotion/kefu-conversation/delete";
 pub(crate) const PERMISSION_INFO: &str = "/admin-api/system/auth/get-permission-info";
 pub(crate) const LOGIN: &str = "/admin-api/system/auth/login";

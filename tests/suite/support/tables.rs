@@ -28,6 +28,7 @@ pub(crate) struct Row {
     pub user_id: i64,
     pub admin_pinned: bool,
     pub admin_deleted: bool,
+    pub marked_unread: bool,
     pub admin_unread_message_count: i32,
     pub member_unread_message_count: i32,
     pub last_seq: i64,
