@@ -15,13 +15,13 @@ COPY bench/Cargo.toml bench/
 RUN mkdir src bench/src \
     && echo 'fn main() {}' > src/main.rs \
     && touch src/lib.rs bench/src/main.rs \
-    && cargo build --release --locked --package kefu --features mysql,postgres \
+    && cargo build --profile dist --locked --package kefu --features mysql,postgres \
     && rm -r src
 COPY src src
 COPY migrations migrations
 # Cargo goes by times, and these files may be older than the layer above.
 RUN touch src/main.rs src/lib.rs \
-    && cargo build --release --locked --package kefu --features mysql,postgres
+    && cargo build --profile dist --locked --package kefu --features mysql,postgres
 
 FROM debian:bookworm-slim
 # hadolint ignore=DL3008
@@ -30,7 +30,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --user-group --home-dir /var/lib/kefu --shell /usr/sbin/nologin kefu \
     && install --directory --owner=kefu --group=kefu --mode=0700 /var/lib/kefu
-COPY --from=build /src/target/release/kefu /usr/local/bin/
+COPY --from=build /src/target/dist/kefu /usr/local/bin/
 USER 10001:10001
 ENV KEFU_DATA_DIR=/var/lib/kefu \
     KEFU_SERVER__LISTEN=0.0.0.0:48080

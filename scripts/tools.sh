@@ -55,6 +55,19 @@ need_command() {
   command -v "$command" >/dev/null || install_packages "'$command' is not on PATH" "$@"
 }
 
+# free_port [<count>]: a port, or the first of several in a row, that nobody listens on.
+free_port() {
+  local first port count=${1:-1}
+  while true; do
+    first=$((20000 + RANDOM % 12000))
+    for ((port = first; port < first + count; port++)); do
+      ! (: >"/dev/tcp/127.0.0.1/$port") 2>/dev/null || continue 2
+    done
+    echo "$first"
+    return
+  done
+}
+
 need_rust() {
   if ! command -v cargo >/dev/null; then
     by_hand=1

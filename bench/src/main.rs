@@ -31,7 +31,7 @@ struct Cli {
     /// `all`, cases by name, `list` for the names, `smoke` for a quick check without measuring
     #[arg(required = true)]
     what: Vec<String>,
-    /// The service's program [default: the release build with the features mysql and postgres, brought up to date]
+    /// The service's program [default: the profile `dist` with the features mysql and postgres, brought up to date]
     #[arg(long)]
     kefu: Option<PathBuf>,
     /// How often each competitor runs

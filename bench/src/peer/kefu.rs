@@ -120,8 +120,8 @@ struct Tokens {
     access_token: String,
 }
 
-/// The service's program: the one that is named, else the release build with both database servers, brought up to date
-/// first.
+/// The service's program: the one that is named, else that of the profile `dist` with both database servers, brought up
+/// to date first.
 pub(crate) fn program(named: Option<PathBuf>) -> Result<PathBuf> {
     if let Some(named) = named {
         return Ok(std::fs::canonicalize(&named).map_err(|error| format!("{}: {error}", named.display()))?);
@@ -131,7 +131,8 @@ pub(crate) fn program(named: Option<PathBuf>) -> Result<PathBuf> {
     let built = Command::new(cargo)
         .args([
             "build",
-            "--release",
+            "--profile",
+            "dist",
             "--locked",
             "--package",
             "kefu",
@@ -146,5 +147,5 @@ pub(crate) fn program(named: Option<PathBuf>) -> Result<PathBuf> {
     if !built.success() {
         return Err("the service could not be built; scripts/bench-setup installs what it links".into());
     }
-    Ok(process::target_folder().join("release/kefu"))
+    Ok(process::target_folder().join("dist/kefu"))
 }

@@ -1,13 +1,14 @@
 //! deploy/nginx.conf and deploy/Caddyfile as they are; only addresses and paths are others.
 
 use std::fs::{self, File};
-use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
+use super::process::lasting_address;
 use super::{User, eventually};
 
 pub(crate) const NGINX: &str = include_str!("../../../deploy/nginx.conf");
@@ -29,7 +30,7 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// nginx in front of nodes at these addresses. Only [`FRONT`] is a proxy's address there.
     pub(crate) async fn nginx(nodes: [&str; 2]) -> Self {
-        let (folder, address) = place();
+        let (folder, address) = place().await;
         let file = |name: &str| format!("{}/{name}", folder.path().display());
         let configuration = changed(
             NGINX,
@@ -52,7 +53,7 @@ impl Proxy {
 
     /// Caddy in front of nodes at these addresses, without TLS.
     pub(crate) async fn caddy(nodes: [&str; 2]) -> Self {
-        let (folder, address) = place();
+        let (folder, address) = place().await;
         let file = folder.path().join("Caddyfile");
         let configuration = changed(
             CADDY,
@@ -110,11 +111,11 @@ impl Drop for Proxy {
 }
 
 /// A folder for the proxy's files, and the address where it shall listen.
-fn place() -> (TempDir, String) {
+async fn place() -> (TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     // nginx' workers run as another user when the test runs as root.
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    (folder, TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string())
+    (folder, lasting_address().await)
 }
 
 /// The configuration with these replacements, each of which must apply.
