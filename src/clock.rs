@@ -72,10 +72,11 @@ impl Clock {
     }
 }
 
-/// The first and the last instant with a year of four digits: SQLite compares times as text.
-const TIMESTAMPS: (Millis, Millis) = (-62_135_596_800_000, 253_402_300_799_999);
+/// The first and the last instant that every database has a timestamp for: MariaDB's end with 32 bits of seconds, and it takes
+/// any other for NULL.
+const TIMESTAMPS: (Millis, Millis) = (1000, 2_147_483_647_000);
 
-/// The database timestamp (UTC, milliseconds) of an instant; one before the year 1 or after 9999 becomes the nearest.
+/// The database timestamp (UTC, milliseconds) of an instant; one outside of 1970 to 2038 becomes the nearest.
 pub fn to_timestamp(ms: Millis) -> NaiveDateTime {
     DateTime::from_timestamp_millis(ms.clamp(TIMESTAMPS.0, TIMESTAMPS.1)).unwrap_or_default().naive_utc()
 }

@@ -124,8 +124,7 @@ pub(crate) fn between(connection: &mut AnyConnection, spans: &[Span]) -> Result<
         Nullable<Text>,
     );
     let rows = spans.iter().map(|span| {
-        // MariaDB knows no timestamp before this one.
-        let since = to_timestamp(span.since.max(1000));
+        let since = to_timestamp(span.since);
         [span.conversation.get().into(), span.from.into(), span.to.into(), since.into()]
     });
     let query = BulkStatement::<4, Columns>::new(&statements::BETWEEN, rows);
@@ -183,8 +182,7 @@ fn first_seq_at(
     last_seq: i64,
     time: Millis,
 ) -> Result<i64> {
-    // MariaDB knows no timestamp before this one.
-    let row = [conversation.get().into(), last_seq.into(), to_timestamp(time.max(1000)).into()];
+    let row = [conversation.get().into(), last_seq.into(), to_timestamp(time).into()];
     let query = BulkStatement::<3, BigInt>::new(&statements::FIRST_SEQ_AT, [row]);
     Ok(each_backend!(connection, connection => query.get_result(connection))?)
 }
@@ -204,8 +202,7 @@ pub(crate) fn since(
     (time, id): (Millis, i64),
     limit: i64,
 ) -> Result<Vec<MessageView>> {
-    // MariaDB knows no timestamp before this one, and answers a comparison with it by nothing.
-    let time = to_timestamp(time.max(1000));
+    let time = to_timestamp(time);
     let rows: Vec<Found> = messages()
         .filter(t::tenant_id.eq(tenant.get()))
         .filter(t::create_time.ge(time))
