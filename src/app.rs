@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use actix_cors::Cors;
 use actix_web::dev::{Server, ServerHandle};
-use actix_web::http::header::ContentType;
+use actix_web::guard::GuardContext;
+use actix_web::http::header::{self, ContentType};
 use actix_web::middleware::from_fn;
+use actix_web::web::Redirect;
 use actix_web::{App as ActixApp, HttpResponse, guard, web};
 use socket2::{Domain, Socket, Type};
 use tokio::task::JoinHandle;
@@ -46,6 +48,8 @@ use crate::ws::CloseReason;
 
 /// How often sockets are looked at and revocations of other processes are read.
 const SWEEP: Duration = Duration::from_secs(1);
+/// Where `/` sends a browser.
+const HOME: &str = "/swagger-ui/";
 /// Where the OpenAPI document is.
 const DOCUMENT: &str = "/v3/api-docs";
 /// Sweeps between clean-ups of what only grows.
@@ -209,13 +213,21 @@ fn serve(parts: Parts, listener: TcpListener) -> std::io::Result<Server> {
         });
         // Without a validator: the page would show the document to a server of swagger.io.
         let swagger = SwaggerUi::new("/swagger-ui/{_:.*}").config(SwaggerConfig::new([DOCUMENT]).validator_url("none"));
-        app.service(web::redirect("/swagger-ui", "/swagger-ui/"))
+        let home = web::resource("/").guard(guard::Get()).guard(guard::fn_guard(accepts_pages));
+        app.service(home.to(async || Redirect::to(HOME).temporary()))
+            .service(web::redirect("/swagger-ui", "/swagger-ui/"))
             .service(document)
             .service(swagger)
             .default_service(web::to(routes::not_found))
             .wrap(cors)
             .wrap(from_fn(observe))
     })
+}
+
+/// Whether a browser asks for a page: other clients get the envelope that the path is unknown.
+fn accepts_pages(request: &GuardContext<'_>) -> bool {
+    let accepted = request.head().headers().get(header::ACCEPT).and_then(|accepted| accepted.to_str().ok());
+    accepted.is_some_and(|accepted| accepted.contains("text/html"))
 }
 
 /// The default of the server whose clients this service takes, and so of this one.
@@ -244,7 +256,8 @@ fn not_listening(address: SocketAddr, error: &std::io::Error) -> String {
     format!("server.listen: cannot listen on {address}: {error}{way_out}")
 }
 
-/// Browsers of these origins may call (docs/contract.md#cors). Asked headers are echoed: `*` does not cover Authorization.
+/// Browsers of these origins may call (docs/contract.md#cors); `https://*.shop.example` stands for all subdomains. Asked
+/// headers are echoed: `*` does not cover Authorization.
 fn cors(origins: &[String]) -> Cors {
     let cors = Cors::default()
         .allowed_methods(["GET", "POST", "PUT", "DELETE"])
@@ -254,7 +267,16 @@ fn cors(origins: &[String]) -> Cors {
     if origins.iter().any(|origin| origin == "*") {
         return cors.allow_any_origin();
     }
-    origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
+    origins.iter().fold(cors, |cors, allowed| match allowed.split_once("//*.") {
+        None => cors.allowed_origin(allowed),
+        Some((scheme, domain)) => {
+            let (scheme, domain) = (format!("{scheme}//"), format!(".{domain}"));
+            cors.allowed_origin_fn(move |origin, _| {
+                let host = origin.to_str().ok().and_then(|origin| origin.strip_prefix(&scheme));
+                host.and_then(|host| host.strip_suffix(&domain)).is_some_and(|subdomain| !subdomain.is_empty())
+            })
+        }
+    })
 }
 
 /// Registers every kind of job, asks for those of a start, and runs what is due.

@@ -62,6 +62,8 @@ pub enum Error {
     NotFound,
     /// The path exists, the method does not.
     MethodNotAllowed,
+    /// The request's body did not come in time.
+    RequestTimeout,
     /// An upload over the size limit.
     UploadTooLarge,
     /// Over a rate limit; seconds until it is worth trying again.
@@ -124,6 +126,7 @@ impl Error {
             Self::Forbidden | Self::TenantForeign => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
+            Self::RequestTimeout => 408,
             Self::TooManyRequests { .. } => 429,
             Self::Internal(_) => 500,
             Self::Busy | Self::Conflict => 503,
@@ -134,9 +137,10 @@ impl Error {
         }
     }
 
-    /// The HTTP status: 200 for all that the stock clients must be able to read, the code itself for 429 and 503.
+    /// The HTTP status: 200 for all that the stock clients must be able to read, the code itself for 408, 429 and 503.
     pub const fn http_status(&self) -> StatusCode {
         match self {
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy | Self::Conflict => StatusCode::SERVICE_UNAVAILABLE,
             Self::Invalid(_)
@@ -181,6 +185,7 @@ impl Error {
             Self::TenantForeign => ("您无权访问该租户的数据".into(), "access to this tenant is denied".into()),
             Self::NotFound => ("请求未找到".into(), "not found".into()),
             Self::MethodNotAllowed => ("请求方法不正确".into(), "method not allowed".into()),
+            Self::RequestTimeout => ("请求超时，请稍后重试".into(), "the request took too long".into()),
             Self::UploadTooLarge => ("上传文件过大，请调整后重试".into(), "the uploaded file is too large".into()),
             Self::TooManyRequests { .. } => {
                 ("请求过于频繁，请稍后重试".into(), "too many requests, try again later".into())

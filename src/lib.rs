@@ -82,7 +82,7 @@ pub mod testing {
 
     /// The frames that clients send.
     pub mod client_frame {
-        pub use crate::socket::client_frame::{ClientFrame, parse};
+        pub use crate::socket::client_frame::{ClientFrame, Resync, parse};
     }
 
     /// The OpenAPI document.

@@ -2,12 +2,12 @@
 
 #![no_main]
 
-use kefu::testing::client_frame::{ClientFrame, parse};
+use kefu::testing::client_frame::{ClientFrame, Resync, parse};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
     match parse(text) {
-        Ok(ClientFrame::ResyncSeq(_, position) | ClientFrame::ResyncTime(position)) => assert!(position >= 0),
+        Ok(ClientFrame::Resync(Resync::AfterSeq(_, position) | Resync::Since(position))) => assert!(position >= 0),
         Ok(ClientFrame::Typing(_)) | Err(_) => {}
     }
 });

@@ -174,7 +174,7 @@ const fn whole_seconds(instant: Millis) -> Millis {
 }
 
 /// One address, or for IPv6 one customer's network: a /64 has more addresses than could be counted.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
         address @ IpAddr::V4(_) => address,

@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, broadcast};
 use utoipa::ToSchema;
 
+pub(crate) use login::network;
 pub(crate) use revocation::{RevokeReason, Revoked};
 
 pub(crate) use crate::id::Credential;

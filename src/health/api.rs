@@ -1,7 +1,7 @@
 //! HTTP of operation.
 
-use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -9,7 +9,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use crate::db::Db;
 use crate::http::routes;
 use crate::push::Hub;
-use crate::telemetry::metrics::{self, Metrics};
+use crate::telemetry::metrics::{Format, Metrics};
 use crate::writer::Writer;
 
 /// Registers the routes.
@@ -88,14 +88,18 @@ async fn readyz(db: web::Data<Db>, writer: web::Data<Writer>, hub: web::Data<Hub
 }
 
 /// Metrics for Prometheus
+///
+/// In the older text format when `Accept` names `text/plain` and not OpenMetrics.
 #[utoipa::path(
     get,
     path = "/metrics",
     tag = "operation",
     responses((status = 200, description = "OpenMetrics", content_type = "application/openmetrics-text", body = String))
 )]
-async fn metrics_text(metrics: web::Data<Metrics>) -> HttpResponse {
-    HttpResponse::Ok().content_type(metrics::CONTENT_TYPE).body(metrics.encode())
+async fn metrics_text(request: HttpRequest, metrics: web::Data<Metrics>) -> HttpResponse {
+    let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let format = Format::accepted(accept);
+    HttpResponse::Ok().content_type(format.content_type()).body(metrics.encode(format))
 }
 
 #[cfg(test)]

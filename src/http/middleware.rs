@@ -2,18 +2,22 @@
 //! errors in the language that the client asked for.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use actix_web::body::MessageBody;
+use actix_http::ConnectionType;
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error as ActixError, web};
-
+use actix_web::{Error as ActixError, HttpResponse, web};
 use tracing::Instrument;
 
+use super::body::{AnswerBody, Failure, RequestBody};
 use super::language;
+use super::stream::Exchange;
 use crate::error::{Error, Language};
+use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
 
 /// The header with the id that a request's log lines carry.
@@ -51,12 +55,25 @@ impl Default for RequestIds {
     }
 }
 
-/// See the module's text.
+/// Does what the module says around one request.
+///
+/// Handlers see a `HEAD` as the `GET` that it is answered like; only the answer's body stays away.
 pub(crate) async fn observe<B: MessageBody + 'static>(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse<impl MessageBody>, ActixError> {
+) -> Result<ServiceResponse<BoxBody>, ActixError> {
     let started = Instant::now();
+    let method = request.method().clone();
+    if method == Method::HEAD {
+        request.head_mut().method = Method::GET;
+    }
+    let exchange = request.conn_data::<Exchange>();
+    if exchange.is_some_and(Exchange::is_closing) {
+        return Ok(request.into_response(HttpResponse::from_error(Error::Busy)));
+    }
+    let open = exchange.map(Exchange::begin);
+    let timeout_s = request.app_data::<web::Data<Settings>>().map(|all| all.server.request_timeout_s);
+    let body = timeout_s.and_then(|seconds| RequestBody::take(&mut request, Duration::from_secs(seconds)));
     let id = match request.app_data::<web::Data<RequestIds>>() {
         Some(ids) => ids.of(request.headers()),
         None => HeaderValue::from_static("0"),
@@ -64,6 +81,7 @@ pub(crate) async fn observe<B: MessageBody + 'static>(
     let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default());
     let response = next.call(request).instrument(span.clone()).await?;
     let _entered = span.enter();
+    let response = or_failed(response.map_into_boxed_body(), body.as_ref());
 
     let code = match response.response().error() {
         None => 0,
@@ -73,17 +91,17 @@ pub(crate) async fn observe<B: MessageBody + 'static>(
         },
     };
     let (took, route) = (started.elapsed(), response.request().match_pattern());
-    let (method, route) = (response.request().method().as_str(), route.as_deref());
+    let (method_name, route) = (method.as_str(), route.as_deref());
     if let Some(metrics) = response.request().app_data::<web::Data<Metrics>>() {
-        metrics.answered(route, method, code, took);
+        metrics.answered(route, method_name, code, took);
     }
     let (ms, route) = (took.as_millis(), route.unwrap_or("unmatched"));
     if let Some(Error::Internal(cause)) = response.response().error().and_then(|error| error.as_error()) {
-        tracing::error!(method, route, code, ms, %cause, "request failed");
+        tracing::error!(method = method_name, route, code, ms, %cause, "request failed");
     } else if ms >= SLOW_MS {
-        tracing::info!(method, route, code, ms, "slow request");
+        tracing::info!(method = method_name, route, code, ms, "slow request");
     } else {
-        tracing::debug!(method, route, code, ms, "request");
+        tracing::debug!(method = method_name, route, code, ms, "request");
     }
 
     let mut response = in_language(response);
@@ -99,11 +117,26 @@ pub(crate) async fn observe<B: MessageBody + 'static>(
             headers.insert(name, HeaderValue::from_static(value));
         }
     }
-    Ok(response)
+    if response.response().upgrade() {
+        return Ok(response);
+    }
+    Ok(response.map_body(|_, answer| AnswerBody::new(answer, method == Method::HEAD, body, open).boxed()))
+}
+
+/// The answer, unless the request's body did not come in time. After a body that has failed in any way nothing can be
+/// read from the connection, and the client or the proxy in between has to know.
+fn or_failed(response: ServiceResponse<BoxBody>, body: Option<&RequestBody>) -> ServiceResponse<BoxBody> {
+    let Some(failure) = body.and_then(RequestBody::failure) else { return response };
+    let mut response = match failure {
+        Failure::TimedOut => response.into_response(HttpResponse::from_error(Error::RequestTimeout)),
+        Failure::Broken => response,
+    };
+    response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    response
 }
 
 /// Errors are written in Chinese; a client that asked for English gets them again in English.
-fn in_language<B: MessageBody + 'static>(response: ServiceResponse<B>) -> ServiceResponse<impl MessageBody> {
+fn in_language(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     let english = match response.response().error().and_then(|error| error.as_error::<Error>()) {
         Some(error) if language(response.request().headers()) == Language::English => {
             Some(error.to_response(Language::English).into_body())
@@ -112,6 +145,6 @@ fn in_language<B: MessageBody + 'static>(response: ServiceResponse<B>) -> Servic
     };
     match english {
         Some(body) => response.map_body(|_, _| body),
-        None => response.map_into_boxed_body(),
+        None => response,
     }
 }

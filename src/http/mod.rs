@@ -1,12 +1,15 @@
 //! What every handler shares: extractors that refuse bad input, the envelope of answers, and the routes' registration,
 //! which describes each operation by its handler's types.
 
+mod allowance;
 mod answer;
+mod body;
 pub(crate) mod describe;
 mod extract;
 pub(crate) mod middleware;
 pub(crate) mod route;
 pub(crate) mod server;
+pub(crate) mod stream;
 
 use actix_web::http::header::{self, HeaderMap};
 

@@ -5,6 +5,9 @@
 //! A stop cuts no request off: nobody is accepted any more, and those who are connected are answered with
 //! `Connection: close`, so that their next request goes elsewhere. Whoever asks for nothing for [`LAST_ORDERS`] is
 //! disconnected. A client that writes in that very moment gets no answer, which HTTP/1.1 cannot avoid.
+//!
+//! An answer to a request with `Connection: upgrade` that upgrades nothing (`Upgrade: h2c`, which Java's client sends)
+//! closes the connection and says so: actix-http closes it in any case, and would answer `Connection: upgrade`.
 
 use std::io;
 use std::net::TcpListener;
@@ -14,7 +17,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use actix_http::{ConnectionType, HttpService, Request};
+use actix_http::error::DispatchError;
+use actix_http::{ConnectionType, HttpService, Protocol, Request};
 use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt};
 use actix_web::body::MessageBody;
 use actix_web::dev::{AppConfig, Server, ServiceResponse, fn_factory, fn_service};
@@ -22,6 +26,7 @@ use actix_web::rt::net::TcpStream;
 use futures_util::future::{FutureExt, TryFutureExt};
 use socket2::SockRef;
 
+use super::stream::{Exchange, TimedStream};
 use crate::settings;
 use crate::ws::upgrade;
 
@@ -64,27 +69,30 @@ where
         .shutdown_timeout(settings.shutdown_timeout_s)
         .workers(workers)
         .worker_max_blocking_threads((BLOCKING_THREADS / workers).max(1))
-        // The limit of open files is the one that an operator knows; at this one nobody would be told.
+        // Operators tune the open-file limit; actix's own limit would refuse connections without a log line.
         .max_concurrent_connections(usize::MAX);
     let signal = server.graceful_shutdown_signal();
     let stopping = Arc::new(AtomicBool::new(false));
+    let allowed = Duration::from_secs(settings.request_timeout_s);
     let server = server.listen("kefu", listener, move || {
         let (signal, stopping) = (signal.clone(), Arc::clone(&stopping));
         let is_stopping = Arc::clone(&stopping);
         let app = app().into_factory().map(move |mut response: ServiceResponse<B>| {
-            if is_stopping.load(Ordering::Relaxed) && !response.response().upgrade() {
-                response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+            if !response.response().upgrade() {
+                say_close(&mut response, is_stopping.load(Ordering::Relaxed));
             }
             response
         });
         // One service for plain requests and for those that ask for an upgrade.
         let app = app.new_service(AppConfig::default()).map_ok(Rc::new).shared();
         let upgrades = app.clone();
-        HttpService::build()
+        let http = HttpService::build()
             .keep_alive(KEEP_ALIVE)
             .client_disconnect_timeout(DISCONNECT)
-            .tcp_nodelay(true)
-            .on_connect_ext(|connection: &TcpStream, _| give_up_on_silent_peers(connection))
+            .on_connect_ext(|connection: &TimedStream, data| {
+                give_up_on_silent_peers(connection.get_ref());
+                data.insert(connection.exchange());
+            })
             .graceful_shutdown_signal(move || {
                 let (signal, stopping) = (signal.clone(), Arc::clone(&stopping));
                 async move {
@@ -102,10 +110,29 @@ where
                     }))
                 }
             }))
-            .finish(fn_factory(move || app.clone()))
-            .tcp()
+            .finish(fn_factory(move || app.clone()));
+        fn_service(move |connection: TcpStream| async move {
+            let peer = connection.peer_addr().ok();
+            drop(connection.set_nodelay(true));
+            Ok::<_, DispatchError>((TimedStream::new(connection, allowed), Protocol::Http1, peer))
+        })
+        .and_then(http)
     })?;
     Ok(server.run())
+}
+
+/// Has the answer say that the connection will be closed, if it will be, and nothing be carried out on it any more.
+fn say_close<B>(response: &mut ServiceResponse<B>, is_stopping: bool) {
+    let exchange = response.request().conn_data::<Exchange>().cloned();
+    let keeps = response.request().head().connection_type() == ConnectionType::KeepAlive
+        && response.response().head().connection_type() != ConnectionType::Close
+        && !exchange.as_ref().is_some_and(Exchange::is_closing);
+    if is_stopping || !keeps {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+        if let Some(exchange) = exchange {
+            exchange.close();
+        }
+    }
 }
 
 /// A core is left to the message writer, for whom all senders wait: on two cores, a second thread of frames beside it halved

@@ -1,12 +1,13 @@
 //! One socket: who is behind it, what waits for it, and the loop that reads from it.
 
+use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 use actix_web::error::PayloadError;
-use actix_ws::{AggregatedMessage, ProtocolError};
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
+use futures_util::Stream;
 
 use super::outbox::{Bounds, Outbox, Pushed};
 use super::turn::Calls;
@@ -14,7 +15,7 @@ use super::{Position, User};
 use crate::access::{Permission, Permissions};
 use crate::clock::{Clock, Millis};
 use crate::id::{Credential, UserKey};
-use crate::ws::{CloseReason, frame};
+use crate::ws::{CloseReason, Closing, Message, Reader, frame};
 
 /// What a verified token says about the socket that it opens.
 #[derive(Clone, Debug)]
@@ -29,9 +30,24 @@ pub(crate) struct Ticket {
     pub expires_at: Millis,
 }
 
+/// A socket that is about to open.
+#[derive(Clone, Debug)]
+pub(crate) struct Opening {
+    /// What its token says.
+    pub ticket: Ticket,
+    /// The address that it counts for.
+    pub network: IpAddr,
+    /// Whether live frames are held back until [`super::Outbox::end_replay`].
+    pub replaying: bool,
+    /// The notice that its connection waits for.
+    pub closing: Arc<Closing>,
+}
+
 /// One open socket.
 pub(crate) struct Connection {
     pub(super) ticket: Ticket,
+    /// Where it comes from.
+    pub(super) network: IpAddr,
     pub(super) outbox: Arc<Outbox>,
     /// When the last byte came from the client.
     last_seen: AtomicI64,
@@ -44,11 +60,13 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(ticket: Ticket, bounds: Bounds, replaying: bool, now: Millis) -> Self {
+    pub(super) fn new(opening: Opening, bounds: Bounds, now: Millis) -> Self {
+        let Opening { ticket, network, replaying, closing } = opening;
         let permissions = ticket.permissions.bits();
         Self {
             ticket,
-            outbox: Arc::new(Outbox::new(bounds, replaying)),
+            network,
+            outbox: Arc::new(Outbox::new(bounds, replaying, closing)),
             last_seen: AtomicI64::new(now),
             pinged: AtomicBool::new(false),
             permissions: AtomicU64::new(permissions),
@@ -100,6 +118,11 @@ impl Connection {
         self.pinged.store(false, Ordering::Relaxed);
     }
 
+    /// Whether it is closing: it is known until its connection has ended.
+    pub(super) fn is_closing(&self) -> bool {
+        self.outbox.closing().has_begun()
+    }
+
     /// Closes the socket when its token has expired or it was silent for `idle_ms`; pings it at half of that.
     pub(super) fn sweep(&self, now: Millis, idle_ms: Millis) {
         let silent = now.saturating_sub(self.last_seen.load(Ordering::Relaxed));
@@ -117,35 +140,38 @@ impl Connection {
 /// (docs/contract.md#websocket); every other text or binary message goes to `on_message`.
 pub(crate) async fn read<S>(
     connection: &Connection,
-    mut stream: S,
+    mut reader: Pin<Box<Reader<S>>>,
     clock: &Clock,
     mut on_message: impl AsyncFnMut(Incoming<'_>),
 ) where
-    S: Stream<Item = Result<AggregatedMessage, ProtocolError>> + Unpin,
+    S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
 {
-    while let Some(message) = stream.next().await {
-        connection.seen(clock.now());
+    loop {
+        let next = reader.next(|| connection.seen(clock.now()));
+        let message = tokio::select! {
+            biased;
+            () = connection.outbox.closing().begun() => return,
+            message = next => message,
+        };
         match message {
-            Ok(AggregatedMessage::Text(text)) => match text.trim() {
+            Some(Ok(Message::Text(text))) => match text.trim() {
                 "" => {}
                 "ping" => connection.send(Bytes::from_static(b"\x81\x04pong")),
                 text => on_message(Incoming::Text(text)).await,
             },
-            Ok(AggregatedMessage::Binary(bytes)) => {
+            Some(Ok(Message::Binary(bytes))) => {
                 if !bytes.is_empty() {
                     on_message(Incoming::Binary).await;
                 }
             }
-            Ok(AggregatedMessage::Ping(payload)) => connection.send(frame::pong(&payload)),
-            Ok(AggregatedMessage::Pong(_)) => {}
-            Ok(AggregatedMessage::Close(_)) => return connection.close(CloseReason::Normal),
-            Err(error) => return connection.close(reason(&error)),
+            Some(Ok(Message::Ping(payload))) => connection.send(frame::pong(&payload)),
+            Some(Ok(Message::Pong)) => {}
+            Some(Ok(Message::Close(code))) => {
+                return connection.close(code.map_or(CloseReason::Normal, CloseReason::Echo));
+            }
+            Some(Err(reason)) => return connection.close(reason),
+            None => return connection.close(CloseReason::Normal),
         }
-        if connection.outbox.is_closing() {
-            return;
-        }
-        // A client that sends without a pause lets others work: also whoever writes what it is answered.
-        tokio::task::coop::consume_budget().await;
     }
 }
 
@@ -156,21 +182,4 @@ pub(crate) enum Incoming<'a> {
     Text(&'a str),
     /// Binary, which no client of ours sends.
     Binary,
-}
-
-fn reason(error: &ProtocolError) -> CloseReason {
-    match error {
-        ProtocolError::Overflow => CloseReason::TooBig,
-        ProtocolError::Io(error) if is_overflow(error) => CloseReason::TooBig,
-        // actix-http has no variant of its own for these.
-        ProtocolError::Io(error) if error.to_string().contains("reserved bits") => CloseReason::Protocol,
-        ProtocolError::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => CloseReason::NotUtf8,
-        ProtocolError::Io(error) if error.to_string().contains("continuation size") => CloseReason::TooBig,
-        _ => CloseReason::Protocol,
-    }
-}
-
-/// Whether the stream of bytes was ended because a frame's header names too much.
-fn is_overflow(error: &std::io::Error) -> bool {
-    matches!(error.get_ref().and_then(|cause| cause.downcast_ref()), Some(PayloadError::Overflow))
 }

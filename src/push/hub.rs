@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use super::delivered::{Delivered, RECENT, Undelivered};
 use super::outbox::{Bounds, Pushed};
+use super::places::Places;
 use super::turn::Calls;
-use super::{Audience, Connection, Event, Relay, Ticket};
+use super::{Audience, Connection, Event, Opening, Registration, Relay};
 use crate::access::Permissions;
 use crate::clock::{Clock, Millis};
+use crate::error::{Error, Result};
 use crate::fact::frames::{ResyncRequired, ServerFrame};
 use crate::id::{Credential, TenantId, UserId, UserKey, UserType};
 use crate::settings;
@@ -29,6 +31,7 @@ struct Inner {
     draining: AtomicBool,
     bounds: Bounds,
     sessions_per_user: usize,
+    places: Places,
     idle_ms: Millis,
     clock: Clock,
     metrics: Metrics,
@@ -121,6 +124,7 @@ impl Hub {
             draining: AtomicBool::new(false),
             bounds: Bounds { frames: settings.queue_frames, bytes: settings.queue_bytes },
             sessions_per_user: settings.sessions_per_user,
+            places: Places::new(settings.sockets, settings.sockets_per_address),
             idle_ms: i64::try_from(settings.idle_timeout_s).unwrap_or(i64::MAX / 2000).saturating_mul(1000),
             clock,
             metrics,
@@ -129,23 +133,29 @@ impl Hub {
         }))
     }
 
-    /// Registers a socket. With `replaying`, live frames are held back until [`super::Outbox::end_replay`].
-    pub(crate) fn connect(&self, ticket: Ticket, replaying: bool) -> Arc<Connection> {
-        let connection = Arc::new(Connection::new(ticket, self.0.bounds, replaying, self.0.clock.now()));
+    /// Registers a socket. The user's oldest one is closed when it is one too many.
+    ///
+    /// # Errors
+    /// [`Error::TooManyRequests`] when the address has too many sockets, or too many of the user's are still closing;
+    /// [`Error::Busy`] when the node has too many.
+    pub(crate) fn connect(&self, opening: Opening) -> Result<Registration> {
+        let connection = Arc::new(Connection::new(opening, self.0.bounds, self.0.clock.now()));
         let UserKey { tenant, user_type, user } = connection.ticket.key;
+        self.0.places.take(connection.network)?;
         let mut tenants = self.0.tenants.write().unwrap_or_else(PoisonError::into_inner);
         let tenant = tenants.entry(tenant).or_default();
-        let oldest = tenant
-            .users
-            .get(&(user_type, user))
-            .filter(|connections| connections.len() >= self.0.sessions_per_user)
-            .and_then(|connections| connections.first())
-            .cloned();
-        if let Some(oldest) = oldest
-            && tenant.remove(&oldest)
-        {
-            self.0.metrics.sockets(user_type).dec();
-            oldest.close(CloseReason::TooMany);
+        let of_user = tenant.users.get(&(user_type, user)).map_or(&[][..], Vec::as_slice);
+        if of_user.len() >= self.0.sessions_per_user.saturating_mul(2) {
+            self.0.places.give_back(connection.network);
+            return Err(Error::TooManyRequests { retry_after_s: 1 });
+        }
+        if of_user.len() >= self.0.sessions_per_user {
+            let mut open = of_user.iter().filter(|connection| !connection.is_closing());
+            if let Some(oldest) = open.next()
+                && open.count() + 1 >= self.0.sessions_per_user
+            {
+                oldest.close(CloseReason::TooMany);
+            }
         }
         tenant.add(&connection);
         self.0.metrics.sockets(user_type).inc();
@@ -153,16 +163,17 @@ impl Hub {
         if self.is_draining() {
             connection.close(CloseReason::GoingAway);
         }
-        connection
+        Ok(Registration::new(self.clone(), connection))
     }
 
-    /// Forgets a socket that has ended; one that was forgotten already changes nothing.
-    pub(crate) fn disconnect(&self, connection: &Arc<Connection>) {
+    /// Forgets a socket whose connection has ended.
+    pub(super) fn disconnect(&self, connection: &Arc<Connection>) {
         let key = connection.ticket.key;
         let mut tenants = self.0.tenants.write().unwrap_or_else(PoisonError::into_inner);
         let Some(tenant) = tenants.get_mut(&key.tenant) else { return };
         if tenant.remove(connection) {
             self.0.metrics.sockets(key.user_type).dec();
+            self.0.places.give_back(connection.network);
         }
         if tenant.users.is_empty() {
             tenants.remove(&key.tenant);

@@ -3,30 +3,34 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 
-use actix_web::body::{BoxBody, MessageBody};
+use actix_web::body::MessageBody;
 use bytes::Bytes;
 use futures_util::FutureExt;
 
 use super::*;
 use crate::access::{Permission, Role};
 use crate::id::LoginId;
-use crate::push::OutboxBody;
+use crate::push::{OutboxBody, Ticket};
 
 const TENANT: TenantId = TenantId::new(1);
 
 struct Socket {
-    connection: Arc<Connection>,
     body: OutboxBody,
+}
+
+fn key(admin: i64) -> UserKey {
+    UserKey { tenant: TENANT, user_type: UserType::Admin, user: UserId::new(admin) }
+}
+
+fn connect(hub: &Hub, admin: i64, role: Option<Role>) -> Result<Registration> {
+    let credential = Credential::Login(LoginId::new(admin));
+    let ticket = Ticket { key: key(admin), permissions: Permissions::of(role), credential, expires_at: Millis::MAX };
+    hub.connect(Opening { ticket, network: [127, 0, 0, 1].into(), replaying: false, closing: Arc::default() })
 }
 
 impl Socket {
     fn open(hub: &Hub, admin: i64, role: Option<Role>) -> Self {
-        let key = UserKey { tenant: TENANT, user_type: UserType::Admin, user: UserId::new(admin) };
-        let credential = Credential::Login(LoginId::new(admin));
-        let connection =
-            hub.connect(Ticket { key, permissions: Permissions::of(role), credential, expires_at: Millis::MAX }, false);
-        let body = OutboxBody::new(Arc::clone(connection.outbox()), BoxBody::new(()));
-        Self { connection, body }
+        Self { body: OutboxBody::new(connect(hub, admin, role).map_err(|error| error.to_string()).unwrap()) }
     }
 
     /// What waits for the socket now: `None` when nothing does.
@@ -59,8 +63,8 @@ async fn only_admins_who_hold_the_permission_get_what_goes_to_them_as_long_as_th
     let frame = tell_admins(&hub);
     assert_eq!((agent.received(), other.received()), (Some(frame), None));
 
-    hub.set_permissions(other.connection.ticket.key, Permissions::of(Some(Role::Viewer)));
-    hub.set_permissions(agent.connection.ticket.key, Permissions::default());
+    hub.set_permissions(key(2), Permissions::of(Some(Role::Viewer)));
+    hub.set_permissions(key(1), Permissions::default());
     let frame = tell_admins(&hub);
     assert_eq!((agent.received(), other.received()), (None, Some(frame.clone())));
     publish(&hub, Audience::admins(Permission::SendMessages), &frame);
@@ -87,18 +91,16 @@ async fn whoever_is_named_twice_receives_once_and_who_is_excepted_never() {
 async fn whoever_leaves_takes_no_other_along() {
     for leaving in [[0, 1], [0, 2], [1, 3], [3, 0], [2, 1]] {
         let hub = hub(10);
-        let mut sockets: Vec<_> = (1..=4).map(|admin| Socket::open(&hub, admin, Some(Role::Agent))).collect();
+        let mut sockets: Vec<_> = (1..=4).map(|admin| Some(Socket::open(&hub, admin, Some(Role::Agent)))).collect();
         for index in leaving {
-            hub.disconnect(&sockets[index].connection);
-            // Once more, as a socket that was replaced does: nobody else's place is taken.
-            hub.disconnect(&sockets[index].connection);
+            sockets[index] = None;
         }
         let frame = tell_admins(&hub);
         for (index, socket) in sockets.iter_mut().enumerate() {
             let expected = (!leaving.contains(&index)).then(|| frame.clone());
-            assert_eq!(socket.received(), expected, "{index} of {leaving:?}");
-            hub.disconnect(&socket.connection);
+            assert_eq!(socket.as_mut().and_then(Socket::received), expected, "{index} of {leaving:?}");
         }
+        drop(sockets);
         assert!(hub.is_empty());
     }
 }
@@ -115,5 +117,21 @@ async fn one_socket_too_many_closes_the_users_oldest() {
     for socket in sockets.iter_mut().skip(1).chain([&mut other]) {
         assert_eq!(socket.received(), Some(frame.clone()));
     }
+    assert_eq!(hub.len(), 4, "a closing socket counts until its connection has ended");
+    sockets.remove(0);
     assert_eq!(hub.len(), 3);
+}
+
+#[actix_web::test]
+async fn sockets_that_do_not_end_keep_their_user_from_opening_more() {
+    let hub = hub(2);
+    let mut sockets: Vec<_> = (0..4).map(|_| Socket::open(&hub, 1, Some(Role::Agent))).collect();
+    assert!(matches!(connect(&hub, 1, Some(Role::Agent)), Err(Error::TooManyRequests { .. })));
+    drop(Socket::open(&hub, 2, Some(Role::Agent)));
+    // One has ended.
+    sockets.remove(0);
+    sockets.push(Socket::open(&hub, 1, Some(Role::Agent)));
+    assert!(matches!(connect(&hub, 1, Some(Role::Agent)), Err(Error::TooManyRequests { .. })));
+    drop(sockets);
+    assert!(hub.is_empty());
 }

@@ -10,6 +10,8 @@
 //! - Frames of one conversation leave every socket in the order of their publication: an outbox is first in, first out.
 //!   With other nodes, whoever publishes includes what its own sockets have not been given yet, and an event that comes
 //!   again is passed over (`delivered.rs`).
+//! - A socket counts against the limits, of its user, of its address and of the node, until its connection has ended; one that
+//!   is closing holds next to nothing and ends within seconds ([`crate::ws::upgrade`]).
 //! - One slow socket delays no other (invariant 8): pushing never waits, a full outbox closes its socket.
 //! - A connection is registered before its replay reads the database, and what is published meanwhile is held back: the other
 //!   way round, a message between the two would be lost.
@@ -24,16 +26,19 @@ mod connection;
 mod delivered;
 mod hub;
 mod outbox;
+mod places;
+mod registration;
 pub(crate) mod relay;
 mod turn;
 
 use bytes::Bytes;
 
 pub(crate) use audience::{Audience, User};
-pub(crate) use connection::{Connection, Incoming, Ticket, read};
+pub(crate) use connection::{Connection, Incoming, Opening, Ticket, read};
 pub(crate) use delivered::Undelivered;
 pub(crate) use hub::Hub;
 pub(crate) use outbox::{Outbox, OutboxBody, Replayed};
+pub(crate) use registration::Registration;
 pub(crate) use relay::Relay;
 
 use crate::id::TenantId;

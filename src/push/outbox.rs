@@ -3,21 +3,22 @@
 //! Whoever publishes pushes shared frames and puts the body in line among its thread's sockets ([`super::turn`]); the
 //! body, polled by the connection's own thread when its turn comes, joins what waits into chunks of up to [`CHUNK`]
 //! bytes, so that a burst costs one write. One short lock guards both sides and is never held across an await. The queue
-//! is bounded in frames and bytes; going over empties it and closes the socket as too slow. While a replay runs, live
-//! frames are held back and follow it (see [`Outbox::end_replay`]).
+//! is bounded in frames and bytes; going over empties it and closes the socket as too slow. A socket that is closing keeps
+//! at most one chunk. While a replay runs, live frames are held back and follow it (see [`Outbox::end_replay`]).
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::body::{BodySize, MessageBody};
 use bytes::{Bytes, BytesMut};
 use tokio::sync::Notify;
 
 use super::Position;
+use super::registration::Registration;
 use super::turn::{Calls, Line};
-use crate::ws::{CloseReason, frame};
+use crate::ws::{CloseReason, Closing, frame};
 
 /// Bytes that go out in one write at most, a single larger frame aside.
 const CHUNK: usize = 16 * 1024;
@@ -44,6 +45,8 @@ pub(crate) struct Outbox {
     /// Of the thread that sends it.
     line: OnceLock<Arc<Line>>,
     drained: Notify,
+    /// Given with the close frame, to those who read from and write to the connection.
+    closing: Arc<Closing>,
     bounds: Bounds,
 }
 
@@ -88,9 +91,9 @@ pub(crate) enum Pushed {
 
 impl Outbox {
     /// An empty queue; with `replaying`, live frames are held back from the start.
-    pub(crate) fn new(bounds: Bounds, replaying: bool) -> Self {
+    pub(crate) fn new(bounds: Bounds, replaying: bool, closing: Arc<Closing>) -> Self {
         let queue = Queue { held: replaying.then(Held::default), ..Queue::default() };
-        Self { queue: Mutex::new(queue), line: OnceLock::new(), drained: Notify::new(), bounds }
+        Self { queue: Mutex::new(queue), line: OnceLock::new(), drained: Notify::new(), closing, bounds }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -138,7 +141,8 @@ impl Outbox {
         Pushed::Queued
     }
 
-    /// Sends a close frame after what is queued (in place of it for a slow socket) and ends the body.
+    /// Sends a close frame after what is queued, and ends the body. A queue of more than a chunk is dropped, and a slow
+    /// socket's: until its connection has ended, a closing socket holds next to nothing.
     pub(crate) fn close(&self, reason: CloseReason) {
         let queue = self.lock();
         if !queue.closing {
@@ -147,7 +151,7 @@ impl Outbox {
     }
 
     fn close_locked(&self, mut queue: MutexGuard<'_, Queue>, reason: CloseReason) {
-        if reason == CloseReason::Slow {
+        if reason == CloseReason::Slow || queue.bytes > CHUNK {
             queue.frames = VecDeque::new();
             queue.bytes = 0;
         }
@@ -156,6 +160,7 @@ impl Outbox {
         queue.frames.push_back(frame::close(reason.code(), reason.text()));
         self.wake(queue);
         self.drained.notify_waiters();
+        self.closing.begin();
     }
 
     /// The connection is gone: nothing can be sent any more.
@@ -164,11 +169,12 @@ impl Outbox {
         *queue = Queue { closing: true, ..Queue::default() };
         drop(queue);
         self.drained.notify_waiters();
+        self.closing.begin();
     }
 
-    /// Whether the socket is closing or gone.
-    pub(crate) fn is_closing(&self) -> bool {
-        self.lock().closing
+    /// The notice that the socket is closing or gone.
+    pub(crate) fn closing(&self) -> &Closing {
+        &self.closing
     }
 
     /// Starts holding live frames back; `false` when a replay runs already.
@@ -319,18 +325,20 @@ enum Turn {
 }
 
 /// The response body of an upgraded connection: what [`Outbox`] holds, until it is closed.
+///
+/// It is dropped when the connection has ended, and the socket is forgotten then.
 pub(crate) struct OutboxBody {
     outbox: Arc<Outbox>,
     turn: Turn,
-    /// actix-ws learns that the connection is gone by the end of its own body.
-    _upgraded: BoxBody,
+    _registration: Registration,
 }
 
 impl OutboxBody {
-    /// Takes the place of the body that the handshake made, on the thread that will send it.
-    pub(crate) fn new(outbox: Arc<Outbox>, upgraded: BoxBody) -> Self {
+    /// The body of a registered socket, made on the thread that will send it.
+    pub(crate) fn new(registration: Registration) -> Self {
+        let outbox = Arc::clone(registration.connection().outbox());
         outbox.line.get_or_init(Line::here);
-        Self { outbox, turn: Turn::Sent(TURN), _upgraded: upgraded }
+        Self { outbox, turn: Turn::Sent(TURN), _registration: registration }
     }
 }
 
@@ -365,7 +373,7 @@ mod tests {
 
     #[test]
     fn what_was_replayed_is_not_sent_again_however_late_it_is_published() {
-        let outbox = Outbox::new(Bounds { frames: 16, bytes: 1024 }, true);
+        let outbox = Outbox::new(Bounds { frames: 16, bytes: 1024 }, true, Arc::default());
         assert_eq!(push(&outbox, 1), Pushed::Queued, "held back");
         assert!(outbox.end_replay(&Replayed::from([(STREAM, 2)]), Bytes::from_static(b"last")));
         assert_eq!(push(&outbox, 2), Pushed::Ignored, "read by the replay, published after it");
@@ -374,8 +382,22 @@ mod tests {
     }
 
     #[test]
+    fn a_closing_socket_keeps_a_short_queue_and_drops_a_long_one() {
+        for (frames, kept) in [(1, 2), (8, 9), (17, 1)] {
+            let outbox = Outbox::new(Bounds { frames: 64, bytes: 4 * CHUNK }, false, Arc::default());
+            for _ in 0..frames {
+                outbox.push_direct(Bytes::from_static(&[0; CHUNK / 16]));
+            }
+            outbox.close(CloseReason::Expired);
+            assert!(outbox.closing().has_begun());
+            assert_eq!(outbox.lock().frames.len(), kept, "{frames} frames and the close frame");
+            assert_eq!(push(&outbox, 1), Pushed::Ignored);
+        }
+    }
+
+    #[test]
     fn a_turn_sends_a_chunk_and_what_whole_ones_follow_up_to_its_bound() {
-        let outbox = Outbox::new(Bounds { frames: 1024, bytes: 4 * TURN }, false);
+        let outbox = Outbox::new(Bounds { frames: 1024, bytes: 4 * TURN }, false, Arc::default());
         let mut turn = Turn::Awaited;
         let mut take_turn = || {
             let mut chunks = Vec::new();

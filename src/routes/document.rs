@@ -214,6 +214,7 @@ fn error_of_name(name: &str) -> Option<Error> {
         Error::TenantForeign,
         Error::NotFound,
         Error::MethodNotAllowed,
+        Error::RequestTimeout,
         Error::UploadTooLarge,
         Error::TooManyRequests { retry_after_s: 1 },
         Error::Busy,

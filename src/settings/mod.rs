@@ -65,8 +65,8 @@ pub struct Server {
     /// Threads that serve HTTP and sockets; 0 (the default) = one fewer than cores, at least one:
     /// the message writer needs a core.
     pub workers: usize,
-    /// Origins that browsers may call from, e.g. `https://shop.example`; `*` allows any. Default: none but the
-    /// service's own. In a variable or flag: separated by commas.
+    /// Origins that browsers may call from, e.g. `https://shop.example`; `https://*.shop.example` allows every subdomain,
+    /// `*` any origin. Default: none but the service's own. In a variable or flag: separated by commas.
     #[serde(deserialize_with = "list")]
     pub cors_origins: Vec<String>,
     /// The time zone in which times in query strings are read. Default `Asia/Shanghai`.
@@ -76,6 +76,9 @@ pub struct Server {
     pub public_url: Option<String>,
     /// How many seconds a shutdown waits for open requests. Default 10.
     pub shutdown_timeout_s: u64,
+    /// How many seconds a client may keep a request waiting for its body, a connection for its next request's head, and
+    /// an answer for being taken; each KiB that moves gives a second back. Default 20.
+    pub request_timeout_s: u64,
     /// Whether `X-Forwarded-For` of a proxy in front is believed for rate limits by address. Default false.
     pub trust_forwarded_for: bool,
     /// Whether what the stock clients ask of a shop's backend gets empty answers here (see [`crate::shop`]). Default
@@ -195,8 +198,13 @@ pub struct Push {
     pub queue_bytes: usize,
     /// Largest message from a client in bytes. Default 65536.
     pub client_message_bytes: usize,
-    /// Sockets that one user may hold open at once; the oldest is closed for a further one. Default 50.
+    /// Sockets that one user may hold open at once; the oldest is closed for a further one. Default 50. A socket counts
+    /// until its connection has ended, and as many more may be closing.
     pub sessions_per_user: usize,
+    /// Sockets that may be open from one address, for IPv6 one /64; above, a handshake is answered 429. Default 10000.
+    pub sockets_per_address: usize,
+    /// Sockets that may be open at this node; above, a handshake is answered 503. Default 100000.
+    pub sockets: usize,
 }
 
 /// `push.relay`
@@ -304,6 +312,7 @@ impl Default for Server {
             time_zone: Tz::Asia__Shanghai,
             public_url: None,
             shutdown_timeout_s: 10,
+            request_timeout_s: 20,
             trust_forwarded_for: false,
             shop_placeholders: true,
         }
@@ -374,6 +383,8 @@ impl Default for Push {
             queue_bytes: 4 * 1024 * 1024,
             client_message_bytes: 65536,
             sessions_per_user: 50,
+            sockets_per_address: 10_000,
+            sockets: 100_000,
         }
     }
 }

@@ -46,7 +46,8 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
         number("server.workers", server.workers, 0..=1024),
         rule(
             "server.cors_origins",
-            "a list of origins like https://shop.example or http://localhost:5173 without a path, or *",
+            "a list of origins like https://shop.example, https://*.shop.example (any subdomain) or http://localhost:5173 \
+             without a path, or *",
             server.cors_origins.iter().all(|origin| is_origin(origin)),
         ),
         rule("server.time_zone", "the name of an IANA time zone, e.g. Asia/Shanghai", true),
@@ -56,6 +57,7 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
             server.public_url.as_deref().is_none_or(is_base_address),
         ),
         number("server.shutdown_timeout_s", server.shutdown_timeout_s, 0..=3600),
+        number("server.request_timeout_s", server.request_timeout_s, 1..=3600),
         switch("server.trust_forwarded_for"),
         switch("server.shop_placeholders"),
         rule(
@@ -127,6 +129,8 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
         number("push.queue_bytes", push.queue_bytes, 1024..=1024 * 1024 * 1024),
         number("push.client_message_bytes", push.client_message_bytes, 128..=16 * 1024 * 1024),
         number("push.sessions_per_user", push.sessions_per_user, 1..=100_000),
+        number("push.sockets_per_address", push.sockets_per_address, 1..=10_000_000),
+        number("push.sockets", push.sockets, 1..=10_000_000),
         rule("file.storage", "local or s3", true),
         with_s3(
             text("file.s3_bucket", file.s3_bucket.as_deref())
@@ -198,7 +202,7 @@ fn is_long(secret: &str) -> bool {
     secret.len() >= SECRET_BYTES
 }
 
-/// `*`, or an origin exactly as browsers write it: they compare it as text.
+/// `*`, or an origin exactly as browsers write it, as they compare it as text; its first label may be `*`.
 fn is_origin(origin: &str) -> bool {
     let as_browsers_write = |url: Url| match url.origin() {
         origin @ Origin::Tuple(..) => origin.ascii_serialization(),
@@ -208,7 +212,10 @@ fn is_origin(origin: &str) -> bool {
             format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default())
         }
     };
-    origin == "*" || Url::parse(origin).is_ok_and(|url| url.host_str().is_some() && as_browsers_write(url) == origin)
+    let named = origin.replacen("//*.", "//", 1);
+    origin == "*"
+        || !named.contains('*')
+            && Url::parse(&named).is_ok_and(|url| url.host_str().is_some() && as_browsers_write(url) == named)
 }
 
 fn is_base_address(address: &str) -> bool {
@@ -254,14 +261,28 @@ mod tests {
 
     #[test]
     fn origins_are_what_browsers_send() {
-        for good in
-            ["*", "https://shop.example", "http://localhost:5173", "http://[::1]:80801", "capacitor://localhost"]
-        {
+        for good in [
+            "*",
+            "https://*.shop.example",
+            "https://shop.example",
+            "http://localhost:5173",
+            "http://[::1]:80801",
+            "capacitor://localhost",
+        ] {
             assert_eq!(is_origin(good), good != "http://[::1]:80801", "{good}");
         }
-        for bad in
-            ["", "shop.example", "https://shop.example/", "https://Shop.example", "https://a.example:443", "null"]
-        {
+        for bad in [
+            "",
+            "shop.example",
+            "https://shop.example/",
+            "https://Shop.example",
+            "https://a.example:443",
+            "null",
+            "https://a.*.example",
+            "https://*",
+            "https://*shop.example",
+            "https://*.*.example",
+        ] {
             assert!(!is_origin(bad), "{bad}");
         }
     }

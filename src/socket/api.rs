@@ -1,19 +1,22 @@
 //! The handshake, and what a client's frames do.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
+use actix_http::ws::handshake_response;
 use actix_web::body::BoxBody;
-use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
-use super::client_frame::{self, ClientFrame};
+use super::client_frame::{self, ClientFrame, Resync};
 use crate::access::{Permission, Permissions};
-use crate::auth::{Auth, Principal, TokenUse};
+use crate::auth::address::ClientAddress;
+use crate::auth::{Auth, Principal, TokenUse, network};
 use crate::clock::{Clock, Millis};
 use crate::conversation::{self, Target};
 use crate::db::Db;
@@ -23,10 +26,15 @@ use crate::fact::frames::{Refusal, ResyncDone, ServerFrame};
 use crate::http::{parse_query, routes};
 use crate::id::UserType;
 use crate::message::resync::{self, Since};
-use crate::push::{Connection, Hub, Incoming, OutboxBody, Ticket, read};
+use crate::push::{Connection, Hub, Incoming, Opening, OutboxBody, Ticket, read};
 use crate::settings::Settings;
-use crate::ws::frame_limit::FrameLimit;
-use crate::ws::{CloseReason, frame};
+use crate::ws::handshake::{self, HandedOver, Refusal};
+use crate::ws::{CloseReason, Reader, frame};
+
+/// The subprotocol that is spoken, with whoever offers it as with others.
+const PROTOCOL: &str = "kefu.v1";
+/// Before a token among the subprotocols that a client offers: a token in the URL would stand in the logs of proxies.
+const TOKEN_PROTOCOL: &str = "kefu.token.";
 
 /// Registers the route.
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
@@ -37,8 +45,8 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 struct Handshake {
-    /// An access or a refresh token.
-    token: String,
+    /// An access or a refresh token; may come in `Sec-WebSocket-Protocol` instead.
+    token: Option<String>,
     /// For members: the newest `seq` that the client has; everything above it is replayed first.
     #[validate(range(min = 0))]
     #[param(minimum = 0)]
@@ -53,7 +61,8 @@ struct Handshake {
 /// Open a WebSocket
 ///
 /// Frames are `{"type","content"}` with the content as JSON text; see docs/websocket.md. A token that is not valid gets
-/// HTTP 401 and no upgrade.
+/// HTTP 401 and no upgrade. Instead of the query the token may come as a subprotocol, beside the one that is spoken:
+/// `Sec-WebSocket-Protocol: kefu.v1, kefu.token.<token>`.
 #[utoipa::path(
     get,
     path = "/infra/ws",
@@ -64,26 +73,27 @@ struct Handshake {
         (status = 200, description = "A parameter is wrong, or the user may not have what it asks for", body = Failure),
         (status = 400, description = "Not a WebSocket handshake", body = Failure),
         (status = 401, description = "The token is not valid", body = Failure),
-        (status = 503, description = "The service is stopping", body = Failure)
+        (status = 426, description = "Another version of the protocol than 13", body = Failure),
+        (status = 429, description = "Too many sockets of the user or the address", body = Failure),
+        (status = 503, description = "The service is stopping, or has too many sockets", body = Failure)
     ),
     extensions(
         ("x-permission" = json!("any user")),
-        ("x-errors" = json!(["WrongType", "Invalid", "Forbidden", "Busy", "Internal"])),
-        ("x-error-statuses" = json!({"400": "WrongType", "401": "Unauthenticated"}))
+        ("x-errors" = json!(["WrongType", "Invalid", "Forbidden", "TooManyRequests", "Busy", "Internal"])),
+        ("x-error-statuses" = json!({"400": "WrongType", "401": "Unauthenticated", "426": "WrongType"}))
     )
 )]
 async fn connect(
     request: HttpRequest,
     payload: web::Payload,
     auth: web::Data<Auth>,
+    address: web::Data<ClientAddress>,
     context: web::Data<Context>,
 ) -> Result<HttpResponse> {
-    let handshake: Handshake = match parse_query(request.query_string()) {
-        Ok(handshake) => handshake,
-        Err(Error::Missing(name)) if name == "token" => return Ok(refused()),
-        Err(error) => return Err(error),
-    };
-    let principal = match auth.authenticate(&handshake.token, TokenUse::Socket).await {
+    let handshake: Handshake = parse_query(request.query_string())?;
+    let in_header = || offered(&request).find_map(|offered| offered.strip_prefix(TOKEN_PROTOCOL)).map(str::to_owned);
+    let Some(token) = handshake.token.clone().or_else(in_header) else { return Ok(refused()) };
+    let principal = match auth.authenticate(&token, TokenUse::Socket).await {
         Ok(principal) => principal,
         Err(Error::Unauthenticated) => return Ok(refused()),
         Err(error) => return Err(error),
@@ -91,10 +101,10 @@ async fn connect(
     if context.hub.is_draining() {
         return Err(Error::Busy);
     }
-    let wanted = match (principal.key.user_type, handshake.last_seq, handshake.since) {
+    let resync = match (principal.key.user_type, handshake.last_seq, handshake.since) {
         (_, None, None) => None,
-        (UserType::Member, Some(seq), None) => Some(ClientFrame::ResyncSeq(None, seq)),
-        (UserType::Admin, None, Some(time)) => Some(ClientFrame::ResyncTime(time)),
+        (UserType::Member, Some(seq), None) => Some(Resync::AfterSeq(None, seq)),
+        (UserType::Admin, None, Some(time)) => Some(Resync::Since(time)),
         _ => {
             return Err(Error::Invalid(Problem::new(
                 "会员使用 lastSeq，管理员使用 since",
@@ -103,39 +113,59 @@ async fn connect(
         }
     };
     let permissions = Permissions::of(principal.role);
-    if wanted.is_some() {
+    if resync.is_some() {
         may_replay(principal.key.user_type, permissions.contain(Permissions::only(Permission::QueryMessages)))?;
     }
+    let Some(HandedOver(closing)) = request.extensions().get().cloned() else { return Ok(no_handshake(&request)) };
 
-    let limit = context.settings.push.client_message_bytes;
-    let limited = Box::pin(FrameLimit::new(payload, limit));
-    let payload = web::Payload::from_request(&request, &mut Payload::Stream { payload: limited }).await;
-    let Ok((response, _, stream)) = actix_ws::handle(&request, payload.map_err(Error::internal)?) else {
-        return Ok(Error::WrongType("WebSocket handshake".into()).with_status(StatusCode::BAD_REQUEST));
-    };
-    // Boxed: a future has room of its own for each function that such a value is moved through.
-    let stream = Box::pin(stream.max_frame_size(limit).aggregate_continuations().max_continuation_size(limit));
     let ticket =
         Ticket { key: principal.key, permissions, credential: principal.credential, expires_at: principal.expires_at };
-    let connection = context.hub.connect(ticket, wanted.is_some());
+    let opening = Opening { ticket, network: network(address.of(&request)), replaying: resync.is_some(), closing };
+    let registration = context.hub.connect(opening)?;
     // Whoever was revoked between the check above and the registration would be closed by nobody.
-    match auth.authenticate(&handshake.token, TokenUse::Socket).await {
+    match auth.authenticate(&token, TokenUse::Socket).await {
         // The same holds for a role that has changed meanwhile.
-        Ok(principal) => connection.set_permissions(Permissions::of(principal.role)),
-        Err(_) => {
-            context.hub.disconnect(&connection);
-            return Ok(refused());
-        }
+        Ok(principal) => registration.connection().set_permissions(Permissions::of(principal.role)),
+        Err(_) => return Ok(refused()),
     }
-    let outbox = Arc::clone(connection.outbox());
+    let connection = Arc::clone(registration.connection());
+    // Boxed, so that the future stores a pointer instead of several copies of this large value.
+    let reader = Box::pin(Reader::new(payload, context.settings.push.client_message_bytes));
     let mut socket = Socket { context: context.into_inner(), principal, connection, last_typing: Millis::MIN };
     actix_web::rt::spawn(async move {
-        if let Some(wanted) = wanted {
-            socket.replay(wanted);
+        if let Some(resync) = resync {
+            socket.replay(resync);
         }
-        socket.run(stream).await;
+        socket.run(reader).await;
     });
-    Ok(response.map_body(|_, body| BoxBody::new(OutboxBody::new(outbox, body))))
+    let mut response = handshake_response(request.head());
+    if offers(&request, PROTOCOL) {
+        response.insert_header((header::SEC_WEBSOCKET_PROTOCOL, PROTOCOL));
+    }
+    Ok(response.message_body(BoxBody::new(OutboxBody::new(registration))).map_err(Error::internal)?.into())
+}
+
+/// The subprotocols that a client offers.
+fn offered(request: &HttpRequest) -> impl Iterator<Item = &str> {
+    let lists = request.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL);
+    lists.filter_map(|list| list.to_str().ok()).flat_map(|list| list.split(',').map(str::trim))
+}
+
+fn offers(request: &HttpRequest, protocol: &str) -> bool {
+    offered(request).any(|offered| offered == protocol)
+}
+
+/// The answer to a request that is no handshake. One in another version learns which is spoken (RFC 6455 section 4.4).
+fn no_handshake(request: &HttpRequest) -> HttpResponse {
+    let error = Error::WrongType("WebSocket handshake".into());
+    if handshake::verify(request.head()) != Err(Refusal::Version) {
+        return error.with_status(StatusCode::BAD_REQUEST);
+    }
+    let mut response = error.with_status(StatusCode::UPGRADE_REQUIRED);
+    for (name, value) in [(header::UPGRADE, "websocket"), (header::SEC_WEBSOCKET_VERSION, handshake::VERSION)] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 /// There is no socket to read an envelope from (docs/contract.md#websocket).
@@ -166,13 +196,9 @@ struct Socket {
 }
 
 impl Socket {
-    async fn run<S>(&mut self, stream: S)
-    where
-        S: futures_util::Stream<Item = std::result::Result<actix_ws::AggregatedMessage, actix_ws::ProtocolError>>
-            + Unpin,
-    {
+    async fn run(&mut self, reader: Pin<Box<Reader<web::Payload>>>) {
         let (connection, context) = (Arc::clone(&self.connection), Arc::clone(&self.context));
-        read(&connection, stream, &context.clock, async |incoming| {
+        read(&connection, reader, &context.clock, async |incoming| {
             let done = match incoming {
                 Incoming::Text(text) => match client_frame::parse(text) {
                     // Boxed: what is rare takes no room in a socket at rest.
@@ -186,24 +212,20 @@ impl Socket {
             }
         })
         .await;
-        connection.close(CloseReason::Normal);
-        context.hub.disconnect(&connection);
     }
 
     async fn act(&mut self, frame: ClientFrame) -> Result<()> {
         match frame {
             ClientFrame::Typing(conversation) => self.typing(conversation).await,
-            ClientFrame::ResyncSeq(..) | ClientFrame::ResyncTime(_) => {
+            ClientFrame::Resync(resync) => {
                 may_replay(self.principal.key.user_type, self.connection.may(Permission::QueryMessages))?;
-                match (self.principal.key.user_type, frame) {
-                    (UserType::Admin, ClientFrame::ResyncSeq(None, _)) => {
-                        return Err(Error::Missing("conversationId".into()));
-                    }
-                    (UserType::Member, ClientFrame::ResyncTime(_)) => return Err(Error::Forbidden),
+                match (self.principal.key.user_type, resync) {
+                    (UserType::Admin, Resync::AfterSeq(None, _)) => return Err(Error::Missing("conversationId".into())),
+                    (UserType::Member, Resync::Since(_)) => return Err(Error::Forbidden),
                     _ => {}
                 }
                 if self.connection.outbox().begin_replay() {
-                    self.replay(frame);
+                    self.replay(resync);
                     Ok(())
                 } else {
                     Err(Error::TooManyRequests { retry_after_s: 1 })
@@ -213,14 +235,14 @@ impl Socket {
     }
 
     /// Replays in a task of its own, so that pings are answered meanwhile. Live frames are held back already.
-    fn replay(&self, wanted: ClientFrame) {
+    fn replay(&self, resync: Resync) {
         let (context, connection) = (Arc::clone(&self.context), Arc::clone(&self.connection));
         let key = self.principal.key;
         actix_web::rt::spawn(async move {
             let replayed = async {
-                let since = match wanted {
-                    ClientFrame::ResyncTime(time) => Some(Since::Time(time)),
-                    ClientFrame::ResyncSeq(named, seq) => {
+                let since = match resync {
+                    Resync::Since(time) => Some(Since::Time(time)),
+                    Resync::AfterSeq(named, seq) => {
                         let target = match (key.user_type, named) {
                             (UserType::Admin, Some(id)) => Target::Id(id),
                             _ => Target::OfMember(key.user),
@@ -234,7 +256,6 @@ impl Socket {
                         // A client that names more than there is has everything, and what comes is still new to it.
                         head.map(|head| Since::Seq(head.id, seq.min(head.last_seq)))
                     }
-                    ClientFrame::Typing(_) => None,
                 };
                 let done =
                     frame::event(ServerFrame::ResyncDone.as_str(), &ResyncDone { restored_at: context.restored_at })?;

@@ -17,10 +17,17 @@ const RESYNC: &str = ClientFrameType::Resync.as_str();
 pub enum ClientFrame {
     /// The user is typing. Admins name the conversation.
     Typing(Option<ConversationId>),
-    /// Replay a conversation's messages above a `seq`. Admins name the conversation.
-    ResyncSeq(Option<ConversationId>, i64),
-    /// Replay all the tenant's messages from this time on; for admins.
-    ResyncTime(Millis),
+    /// Replay what was missed.
+    Resync(Resync),
+}
+
+/// Up to where a client has everything, as it names it in its handshake or in a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resync {
+    /// A conversation's messages up to this `seq`. Admins name the conversation.
+    AfterSeq(Option<ConversationId>, i64),
+    /// All the tenant's messages up to this time; for admins.
+    Since(Millis),
 }
 
 #[derive(Deserialize)]
@@ -56,10 +63,10 @@ pub fn parse(text: &str) -> Result<ClientFrame> {
     match (frame.r#type.as_ref(), content) {
         (TYPING, Content { conversation_id, .. }) => Ok(ClientFrame::Typing(conversation_id)),
         (RESYNC, Content { conversation_id, after_seq: Some(seq), since: None }) if seq >= 0 => {
-            Ok(ClientFrame::ResyncSeq(conversation_id, seq))
+            Ok(ClientFrame::Resync(Resync::AfterSeq(conversation_id, seq)))
         }
         (RESYNC, Content { conversation_id: None, after_seq: None, since: Some(time) }) if time >= 0 => {
-            Ok(ClientFrame::ResyncTime(time))
+            Ok(ClientFrame::Resync(Resync::Since(time)))
         }
         (RESYNC, _) => Err(Error::Invalid(Problem::new(
             "content 需要 afterSeq 或 since 之一",
@@ -82,8 +89,11 @@ mod tests {
             (r#"{"type":"kefu_typing"}"#, ClientFrame::Typing(None)),
             (r#"{"type":"kefu_typing","content":"{\"conversationId\":7}"}"#, ClientFrame::Typing(conversation)),
             (r#"{"type":"kefu_typing","content":{"conversationId":7}}"#, ClientFrame::Typing(conversation)),
-            (r#"{"type":"kefu_resync","content":{"afterSeq":3}}"#, ClientFrame::ResyncSeq(None, 3)),
-            (r#"{"type":"kefu_resync","content":{"since":1795235421115}}"#, ClientFrame::ResyncTime(1_795_235_421_115)),
+            (r#"{"type":"kefu_resync","content":{"afterSeq":3}}"#, ClientFrame::Resync(Resync::AfterSeq(None, 3))),
+            (
+                r#"{"type":"kefu_resync","content":{"since":1795235421115}}"#,
+                ClientFrame::Resync(Resync::Since(1_795_235_421_115)),
+            ),
         ] {
             assert_eq!(parse(text), Ok(frame), "{text}");
         }

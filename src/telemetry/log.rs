@@ -3,6 +3,7 @@
 //! No part of the service waits for the log or fails with it: see [`super::log_queue`].
 
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::borrow::Cow;
 use std::error::Error;
 use std::fs::File;
 use std::io::{self, IsTerminal};
@@ -68,7 +69,7 @@ fn subscriber<W>(
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::builder().parse(&settings.filter)?;
+    let filter = EnvFilter::builder().parse(quiet(&settings.filter))?;
     // Internal errors would go to standard error with `eprintln!`, which panics.
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).log_internal_errors(false);
     Ok(match settings.format {
@@ -77,6 +78,18 @@ where
         LogFormat::Text => Box::new(builder.with_ansi(false).finish()),
         LogFormat::Json => Box::new(builder.json().flatten_event(true).with_span_list(false).finish()),
     })
+}
+
+/// The filter, without what actix says at levels that are ours: it calls a client's malformed request an error, and
+/// tells of each start. A filter that names actix, or `debug` or `trace` for everything, shows that, too.
+fn quiet(filter: &str) -> Cow<'_, str> {
+    let shown = |directive: &str| {
+        directive.starts_with("actix") || ["debug", "trace"].iter().any(|level| directive.eq_ignore_ascii_case(level))
+    };
+    if filter.split(',').map(str::trim).any(shown) {
+        return Cow::Borrowed(filter);
+    }
+    Cow::Owned(format!("{filter},actix_http=off,actix_server=warn"))
 }
 
 #[cfg(test)]
@@ -118,6 +131,17 @@ mod tests {
         let text = logged(LogFormat::Text);
         assert_eq!(text.lines().count(), 1, "{text}");
         assert!(text.contains("committed rows=3") && text.contains("r-1") && !text.contains('\u{1b}'), "{text}");
+    }
+
+    #[test]
+    fn actix_is_heard_only_by_those_who_ask() {
+        for filter in ["info", "kefu=debug", "info,kefu=trace", ""] {
+            assert!(quiet(filter).ends_with(",actix_http=off,actix_server=warn"), "{filter}");
+            assert!(EnvFilter::builder().parse(quiet(filter)).is_ok());
+        }
+        for filter in ["debug", "info, TRACE", "info,actix_http=error", "actix_server=info"] {
+            assert_eq!(quiet(filter), filter);
+        }
     }
 
     #[test]

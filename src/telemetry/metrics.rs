@@ -1,6 +1,7 @@
 //! The numbers behind `/metrics`. One [`Metrics`] is made at start and cloned into whatever counts: counters and gauges
 //! are single atomics; a histogram takes a short lock of its own; only HTTP looks a label set up.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,8 +17,32 @@ use super::job::JobMetrics;
 use super::log_queue;
 use crate::id::UserType;
 
-/// The media type of what [`Metrics::encode`] returns.
-pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// A format in which the numbers can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// OpenMetrics 1.0, which Prometheus asks for.
+    OpenMetrics,
+    /// The text format 0.0.4 of Prometheus.
+    Text,
+}
+
+impl Format {
+    /// The format that an `Accept` header asks for: OpenMetrics, unless it names only plain text.
+    pub(crate) fn accepted(accept: Option<&str>) -> Self {
+        match accept {
+            Some(accept) if accept.contains("text/plain") && !accept.contains("openmetrics") => Self::Text,
+            _ => Self::OpenMetrics,
+        }
+    }
+
+    /// Its media type.
+    pub(crate) const fn content_type(self) -> &'static str {
+        match self {
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+        }
+    }
+}
 
 /// Cheap to clone; all clones count together.
 #[derive(Clone)]
@@ -210,12 +235,15 @@ impl Metrics {
         self.http_requests.get_or_create(&RequestLabels { route, method, code }).inc();
     }
 
-    /// All numbers in the OpenMetrics text format, which Prometheus reads.
-    pub(crate) fn encode(&self) -> String {
+    /// All numbers.
+    pub(crate) fn encode(&self, format: Format) -> String {
         let mut text = String::new();
         // Writing to a String does not fail; if it ever did, half the numbers are better than none.
         let _ = encode(&mut text, &self.registry);
-        text
+        match format {
+            Format::OpenMetrics => text,
+            Format::Text => to_text_format(&text),
+        }
     }
 }
 
@@ -223,6 +251,34 @@ impl Default for Metrics {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// OpenMetrics as the older text format: there a counter is described under the name of its sample, and nothing marks the
+/// end.
+fn to_text_format(open_metrics: &str) -> String {
+    let described = |line: &str| {
+        let mut words = line.strip_prefix("# ")?.splitn(3, ' ');
+        Some((words.next()?.to_owned(), words.next()?.to_owned(), words.next().unwrap_or_default().to_owned()))
+    };
+    let counters: HashSet<String> = open_metrics
+        .lines()
+        .filter_map(described)
+        .filter(|(word, _, kind)| word == "TYPE" && kind == "counter")
+        .map(|(_, name, _)| name)
+        .collect();
+    let mut text = String::with_capacity(open_metrics.len());
+    for line in open_metrics.lines().filter(|line| *line != "# EOF" && !line.starts_with("# UNIT ")) {
+        match described(line) {
+            Some((word, name, rest)) if counters.contains(&name) => {
+                text.push_str(&format!("# {word} {name}_total {rest}\n"));
+            }
+            _ => {
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+    }
+    text
 }
 
 /// 0.25 ms to 8 s.
@@ -242,7 +298,7 @@ mod tests {
 
     #[test]
     fn every_number_is_there_from_the_start() {
-        let text = Metrics::new().encode();
+        let text = Metrics::new().encode(Format::OpenMetrics);
         for line in [
             "kefu_sends_total{user_type=\"member\",outcome=\"stored\"} 0",
             "kefu_sends_total{user_type=\"admin\",outcome=\"busy\"} 0",
@@ -262,6 +318,26 @@ mod tests {
     }
 
     #[test]
+    fn the_text_format_is_for_those_who_ask_for_no_other() {
+        let prometheus = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2,*/*;q=0.1";
+        for accept in [None, Some("*/*"), Some(prometheus)] {
+            assert_eq!(Format::accepted(accept), Format::OpenMetrics);
+        }
+        assert_eq!(Format::accepted(Some("text/plain")), Format::Text);
+        let text = Metrics::new().encode(Format::Text);
+        for line in [
+            "# HELP kefu_frames_sent_total Frames handed to sockets.",
+            "# TYPE kefu_frames_sent_total counter",
+            "kefu_frames_sent_total 0",
+            "# TYPE kefu_write_queue_depth gauge",
+            "# TYPE kefu_commit_seconds histogram",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+        assert!(!text.contains("# EOF") && text.ends_with('\n'));
+    }
+
+    #[test]
     fn clones_count_together() {
         let metrics = Metrics::new();
         let clone = metrics.clone();
@@ -270,7 +346,7 @@ mod tests {
         clone.write_batch.observe(3.0);
         clone.answered(Some("/a/{id}"), "GET", 1_013_019_000, Duration::from_millis(2));
         clone.answered(None, "BREW", 404, Duration::from_millis(2));
-        let text = metrics.encode();
+        let text = metrics.encode(Format::OpenMetrics);
         for line in [
             "kefu_sends_total{user_type=\"member\",outcome=\"repeated\"} 1",
             "kefu_sockets{user_type=\"admin\"} 1",

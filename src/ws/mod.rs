@@ -3,7 +3,9 @@
 
 pub(crate) mod close;
 pub(crate) mod frame;
-pub(crate) mod frame_limit;
+pub(crate) mod handshake;
+pub(crate) mod reader;
 pub(crate) mod upgrade;
 
-pub(crate) use close::CloseReason;
+pub(crate) use close::{CloseReason, Closing};
+pub(crate) use reader::{Message, Reader};

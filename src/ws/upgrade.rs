@@ -4,34 +4,51 @@
 //! whatever is sent. Here the application answers the request as it answers any other; then the body's chunks go to the
 //! socket as they are, and what the client sends is read through one buffer per thread into the request's payload. A
 //! socket at rest holds no buffer.
+//!
+//! actix-http hands every request over that names `Upgrade: websocket`, and every CONNECT. Only a handshake
+//! ([`handshake::verify`]) takes the connection's bytes; the body of any other request ends where its length says, and
+//! its answer is the connection's last and says so.
+//!
+//! Once a socket is closing its connection ends within [`CLOSE_TIMEOUT`] and [`LINGER`], whether its client reads or not.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use actix_codec::{Encoder, Framed, FramedParts};
 use actix_http::h1::{Codec, Message};
-use actix_http::{BoxedPayloadStream, ConnectionType, Payload, Request};
+use actix_http::{BoxedPayloadStream, ConnectionType, HttpMessage, Payload, Request};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Response, Service, ServiceResponse};
 use actix_web::error::PayloadError;
+use actix_web::http::{Version, header};
 use actix_web::rt::net::TcpStream;
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::time::timeout;
 
+use super::Closing;
+use super::handshake::{self, HandedOver};
 use crate::error::Error;
+use crate::http::stream::TimedStream;
 
 /// Bytes that one read takes at most.
 const READ_BYTES: usize = 16 * 1024;
+/// How long a client may take to read the last frames of a socket that is closing.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a client may take to close its side.
 const LINGER: Duration = Duration::from_secs(1);
+/// How long a client may take to read a chunk of an answer that is no upgrade.
+const CHUNK_TIMEOUT: Duration = Duration::from_secs(60);
 
 thread_local! {
     static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into());
@@ -41,22 +58,35 @@ thread_local! {
 /// the connection's last answer.
 pub(crate) async fn serve<S, B>(
     app: Rc<S>,
-    (request, connection): (Request, Framed<TcpStream, Codec>),
+    (request, connection): (Request, Framed<TimedStream, Codec>),
 ) -> Result<(), Infallible>
 where
     S: Service<Request, Response = ServiceResponse<B>, Error = actix_web::Error>,
     B: MessageBody + 'static,
 {
     // Boxed: what only the beginning needs takes no room in a socket at rest.
-    if let Ok(Rest { mut socket, mut body, mut codec }) = Box::pin(answer(app, request, connection)).await
-        && write(&mut socket, &mut body, &mut codec).await.is_ok()
-        && socket.shutdown().await.is_ok()
-    {
-        drop(body);
+    let Ok(Rest { mut socket, mut body, kind }) = Box::pin(answer(app, request, connection)).await else {
+        return Ok(());
+    };
+    let written = match kind {
+        Kind::Socket(closing) => {
+            let mut writing = pin!(write(&mut socket, &mut body));
+            tokio::select! {
+                biased;
+                written = &mut writing => written,
+                () = closing.begun() => timeout(CLOSE_TIMEOUT, writing).await.unwrap_or_else(|_| timed_out()),
+            }
+        }
+        Kind::Answer(codec) => Box::pin(write_encoded(&mut socket, &mut body, *codec)).await,
+    };
+    if written.is_ok() && socket.shutdown().await.is_ok() {
         let rest = Box::pin(discard(socket.as_ref()));
-        drop(tokio::time::timeout(LINGER, rest).await);
+        drop(timeout(LINGER, rest).await);
+    } else {
+        // What the client has not read is not kept for it.
+        drop(SockRef::from(socket.as_ref()).set_linger(Some(Duration::ZERO)));
     }
-    // A client that is gone is told nothing; its payload ends.
+    // The body lasts until here: the socket counts as open until its connection has ended.
     Ok(())
 }
 
@@ -64,60 +94,96 @@ where
 struct Rest {
     socket: OwnedWriteHalf,
     body: BoxBody,
-    /// For an answer that upgrades nothing: its body is encoded.
-    codec: Option<Box<Codec>>,
+    kind: Kind,
+}
+
+enum Kind {
+    /// The connection is a WebSocket; the notice says when it is closing.
+    Socket(Arc<Closing>),
+    /// An answer that upgrades nothing: its body is encoded.
+    Answer(Box<Codec>),
 }
 
 /// Lets the application answer, and writes the answer's head.
-async fn answer<S, B>(app: Rc<S>, request: Request, connection: Framed<TcpStream, Codec>) -> io::Result<Rest>
+async fn answer<S, B>(app: Rc<S>, request: Request, connection: Framed<TimedStream, Codec>) -> io::Result<Rest>
 where
     S: Service<Request, Response = ServiceResponse<B>, Error = actix_web::Error>,
     B: MessageBody + 'static,
 {
     // What is to be written may begin with answers to earlier requests.
     let FramedParts { io, mut codec, read_buf, write_buf: mut head, .. } = connection.into_parts();
-    let (reading, mut socket) = io.into_split();
-    let payload: BoxedPayloadStream =
-        Box::pin(FromClient { socket: reading, early: Bytes::copy_from_slice(&read_buf), more: false });
+    let (reading, mut socket) = io.into_inner().into_split();
+    let closing = Arc::new(Closing::default());
+    let is_handshake = handshake::verify(request.head()).is_ok();
+    let left = if is_handshake {
+        request.extensions_mut().insert(HandedOver(Arc::clone(&closing)));
+        None
+    } else {
+        Some(body_length(&request))
+    };
+    if left > Some(0) && read_buf.is_empty() && request.head().expect() && request.head().version == Version::HTTP_11 {
+        head.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+    }
+    socket.write_all(&head).await?;
+    head.clear();
+
+    let early = Bytes::copy_from_slice(&read_buf);
     drop(read_buf);
+    let payload: BoxedPayloadStream = Box::pin(FromClient { socket: reading, early, left, more: false });
     let (request, _) = request.replace_payload(Payload::Stream { payload });
     let response = match app.call(request).await {
         Ok(response) => Response::from(response).map_into_boxed_body(),
         Err(error) => error.into(),
     };
-    let upgrades = response.upgrade();
+    let upgrades = is_handshake && response.upgrade();
     let (mut response, body) = response.into_parts();
     if !upgrades {
         response.head_mut().set_connection_type(ConnectionType::Close);
     }
     codec.encode(Message::Item((response, body.size())), &mut head)?;
     socket.write_all(&head).await?;
-    Ok(Rest { socket, body, codec: (!upgrades).then(|| Box::new(codec)) })
+    Ok(Rest { socket, body, kind: if upgrades { Kind::Socket(closing) } else { Kind::Answer(Box::new(codec)) } })
 }
 
-/// Writes a body to its end.
-async fn write(
+/// The length of a body that is not chunked. actix-http has refused lengths that are wrong or come twice.
+fn body_length(request: &Request) -> u64 {
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    length.and_then(|length| length.trim().parse().ok()).unwrap_or(0)
+}
+
+/// Writes a socket's frames to their end.
+async fn write(socket: &mut OwnedWriteHalf, body: &mut BoxBody) -> Result<(), actix_web::Error> {
+    while let Some(chunk) = next(body).await? {
+        socket.write_all(&chunk).await?;
+    }
+    Ok(())
+}
+
+/// Writes an answer's body to its end.
+async fn write_encoded(
     socket: &mut OwnedWriteHalf,
     body: &mut BoxBody,
-    codec: &mut Option<Box<Codec>>,
+    mut codec: Codec,
 ) -> Result<(), actix_web::Error> {
     loop {
-        let next = poll_fn(|context| Pin::new(&mut *body).poll_next(context)).await;
-        let chunk = next.transpose().map_err(Error::internal)?;
+        let chunk = next(body).await?;
         let is_end = chunk.is_none();
-        let chunk = match codec {
-            None => chunk.unwrap_or_default(),
-            Some(codec) => {
-                let mut encoded = BytesMut::new();
-                codec.encode(Message::Chunk(chunk), &mut encoded)?;
-                encoded.freeze()
-            }
-        };
-        socket.write_all(&chunk).await?;
+        let mut encoded = BytesMut::new();
+        codec.encode(Message::Chunk(chunk), &mut encoded)?;
+        timeout(CHUNK_TIMEOUT, socket.write_all(&encoded)).await.map_err(io::Error::from)??;
         if is_end {
             return Ok(());
         }
     }
+}
+
+async fn next(body: &mut BoxBody) -> Result<Option<Bytes>, actix_web::Error> {
+    let next = poll_fn(|context| Pin::new(&mut *body).poll_next(context)).await;
+    next.transpose().map_err(|error| Error::internal(error).into())
+}
+
+fn timed_out() -> Result<(), actix_web::Error> {
+    Err(io::Error::from(ErrorKind::TimedOut).into())
 }
 
 /// Reads what a client still sends up to its end: closing before would reset the connection, and what was written last
@@ -125,7 +191,7 @@ async fn write(
 async fn discard(socket: &TcpStream) {
     while socket.readable().await.is_ok() {
         match READ_BUFFER.with_borrow_mut(|buffer| socket.try_read(buffer)) {
-            // A client that never stops shall not hold the thread, nor its own time limit off.
+            // Yield, so that a client that sends without end neither blocks the thread nor delays its own timeout.
             Ok(1..) => tokio::task::coop::consume_budget().await,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Ok(0) | Err(_) => return,
@@ -133,13 +199,29 @@ async fn discard(socket: &TcpStream) {
     }
 }
 
-/// What a client sends after its request.
+/// What a client sends after its request's head.
 struct FromClient {
     socket: OwnedReadHalf,
-    /// What came with the request.
+    /// What came with the head.
     early: Bytes,
+    /// What is still to come of a body; `None` for a socket, which ends with its connection.
+    left: Option<u64>,
     /// The last read took all it could.
     more: bool,
+}
+
+impl FromClient {
+    /// How many of so many bytes belong to the body.
+    fn of_body(&self, bytes: usize) -> usize {
+        self.left.map_or(bytes, |left| usize::try_from(left).unwrap_or(usize::MAX).min(bytes))
+    }
+
+    fn take(&mut self, bytes: Bytes) -> Bytes {
+        if let Some(left) = &mut self.left {
+            *left = left.saturating_sub(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        }
+        bytes
+    }
 }
 
 impl Stream for FromClient {
@@ -147,21 +229,28 @@ impl Stream for FromClient {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        if !this.early.is_empty() {
-            return Poll::Ready(Some(Ok(std::mem::take(&mut this.early))));
+        if this.left == Some(0) {
+            return Poll::Ready(None);
         }
-        // The WebSocket's reader takes all that is ready before it looks at it, which must not be without end.
+        if !this.early.is_empty() {
+            let mut early = std::mem::take(&mut this.early);
+            early.truncate(this.of_body(early.len()));
+            return Poll::Ready(Some(Ok(this.take(early))));
+        }
+        // Whoever reads without a pause lets others go first after each full buffer.
         if std::mem::take(&mut this.more) {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
+        let most = this.of_body(READ_BYTES);
         READ_BUFFER.with_borrow_mut(|buffer| {
+            let Some(buffer) = buffer.get_mut(..most) else { return Poll::Ready(None) };
             let mut buffer = ReadBuf::new(buffer);
             ready!(Pin::new(&mut this.socket).poll_read(context, &mut buffer)).map_err(PayloadError::Io)?;
             this.more = buffer.remaining() == 0;
             Poll::Ready(Some(match buffer.filled() {
                 [] => Err(PayloadError::Incomplete(None)),
-                bytes => Ok(Bytes::copy_from_slice(bytes)),
+                bytes => Ok(this.take(Bytes::copy_from_slice(bytes))),
             }))
         })
     }

@@ -5,9 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 use diesel::connection::SimpleConnection;
 use kefu::testing::db::Backend;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::path;
 use crate::support::process::{Serve, done, failed};
+use crate::support::{PATIENCE, path};
 
 #[tokio::test]
 async fn the_first_start_makes_a_secret_and_an_admin_whose_password_it_prints_once() {
@@ -220,4 +221,24 @@ async fn the_settings_are_printed_without_secrets() {
     assert!(!printed.contains("0123456789"), "{printed}");
     let table: toml::Table = printed.parse().unwrap();
     assert!(table.contains_key("limits"));
+}
+
+#[tokio::test]
+async fn what_clients_do_wrong_is_no_error_in_the_log_and_actix_is_silent() {
+    let folder = tempfile::tempdir().unwrap();
+    let serve = Serve::start(folder.path(), &[]).await;
+    for bytes in [
+        "GET / HTTP/1.1\r\n\r\n",
+        "nonsense\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: kefu\r\ntransfer-encoding: gzip\r\n\r\n",
+        "POST /admin-api/system/auth/login HTTP/1.1\r\nhost: kefu\r\ntransfer-encoding: chunked\r\n\r\nx\r\n",
+        "GET /healthz HTTP/1.1\r\nhost: kefu\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n\x01\x7f",
+    ] {
+        let mut connection = tokio::net::TcpStream::connect(&serve.address).await.unwrap();
+        connection.write_all(bytes.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        drop(tokio::time::timeout(PATIENCE, connection.read_to_end(&mut answer)).await.unwrap());
+    }
+    let ended = serve.terminate().await;
+    assert!(!ended.errors.contains("ERROR") && !ended.errors.contains("actix"), "{}", ended.errors);
 }

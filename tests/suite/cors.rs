@@ -124,3 +124,24 @@ async fn an_asterisk_allows_every_origin() {
     assert!(answer["access-control-allow-headers"].to_str().unwrap().contains("authorization"));
     app.stop().await;
 }
+
+#[tokio::test]
+async fn an_asterisk_before_a_domain_allows_its_subdomains() {
+    let app =
+        TestApp::spawn_with(|settings| settings.server.cors_origins = vec!["https://*.shop.example".into()]).await;
+    for (origin, allowed) in [
+        ("https://www.shop.example", true),
+        ("https://a.b.shop.example", true),
+        ("https://shop.example", false),
+        ("http://www.shop.example", false),
+        ("https://www.shop.example:8443", false),
+        ("https://www.shop.example.evil.example", false),
+        ("https://evilshop.example", false),
+        ("https://.shop.example", false),
+    ] {
+        let (_, answer) = preflight(&app, origin, path::LOGIN, "POST", "content-type").await;
+        let echoed = answer.get("access-control-allow-origin").is_some_and(|echoed| echoed == origin);
+        assert_eq!(echoed, allowed, "{origin}: {answer:?}");
+    }
+    app.stop().await;
+}

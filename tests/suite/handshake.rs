@@ -3,6 +3,10 @@
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use kefu::testing::access::Role;
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::client_async;
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use crate::support::{START, Socket, TestApp};
 
@@ -121,5 +125,32 @@ async fn a_request_that_is_no_handshake_gets_400() {
     let path = format!("/infra/ws?token={}", app.member(1001).await.refresh_token());
     assert_eq!(app.http.get(app.url(&path)).send().await.unwrap().status().as_u16(), 400);
     assert_eq!(app.metric("kefu_sockets{user_type=\"member\"}").await, 0);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_token_among_the_subprotocols_opens_a_socket() {
+    let app = TestApp::spawn().await;
+    let token = app.member(1001).await.refresh_token().to_owned();
+    let open = async |protocols: &str| {
+        let mut request = app.socket_url("").into_client_request().unwrap();
+        request.headers_mut().insert("sec-websocket-protocol", protocols.parse().unwrap());
+        let stream = TcpStream::connect(app.address).await.unwrap();
+        match client_async(request, stream).await {
+            Ok((stream, answer)) => {
+                let mut socket = Socket { stream };
+                assert_eq!(socket.events_so_far().await, []);
+                Ok(answer.headers()["sec-websocket-protocol"].to_str().unwrap().to_owned())
+            }
+            Err(Error::Http(answer)) => Err(answer.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        }
+    };
+    for protocols in [format!("kefu.v1, kefu.token.{token}"), format!("kefu.token.{token},other,kefu.v1")] {
+        assert_eq!(open(&protocols).await, Ok("kefu.v1".into()));
+    }
+    for protocols in ["kefu.v1".to_owned(), "kefu.v1, kefu.token.nonsense".into(), format!("kefu.v1, {token}")] {
+        assert_eq!(open(&protocols).await, Err(401), "{protocols}");
+    }
     app.stop().await;
 }

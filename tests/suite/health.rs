@@ -135,3 +135,65 @@ async fn a_stop_answers_whoever_is_connected_and_sends_them_elsewhere() {
     };
     tokio::join!(app.stop(), visits);
 }
+
+#[tokio::test]
+async fn head_is_answered_as_get_without_the_body() {
+    let app = TestApp::spawn().await;
+    let member = app.member(1001).await;
+    let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89".to_vec();
+    let part = reqwest::multipart::Part::bytes(png).file_name("a.png");
+    let upload = member
+        .request(Method::POST, "/app-api/infra/file/upload")
+        .multipart(reqwest::multipart::Form::new().part("file", part));
+    let file = User::send(upload).await.ok().as_str().unwrap().to_owned();
+    let file = file.split_once(&app.address.to_string()).unwrap().1.to_owned();
+    let document = crate::support::document();
+    let listed = document["paths"].as_object().unwrap().iter();
+    let gets = listed.filter(|(_, methods)| methods.get("get").is_some()).map(|(path, _)| path.as_str());
+    // Those whose numbers change by asking.
+    let gets = gets.filter(|path| !["/metrics", "/infra/ws"].contains(path));
+    for path in
+        gets.chain([file.as_str(), "/swagger-ui/", "/swagger-ui", "/v3/api-docs", "/unknown", path::MEMBER_SEND])
+    {
+        let ask = async |method| {
+            let request = member.request(method, path).header("accept", "application/json");
+            let response = request.send().await.unwrap();
+            let mut headers = response.headers().clone();
+            headers.remove("x-request-id");
+            headers.remove("date");
+            (response.status(), headers, response.bytes().await.unwrap().len())
+        };
+        let (get, head) = (ask(Method::GET).await, ask(Method::HEAD).await);
+        assert_eq!((&get.0, &get.1), (&head.0, &head.1), "{path}");
+        assert_eq!(head.2, 0, "{path}");
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn the_root_leads_browsers_on_and_is_unknown_to_others() {
+    let app = TestApp::spawn().await;
+    let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    for method in [Method::GET, Method::HEAD] {
+        let browser = http.request(method, app.url("/")).header("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+        let response = browser.send().await.unwrap();
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["location"]),
+            (307, &"/swagger-ui/".parse().unwrap())
+        );
+    }
+    app.anonymous().get("/").await.fails(404, "请求未找到");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn metrics_come_in_the_format_that_is_asked_for() {
+    let app = TestApp::spawn().await;
+    for (accept, kind) in [("text/plain", "text/plain; version=0.0.4"), ("*/*", "application/openmetrics-text")] {
+        let request = app.anonymous().request(Method::GET, "/metrics").header("accept", accept);
+        let response = request.send().await.unwrap();
+        assert!(response.headers()["content-type"].to_str().unwrap().starts_with(kind), "{accept}");
+        assert_eq!(response.text().await.unwrap().ends_with("# EOF\n"), accept == "*/*");
+    }
+    app.stop().await;
+}

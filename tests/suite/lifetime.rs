@@ -186,8 +186,61 @@ async fn one_socket_too_many_closes_the_users_oldest_with_4010() {
         assert_eq!(socket.expect("kefu_message_type").await["id"], json!(id));
     }
     assert_eq!(other.events_so_far().await, []);
-    assert_eq!(app.metric(MEMBERS).await, 3);
+    app.until_metric(MEMBERS, 3).await;
     app.stop().await;
+}
+
+#[tokio::test]
+async fn a_socket_counts_until_its_connection_has_ended_which_takes_seconds() {
+    let app = TestApp::spawn_with(|settings| {
+        settings.push.sessions_per_user = 1;
+        settings.push.queue_bytes = 16 * 1024 * 1024;
+        settings.limits.content_length = 65_536;
+    })
+    .await;
+    let member = app.member(1001).await;
+    // It reads nothing: what the systems do not take waits in its queue.
+    let url = app.socket_url(&format!("token={}", member.refresh_token()));
+    let deaf = Socket::open_with_buffer(&url, Some(4096)).await.unwrap();
+    let body = serde_json::json!({"contentType": 1, "content": "x".repeat(65_000)});
+    for _ in 0..100 {
+        member.post("/app-api/promotion/kefu-message/send", body.clone()).await.ok();
+    }
+    let second = member.socket("").await;
+    // One is open, one is closing: that is all a user gets.
+    let refused = app.http.get(app.url(&format!("/infra/ws?token={}", member.refresh_token())));
+    let refused = ["connection: upgrade", "upgrade: websocket", "sec-websocket-version: 13"]
+        .into_iter()
+        .chain(["sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=="])
+        .fold(refused, |request, header| {
+            let (name, value) = header.split_once(": ").unwrap();
+            request.header(name, value)
+        });
+    let refused = refused.send().await.unwrap();
+    assert_eq!((refused.status().as_u16(), refused.headers()["retry-after"].to_str().unwrap()), (429, "1"));
+    // Its client never reads, and its connection ends all the same.
+    app.until_metric(MEMBERS, 1).await;
+    drop((deaf, second));
+    app.until_metric(MEMBERS, 0).await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn sockets_are_limited_by_address_and_in_all() {
+    for (in_all, per_address, status) in [(2, 100, 503), (100, 2, 429)] {
+        let app = TestApp::spawn_with(|settings| {
+            (settings.push.sockets, settings.push.sockets_per_address) = (in_all, per_address);
+        })
+        .await;
+        let (member, owner) = (app.member(1001).await, app.owner().await);
+        let first = member.socket("").await;
+        let _second = owner.socket("").await;
+        assert_eq!(app.handshake(&format!("token={}", owner.refresh_token())).await, status);
+        first.close().await;
+        app.until_metric(MEMBERS, 0).await;
+        assert_eq!(app.handshake(&format!("token={}", owner.refresh_token())).await, 101);
+        app.stop().await;
+    }
 }
 
 #[tokio::test]

@@ -53,6 +53,7 @@ mod resync;
 mod schema;
 mod session;
 mod shop;
+mod slow_client;
 mod socket;
 mod statements;
 mod tenant;

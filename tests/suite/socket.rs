@@ -10,6 +10,8 @@ use crate::support::{Socket, TEXT, TestApp, client_frame};
 const TEXT_BEGINS: u8 = 0x01;
 const CONTINUES: u8 = 0x00;
 const ENDS: u8 = 0x80;
+/// A whole close frame.
+const CLOSE: u8 = 0x88;
 
 #[tokio::test]
 async fn text_ping_is_answered_by_text_pong() {
@@ -170,5 +172,46 @@ async fn a_close_of_the_client_is_answered_and_the_socket_forgotten() {
     socket.stream.send(Message::Close(None)).await.unwrap();
     assert_eq!(socket.close_code().await, Some(1000));
     app.until_metric("kefu_sockets{user_type=\"member\"}", 0).await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn the_code_of_a_clients_close_is_echoed_and_a_wrong_one_is_a_broken_protocol() {
+    let app = TestApp::spawn().await;
+    let member = app.member(1001).await;
+    let closed_with = async |payload: &[u8]| {
+        let mut socket = member.socket("").await;
+        socket.send_raw(&client_frame(CLOSE, payload)).await;
+        socket.close_code().await
+    };
+    for code in [1000_u16, 1001, 1003, 1011, 3000, 4001, 4408, 4999] {
+        let payload = [&code.to_be_bytes(), "再见".as_bytes()].concat();
+        assert_eq!(closed_with(&payload).await, Some(code));
+        assert_eq!(closed_with(&code.to_be_bytes()).await, Some(code));
+    }
+    for code in [0_u16, 999, 1004, 1005, 1006, 1015, 2000, 5000] {
+        assert_eq!(closed_with(&code.to_be_bytes()).await, Some(1002), "{code}");
+    }
+    assert_eq!(closed_with(b"\x03").await, Some(1002), "half a code");
+    assert_eq!(closed_with(b"\x03\xE8\xFF").await, Some(1002), "a reason that is not UTF-8");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_of_endless_fragments_closes_with_1009() {
+    let app = TestApp::spawn().await;
+    let member = app.member(1001).await;
+    for (begins, fragment) in [(TEXT_BEGINS, b"".as_slice()), (0x02, b""), (TEXT_BEGINS, b"x")] {
+        let mut socket = member.socket("").await;
+        let fragments = client_frame(CONTINUES, fragment).repeat(2000);
+        socket.send_raw(&[client_frame(begins, fragment), fragments].concat()).await;
+        assert_eq!(socket.close_code().await, Some(1009));
+    }
+    // What ends is a message, whatever its fragments.
+    let mut socket = member.socket("").await;
+    let fragments = client_frame(CONTINUES, b"").repeat(500);
+    let ping = [client_frame(TEXT_BEGINS, b"pi"), fragments, client_frame(ENDS, b"ng")].concat();
+    socket.send_raw(&ping).await;
+    assert_eq!(socket.next().await, Some(Message::text("pong")));
     app.stop().await;
 }
