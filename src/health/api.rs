@@ -99,7 +99,7 @@ async fn readyz(db: web::Data<Db>, writer: web::Data<Writer>, hub: web::Data<Hub
 async fn metrics_text(request: HttpRequest, metrics: web::Data<Metrics>) -> HttpResponse {
     let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     let format = Format::accepted(accept);
-    HttpResponse::Ok().content_type(format.content_type()).body(metrics.encode(format))
+    HttpResponse::Ok().content_type(format.content_type()).body(metrics.encode_as(format))
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ use crate::id::UserType;
 use crate::message::resync::{self, Since};
 use crate::push::{Connection, Hub, Incoming, Opening, OutboxBody, Ticket, read};
 use crate::settings::Settings;
-use crate::ws::handshake::{self, HandedOver, Refusal};
+use crate::ws::handshake::{self, HandedOver};
 use crate::ws::{CloseReason, Reader, frame};
 
 /// The subprotocol that is spoken, with whoever offers it as with others.
@@ -158,7 +158,7 @@ fn offers(request: &HttpRequest, protocol: &str) -> bool {
 /// The answer to a request that is no handshake. One in another version learns which is spoken (RFC 6455 section 4.4).
 fn no_handshake(request: &HttpRequest) -> HttpResponse {
     let error = Error::WrongType("WebSocket handshake".into());
-    if handshake::verify(request.head()) != Err(Refusal::Version) {
+    if handshake::verify(request.head()) != Err(handshake::Refusal::Version) {
         return error.with_status(StatusCode::BAD_REQUEST);
     }
     let mut response = error.with_status(StatusCode::UPGRADE_REQUIRED);
@@ -220,7 +220,9 @@ impl Socket {
             ClientFrame::Resync(resync) => {
                 may_replay(self.principal.key.user_type, self.connection.may(Permission::QueryMessages))?;
                 match (self.principal.key.user_type, resync) {
-                    (UserType::Admin, Resync::AfterSeq(None, _)) => return Err(Error::Missing("conversationId".into())),
+                    (UserType::Admin, Resync::AfterSeq(None, _)) => {
+                        return Err(Error::Missing("conversationId".into()));
+                    }
                     (UserType::Member, Resync::Since(_)) => return Err(Error::Forbidden),
                     _ => {}
                 }

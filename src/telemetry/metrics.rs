@@ -235,14 +235,19 @@ impl Metrics {
         self.http_requests.get_or_create(&RequestLabels { route, method, code }).inc();
     }
 
-    /// All numbers.
-    pub(crate) fn encode(&self, format: Format) -> String {
+    /// All numbers in the OpenMetrics text format, which Prometheus reads.
+    pub(crate) fn encode(&self) -> String {
         let mut text = String::new();
         // Writing to a String does not fail; if it ever did, half the numbers are better than none.
         let _ = encode(&mut text, &self.registry);
+        text
+    }
+
+    /// All numbers in the format that was asked for.
+    pub(crate) fn encode_as(&self, format: Format) -> String {
         match format {
-            Format::OpenMetrics => text,
-            Format::Text => to_text_format(&text),
+            Format::OpenMetrics => self.encode(),
+            Format::Text => to_text_format(&self.encode()),
         }
     }
 }
@@ -298,7 +303,7 @@ mod tests {
 
     #[test]
     fn every_number_is_there_from_the_start() {
-        let text = Metrics::new().encode(Format::OpenMetrics);
+        let text = Metrics::new().encode();
         for line in [
             "kefu_sends_total{user_type=\"member\",outcome=\"stored\"} 0",
             "kefu_sends_total{user_type=\"admin\",outcome=\"busy\"} 0",
@@ -324,7 +329,7 @@ mod tests {
             assert_eq!(Format::accepted(accept), Format::OpenMetrics);
         }
         assert_eq!(Format::accepted(Some("text/plain")), Format::Text);
-        let text = Metrics::new().encode(Format::Text);
+        let text = Metrics::new().encode_as(Format::Text);
         for line in [
             "# HELP kefu_frames_sent_total Frames handed to sockets.",
             "# TYPE kefu_frames_sent_total counter",
@@ -346,7 +351,7 @@ mod tests {
         clone.write_batch.observe(3.0);
         clone.answered(Some("/a/{id}"), "GET", 1_013_019_000, Duration::from_millis(2));
         clone.answered(None, "BREW", 404, Duration::from_millis(2));
-        let text = metrics.encode(Format::OpenMetrics);
+        let text = metrics.encode();
         for line in [
             "kefu_sends_total{user_type=\"member\",outcome=\"repeated\"} 1",
             "kefu_sockets{user_type=\"admin\"} 1",
