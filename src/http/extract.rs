@@ -78,7 +78,9 @@ fn wrong_json<T: DeserializeOwned>(body: &[u8]) -> Error {
 /// What serde refused: a required field that is absent, or one of the wrong type; `whole` names the input itself.
 fn refused<E: std::fmt::Display>(error: &serde_path_to_error::Error<E>, whole: &'static str) -> Error {
     let path = error.path().to_string();
-    let path = (!path.is_empty() && path != ".").then_some(path);
+    // A `?` stands for a place that has no name, a `.` for the input itself.
+    let path = path.trim_end_matches(['?', '.']);
+    let path = (!path.is_empty()).then(|| path.to_owned());
     let message = error.inner().to_string();
     match (missing_field(&message), path) {
         (Some(name), None) => Error::Missing(name.to_owned().into()),
