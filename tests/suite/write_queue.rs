@@ -196,9 +196,12 @@ async fn what_is_too_much_for_one_statement_is_stored_and_told_in_several_batche
         let content = text(&format!("{number:03}{large}"));
         let body = json!({"contentType": 1, "content": content, "clientMessageId": number.to_string()});
         loop {
-            let reply = member.post(path::MEMBER_SEND, body.clone()).await;
-            if reply.status != StatusCode::SERVICE_UNAVAILABLE {
-                return reply.ok().as_i64().unwrap();
+            // A pooled connection may have ended meanwhile: a repeat is safe.
+            if let Ok(response) = member.request(Method::POST, path::MEMBER_SEND).json(&body).send().await {
+                let reply = Reply::read(response).await;
+                if reply.status != StatusCode::SERVICE_UNAVAILABLE {
+                    return reply.ok().as_i64().unwrap();
+                }
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
