@@ -66,6 +66,8 @@ pub struct App {
     handle: ServerHandle,
     server: JoinHandle<std::io::Result<()>>,
     sweeper: JoinHandle<()>,
+    auth: Auth,
+    key_reader: JoinHandle<()>,
     runner: Runner,
     hub: Hub,
     writer_thread: WriterThread,
@@ -102,6 +104,11 @@ impl App {
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         // Late, because its password is shown by a start that succeeds and never again.
         let first_admin = account::ensure_first_admin(&db, &clock).await.map_err(text)?;
+        let key_reader = tokio::spawn({
+            let auth = auth.clone();
+            async move { auth.look_after_keys().await }
+        });
+        let keys = auth.clone();
         let sweeper =
             tokio::spawn(sweep(hub.clone(), auth.clone(), web::Data::clone(&limit).into_inner(), clock.clone()));
         let is_without_admins = first_admin.is_none() && !db.run(has_admin_logins).await.map_err(text)?;
@@ -141,6 +148,8 @@ impl App {
             handle,
             server: tokio::spawn(server),
             sweeper,
+            auth: keys,
+            key_reader,
             runner,
             hub,
             writer_thread,
@@ -149,13 +158,21 @@ impl App {
         })
     }
 
+    /// Reads again, in the background, what has been read from files and addresses and may change: keys of members' tokens.
+    pub fn reload(&self) {
+        let auth = self.auth.clone();
+        tokio::spawn(async move { auth.reload_keys().await });
+    }
+
     /// Takes the service down: see the module's text.
     pub async fn stop(self) {
         self.hub.drain();
         self.handle.stop(true).await;
         drop(self.server.await);
-        self.sweeper.abort();
-        drop(self.sweeper.await);
+        for task in [self.sweeper, self.key_reader] {
+            task.abort();
+            drop(task.await);
+        }
         self.runner.stop().await;
         let writer_thread = self.writer_thread;
         drop(tokio::task::spawn_blocking(move || writer_thread.join()).await);

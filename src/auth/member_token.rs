@@ -59,10 +59,27 @@ impl MemberTokens {
             (None, None, None) => (Vec::new(), false),
             (Some(secret), None, None) => (vec![secret_key(secret)?], false),
             (None, Some(file), None) => (vec![pem_key(file)?], false),
-            (None, None, Some(file)) => (jwks_keys(file)?, true),
+            (None, None, Some(file)) => (jwks_file_keys(file)?, true),
             _ => return Err("auth.member_token: set only one of secret, public_key_file and jwks_file".into()),
         };
         Ok(Self { keys, by_id, settings: settings.clone() })
+    }
+
+    /// With the keys of a fetched set (RFC 7517).
+    ///
+    /// # Errors
+    /// What is wrong with the set: no JSON, or no key that is supported.
+    pub(super) fn with_jwks(settings: &settings::MemberToken, text: &[u8]) -> Result<Self, String> {
+        Ok(Self { keys: jwks_keys(text)?, by_id: true, settings: settings.clone() })
+    }
+
+    /// Whether there is a key for what a token's header says; a text that is no token needs none.
+    pub(super) fn has_key_of(&self, token: &str) -> bool {
+        let header = if token.len() > LENGTH_LIMIT { None } else { jsonwebtoken::decode_header(token).ok() };
+        header.is_none_or(|header| {
+            let is_named = |key: &Key| header.kid.is_none() || key.id == header.kid;
+            self.keys.iter().any(|key| is_named(key) && key.algorithms.contains(&header.alg))
+        })
     }
 
     /// What a valid token says, `None` for any other.
@@ -198,13 +215,17 @@ fn is_long_enough(key: &DecodingKey) -> bool {
     modulus >= 256
 }
 
-fn jwks_keys(file: &Path) -> Result<Vec<Key>, String> {
-    let wrong = |what: &str| format!("auth.member_token.jwks_file: {}: {what}", file.display());
-    let text = std::fs::read(file).map_err(|error| wrong(&error.to_string()))?;
-    let set: JwkSet = serde_json::from_slice(&text).map_err(|error| wrong(&error.to_string()))?;
+fn jwks_file_keys(file: &Path) -> Result<Vec<Key>, String> {
+    let text = std::fs::read(file).map_err(|error| error.to_string());
+    text.and_then(|text| jwks_keys(&text))
+        .map_err(|error| format!("auth.member_token.jwks_file: {}: {error}", file.display()))
+}
+
+fn jwks_keys(text: &[u8]) -> Result<Vec<Key>, String> {
+    let set: JwkSet = serde_json::from_slice(text).map_err(|error| error.to_string())?;
     let keys: Vec<Key> = set.keys.iter().filter_map(jwk).collect();
     if keys.is_empty() {
-        return Err(wrong("no RSA (2048 bits or more), EC (P-256, P-384) or Ed25519 key for signatures"));
+        return Err("no RSA (2048 bits or more), EC (P-256, P-384) or Ed25519 key for signatures".into());
     }
     Ok(keys)
 }

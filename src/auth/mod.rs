@@ -14,6 +14,7 @@ pub(crate) mod api;
 mod cache;
 pub(crate) mod cleanup;
 pub(crate) mod extract;
+mod key_source;
 mod lockout;
 mod login;
 mod member_token;
@@ -34,8 +35,8 @@ pub(crate) use revocation::{RevokeReason, Revoked};
 pub(crate) use crate::id::Credential;
 
 use self::cache::{Cache, Verified};
+use self::key_source::KeySource;
 use self::lockout::Lockout;
-use self::member_token::MemberTokens;
 use self::revocation::Polled;
 use self::token::{Kind, OwnToken, OwnTokens};
 use crate::access::{Permission, Role};
@@ -115,7 +116,7 @@ struct Inner {
     db: Db,
     clock: Clock,
     own: OwnTokens,
-    members: MemberTokens,
+    members: KeySource,
     cache: Cache,
     passwords: Passwords,
     account_failures: Lockout<(TenantId, String)>,
@@ -151,7 +152,7 @@ impl Auth {
         };
         Ok(Self(Arc::new(Inner {
             own: OwnTokens::new(secret.as_bytes()),
-            members: MemberTokens::new(&settings.member_token)?,
+            members: KeySource::new(&settings.member_token)?,
             cache: Cache::new(),
             passwords: Passwords::new(),
             account_failures: Lockout::new(limits.login_failures_per_account, &clock),
@@ -186,6 +187,16 @@ impl Auth {
         // Others may have begun it a while ago.
         let valid = self.0.clock.now() < verified.principal.expires_at;
         verified.principal_for(usage).filter(|_| valid).ok_or(Error::Unauthenticated)
+    }
+
+    /// Reads the keys of members' tokens again, and the certificates that their address is trusted by.
+    pub(crate) async fn reload_keys(&self) {
+        self.0.members.reload().await;
+    }
+
+    /// Keeps the keys of members' tokens up to date for as long as it is polled.
+    pub(crate) async fn look_after_keys(&self) {
+        self.0.members.look_after().await;
     }
 
     /// Forgets the tokens that were verified too long ago; for memory only.
@@ -232,7 +243,8 @@ impl Inner {
     }
 
     async fn verify_member(&self, text: &str, now: Millis) -> Result<Verified> {
-        let token = self.members.verify(text, now).ok_or(Error::Unauthenticated)?;
+        let members = self.members.with_key_of(text).await?;
+        let token = members.verify(text, now).ok_or(Error::Unauthenticated)?;
         let hash = sha256(text);
         let claim = token.member.clone();
         let found = self.db.run(move |connection| {

@@ -3,6 +3,7 @@ use std::net::IpAddr;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::json;
 
+use super::member_token::MemberTokens;
 use super::*;
 use crate::account::{DEFAULT_TENANT, NewAdmin};
 use crate::db::Backend;

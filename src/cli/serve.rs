@@ -44,7 +44,7 @@ pub(super) fn run(settings: Settings, mut warnings: Vec<String>) -> Result {
                     stopped?;
                     break;
                 }
-                () = reload.notified() => tracing::info!("reading files again"),
+                () = reload.notified() => app.reload(),
             }
         }
         app.stop().await;

@@ -131,6 +131,8 @@ pub struct MemberToken {
     pub public_key_file: Option<PathBuf>,
     /// RS256, ES256 or EdDSA: a JWKS file.
     pub jwks_file: Option<PathBuf>,
+    /// RS256, ES256 or EdDSA: the address of a JWKS, fetched every five minutes and when a token names an unknown key.
+    pub jwks_url: Option<String>,
     /// The only `iss` that is accepted; unset: not checked.
     pub issuer: Option<String>,
     /// The only `aud` that is accepted; unset: a token with an audience is refused.
@@ -343,6 +345,7 @@ impl Default for MemberToken {
             secret: None,
             public_key_file: None,
             jwks_file: None,
+            jwks_url: None,
             issuer: None,
             audience: None,
             user_id_claim: "sub".into(),

@@ -33,11 +33,14 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
     let member = &auth.member_token;
     let s3 = file.storage == Storage::S3;
     let secret = format!("a text of at least {SECRET_BYTES} bytes");
-    let has_key = member.secret.is_some() || member.public_key_file.is_some() || member.jwks_file.is_some();
+    let has_key = member.secret.is_some()
+        || member.public_key_file.is_some()
+        || member.jwks_file.is_some()
+        || member.jwks_url.is_some();
     let with_key = |rule: Rule| rule.only_with("a key of auth.member_token is set", has_key);
     let with_redis = |rule: Rule| rule.only_with("push.relay is redis", push.relay == Relay::Redis);
     let with_s3 = |rule: Rule| rule.only_with("file.storage is s3", s3);
-    let one_kind = "; only one of secret, public_key_file and jwks_file may be set";
+    let one_kind = "; only one of secret, public_key_file, jwks_file and jwks_url may be set";
     let claim = |key, name: &str| rule(key, "a claim's name", !name.is_empty());
     let switch = |key| rule(key, "true or false", true);
     vec![
@@ -88,6 +91,16 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
             &format!("the path of a JWKS file{one_kind}"),
             member.jwks_file.as_ref().is_none_or(|path| {
                 !path.as_os_str().is_empty() && member.secret.is_none() && member.public_key_file.is_none()
+            }),
+        ),
+        rule(
+            "auth.member_token.jwks_url",
+            &format!("an http or https address without a user or fragment, e.g. https://shop.example/jwks.json{one_kind}"),
+            member.jwks_url.as_deref().is_none_or(|url| {
+                is_document_address(url)
+                    && member.secret.is_none()
+                    && member.public_key_file.is_none()
+                    && member.jwks_file.is_none()
             }),
         ),
         with_key(text("auth.member_token.issuer", member.issuer.as_deref())),
@@ -223,6 +236,15 @@ fn is_base_address(address: &str) -> bool {
         && Url::parse(address).is_ok_and(|url| {
             matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none()
         })
+}
+
+fn is_document_address(address: &str) -> bool {
+    Url::parse(address).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.fragment().is_none()
+    })
 }
 
 /// Also refuses what hides a password from [`super::secret::hide_password`].

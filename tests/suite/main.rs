@@ -36,6 +36,7 @@ mod link;
 mod log;
 mod lost_database;
 mod mark_unread;
+mod member_keys;
 mod member_token;
 mod message;
 mod migrate_down;
