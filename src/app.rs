@@ -6,6 +6,7 @@
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_cors::Cors;
@@ -14,7 +15,7 @@ use actix_web::guard::GuardContext;
 use actix_web::http::header::{self, ContentType};
 use actix_web::middleware::from_fn;
 use actix_web::web::Redirect;
-use actix_web::{App as ActixApp, HttpResponse, guard, web};
+use actix_web::{App as ActixApp, HttpResponse, Resource, guard, web};
 use socket2::{Domain, Socket, Type};
 use tokio::task::JoinHandle;
 use utoipa_actix_web::AppExt;
@@ -43,7 +44,7 @@ use crate::routes;
 use crate::settings::{self, Settings};
 use crate::socket;
 use crate::telemetry::metrics::Metrics;
-use crate::writer::{self, Stream, Writer, WriterThread};
+use crate::writer::{self, Stream, WriterThread};
 use crate::ws::CloseReason;
 
 /// How often sockets are looked at and revocations of other processes are read.
@@ -51,7 +52,9 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// Where `/` sends a browser.
 const HOME: &str = "/swagger-ui/";
 /// Where the OpenAPI document is.
-const DOCUMENT: &str = "/v3/api-docs";
+const OPENAPI: &str = "/v3/api-docs";
+/// Where the AsyncAPI document is.
+const ASYNCAPI: &str = "/v3/async-api-docs";
 /// Sweeps between clean-ups of what only grows.
 const TIDY_EVERY: u32 = 5;
 
@@ -114,32 +117,34 @@ impl App {
         let is_without_admins = first_admin.is_none() && !db.run(has_admin_logins).await.map_err(text)?;
         let runner = start_jobs(&db, &clock, &files, &jobs, &metrics).await.map_err(text)?;
         let restored_at = db.run(|connection| StoredInstant::Restored.get(connection)).await.map_err(text)?;
-        let services = socket::api::Context {
+        let sockets = socket::api::Context {
             hub: hub.clone(),
             db: db.clone(),
             clock: clock.clone(),
             settings: settings.clone(),
             restored_at,
         };
-        let client_address = web::Data::new(ClientAddress { trust_forwarded_for: settings.server.trust_forwarded_for });
+        let client_address = ClientAddress { trust_forwarded_for: settings.server.trust_forwarded_for };
         let document = routes::document(settings.server.shop_placeholders).map_err(text)?;
-        let known_paths = web::Data::new(routes::KnownPaths::new(&document));
-        let parts = Parts {
-            settings: web::Data::new(settings),
-            db: web::Data::new(db),
-            auth: web::Data::new(auth),
-            client_address,
-            files: web::Data::new(files),
-            writer: web::Data::new(writer),
-            hub: web::Data::new(hub.clone()),
-            limit,
-            metrics: web::Data::new(metrics),
-            services: web::Data::new(services),
-            request_ids: web::Data::new(RequestIds::new()),
-            known_paths,
-            document: document.to_string().into(),
-        };
-        let server = serve(parts, listener).map_err(|error| format!("cannot start the server: {error}"))?;
+        let known_paths = routes::KnownPaths::new(&document);
+        let asyncapi = routes::asyncapi().map_err(text)?;
+        let documents = Documents { openapi: document.to_string().into(), asyncapi: asyncapi.to_string().into() };
+        let config = settings.server.clone();
+        let services = Services::new(web::PayloadConfig::new(settings.limits.body_bytes))
+            .with(settings)
+            .with(db)
+            .with(auth)
+            .with(client_address)
+            .with(files)
+            .with(writer)
+            .with(hub.clone())
+            .with_shared(limit)
+            .with(metrics)
+            .with(sockets)
+            .with(RequestIds::new())
+            .with(known_paths);
+        let server = serve(&config, services, documents, listener)
+            .map_err(|error| format!("cannot start the server: {error}"))?;
         let handle = server.handle();
         Ok(Self {
             address,
@@ -183,60 +188,74 @@ impl App {
 
 /// What handlers reach, shared by all worker threads.
 #[derive(Clone)]
-struct Parts {
-    settings: web::Data<Settings>,
-    db: web::Data<Db>,
-    auth: web::Data<Auth>,
-    client_address: web::Data<ClientAddress>,
-    files: web::Data<Files>,
-    writer: web::Data<Writer>,
-    hub: web::Data<Hub>,
-    limit: web::Data<SendLimit>,
-    metrics: web::Data<Metrics>,
-    services: web::Data<socket::api::Context>,
-    request_ids: web::Data<RequestIds>,
-    known_paths: web::Data<routes::KnownPaths>,
-    /// The OpenAPI document as it is served: as a tree it would take megabytes, once for each worker.
-    document: web::Bytes,
+struct Services(Vec<Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>>);
+
+impl Services {
+    fn new(body: web::PayloadConfig) -> Self {
+        Self(vec![Arc::new(move |config| {
+            config.app_data(body.clone());
+        })])
+    }
+
+    fn with<T: Send + Sync + 'static>(self, service: T) -> Self {
+        self.with_shared(web::Data::new(service))
+    }
+
+    fn with_shared<T: Send + Sync + 'static>(mut self, service: web::Data<T>) -> Self {
+        self.0.push(Arc::new(move |config| {
+            config.app_data(service.clone());
+        }));
+        self
+    }
+
+    fn provide(&self, config: &mut web::ServiceConfig) {
+        self.0.iter().for_each(|service| service(config));
+    }
 }
 
-fn serve(parts: Parts, listener: TcpListener) -> std::io::Result<Server> {
-    let settings = parts.settings.clone();
-    http::server::run(&settings.server, listener, move || {
-        let parts = parts.clone();
-        let body_bytes = parts.settings.limits.body_bytes;
-        let shop_placeholders = parts.settings.server.shop_placeholders;
-        let cors = cors(&parts.settings.server.cors_origins);
+/// The documents as they are served: as trees they would take megabytes, once for each worker.
+#[derive(Clone)]
+struct Documents {
+    openapi: web::Bytes,
+    asyncapi: web::Bytes,
+}
+
+/// Answers one of the documents.
+fn document(path: &str, text: web::Bytes) -> Resource {
+    web::resource(path).guard(guard::Any(guard::Get()).or(guard::Head())).to(move || {
+        let text = text.clone();
+        async { HttpResponse::Ok().content_type(ContentType::json()).body(text) }
+    })
+}
+
+fn serve(
+    settings: &settings::Server,
+    services: Services,
+    documents: Documents,
+    listener: TcpListener,
+) -> std::io::Result<Server> {
+    let config = settings.clone();
+    http::server::run(settings, listener, move || {
         let app = ActixApp::new()
             .into_utoipa_app()
-            .app_data(parts.settings)
-            .app_data(parts.db)
-            .app_data(parts.auth)
-            .app_data(parts.client_address)
-            .app_data(parts.files)
-            .app_data(parts.writer)
-            .app_data(parts.hub)
-            .app_data(parts.limit)
-            .app_data(parts.metrics)
-            .app_data(parts.services)
-            .app_data(parts.request_ids)
-            .app_data(parts.known_paths)
-            .app_data(web::PayloadConfig::new(body_bytes))
-            .configure(|config: &mut ServiceConfig<'_>| routes::register(config, shop_placeholders))
+            .configure(|config: &mut ServiceConfig<'_>| {
+                config.map(|config| {
+                    services.provide(config);
+                    config
+                });
+            })
+            .configure(|routes: &mut ServiceConfig<'_>| routes::register(routes, config.shop_placeholders))
             .into_app();
-        let document = web::resource(DOCUMENT).guard(guard::Get()).to(move || {
-            let document = parts.document.clone();
-            async { HttpResponse::Ok().content_type(ContentType::json()).body(document) }
-        });
         // Without a validator: the page would show the document to a server of swagger.io.
-        let swagger = SwaggerUi::new("/swagger-ui/{_:.*}").config(SwaggerConfig::new([DOCUMENT]).validator_url("none"));
+        let swagger = SwaggerUi::new("/swagger-ui/{_:.*}").config(SwaggerConfig::new([OPENAPI]).validator_url("none"));
         let home = web::resource("/").guard(guard::Get()).guard(guard::fn_guard(accepts_pages));
         app.service(home.to(async || Redirect::to(HOME).temporary()))
             .service(web::redirect("/swagger-ui", "/swagger-ui/"))
-            .service(document)
+            .service(document(OPENAPI, documents.openapi.clone()))
+            .service(document(ASYNCAPI, documents.asyncapi.clone()))
             .service(swagger)
             .default_service(web::to(routes::not_found))
-            .wrap(cors)
+            .wrap(cors(&config.cors_origins))
             .wrap(from_fn(observe))
     })
 }

@@ -3,7 +3,10 @@
 //! Every id is a positive integer below 2^53 (DESIGN invariant 10), because browsers read JSON numbers as doubles.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::extensions::ExtensionsBuilder;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// The first integer that is no longer a valid id: 2^53.
 pub const ID_LIMIT: i64 = 1 << 53;
@@ -98,6 +101,27 @@ impl UserType {
             _ => None,
         }
     }
+}
+
+impl PartialSchema for UserType {
+    fn schema() -> RefOr<Schema> {
+        numbered([(Self::Member.code(), "member"), (Self::Admin.code(), "admin")])
+    }
+}
+
+impl ToSchema for UserType {}
+
+/// The schema of what the wire knows by numbers, with a name for each.
+pub(crate) fn numbered<const N: usize>(values: [(i32, &'static str); N]) -> RefOr<Schema> {
+    // Generators of clients take the constants' names from there; Go exports capitals only.
+    let names = ExtensionsBuilder::new().add("x-enum-varnames", values.map(|(_, name)| name.to_uppercase())).build();
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
+        .enum_values(Some(values.map(|(code, _)| code)))
+        .description(Some(values.map(|(code, name)| format!("{code} {name}")).join(", ")))
+        .extensions(Some(names))
+        .into()
 }
 
 /// A user as the push module and the tokens name one: unique over the whole service.

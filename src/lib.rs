@@ -77,7 +77,7 @@ pub mod testing {
 
     /// The rules of what is sent.
     pub mod content {
-        pub use crate::message::content::{ContentType, MAX_BYTES, check};
+        pub use crate::message::content::{Content, ContentType, MAX_BYTES, check};
     }
 
     /// The frames that clients send.
@@ -85,8 +85,9 @@ pub mod testing {
         pub use crate::socket::client_frame::{ClientFrame, Resync, parse};
     }
 
-    /// The OpenAPI document.
+    /// The OpenAPI and AsyncAPI documents, and what their fields are called in Chinese.
     pub mod routes {
-        pub use crate::routes::{document, document_text};
+        pub use crate::http::field;
+        pub use crate::routes::{asyncapi, asyncapi_text, document, document_text};
     }
 }

@@ -134,12 +134,12 @@ pub struct NewAdmin {
 /// # Errors
 /// [`Error::Invalid`] for a name that is taken, and for a name, nickname or password of the wrong length.
 pub async fn add_admin(db: &Db, clock: &Clock, new: NewAdmin) -> Result<UserKey> {
-    check_name(&new.username, Problem::new("username 长度须为 1 至 64 个字符", "username must have 1-64 characters"))?;
-    check_name(&new.nickname, Problem::new("nickname 长度须为 1 至 64 个字符", "nickname must have 1-64 characters"))?;
+    check_name(&new.username, Problem::new("用户名的字数须为 1 至 64", "username must have 1-64 characters"))?;
+    check_name(&new.nickname, Problem::new("昵称的字数须为 1 至 64", "nickname must have 1-64 characters"))?;
     let hash = password::hash(&new.password).await?;
     let now = clock.now();
     let added = db.write(move |connection| store::insert_admin(connection, &new, &hash, now)).await?;
-    added.ok_or(Error::Invalid(Problem::new("username 已存在", "username is taken")))
+    added.ok_or(Error::Invalid(Problem::new("用户名已存在", "username is taken")))
 }
 
 fn check_name(name: &str, problem: Problem) -> Result<()> {
@@ -171,7 +171,7 @@ pub async fn ensure_member(
     nickname: Option<&str>,
     avatar: Option<&str>,
 ) -> Result<UserKey> {
-    let problem = || Problem::new("userId 须为 1 至 2^52-1 的整数", "userId must be an integer from 1 to 2^52-1");
+    let problem = || Problem::new("用户编号须为 1 至 2^52-1 的整数", "userId must be an integer from 1 to 2^52-1");
     let cut = |text: Option<&str>, length| text.map(|text| text.chars().take(length).collect());
     let claim = MemberClaim {
         tenant,

@@ -65,10 +65,7 @@ impl Turn {
 /// [`Error::Invalid`] unless it has 8–128 characters.
 pub(crate) async fn hash(password: &str) -> Result<String> {
     if !LENGTH.contains(&password.chars().count()) {
-        return Err(Error::Invalid(Problem::new(
-            "password 长度须为 8 至 128 个字符",
-            "password must have 8-128 characters",
-        )));
+        return Err(Error::Invalid(Problem::new("密码的字数须为 8 至 128", "password must have 8-128 characters")));
     }
     let password = password.to_owned();
     let hash = move || Argon2::default().hash_password(password.as_bytes()).map(|hash| hash.to_string());

@@ -54,5 +54,5 @@ pub async fn set_role(db: &Db, clock: &Clock, tenant: TenantId, username: &str, 
 }
 
 fn unknown_admin() -> Error {
-    Error::Invalid(Problem::new("username 不存在", "username is unknown"))
+    Error::Invalid(Problem::new("用户名不存在", "username is unknown"))
 }

@@ -14,6 +14,7 @@ use super::{Auth, Principal, Tokens};
 use crate::access::AnyAdmin;
 use crate::account::DEFAULT_TENANT;
 use crate::error::{Error, Result};
+use crate::http::describe::failures;
 use crate::http::{Answer, Data, Json, Query, routes};
 use crate::id::{TenantId, UserType};
 
@@ -46,7 +47,11 @@ struct Login {
     path = "/admin-api/system/auth/login",
     tag = "auth",
     params(("tenant-id" = Option<TenantId>, Header, description = "The tenant, by default 1", example = 1)),
-    extensions(("x-errors" = json!(["LoginFailed", "AccountDisabled", "TooManyRequests"]))),
+    extensions(("x-errors" = json!(failures(&[
+        Error::LoginFailed,
+        Error::AccountDisabled,
+        Error::TooManyRequests { retry_after_s: 1 },
+    ])))),
 )]
 async fn login_admin(
     auth: web::Data<Auth>,
@@ -66,7 +71,11 @@ async fn login_admin(
     post,
     path = "/admin-api/system/auth/logout",
     tag = "auth",
-    extensions(("x-errors" = json!(["WrongType", "Forbidden", "TenantForeign"]))),
+    extensions(("x-errors" = json!(failures(&[
+        Error::WrongType("tenant-id".into()),
+        Error::Forbidden,
+        Error::TenantForeign,
+    ])))),
 )]
 async fn logout_admin(
     auth: web::Data<Auth>,
@@ -84,7 +93,11 @@ async fn logout_admin(
     post,
     path = "/app-api/member/auth/logout",
     tag = "auth",
-    extensions(("x-errors" = json!(["WrongType", "Forbidden", "TenantForeign"]))),
+    extensions(("x-errors" = json!(failures(&[
+        Error::WrongType("tenant-id".into()),
+        Error::Forbidden,
+        Error::TenantForeign,
+    ])))),
 )]
 async fn logout_member(
     auth: web::Data<Auth>,
@@ -128,7 +141,7 @@ struct Refresh {
     post,
     path = "/admin-api/system/auth/refresh-token",
     tag = "auth",
-    extensions(("x-errors" = json!(["RefreshTokenInvalid", "RefreshTokenExpired"]))),
+    extensions(("x-errors" = json!(failures(&[Error::RefreshTokenInvalid, Error::RefreshTokenExpired])))),
 )]
 async fn refresh_admin(auth: web::Data<Auth>, Query(query): Query<Refresh>) -> Result<Answer<Tokens>> {
     Ok(Answer(auth.refresh(&query.refresh_token, UserType::Admin).await?))
@@ -142,7 +155,7 @@ async fn refresh_admin(auth: web::Data<Auth>, Query(query): Query<Refresh>) -> R
     post,
     path = "/app-api/member/auth/refresh-token",
     tag = "auth",
-    extensions(("x-errors" = json!(["RefreshTokenInvalid", "RefreshTokenExpired"]))),
+    extensions(("x-errors" = json!(failures(&[Error::RefreshTokenInvalid, Error::RefreshTokenExpired])))),
 )]
 async fn refresh_member(auth: web::Data<Auth>, Query(query): Query<Refresh>) -> Result<Answer<Tokens>> {
     Ok(Answer(auth.refresh(&query.refresh_token, UserType::Member).await?))

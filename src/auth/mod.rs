@@ -81,7 +81,8 @@ pub enum TokenUse {
     Socket,
 }
 
-/// What a login and a refresh answer (docs/contract.md#auth).
+// See docs/contract.md#auth.
+/// What a login and a refresh answer.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Tokens {

@@ -16,6 +16,7 @@ use crate::id::ID_LIMIT;
 use crate::settings::{FILE_FLAG, Flag, Settings, Sources};
 
 mod admin;
+mod asyncapi;
 mod backup;
 mod healthcheck;
 mod import;
@@ -93,6 +94,8 @@ enum Command {
     Job(job::Command),
     /// Print the OpenAPI document
     Openapi,
+    /// Print the AsyncAPI document, which describes the WebSocket
+    Asyncapi,
 }
 
 impl Cli {
@@ -119,6 +122,7 @@ impl Cli {
             Command::Import(command) => import::run(&self.settings.load()?, command),
             Command::Job(command) => job::run(&self.settings.load()?, command),
             Command::Openapi => openapi::run(),
+            Command::Asyncapi => asyncapi::run(),
         }
     }
 }
@@ -277,6 +281,7 @@ mod tests {
             "kefu job retry 1 2",
             "kefu job retry --dead",
             "kefu openapi",
+            "kefu asyncapi",
         ] {
             Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
         }

@@ -14,6 +14,7 @@ use crate::access::{DeleteConversations, QueryConversations, UpdateConversations
 use crate::auth::extract::{Admin, Member};
 use crate::db::Db;
 use crate::error::{Error, Problem, Result};
+use crate::http::describe::failures;
 use crate::http::{Answer, Data, Json, Query, Then, routes};
 use crate::id::ConversationId;
 use crate::writer::Writer;
@@ -53,7 +54,7 @@ async fn list(
 ) -> Result<Answer<Vec<ConversationView>>> {
     let Query(ListQuery { limit, cursor }) = query;
     let cursor = cursor
-        .map(|text| Cursor::parse(&text).ok_or(Error::Invalid(Problem::new("cursor 不合法", "cursor is not valid"))))
+        .map(|text| Cursor::parse(&text).ok_or(Error::Invalid(Problem::new("翻页位置不合法", "cursor is not valid"))))
         .transpose()?;
     let tenant = admin.0.key.tenant;
     Ok(Answer(db.run(move |connection| store::list(connection, tenant, limit, cursor)).await?))
@@ -100,7 +101,7 @@ struct PinRequest {
     operation_id = "pin_conversation",
     tag = "admin conversation",
     extensions(
-        ("x-errors" = json!(["ConversationNotFound"]))
+        ("x-errors" = json!(failures(&[Error::ConversationNotFound])))
     )
 )]
 async fn pin(
@@ -128,7 +129,7 @@ struct MarkUnreadRequest {
     operation_id = "mark_conversation_unread",
     tag = "admin conversation",
     extensions(
-        ("x-errors" = json!(["ConversationNotFound"]))
+        ("x-errors" = json!(failures(&[Error::ConversationNotFound])))
     )
 )]
 async fn mark_unread(
@@ -148,7 +149,7 @@ async fn mark_unread(
     operation_id = "delete_conversation",
     tag = "admin conversation",
     extensions(
-        ("x-errors" = json!(["ConversationNotFound"]))
+        ("x-errors" = json!(failures(&[Error::ConversationNotFound])))
     )
 )]
 async fn delete(

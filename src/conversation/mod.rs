@@ -149,7 +149,8 @@ impl Conversation {
     }
 }
 
-/// A conversation on the wire (docs/contract.md#admin-rest).
+// See docs/contract.md#json-values.
+/// A conversation on the wire.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ConversationView {
@@ -169,7 +170,7 @@ pub(crate) struct ConversationView {
     #[schema(example = "{\"text\":\"你好\"}")]
     pub last_message_content: String,
     /// The newest message's content type.
-    #[schema(example = 1)]
+    #[schema(value_type = crate::fact::ContentType, example = 1)]
     pub last_message_content_type: i32,
     /// Whether admins see it pinned.
     #[schema(example = false)]
@@ -183,20 +184,20 @@ pub(crate) struct ConversationView {
     /// The member's messages that no admin has read.
     #[schema(minimum = 0)]
     pub admin_unread_message_count: i32,
-    /// Admins' messages that the member has not read (additive).
+    /// Admins' messages that the member has not read.
     #[schema(minimum = 0)]
     pub member_unread_message_count: i32,
-    /// The newest message's `seq` (additive).
+    /// The newest message's `seq`.
     #[schema(minimum = 0)]
     pub last_seq: i64,
-    /// There when admins have marked it as unread, a reminder beside the counts (additive).
+    /// There when admins have marked it as unread, a reminder beside the counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false, example = true)]
     pub marked_unread: Option<bool>,
     /// When the first message came, epoch milliseconds.
     #[schema(value_type = i64, example = 1_795_235_421_115_i64)]
     pub create_time: Millis,
-    /// Pass it as `cursor` to get the list's part after this one (additive).
+    /// Pass it as `cursor` to get the list's part after this one.
     #[schema(example = "0.1795235421115.1")]
     pub cursor: String,
 }

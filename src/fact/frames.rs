@@ -1,23 +1,30 @@
 //! Every frame that goes over a socket: its `type` and its content (docs/contract.md#websocket; docs/websocket.md).
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::clock::Millis;
-use crate::id::{ConversationId, UserId};
+use crate::id::{ConversationId, UserId, UserType};
 
 /// Declares an enum of frame types with their names.
 macro_rules! frame_types {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
+    ($(#[$doc:meta])* $name:ident { $(#[doc = $description:literal] $variant:ident = $text:literal,)* }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum $name {
-            $($(#[$variant_doc])* $variant,)*
+            $(#[doc = $description] $variant,)*
         }
 
         impl $name {
             /// Every one, in the order of the documentation.
-            #[cfg(test)]
             pub(crate) const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// What it says, for the documents.
+            pub(crate) const fn description(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $description,)*
+                }
+            }
 
             /// The `type` on the wire.
             pub(crate) const fn as_str(self) -> &'static str {
@@ -32,27 +39,27 @@ macro_rules! frame_types {
 frame_types! {
     /// A frame from the server.
     ServerFrame {
-        /// A message: [`super::MessageView`].
+        /// A message.
         Message = "kefu_message_type",
-        /// An admin has read a member's messages: [`Read`].
+        /// An admin has read a member's messages.
         ReadByAdmin = "kefu_message_read_status_change",
-        /// A member has read the admins' messages (additive): [`Read`].
+        /// A member has read the admins' messages.
         ReadByMember = "kefu_message_read_by_member",
-        /// A conversation was made (additive): [`Created`].
+        /// A conversation was made.
         Created = "kefu_conversation_created",
-        /// A conversation was pinned or unpinned (additive): [`Pinned`].
+        /// A conversation was pinned or unpinned.
         Pinned = "kefu_conversation_pinned",
-        /// Admins have deleted a conversation from their list (additive): [`Deleted`].
+        /// Admins have deleted a conversation from their list.
         Deleted = "kefu_conversation_deleted",
-        /// Admins have marked a conversation as unread, or have read it since (additive): [`Marked`].
+        /// Admins have marked a conversation as unread, or have read it since.
         Marked = "kefu_conversation_marked",
-        /// Someone is typing (additive): [`Typing`].
+        /// Someone is typing.
         Typing = "kefu_typing",
-        /// Frames were lost between nodes (additive): [`ResyncRequired`].
+        /// Frames were lost between nodes.
         ResyncRequired = "kefu_resync_required",
-        /// The end of a replay (additive): [`ResyncDone`].
+        /// The end of a replay.
         ResyncDone = "kefu_resync_done",
-        /// The answer to a frame that was not understood or not allowed (additive): [`Refusal`].
+        /// The answer to a frame that was not understood or not allowed.
         Error = "error",
     }
 }
@@ -68,7 +75,7 @@ frame_types! {
 }
 
 /// Content of [`ServerFrame::Created`].
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Created {
     pub conversation_id: ConversationId,
@@ -76,7 +83,7 @@ pub(crate) struct Created {
 }
 
 /// Content of [`ServerFrame::Pinned`].
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Pinned {
     pub conversation_id: ConversationId,
@@ -84,14 +91,14 @@ pub(crate) struct Pinned {
 }
 
 /// Content of [`ServerFrame::Deleted`].
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Deleted {
     pub conversation_id: ConversationId,
 }
 
 /// Content of [`ServerFrame::Marked`].
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Marked {
     pub conversation_id: ConversationId,
@@ -99,47 +106,57 @@ pub(crate) struct Marked {
 }
 
 /// Content of [`ServerFrame::ReadByAdmin`] and [`ServerFrame::ReadByMember`].
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Read {
     pub conversation_id: ConversationId,
+    /// Which side has read.
+    #[schema(value_type = UserType, example = 2)]
     pub reader_type: i32,
     /// The messages up to here are read.
     pub seq: i64,
 }
 
 /// Content of [`ServerFrame::Typing`].
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Typing {
     pub conversation_id: ConversationId,
     pub user_id: UserId,
+    /// Which side is typing.
+    #[schema(value_type = UserType, example = 1)]
     pub user_type: i32,
 }
 
 /// Content of [`ServerFrame::ResyncRequired`].
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ResyncRequired {
     /// Nothing older was lost, in epoch milliseconds. An admin resyncs from there, a member from the `seq` up to which it
     /// has everything.
+    #[schema(value_type = i64, example = 1_795_255_296_821_i64)]
     pub since: Millis,
 }
 
 /// Content of [`ServerFrame::ResyncDone`].
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ResyncDone {
     /// When the database was last restored. What a client knows from before it may be gone, and its positions may be ahead
     /// of the database.
+    #[schema(value_type = Option<i64>)]
     pub restored_at: Option<Millis>,
 }
 
 /// Content of [`ServerFrame::Error`].
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Refusal<'a> {
+    /// A code of the REST interface.
+    #[schema(example = 400)]
     pub code: i64,
+    /// The message for the user, in Chinese.
+    #[schema(example = "请求参数类型错误:frame")]
     pub msg: &'a str,
 }
 

@@ -2,6 +2,7 @@
 //!
 //! This file and [`frames`] are the ground floor: they know ids and times and nothing else of the house.
 
+mod content_type;
 pub(crate) mod frames;
 mod table;
 
@@ -10,6 +11,8 @@ use utoipa::ToSchema;
 
 use crate::clock::Millis;
 use crate::id::{ConversationId, MessageId, TenantId, UserId, UserType};
+
+pub use content_type::ContentType;
 
 /// Something that has happened. A fact of a command is recorded while the command is applied and published after its
 /// commit; a fact that is never stored, such as typing, is published at once.
@@ -31,7 +34,8 @@ pub(crate) enum Fact {
     Typing { tenant: TenantId, conversation: ConversationId, member: UserId, user_type: UserType, user: UserId },
 }
 
-/// A message on the wire: the same fields whether listed or pushed (docs/contract.md#json-values).
+// See docs/contract.md#json-values.
+/// A message on the wire: the same fields whether listed or pushed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MessageView {
@@ -43,15 +47,16 @@ pub(crate) struct MessageView {
     pub sender_id: UserId,
     /// The sender's avatar.
     pub sender_avatar: Option<String>,
-    /// 1 member, 2 admin.
-    #[schema(minimum = 1, maximum = 2)]
+    /// Which side sent it.
+    #[schema(value_type = UserType, example = 1)]
     pub sender_type: i32,
     /// The member when an admin sent it; a member's message goes to all admins and names none.
     pub receiver_id: Option<UserId>,
-    /// 1 when an admin sent it.
+    /// Member when an admin sent it.
+    #[schema(value_type = Option<UserType>)]
     pub receiver_type: Option<i32>,
-    /// 1 text, 2 image, 3 voice, 4 video, 5 system, 10 product, 11 order.
-    #[schema(example = 1)]
+    /// What the content is.
+    #[schema(value_type = ContentType, example = 1)]
     pub content_type: i32,
     /// As it was sent, byte for byte.
     #[schema(example = "{\"text\":\"你好\"}")]
@@ -62,9 +67,9 @@ pub(crate) struct MessageView {
     /// Epoch milliseconds; strictly increases with `seq`.
     #[schema(value_type = i64, example = 1_795_235_421_115_i64)]
     pub create_time: Millis,
-    /// The place in the conversation, gapless from 1 (additive).
+    /// The place in the conversation, gapless from 1.
     #[schema(minimum = 1)]
     pub seq: i64,
-    /// As the sender gave it (additive).
+    /// As the sender gave it.
     pub client_message_id: Option<String>,
 }

@@ -25,6 +25,7 @@ use super::{FilePath, Files};
 use crate::access::AnyAdmin;
 use crate::auth::extract::{Admin, Member};
 use crate::error::{Error, Failure, Result};
+use crate::http::describe::{failures, failures_with_status};
 use crate::http::{Answer, Data, routes};
 use crate::id::UserKey;
 
@@ -71,7 +72,7 @@ impl Data for FileUrl {}
     path = "/admin-api/infra/file/upload",
     tag = "file",
     request_body(content = UploadForm, content_type = "multipart/form-data"),
-    extensions(("x-errors" = json!(["Missing", "UploadTooLarge"])))
+    extensions(("x-errors" = json!(failures(&[Error::Missing("file".into()), Error::UploadTooLarge]))))
 )]
 async fn upload_as_admin(
     admin: Result<Admin<AnyAdmin>>,
@@ -90,7 +91,7 @@ async fn upload_as_admin(
     path = "/app-api/infra/file/upload",
     tag = "file",
     request_body(content = UploadForm, content_type = "multipart/form-data"),
-    extensions(("x-errors" = json!(["Missing", "UploadTooLarge"])))
+    extensions(("x-errors" = json!(failures(&[Error::Missing("file".into()), Error::UploadTooLarge]))))
 )]
 async fn upload_as_member(
     member: Result<Member>,
@@ -219,7 +220,7 @@ struct FileContent(Vec<u8>);
         (status = 404, description = "No such file", body = Failure),
         (status = 416, description = "No byte of the range exists"),
     ),
-    extensions(("x-error-statuses" = json!({"404": "NotFound", "503": "Busy"})))
+    extensions(("x-error-statuses" = json!(failures_with_status(&[("404", Error::NotFound), ("503", Error::Busy)]))))
 )]
 async fn read_file(
     request: HttpRequest,

@@ -111,7 +111,7 @@ impl Files {
             head.extend_from_slice(&chunk?);
         }
         if head.is_empty() {
-            return Err(Error::Invalid(Problem::new("file 不能为空", "file must not be empty")));
+            return Err(Error::Invalid(Problem::new("文件不能为空", "file must not be empty")));
         }
         let kind = kind::detect(&head, name).ok_or(Error::Invalid(Problem::new(
             "file 的类型不支持，请上传图片、音频、视频、PDF、Office 文档、ZIP 或文本文件",

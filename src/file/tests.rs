@@ -197,7 +197,7 @@ async fn a_refused_upload_leaves_nothing() {
     for (body, msg) in [
         (form(&[(FILE, &large)]), "上传文件过大，请调整后重试"),
         (form(&[("name=\"other\"", &vec![0; 70_000]), (FILE, PNG)]), "上传文件过大，请调整后重试"),
-        (form(&[(FILE, b"")]), "请求参数不正确:file 不能为空"),
+        (form(&[(FILE, b"")]), "请求参数不正确:文件不能为空"),
         (form(&[(FILE, b"\x7FELF\x02\x01\x01\0")]), "请求参数不正确:file 的类型不支持"),
         (form(&[("name=\"other\"", PNG)]), "请求参数缺失:file"),
         (form(&[]), "请求参数缺失:file"),

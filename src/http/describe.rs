@@ -3,7 +3,8 @@
 //! no type knows: texts, tags, examples and errors.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{SchemaType, Type};
@@ -12,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{Json, Query, Then};
 use crate::access::Permission;
-use crate::error::Result;
+use crate::error::{Error, Language, Result};
 
 /// Named schemas on their way into the document.
 pub(crate) type Schemas = Vec<(String, RefOr<Schema>)>;
@@ -115,6 +116,45 @@ impl Description {
         operation.extensions.get_or_insert_default().insert(PERMISSION.to_owned(), Value::from(caller.as_str()));
         (operation, schemas)
     }
+}
+
+/// A failure as the document shows it, made from the error itself. A handler names its own in the extension `x-errors`,
+/// those with a status of their own in `x-error-statuses`.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Failing {
+    /// The error's name.
+    pub name: String,
+    /// The HTTP status.
+    pub status: String,
+    /// Whether `Retry-After` comes with it.
+    pub retry_after: bool,
+    /// The English message.
+    pub summary: String,
+    /// The answer's body.
+    pub body: Value,
+}
+
+impl From<&Error> for Failing {
+    fn from(error: &Error) -> Self {
+        Self {
+            name: format!("{error:?}").chars().take_while(|letter| letter.is_alphanumeric()).collect(),
+            status: error.http_status().as_str().to_owned(),
+            retry_after: error.retry_after_s().is_some(),
+            summary: error.message(Language::English).into_owned(),
+            body: json!(error.envelope(&error.message(Language::Chinese))),
+        }
+    }
+}
+
+/// The value of `x-errors`.
+pub(crate) fn failures(errors: &[Error]) -> Vec<Failing> {
+    errors.iter().map(Failing::from).collect()
+}
+
+/// The value of `x-error-statuses`: each error under the status that it has there.
+pub(crate) fn failures_with_status(errors: &[(&str, Error)]) -> Vec<Failing> {
+    let failing = |(status, error): &(&str, Error)| Failing { status: (*status).to_owned(), ..Failing::from(error) };
+    errors.iter().map(failing).collect()
 }
 
 /// The schema of a type: an object by reference, everything else in place. Adds what it refers to.

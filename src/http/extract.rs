@@ -9,6 +9,7 @@ use futures_util::future::{LocalBoxFuture, Ready, ready};
 use serde::de::DeserializeOwned;
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
+use super::field;
 use crate::error::{Error, Problem, Result};
 
 /// `A`, and only then `B`: who may not call is told so, whatever else is wrong with the request. Extractors that stand
@@ -133,21 +134,31 @@ pub(crate) fn check(value: &impl Validate) -> Result<()> {
 fn problem(errors: &ValidationErrors) -> Problem {
     let mut fields: Vec<_> = errors.errors().iter().collect();
     fields.sort_by_key(|(name, _)| name.to_string());
-    for (name, kind) in fields {
+    for (field, kind) in fields {
         let ValidationErrorsKind::Field(broken) = kind else { continue };
         let Some(rule) = broken.first() else { continue };
-        let name = camel_case(name);
-        if let Some((zh, en)) = rule.message.as_ref().and_then(|message| message.split_once('|')) {
-            return Problem { zh: format!("{name} {zh}").into(), en: format!("{name} {en}").into() };
+        let en = camel_case(field);
+        let zh = field::name(&en);
+        if let Some((rule_zh, rule_en)) = rule.message.as_ref().and_then(|message| message.split_once('|')) {
+            return Problem { zh: format!("{zh}{rule_zh}").into(), en: format!("{en} {rule_en}").into() };
         }
+        let bound = |name: &str| rule.params.get(name).map(ToString::to_string);
+        let (bounds_zh, bounds_en) = match (bound("min"), bound("max")) {
+            (Some(min), Some(max)) => (format!("{min} 至 {max}"), format!("from {min} to {max}")),
+            (Some(min), None) => (format!("不小于 {min}"), format!("at least {min}")),
+            (None, Some(max)) => (format!("不大于 {max}"), format!("at most {max}")),
+            (None, None) => {
+                return Problem { zh: format!("{zh}不合法").into(), en: format!("{en} is not valid").into() };
+            }
+        };
         return match rule.code.as_ref() {
-            "required" => {
-                Problem { zh: format!("{name} 不能为空").into(), en: format!("{name} must not be empty").into() }
+            "length" => Problem {
+                zh: format!("{zh}的字数须为 {bounds_zh}").into(),
+                en: format!("{en} must have {bounds_en} characters").into(),
+            },
+            _ => {
+                Problem { zh: format!("{zh}须为 {bounds_zh}").into(), en: format!("{en} must be {bounds_en}").into() }
             }
-            "range" | "length" => {
-                Problem { zh: format!("{name} 超出范围").into(), en: format!("{name} is out of range").into() }
-            }
-            _ => Problem { zh: format!("{name} 不合法").into(), en: format!("{name} is not valid").into() },
         };
     }
     Problem::new("参数不合法", "a parameter is not valid")

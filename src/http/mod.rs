@@ -6,6 +6,7 @@ mod answer;
 mod body;
 pub(crate) mod describe;
 mod extract;
+pub mod field;
 pub(crate) mod middleware;
 pub(crate) mod route;
 pub(crate) mod server;

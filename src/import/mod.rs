@@ -225,7 +225,7 @@ impl Run {
 fn within(imported: &[ImportedMessage], bytes: usize) -> usize {
     let mut sum = 0;
     let fits = imported.iter().take_while(|one| {
-        sum += one.message.content.len();
+        sum += one.message.content.text().len();
         sum <= bytes
     });
     fits.count().max(1)

@@ -6,42 +6,43 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::{Error, Problem, Result};
+pub use crate::fact::ContentType;
 
 /// The most bytes that a content may have, whatever the limit in characters.
 pub const MAX_BYTES: usize = 64 * 1024;
 
-/// The kinds of messages, with the numbers of the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ContentType {
-    /// `{"text":"…"}`, or a bare string.
-    Text,
-    /// `{"picUrl":"…"}`
-    Image,
-    /// Voice.
-    Voice,
-    /// Video.
-    Video,
-    /// Plain text from the shop; members may not send it.
-    System,
-    /// A product's card.
-    Product,
-    /// An order's card.
-    Order,
+/// A content that keeps the rules of its type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    kind: ContentType,
+    text: String,
 }
 
-impl ContentType {
-    /// The content type of a number on the wire.
-    pub const fn from_code(code: i32) -> Option<Self> {
-        match code {
-            1 => Some(Self::Text),
-            2 => Some(Self::Image),
-            3 => Some(Self::Voice),
-            4 => Some(Self::Video),
-            5 => Some(Self::System),
-            10 => Some(Self::Product),
-            11 => Some(Self::Order),
-            _ => None,
-        }
+impl Content {
+    /// The content of a type's number on the wire and a text, of at most so many characters.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with what is wrong.
+    pub fn parse(code: i32, text: String, max_characters: usize) -> Result<Self> {
+        let kind = ContentType::from_code(code)
+            .ok_or(Error::Invalid(Problem::new("不支持的消息类型", "contentType is not valid")))?;
+        check(kind, &text, max_characters)?;
+        Ok(Self { kind, text })
+    }
+
+    /// Its type.
+    pub const fn kind(&self) -> ContentType {
+        self.kind
+    }
+
+    /// The number of its type.
+    pub const fn code(&self) -> i32 {
+        self.kind.code()
+    }
+
+    /// The text, byte for byte as it was sent.
+    pub const fn text(&self) -> &str {
+        self.text.as_str()
     }
 }
 
@@ -52,20 +53,29 @@ impl ContentType {
 pub fn check(content_type: ContentType, content: &str, max_characters: usize) -> Result<()> {
     let refuse = |zh, en| Err(Error::Invalid(Problem::new(zh, en)));
     if content.is_empty() {
-        return refuse("content 不能为空", "content must not be empty");
+        return refuse("消息内容不能为空", "content must not be empty");
     }
-    if content.len() > MAX_BYTES || (content.len() > max_characters && content.chars().count() > max_characters) {
-        return refuse("content 长度超出限制", "content is too long");
+    if content.len() > max_characters && content.chars().count() > max_characters {
+        return Err(Error::Invalid(Problem {
+            zh: format!("消息内容过长，最多 {max_characters} 字").into(),
+            en: format!("content is too long, at most {max_characters} characters").into(),
+        }));
+    }
+    if content.len() > MAX_BYTES {
+        return Err(Error::Invalid(Problem {
+            zh: format!("消息内容过长，最多 {MAX_BYTES} 字节").into(),
+            en: format!("content is too long, at most {MAX_BYTES} bytes").into(),
+        }));
     }
     if content.contains('\0') {
-        return refuse("content 不能包含空字符", "content must not contain NUL");
+        return refuse("消息内容不能包含空字符", "content must not contain NUL");
     }
     let breaks_pages = match content_type {
         ContentType::Text => !text_shows(content),
         ContentType::Image | ContentType::Product => content.trim() == "null",
         ContentType::Voice | ContentType::Video | ContentType::System | ContentType::Order => false,
     };
-    if breaks_pages { refuse("content 格式不正确", "content does not fit its type") } else { Ok(()) }
+    if breaks_pages { refuse("消息内容与消息类型不符", "content does not fit its type") } else { Ok(()) }
 }
 
 /// Whether the stock pages can show a text: not JSON, a plain JSON scalar other than `null`, or an object with a string

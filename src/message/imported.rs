@@ -128,7 +128,7 @@ impl<'a> Group<'a> {
         let conversation = found.ok_or_else(|| Error::internal("a conversation can neither be made nor found"))?.id;
         let repeat = RepeatKey::of(conversation, message).and_then(|key| self.known.get(&key));
         if let Some(repeat) = repeat {
-            if repeat.content_type != message.content_type || repeat.content != message.content {
+            if repeat.content_type != message.content.code() || repeat.content != message.content.text() {
                 self.appended.changed += 1;
                 return Ok(());
             }

@@ -14,6 +14,8 @@ mod store;
 
 use std::sync::Arc;
 
+use content::Content;
+
 use crate::conversation::Target;
 use crate::id::{TenantId, UserId, UserType};
 
@@ -40,10 +42,8 @@ pub(crate) struct NewMessage {
     pub sender: Sender,
     /// Where it goes.
     pub target: Target,
-    /// A number of [`content::ContentType`].
-    pub content_type: i32,
-    /// Checked by [`content::check`].
-    pub content: String,
+    /// What it says.
+    pub content: Content,
     /// A repeat with the same one returns the first message's id (invariant 5).
     pub client_message_id: Option<String>,
 }

@@ -58,7 +58,7 @@ pub(super) struct First<'a> {
 impl First<'_> {
     /// Whether `message` is a repeat of this one.
     fn is_repeated_by(&self, message: &NewMessage) -> bool {
-        self.content_type == message.content_type && self.content == message.content
+        self.content_type == message.content.code() && self.content == message.content.text()
     }
 }
 
@@ -96,7 +96,7 @@ impl Command for NewMessage {
     }
 
     fn bytes(&self) -> usize {
-        self.content.len() + self.client_message_id.as_ref().map_or(0, String::len)
+        self.content.text().len() + self.client_message_id.as_ref().map_or(0, String::len)
     }
 
     fn apply<'a>(&'a self, page: &mut Sends<'a>, desk: &mut Desk<'a>) -> Result<Sent> {
@@ -118,7 +118,8 @@ impl Command for NewMessage {
         desk.record(fact);
         page.rows.push(row);
         if let Some(key) = key {
-            page.known.insert(key, First { id, content_type: self.content_type, content: (&self.content).into() });
+            page.known
+                .insert(key, First { id, content_type: self.content.code(), content: self.content.text().into() });
         }
         Ok(Sent { id, repeated: false })
     }
@@ -127,7 +128,7 @@ impl Command for NewMessage {
 impl NewMessage {
     /// What the conversation shows of it while it is the newest.
     pub(super) fn as_last(&self) -> LastMessage<'_> {
-        LastMessage { content: &self.content, content_type: self.content_type, sender: self.sender.id }
+        LastMessage { content: self.content.text(), content_type: self.content.code(), sender: self.sender.id }
     }
 }
 
@@ -148,8 +149,8 @@ fn view(row: &NewRow<'_>) -> MessageView {
         sender_type: message.sender.user_type.code(),
         receiver_id: to_member.then_some(row.member),
         receiver_type: to_member.then_some(UserType::Member.code()),
-        content_type: message.content_type,
-        content: message.content.clone(),
+        content_type: message.content.code(),
+        content: message.content.text().to_owned(),
         read_status: false,
         create_time: row.create_time,
         seq: row.seq,

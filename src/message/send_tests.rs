@@ -7,6 +7,7 @@ use crate::conversation::{self, Target};
 use crate::db::schema::kefu_conversation;
 use crate::db::{Backend, Db};
 use crate::id::{ConversationId, TenantId, UserId};
+use crate::message::content::{Content, MAX_BYTES};
 use crate::message::read::MarkRead;
 use crate::message::store::{Page as MessagePage, page};
 use crate::message::{Sender, between, newest_time};
@@ -27,8 +28,7 @@ fn message(text: &str) -> NewMessage {
         tenant: TENANT,
         sender: Sender { user_type: UserType::Member, id: MEMBER, avatar: "".into() },
         target: Target::OfMember(MEMBER),
-        content_type: 1,
-        content: text.into(),
+        content: Content::parse(1, text.into(), MAX_BYTES).unwrap(),
         client_message_id: None,
     }
 }

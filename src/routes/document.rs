@@ -1,16 +1,16 @@
 //! Completes the document that the handlers describe: what many operations have in common is written here, once.
 //!
-//! A handler names its errors as extensions of `#[utoipa::path]`:
-//! - `x-errors`: variants of [`Error`], besides those that follow from its token, parameters and body. They become
-//!   examples of the status that the error has, made from the error itself, so that the two cannot differ.
-//! - `x-error-statuses`: the same with a status of their own, for the few answers that are not HTTP 200.
+//! A handler names its errors as extensions of `#[utoipa::path]`, besides those that follow from its token, parameters and
+//! body: `x-errors`, and `x-error-statuses` for the few with a status of their own. They become examples of the status.
 
 use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
 
 use super::sample::{resolve, sample};
-use crate::error::{Error, Language, Problem, Result};
-use crate::http::ENVELOPE;
+use super::schema;
+use crate::error::{Error, Problem, Result};
+use crate::http::describe::Failing;
+use crate::http::{ENVELOPE, field};
 
 const FAILURE: &str = "#/components/schemas/Failure";
 const JSON: &str = "application/json";
@@ -18,14 +18,14 @@ const JSON: &str = "application/json";
 /// The finished document; its keys are sorted.
 ///
 /// # Errors
-/// [`Error::Internal`] when a handler names an error that does not exist.
+/// [`Error::Internal`] when a handler names no errors where it should.
 pub fn finish(document: &OpenApi) -> Result<Value> {
     let mut document = serde_json::to_value(document).map_err(Error::internal)?;
-    let schemas = document.pointer_mut("/components/schemas").map(Value::take).unwrap_or_default();
-    for (path, operations) in members(&mut document, "paths") {
-        for (method, operation) in operations.as_object_mut().into_iter().flatten() {
-            complete(operation, &schemas)
-                .map_err(|problem| Error::internal(format!("the description of {method} {path}: {problem}")))?;
+    let mut schemas = document.pointer_mut("/components/schemas").map(Value::take).unwrap_or_default();
+    schema::complete(&mut schemas, &document);
+    for (_, operations) in members(&mut document, "paths") {
+        for operation in operations.as_object_mut().into_iter().flat_map(|methods| methods.values_mut()) {
+            complete(operation, &schemas)?;
         }
     }
     if let Some(place) = document.pointer_mut("/components/schemas") {
@@ -39,22 +39,19 @@ fn members<'a>(parent: &'a mut Value, name: &str) -> impl Iterator<Item = (&'a S
     parent.get_mut(name).and_then(Value::as_object_mut).into_iter().flatten()
 }
 
-/// Completes one operation, or says what is wrong with it.
-fn complete(operation: &mut Value, schemas: &Value) -> Result<(), String> {
+/// Completes one operation.
+fn complete(operation: &mut Value, schemas: &Value) -> Result<()> {
     let needs_token = match operation.get("security").and_then(Value::as_array) {
         Some(ways) => !ways.iter().any(|way| *way == json!({})),
         None => true,
     };
     add_request_example(operation, schemas);
     add_successes(operation, schemas);
-    let mut failures = named_errors(operation)?;
+    let mut failures = named_failures(operation)?;
     if answers_envelope(operation) {
-        failures.extend(implied_errors(operation, needs_token).map(|error| (None, error)));
+        failures.extend(implied_errors(operation, needs_token).map(|error| Failing::from(&error)));
     }
-    for (status, error) in failures {
-        let status = status.unwrap_or_else(|| error.http_status().as_str().to_owned());
-        add_failure(operation, &status, &error);
-    }
+    failures.into_iter().for_each(|failing| add_failure(operation, failing));
     Ok(())
 }
 
@@ -114,21 +111,15 @@ fn description(status: &str) -> &'static str {
     }
 }
 
-/// The errors that the handler names, with their status when it is not the error's own.
-fn named_errors(operation: &mut Value) -> Result<Vec<(Option<String>, Error)>, String> {
-    let Some(operation) = operation.as_object_mut() else { return Ok(Vec::new()) };
-    let mut names = Vec::new();
-    if let Some(Value::Array(plain)) = operation.remove("x-errors") {
-        names.extend(plain.into_iter().map(|name| (None, name)));
+/// The failures that the handler names.
+fn named_failures(operation: &mut Value) -> Result<Vec<Failing>> {
+    let mut failures = Vec::new();
+    for name in ["x-errors", "x-error-statuses"] {
+        if let Some(named) = operation.as_object_mut().and_then(|operation| operation.remove(name)) {
+            failures.extend(serde_json::from_value::<Vec<Failing>>(named).map_err(Error::internal)?);
+        }
     }
-    if let Some(Value::Object(by_status)) = operation.remove("x-error-statuses") {
-        names.extend(by_status.into_iter().map(|(status, name)| (Some(status), name)));
-    }
-    let errors = names.into_iter().map(|(status, name)| match name.as_str().and_then(error_of_name) {
-        Some(error) => Ok((status, error)),
-        None => Err(format!("there is no error {name}")),
-    });
-    errors.collect()
+    Ok(failures)
 }
 
 /// Whether the answer is an envelope.
@@ -155,7 +146,10 @@ fn implied_errors(operation: &Value, needs_token: bool) -> impl Iterator<Item = 
     }
     let body = operation.get("requestBody").map(|_| "request body".to_owned());
     if let Some(input) = parameters().next().map(name).or(body) {
-        let problem = Problem { zh: format!("{input} 不合法").into(), en: format!("{input} is not valid").into() };
+        let problem = Problem {
+            zh: format!("{}不合法", field::name(&input)).into(),
+            en: format!("{input} is not valid").into(),
+        };
         errors.extend([Error::WrongType(input.into()), Error::Invalid(problem)]);
     } else if needs_token {
         errors.push(Error::WrongType("tenant-id".into()));
@@ -163,11 +157,12 @@ fn implied_errors(operation: &Value, needs_token: bool) -> impl Iterator<Item = 
     errors.into_iter()
 }
 
-/// Adds a failure to the answers, named as its variant.
-fn add_failure(operation: &mut Value, status: &str, error: &Error) {
+/// Adds a failure to the answers.
+fn add_failure(operation: &mut Value, failing: Failing) {
+    let Failing { name, status, retry_after, summary, body } = failing;
     let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
-    let response = responses.entry(status).or_insert_with(|| json!({"description": description(status)}));
-    if error.retry_after_s().is_some() {
+    let response = responses.entry(&status).or_insert_with(|| json!({"description": description(&status)}));
+    if retry_after {
         let header = json!({"description": "Seconds to wait", "schema": {"type": "integer", "minimum": 1}});
         put(response, "headers", json!({"Retry-After": header}));
     }
@@ -175,11 +170,7 @@ fn add_failure(operation: &mut Value, status: &str, error: &Error) {
     if content.get("schema").is_none() {
         put(content, "schema", json!({"$ref": FAILURE}));
     }
-    let example = json!({
-        "summary": error.message(Language::English),
-        "value": error.envelope(&error.message(Language::Chinese)),
-    });
-    put(entry(content, "examples"), &name_of_error(error), example);
+    put(entry(content, "examples"), &name, json!({"summary": summary, "value": body}));
 }
 
 /// The member of that name, an empty object when it is not there yet.
@@ -195,38 +186,6 @@ fn entry<'a>(parent: &'a mut Value, name: &str) -> &'a mut Value {
 
 fn put(parent: &mut Value, name: &str, value: Value) {
     *entry(parent, name) = value;
-}
-
-/// The variant's name.
-fn name_of_error(error: &Error) -> String {
-    format!("{error:?}").chars().take_while(|letter| letter.is_alphanumeric()).collect()
-}
-
-/// The error that a handler names; the three whose text depends on the request follow from the description itself.
-fn error_of_name(name: &str) -> Option<Error> {
-    let named = [
-        Error::Invalid(Problem::new("content 不能为空", "content must not be empty")),
-        Error::Missing("id".into()),
-        Error::WrongType("id".into()),
-        Error::Unauthenticated,
-        Error::Forbidden,
-        Error::TenantMissing,
-        Error::TenantForeign,
-        Error::NotFound,
-        Error::MethodNotAllowed,
-        Error::RequestTimeout,
-        Error::UploadTooLarge,
-        Error::TooManyRequests { retry_after_s: 1 },
-        Error::Busy,
-        Error::ConversationNotFound,
-        Error::MessageNotFound,
-        Error::LoginFailed,
-        Error::AccountDisabled,
-        Error::RefreshTokenInvalid,
-        Error::RefreshTokenExpired,
-        Error::Internal(String::new()),
-    ];
-    named.into_iter().find(|error| name_of_error(error) == name)
 }
 
 #[cfg(test)]

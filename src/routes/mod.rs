@@ -1,8 +1,10 @@
 //! The one route table, which is also the OpenAPI document: a route is registered and described in one call, so that
 //! the two cannot drift apart.
 
+mod asyncapi;
 pub mod document;
 mod sample;
+mod schema;
 
 use actix_web::dev::ResourceDef;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -15,6 +17,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use crate::error::{Error, Failure, Result};
 use crate::http::describe::BEARER;
 use crate::id::TenantId;
+pub use asyncapi::{asyncapi, asyncapi_text};
+
 use crate::{account, auth, conversation, file, health, message, shop, socket};
 
 /// Registers every route, those of [`shop`] when they are asked for.
@@ -60,6 +64,7 @@ Times are milliseconds since the epoch, ids are numbers below 2^53, fields witho
             Behind a gateway the shop answers; `server.shop_placeholders` turns these off.")
     ),
     components(schemas(Failure, TenantId)),
+    servers((url = "/", description = "The service that this document comes from.")),
     security(("bearer" = []))
 )]
 struct Document;

@@ -23,6 +23,7 @@ use crate::db::Db;
 use crate::error::{Error, Failure, Language, Problem, Result};
 use crate::fact::Fact;
 use crate::fact::frames::{Refusal, ResyncDone, ServerFrame};
+use crate::http::describe::{failures, failures_with_status};
 use crate::http::{parse_query, routes};
 use crate::id::UserType;
 use crate::message::resync::{self, Since};
@@ -44,7 +45,7 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
-struct Handshake {
+pub(crate) struct Handshake {
     /// An access or a refresh token; may come in `Sec-WebSocket-Protocol` instead.
     token: Option<String>,
     /// For members: the newest `seq` that the client has; everything above it is replayed first.
@@ -79,8 +80,19 @@ struct Handshake {
     ),
     extensions(
         ("x-permission" = json!("any user")),
-        ("x-errors" = json!(["WrongType", "Invalid", "Forbidden", "TooManyRequests", "Busy", "Internal"])),
-        ("x-error-statuses" = json!({"400": "WrongType", "401": "Unauthenticated", "426": "WrongType"}))
+        ("x-errors" = json!(failures(&[
+            Error::WrongType("lastSeq".into()),
+            Error::Invalid(wrong_position()),
+            Error::Forbidden,
+            Error::TooManyRequests { retry_after_s: 1 },
+            Error::Busy,
+            Error::Internal(String::new()),
+        ]))),
+        ("x-error-statuses" = json!(failures_with_status(&[
+            ("400", Error::WrongType("WebSocket handshake".into())),
+            ("401", Error::Unauthenticated),
+            ("426", Error::WrongType("WebSocket handshake".into())),
+        ])))
     )
 )]
 async fn connect(
@@ -106,10 +118,7 @@ async fn connect(
         (UserType::Member, Some(seq), None) => Some(Resync::AfterSeq(None, seq)),
         (UserType::Admin, None, Some(time)) => Some(Resync::Since(time)),
         _ => {
-            return Err(Error::Invalid(Problem::new(
-                "会员使用 lastSeq，管理员使用 since",
-                "members use lastSeq, admins use since",
-            )));
+            return Err(Error::Invalid(wrong_position()));
         }
     };
     let permissions = Permissions::of(principal.role);
@@ -166,6 +175,10 @@ fn no_handshake(request: &HttpRequest) -> HttpResponse {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
+}
+
+const fn wrong_position() -> Problem {
+    Problem::new("会员使用 lastSeq，管理员使用 since", "members use lastSeq, admins use since")
 }
 
 /// There is no socket to read an envelope from (docs/contract.md#websocket).

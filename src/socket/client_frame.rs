@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::clock::Millis;
 use crate::error::{Error, Problem, Result};
@@ -37,11 +38,18 @@ struct Frame<'a> {
     content: Option<&'a RawValue>,
 }
 
-#[derive(Default, Deserialize)]
+/// The content of a frame from own clients; each type takes some of these.
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default)]
-struct Content {
+pub(crate) struct Content {
+    /// The conversation. Admins name it; a member has one.
+    #[schema(nullable = false)]
     conversation_id: Option<ConversationId>,
+    /// Replay the conversation's messages above this `seq`.
+    #[schema(nullable = false, minimum = 0, example = 7)]
     after_seq: Option<i64>,
+    /// Replay the messages of all conversations from this time on, epoch milliseconds; for admins.
+    #[schema(value_type = Option<i64>, nullable = false, minimum = 0, example = 1_795_255_296_821_i64)]
     since: Option<Millis>,
 }
 

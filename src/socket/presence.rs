@@ -10,7 +10,7 @@ use crate::access::QueryConversations;
 use crate::auth::extract::Admin;
 use crate::error::Result;
 use crate::http::{Answer, Data, Query, Then, routes};
-use crate::id::UserId;
+use crate::id::{UserId, UserType};
 use crate::push::Hub;
 
 /// Users that are listed when no limit is given.
@@ -27,9 +27,9 @@ impl Data for OnlineUser {}
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 struct ListQuery {
-    /// Only members (1) or only admins (2).
+    /// Only the users of this side.
     #[validate(range(min = 1, max = 2))]
-    #[param(minimum = 1, maximum = 2)]
+    #[param(value_type = Option<UserType>, inline)]
     user_type: Option<i32>,
     /// Most users to return; default 1000.
     #[validate(range(min = 1, max = 10000))]
@@ -41,8 +41,8 @@ struct ListQuery {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct OnlineUser {
-    /// 1 member, 2 admin
-    #[schema(minimum = 1, maximum = 2)]
+    /// Which side the user is on.
+    #[schema(value_type = UserType, example = 1)]
     user_type: i32,
     user_id: UserId,
     /// The nodes where the sockets are; a node takes a new name at each start.

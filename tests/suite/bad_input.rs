@@ -97,17 +97,17 @@ async fn a_missing_or_broken_field_is_named() {
         assert_refused(&member, body.to_string().into_bytes(), "application/json", (&zh, &en)).await;
     }
     for (body, zh, en) in [
-        (json!({"contentType": 9, "content": "x"}), "contentType 不合法", "contentType is not valid"),
-        (json!({"contentType": 1, "content": "null"}), "content 格式不正确", "content does not fit its type"),
+        (json!({"contentType": 9, "content": "x"}), "不支持的消息类型", "contentType is not valid"),
+        (json!({"contentType": 1, "content": "null"}), "消息内容与消息类型不符", "content does not fit its type"),
         (
             json!({"contentType": 1, "content": "x", "clientMessageId": "x".repeat(65)}),
-            "clientMessageId 超出范围",
-            "clientMessageId is out of range",
+            "消息编号的字数须为 1 至 64",
+            "clientMessageId must have from 1 to 64 characters",
         ),
         (
             json!({"contentType": 1, "content": "x", "clientMessageId": ""}),
-            "clientMessageId 超出范围",
-            "clientMessageId is out of range",
+            "消息编号的字数须为 1 至 64",
+            "clientMessageId must have from 1 to 64 characters",
         ),
     ] {
         let (zh, en) = (format!("请求参数不正确:{zh}"), format!("invalid request parameter: {en}"));
@@ -174,8 +174,8 @@ async fn a_bad_parameter_of_a_query_is_named() {
         (
             path::ADMIN_LIST,
             "conversationId=1&limit=9223372036854775807",
-            "请求参数不正确:limit 超出范围",
-            "invalid request parameter: limit is out of range",
+            "请求参数不正确:条数须为 1 至 200",
+            "invalid request parameter: limit must be from 1 to 200",
         ),
         (
             path::ADMIN_LIST,
@@ -188,8 +188,8 @@ async fn a_bad_parameter_of_a_query_is_named() {
         (
             path::CONVERSATIONS,
             "limit=1001",
-            "请求参数不正确:limit 超出范围",
-            "invalid request parameter: limit is out of range",
+            "请求参数不正确:条数须为 1 至 1000",
+            "invalid request parameter: limit must be from 1 to 1000",
         ),
     ] {
         for (language, msg) in [("zh", zh), ("en", en)] {

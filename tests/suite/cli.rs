@@ -132,6 +132,7 @@ async fn migrations_are_shown_and_run() {
 async fn openapi_prints_the_document_of_the_routes() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(done(folder.path(), &["openapi"], "").await, kefu::testing::routes::document_text().unwrap());
+    assert_eq!(done(folder.path(), &["asyncapi"], "").await, kefu::testing::routes::asyncapi_text().unwrap());
     assert!(!folder.path().join("data").exists(), "needs no data");
 }
 

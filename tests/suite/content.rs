@@ -47,7 +47,7 @@ async fn every_content_type_may_be_sent_but_system_only_by_admins() {
         assert_eq!(member.own_messages("limit=1").await[0]["contentType"], kind);
     }
     let refused = member.post(path::MEMBER_SEND, json!({"contentType": 5, "content": "x"})).await;
-    refused.fails(400, "请求参数不正确:contentType 不合法");
+    refused.fails(400, "请求参数不正确:不支持的消息类型");
     let conversation = member.own_conversation().await;
     let system = json!({"conversationId": conversation, "contentType": 5, "content": "客服已接入"});
     owner.post(path::ADMIN_SEND, system).await.ok();
@@ -62,18 +62,18 @@ async fn content_that_breaks_the_stock_pages_is_refused_on_both_sides() {
     member.says("hi").await;
     let conversation = member.own_conversation().await;
     for (kind, content, problem) in [
-        (1, "null", "content 格式不正确"),
-        (1, "{\"text\":123}", "content 格式不正确"),
-        (1, "{\"text\":null}", "content 格式不正确"),
-        (1, "{}", "content 格式不正确"),
-        (1, "[\"text\"]", "content 格式不正确"),
-        (2, "null", "content 格式不正确"),
-        (10, " null ", "content 格式不正确"),
-        (1, "", "content 不能为空"),
-        (1, "a\0b", "content 不能包含空字符"),
-        (0, "x", "contentType 不合法"),
-        (6, "x", "contentType 不合法"),
-        (-1, "x", "contentType 不合法"),
+        (1, "null", "消息内容与消息类型不符"),
+        (1, "{\"text\":123}", "消息内容与消息类型不符"),
+        (1, "{\"text\":null}", "消息内容与消息类型不符"),
+        (1, "{}", "消息内容与消息类型不符"),
+        (1, "[\"text\"]", "消息内容与消息类型不符"),
+        (2, "null", "消息内容与消息类型不符"),
+        (10, " null ", "消息内容与消息类型不符"),
+        (1, "", "消息内容不能为空"),
+        (1, "a\0b", "消息内容不能包含空字符"),
+        (0, "x", "不支持的消息类型"),
+        (6, "x", "不支持的消息类型"),
+        (-1, "x", "不支持的消息类型"),
     ] {
         let expected = format!("请求参数不正确:{problem}");
         let body = json!({"contentType": kind, "content": content});
@@ -94,7 +94,7 @@ async fn content_of_2048_characters_fits_and_one_more_is_refused() {
         let longest = character.repeat(2048);
         send(longest.clone()).await.ok();
         assert_eq!(member.own_messages("limit=1").await[0]["content"], Value::String(longest));
-        send(character.repeat(2049)).await.fails(400, "请求参数不正确:content 长度超出限制");
+        send(character.repeat(2049)).await.fails(400, "请求参数不正确:消息内容过长，最多 2048 字");
     }
     app.stop().await;
 }
@@ -109,7 +109,7 @@ async fn the_limit_of_content_can_be_set_up_to_64_kib() {
     assert_eq!(listed[0]["content"], Value::String(longest));
     for content in ["x".repeat(65_537), "客".repeat(30_000)] {
         let refused = member.post(path::MEMBER_SEND, json!({"contentType": 1, "content": content})).await;
-        refused.fails(400, "请求参数不正确:content 长度超出限制");
+        refused.fails(400, "请求参数不正确:消息内容过长，最多 2048 字");
     }
     app.stop().await;
 }

@@ -65,7 +65,7 @@ async fn without_a_limit_the_list_is_whole_and_with_one_its_cursors_page_through
     }
     assert_eq!(paged, whole);
     let refused = owner.get(&format!("{}?cursor=x", path::CONVERSATIONS)).await;
-    refused.fails(400, "请求参数不正确:cursor 不合法");
+    refused.fails(400, "请求参数不正确:翻页位置不合法");
     app.stop().await;
 }
 

@@ -85,7 +85,7 @@ async fn a_file_is_taken_for_what_it_is_and_not_for_its_name() {
     }
     upload(&member, MEMBER, Form::new().part("file", file(b"", "a.png")))
         .await
-        .fails(400, "请求参数不正确:file 不能为空");
+        .fails(400, "请求参数不正确:文件不能为空");
     upload(&member, MEMBER, Form::new().text("x", "y")).await.fails(400, "请求参数缺失:file");
     member.post(MEMBER, json!({"file": "x"})).await.fails(400, "请求参数类型错误:Content-Type");
     assert_eq!(app.count("kefu_file").await, 0);

@@ -96,7 +96,7 @@ async fn ten_messages_are_listed_unless_the_limit_says_otherwise() {
     }
     for query in ["limit=0", "limit=201", "limit=-1"] {
         let refused = member.get(&format!("{}?{query}", path::MEMBER_LIST)).await;
-        refused.fails(400, "请求参数不正确:limit 超出范围");
+        refused.fails(400, "请求参数不正确:条数须为 1 至 200");
     }
     app.stop().await;
 }

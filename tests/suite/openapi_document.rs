@@ -158,6 +158,70 @@ fn references_lead_somewhere_and_every_envelope_may_fail() {
     }
 }
 
+/// Every text for people in the document.
+fn texts<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+    match value {
+        Value::Object(members) => {
+            found.extend(["summary", "description"].iter().filter_map(|name| members.get(*name)?.as_str()));
+            members.values().for_each(|member| texts(member, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn texts_speak_to_readers_who_know_neither_the_stock_clients_nor_our_papers() {
+    for document in [routes::document(true).unwrap(), routes::asyncapi().unwrap()] {
+        let mut found = Vec::new();
+        texts(&document, &mut found);
+        assert!(found.len() > 30);
+        let inside: Vec<_> =
+            found.iter().filter(|text| text.contains("additive") || text.contains("contract")).collect();
+        assert!(inside.is_empty(), "{inside:?}");
+    }
+    assert_eq!(routes::document(true).unwrap()["servers"][0]["url"], "/");
+}
+
+#[test]
+fn what_an_answer_always_has_is_required_and_what_it_may_lack_is_never_null() {
+    let document = routes::document(true).unwrap();
+    for name in
+        ["MessageView", "ConversationView", "MemberCard", "PermissionInfo", "AdminProfile", "Menu", "OnlineUser"]
+    {
+        let schema = &document["components"]["schemas"][name];
+        let required = schema["required"].as_array().unwrap();
+        for (field, described) in schema["properties"].as_object().unwrap() {
+            let null = described["type"].as_array().is_some_and(|types| types.contains(&json!("null")))
+                || described["oneOf"][0]["type"] == "null";
+            assert!(!null || required.contains(&json!(field)), "{name}.{field} may be null and is not required");
+        }
+    }
+    let message = &document["components"]["schemas"]["MessageView"];
+    assert_eq!(message["required"].as_array().unwrap().len(), 13);
+    assert_eq!(message["properties"]["receiverType"]["enum"], json!([1, 2, null]));
+    assert_eq!(document["components"]["schemas"]["ContentType"]["enum"], json!([1, 2, 3, 4, 5, 10, 11]));
+}
+
+#[test]
+fn every_field_of_a_request_has_a_chinese_name_for_people() {
+    let document = routes::document(false).unwrap();
+    let mut fields = BTreeSet::new();
+    for one in Operation::all() {
+        let parameters = one.described["parameters"].as_array().into_iter().flatten();
+        let named =
+            parameters.filter(|parameter| parameter["in"] == "query").map(|parameter| parameter["name"].clone());
+        fields.extend(named.map(|name| name.as_str().unwrap().to_owned()));
+        let body = &one.described["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+        if let Some(name) = body.as_str().and_then(|reference| reference.rsplit('/').next()) {
+            fields.extend(document["components"]["schemas"][name]["properties"].as_object().unwrap().keys().cloned());
+        }
+    }
+    assert!(fields.contains("content") && fields.contains("limit"));
+    let nameless: Vec<_> = fields.iter().filter(|field| routes::field::name(field) == field.as_str()).collect();
+    assert!(nameless.is_empty(), "add them to src/http/field.rs: {nameless:?}");
+}
+
 #[tokio::test]
 async fn other_methods_are_refused_in_the_envelope() {
     let app = TestApp::spawn().await;

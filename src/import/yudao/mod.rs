@@ -18,7 +18,7 @@ use crate::clock::Millis;
 use crate::conversation::Target;
 use crate::error::Error;
 use crate::id::{TenantId, UserId, UserType};
-use crate::message::content::{self, ContentType};
+use crate::message::content::{Content, ContentType, MAX_BYTES};
 use crate::message::imported::{ImportedMessage, Marks};
 use crate::message::{NewMessage, Sender};
 
@@ -175,14 +175,14 @@ impl Conversations {
         };
         let unknown = || format!("messages of the unknown content type {content_type}");
         let code = i32::try_from(content_type).map_err(|_| unknown())?;
-        let kind = ContentType::from_code(code).ok_or_else(unknown)?;
-        let content = content.unwrap_or_default();
-        content::check(kind, &content, content::MAX_BYTES).map_err(refused)?;
+        if ContentType::from_code(code).is_none() {
+            return Err(unknown().into());
+        }
+        let content = Content::parse(code, content.unwrap_or_default(), MAX_BYTES).map_err(refused)?;
         let message = NewMessage {
             tenant,
             sender: Sender { user_type, id, avatar: "".into() },
             target: Target::OfMember(member),
-            content_type: code,
             content,
             client_message_id: Some(format!("{ORIGIN}-{}", entry.id)),
         };

@@ -9,6 +9,7 @@ use crate::auth::extract::Admin;
 use crate::conversation::{self, Target};
 use crate::db::Db;
 use crate::error::{Error, Result};
+use crate::http::describe::failures;
 use crate::http::{Answer, Json, Query, Then, routes};
 use crate::id::{ConversationId, MessageId};
 use crate::limit::SendLimit;
@@ -40,7 +41,10 @@ send_body! {
         content = AdminSend,
         example = json!({"conversationId": 1, "contentType": 1, "content": "{\"text\":\"您好\"}"})
     ),
-    extensions(("x-errors" = json!(["ConversationNotFound", "TooManyRequests"])))
+    extensions(("x-errors" = json!(failures(&[
+        Error::ConversationNotFound,
+        Error::TooManyRequests { retry_after_s: 1 },
+    ]))))
 )]
 async fn admin_send(
     Then(admin, Json(body)): Then<Admin<SendMessages>, Json<AdminSend>>,
@@ -63,7 +67,7 @@ async fn admin_send(
     get,
     path = "/admin-api/promotion/kefu-message/list",
     tag = "admin message",
-    extensions(("x-errors" = json!(["ConversationNotFound"])))
+    extensions(("x-errors" = json!(failures(&[Error::ConversationNotFound]))))
 )]
 async fn admin_list(
     Then(admin, Then(Query(named), Query(page))): Then<
@@ -90,7 +94,7 @@ async fn admin_list(
     put,
     path = "/admin-api/promotion/kefu-message/update-read-status",
     tag = "admin message",
-    extensions(("x-errors" = json!(["ConversationNotFound"])))
+    extensions(("x-errors" = json!(failures(&[Error::ConversationNotFound]))))
 )]
 async fn admin_mark_read(
     Then(admin, Then(Query(named), Query(up_to))): Then<

@@ -7,7 +7,8 @@ use super::{HistoryPage, InConversation, UpTo, Wanted, mark_read, send_body};
 use crate::auth::extract::Member;
 use crate::conversation::{self, Target};
 use crate::db::Db;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::http::describe::failures;
 use crate::http::{Answer, Json, Query, Then, routes};
 use crate::id::MessageId;
 use crate::limit::SendLimit;
@@ -36,7 +37,7 @@ send_body! {
     path = "/app-api/promotion/kefu-message/send",
     tag = "member message",
     request_body(content = MemberSend, example = json!({"contentType": 1, "content": "{\"text\":\"你好\"}"})),
-    extensions(("x-errors" = json!(["TooManyRequests"])))
+    extensions(("x-errors" = json!(failures(&[Error::TooManyRequests { retry_after_s: 1 }]))))
 )]
 async fn member_send(
     Then(member, Json(body)): Then<Member, Json<MemberSend>>,
@@ -77,7 +78,7 @@ async fn member_list(
     put,
     path = "/app-api/promotion/kefu-message/update-read-status",
     tag = "member message",
-    extensions(("x-errors" = json!(["ConversationNotFound"])))
+    extensions(("x-errors" = json!(failures(&[Error::ConversationNotFound]))))
 )]
 async fn member_mark_read(
     Then(member, Then(Query(named), Query(up_to))): Then<Member, Then<Query<InConversation>, Query<UpTo>>>,

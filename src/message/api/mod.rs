@@ -9,7 +9,7 @@ use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
-use super::content::{self, ContentType};
+use super::content::{Content, ContentType};
 use super::read::MarkRead;
 use super::store::{self, Page};
 use super::{MessageView, NewMessage, Sender};
@@ -40,8 +40,8 @@ macro_rules! send_body {
         #[serde(rename_all = "camelCase")]
         struct $name {
             $($(#[$field_doc])* $field: $type,)*
-            /// 1 text, 2 image, 3 voice, 4 video, 5 system (admins only), 10 product, 11 order.
-            #[schema(minimum = 1, maximum = 11, example = 1)]
+            /// What the content is; only admins send 5.
+            #[schema(value_type = crate::fact::ContentType, example = 1)]
             content_type: i32,
             /// By convention JSON: `{"text":"…"}`, `{"picUrl":"…"}`, …; a bare string is accepted. The longest is a setting,
             /// by default 2048 characters, and never more than 65,536 bytes.
@@ -84,18 +84,17 @@ fn new_message(
     settings: &Settings,
 ) -> Result<NewMessage> {
     let user_type = sender.key.user_type;
-    let known = ContentType::from_code(content_type)
-        .filter(|kind| !(*kind == ContentType::System && user_type == UserType::Member))
-        .ok_or(Error::Invalid(Problem::new("contentType 不合法", "contentType is not valid")))?;
-    content::check(known, &content, settings.limits.content_length)?;
+    let content = Content::parse(content_type, content, settings.limits.content_length)?;
+    if content.kind() == ContentType::System && user_type == UserType::Member {
+        return Err(Error::Invalid(Problem::new("不支持的消息类型", "contentType is not valid")));
+    }
     if client_message_id.as_ref().is_some_and(|id| id.contains('\0')) {
-        return Err(Error::Invalid(Problem::new("clientMessageId 不合法", "clientMessageId is not valid")));
+        return Err(Error::Invalid(Problem::new("消息编号不合法", "clientMessageId is not valid")));
     }
     Ok(NewMessage {
         tenant: sender.key.tenant,
         sender: Sender { user_type, id: sender.key.user, avatar: sender.avatar.clone() },
         target,
-        content_type,
         content,
         client_message_id,
     })
