@@ -30,13 +30,14 @@ use crate::clock::Clock;
 use crate::db::instant::StoredInstant;
 use crate::db::sqlite::checkpoint::Checkpointer;
 use crate::db::sqlite::place;
+use crate::db::watch::watch;
 use crate::db::{self, Backend, Db};
 use crate::error::Error;
 use crate::file::{self, Files};
 use crate::http;
 use crate::http::middleware::{RequestIds, observe};
 use crate::job::{self, Jobs, Kinds, Runner};
-use crate::limit::SendLimit;
+use crate::limit::RateLimits;
 use crate::message;
 use crate::push::relay::RelayTasks;
 use crate::push::{self, Hub};
@@ -72,6 +73,7 @@ pub struct App {
     auth: Auth,
     key_reader: JoinHandle<()>,
     runner: Runner,
+    watcher: JoinHandle<()>,
     hub: Hub,
     writer_thread: WriterThread,
     relay: RelayTasks,
@@ -101,7 +103,7 @@ impl App {
             writer::start(&db, &hub, &clock, &settings.limits, &metrics, stream).map_err(text)?;
         let jobs = Jobs::default();
         let files = Files::new(&settings, db.clone(), clock.clone(), jobs.clone())?;
-        let limit = web::Data::new(SendLimit::new(&settings.limits, clock.clone()));
+        let limits = web::Data::new(RateLimits::new(&settings, &clock));
 
         let listener = listen(settings.server.listen).map_err(|error| not_listening(settings.server.listen, &error))?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
@@ -112,16 +114,21 @@ impl App {
             async move { auth.look_after_keys().await }
         });
         let keys = auth.clone();
+        message::resync::note_correction(&db, &clock).await.map_err(text)?;
+        // What is revoked from here on closes sockets.
+        auth.poll_revocations().await.map_err(text)?;
         let sweeper =
-            tokio::spawn(sweep(hub.clone(), auth.clone(), web::Data::clone(&limit).into_inner(), clock.clone()));
+            tokio::spawn(sweep(hub.clone(), auth.clone(), web::Data::clone(&limits).into_inner(), clock.clone()));
         let is_without_admins = first_admin.is_none() && !db.run(has_admin_logins).await.map_err(text)?;
         let runner = start_jobs(&db, &clock, &files, &jobs, &metrics).await.map_err(text)?;
+        let watcher = tokio::spawn(watch(db.clone(), clock.clone()));
         let restored_at = db.run(|connection| StoredInstant::Restored.get(connection)).await.map_err(text)?;
         let sockets = socket::api::Context {
             hub: hub.clone(),
             db: db.clone(),
             clock: clock.clone(),
             settings: settings.clone(),
+            limits: web::Data::clone(&limits).into_inner(),
             restored_at,
         };
         let client_address = ClientAddress { trust_forwarded_for: settings.server.trust_forwarded_for };
@@ -138,7 +145,7 @@ impl App {
             .with(files)
             .with(writer)
             .with(hub.clone())
-            .with_shared(limit)
+            .with_shared(limits)
             .with(metrics)
             .with(sockets)
             .with(RequestIds::new())
@@ -156,6 +163,7 @@ impl App {
             auth: keys,
             key_reader,
             runner,
+            watcher,
             hub,
             writer_thread,
             relay,
@@ -174,7 +182,7 @@ impl App {
         self.hub.drain();
         self.handle.stop(true).await;
         drop(self.server.await);
-        for task in [self.sweeper, self.key_reader] {
+        for task in [self.sweeper, self.key_reader, self.watcher] {
             task.abort();
             drop(task.await);
         }
@@ -318,7 +326,7 @@ fn cors(origins: &[String]) -> Cors {
 /// Registers every kind of job, asks for those of a start, and runs what is due.
 async fn start_jobs(db: &Db, clock: &Clock, files: &Files, jobs: &Jobs, metrics: &Metrics) -> Result<Runner, Error> {
     let kinds = Kinds::default()
-        .with::<auth::cleanup::DeleteExpiredLogins>(())
+        .with::<auth::cleanup::DeleteExpiredLogins>(clock.clone())
         .with::<file::unfinished::RemoveUnfinished>(files.clone())
         .with::<file::unfinished::RemoveStaged>(files.clone());
     let (now, alone) = (clock.now(), !db.backend().is_server());
@@ -334,7 +342,7 @@ async fn start_jobs(db: &Db, clock: &Clock, files: &Files, jobs: &Jobs, metrics:
 }
 
 /// Closes sockets whose time is over, and forgets what is over.
-async fn sweep(hub: Hub, auth: Auth, limit: std::sync::Arc<SendLimit>, clock: Clock) {
+async fn sweep(hub: Hub, auth: Auth, limits: std::sync::Arc<RateLimits>, clock: Clock) {
     let mut local = auth.revocations();
     let mut ticks = tokio::time::interval(SWEEP);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -354,11 +362,13 @@ async fn sweep(hub: Hub, auth: Auth, limit: std::sync::Arc<SendLimit>, clock: Cl
         hub.sweep();
         match auth.poll_revocations().await {
             Ok(revoked) => revoked.iter().for_each(|revoked| close(&hub, revoked)),
+            // An outage of the database is told once.
+            Err(Error::Busy) => {}
             Err(error) => tracing::warn!(%error, "revocations could not be read"),
         }
         rounds = rounds.wrapping_add(1);
         if rounds.is_multiple_of(TIDY_EVERY) {
-            limit.forget_idle();
+            limits.forget_idle();
             auth.forget_stale();
         }
     }

@@ -71,8 +71,19 @@ pub enum Error {
         /// Seconds for `Retry-After`, at least 1.
         retry_after_s: u64,
     },
+    /// Over a limit of logins or refreshes: the code 429 with HTTP 200, because with another status the stock clients'
+    /// forms lose the text.
+    TooManyLogins {
+        /// Seconds for `Retry-After`, at least 1.
+        retry_after_s: u64,
+    },
     /// A queue is full or the database is out of reach: try again soon.
     Busy,
+    /// The database or a disk cannot be used now; the text is for the log only, once per outage. What looks after the
+    /// outage ([`crate::telemetry::outage`]) turns it into [`Error::Busy`].
+    Unavailable(String),
+    /// So little disk space is left that it is kept for messages: no upload is taken.
+    StorageFull,
     /// Another transaction was in the way and this one was rolled back: `Db::transaction` runs it again.
     Conflict,
     /// No conversation with that id that the caller may see.
@@ -127,9 +138,9 @@ impl Error {
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::RequestTimeout => 408,
-            Self::TooManyRequests { .. } => 429,
+            Self::TooManyRequests { .. } | Self::TooManyLogins { .. } => 429,
             Self::Internal(_) => 500,
-            Self::Busy | Self::Conflict => 503,
+            Self::Busy | Self::Conflict | Self::Unavailable(_) | Self::StorageFull => 503,
             Self::LoginFailed => 1_002_000_000,
             Self::AccountDisabled => 1_002_000_001,
             Self::ConversationNotFound => 1_013_019_000,
@@ -142,7 +153,7 @@ impl Error {
         match self {
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Busy | Self::Conflict => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::Conflict | Self::Unavailable(_) | Self::StorageFull => StatusCode::SERVICE_UNAVAILABLE,
             Self::Invalid(_)
             | Self::Missing(_)
             | Self::WrongType(_)
@@ -157,6 +168,7 @@ impl Error {
             | Self::MessageNotFound
             | Self::LoginFailed
             | Self::AccountDisabled
+            | Self::TooManyLogins { .. }
             | Self::RefreshTokenInvalid
             | Self::RefreshTokenExpired
             | Self::Internal(_) => StatusCode::OK,
@@ -187,10 +199,10 @@ impl Error {
             Self::MethodNotAllowed => ("请求方法不正确".into(), "method not allowed".into()),
             Self::RequestTimeout => ("请求超时，请稍后重试".into(), "the request took too long".into()),
             Self::UploadTooLarge => ("上传文件过大，请调整后重试".into(), "the uploaded file is too large".into()),
-            Self::TooManyRequests { .. } => {
+            Self::TooManyRequests { .. } | Self::TooManyLogins { .. } => {
                 ("请求过于频繁，请稍后重试".into(), "too many requests, try again later".into())
             }
-            Self::Busy | Self::Conflict => {
+            Self::Busy | Self::Conflict | Self::Unavailable(_) | Self::StorageFull => {
                 ("服务繁忙，请稍后重试".into(), "the service is busy, try again later".into())
             }
             Self::ConversationNotFound => ("客服会话不存在".into(), "the conversation does not exist".into()),
@@ -231,8 +243,9 @@ impl Error {
     /// Seconds for `Retry-After`, `None` when trying again does not help.
     pub const fn retry_after_s(&self) -> Option<u64> {
         match self {
-            Self::TooManyRequests { retry_after_s } => Some(*retry_after_s),
-            Self::Busy | Self::Conflict => Some(1),
+            Self::TooManyRequests { retry_after_s } | Self::TooManyLogins { retry_after_s } => Some(*retry_after_s),
+            Self::Busy | Self::Conflict | Self::Unavailable(_) => Some(1),
+            Self::StorageFull => Some(60),
             _ => None,
         }
     }
@@ -241,7 +254,7 @@ impl Error {
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Internal(cause) => f.write_str(cause),
+            Self::Internal(cause) | Self::Unavailable(cause) => f.write_str(cause),
             other => f.write_str(&other.message(Language::English)),
         }
     }

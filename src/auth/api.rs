@@ -40,8 +40,8 @@ struct Login {
 
 /// Log an admin in
 ///
-/// The tenant comes from the `tenant-id` header, by default 1. After too many failures of the account or the address
-/// every answer is 429.
+/// The tenant comes from the `tenant-id` header, by default 1. After too many failures the code is 429 with HTTP 200, and
+/// `Retry-After` tells when to try again.
 #[utoipa::path(
     post,
     path = "/admin-api/system/auth/login",
@@ -50,7 +50,7 @@ struct Login {
     extensions(("x-errors" = json!(failures(&[
         Error::LoginFailed,
         Error::AccountDisabled,
-        Error::TooManyRequests { retry_after_s: 1 },
+        Error::TooManyLogins { retry_after_s: 1 },
     ])))),
 )]
 async fn login_admin(
@@ -141,7 +141,11 @@ struct Refresh {
     post,
     path = "/admin-api/system/auth/refresh-token",
     tag = "auth",
-    extensions(("x-errors" = json!(failures(&[Error::RefreshTokenInvalid, Error::RefreshTokenExpired])))),
+    extensions(("x-errors" = json!(failures(&[
+        Error::RefreshTokenInvalid,
+        Error::RefreshTokenExpired,
+        Error::TooManyLogins { retry_after_s: 1 },
+    ])))),
 )]
 async fn refresh_admin(auth: web::Data<Auth>, Query(query): Query<Refresh>) -> Result<Answer<Tokens>> {
     Ok(Answer(auth.refresh(&query.refresh_token, UserType::Admin).await?))
@@ -155,7 +159,11 @@ async fn refresh_admin(auth: web::Data<Auth>, Query(query): Query<Refresh>) -> R
     post,
     path = "/app-api/member/auth/refresh-token",
     tag = "auth",
-    extensions(("x-errors" = json!(failures(&[Error::RefreshTokenInvalid, Error::RefreshTokenExpired])))),
+    extensions(("x-errors" = json!(failures(&[
+        Error::RefreshTokenInvalid,
+        Error::RefreshTokenExpired,
+        Error::TooManyLogins { retry_after_s: 1 },
+    ])))),
 )]
 async fn refresh_member(auth: web::Data<Auth>, Query(query): Query<Refresh>) -> Result<Answer<Tokens>> {
     Ok(Answer(auth.refresh(&query.refresh_token, UserType::Member).await?))

@@ -1,7 +1,7 @@
 //! Tokens that were verified a moment ago.
 //!
 //! A hit spares the signature and the database. So that what another process revokes is noticed, a hit is good for
-//! [`TRUST_MS`] only; what this process revokes or learns of is dropped at once. A token is verified by one request at a
+//! [`TRUST`] only; what this process revokes or learns of is dropped at once. A token is verified by one request at a
 //! time, and all others that bring it share the outcome: the tabs and the retries of many users would otherwise queue up
 //! for the database each time that trust ends.
 //!
@@ -12,6 +12,7 @@
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{Shared, WeakShared};
@@ -21,8 +22,8 @@ use crate::clock::Millis;
 use crate::error::Result;
 use crate::id::UserKey;
 
-/// How long a verified token is believed without asking the database again.
-pub(super) const TRUST_MS: Millis = 5000;
+/// How long a verified token is believed without asking the database again, by the monotonic time.
+pub(super) const TRUST: Duration = Duration::from_secs(5);
 
 /// How many tokens are kept.
 const TOKENS: usize = 16_384;
@@ -51,7 +52,8 @@ pub(super) struct Verified {
     pub principal: Arc<Principal>,
     /// Whether it is good for REST too, and not for sockets only.
     pub rest: bool,
-    pub checked_at: Millis,
+    /// By the monotonic time.
+    pub checked_at: Duration,
 }
 
 impl Verified {
@@ -60,8 +62,8 @@ impl Verified {
         (self.rest || usage == TokenUse::Socket).then_some(self.principal)
     }
 
-    fn is_good_at(&self, now: Millis) -> bool {
-        now < self.principal.expires_at && (0..TRUST_MS).contains(&(now - self.checked_at))
+    fn is_good_at(&self, now: Millis, monotonic: Duration) -> bool {
+        now < self.principal.expires_at && monotonic.saturating_sub(self.checked_at) < TRUST
     }
 }
 
@@ -71,9 +73,9 @@ impl Cache {
     }
 
     /// What was verified a moment ago.
-    pub(super) fn get(&self, token: &str, usage: TokenUse, now: Millis) -> Option<Arc<Principal>> {
+    pub(super) fn get(&self, token: &str, usage: TokenUse, now: Millis, monotonic: Duration) -> Option<Arc<Principal>> {
         let verified = self.tokens.get(token)?;
-        if verified.is_good_at(now) { verified.principal_for(usage) } else { None }
+        if verified.is_good_at(now, monotonic) { verified.principal_for(usage) } else { None }
     }
 
     /// The verification of a token that is under way, or the one that `begin` makes. It ends with [`Cache::settle`].
@@ -107,8 +109,8 @@ impl Cache {
     }
 
     /// Drops what is believed no more, and verifications whose callers have all gone away.
-    pub(super) fn drop_stale(&self, now: Millis) {
-        self.tokens.retain(|_, verified| verified.is_good_at(now));
+    pub(super) fn drop_stale(&self, now: Millis, monotonic: Duration) {
+        self.tokens.retain(|_, verified| verified.is_good_at(now, monotonic));
         self.lock().verifications.retain(|_, verification| verification.upgrade().is_some());
     }
 
@@ -135,7 +137,14 @@ mod tests {
         let credential = Credential::Login(LoginId::new(1));
         let principal =
             Principal { key, nickname: "".into(), avatar: "".into(), role: None, expires_at: 9000, credential };
-        Verified { principal: Arc::new(principal), rest, checked_at: 1000 }
+        Verified { principal: Arc::new(principal), rest, checked_at: SOON }
+    }
+
+    const SOON: Duration = Duration::from_secs(1);
+
+    /// Whether a token is believed for REST.
+    fn is_kept(cache: &Cache, token: &str, now: Millis, monotonic: Duration) -> bool {
+        cache.get(token, TokenUse::Rest, now, monotonic).is_some()
     }
 
     /// Keeps a token as if it had just been verified.
@@ -167,24 +176,23 @@ mod tests {
     fn a_hit_is_good_for_its_use_and_a_short_time() {
         let cache = Cache::new();
         keep(&cache, "t", verified(false));
-        assert!(cache.get("t", TokenUse::Socket, 1000).is_some());
-        assert!(cache.get("t", TokenUse::Rest, 1000).is_none());
+        assert!(cache.get("t", TokenUse::Socket, 1000, SOON).is_some());
+        assert!(!is_kept(&cache, "t", 1000, SOON));
         keep(&cache, "t", verified(true));
-        assert!(cache.get("t", TokenUse::Rest, 1000 + TRUST_MS - 1).is_some());
-        assert!(cache.get("t", TokenUse::Rest, 1000 + TRUST_MS).is_none());
-        assert!(cache.get("t", TokenUse::Rest, 999).is_none(), "the clock went back");
-        keep(&cache, "t", Verified { checked_at: 8999, ..verified(true) });
-        assert!(cache.get("t", TokenUse::Rest, 9000).is_none(), "expired");
+        assert!(is_kept(&cache, "t", 1000, SOON + TRUST - Duration::from_millis(1)));
+        assert!(!is_kept(&cache, "t", 1000, SOON + TRUST));
+        assert!(is_kept(&cache, "t", -1, SOON), "a corrected time of day does not matter");
+        assert!(!is_kept(&cache, "t", 9000, SOON), "expired");
     }
 
     #[test]
     fn what_is_believed_no_more_takes_no_memory() {
         let cache = Cache::new();
         keep(&cache, "old", verified(true));
-        keep(&cache, "new", Verified { checked_at: 2000, ..verified(true) });
-        cache.drop_stale(1000 + TRUST_MS);
+        keep(&cache, "new", Verified { checked_at: 2 * SOON, ..verified(true) });
+        cache.drop_stale(1000, SOON + TRUST);
         assert_eq!(cache.tokens.len(), 1);
-        assert!(cache.get("new", TokenUse::Rest, 2000).is_some());
+        assert!(is_kept(&cache, "new", 1000, SOON));
     }
 
     #[test]
@@ -201,7 +209,7 @@ mod tests {
                 let found = other.now_or_never().unwrap();
                 assert_eq!(found.map(|found| found.principal), outcome.clone().map(|found| found.principal));
             }
-            assert_eq!(cache.get("t", TokenUse::Rest, 1000).is_some(), outcome.is_ok());
+            assert_eq!(is_kept(&cache, "t", 1000, SOON), outcome.is_ok());
             assert!(cache.lock().verifications.is_empty());
         }
     }
@@ -212,7 +220,7 @@ mod tests {
         drop(begin(&cache, "t"));
         let (_sender, verification) = begin(&cache, "t");
         assert!(verification.now_or_never().is_none(), "it waits for its own channel");
-        cache.drop_stale(1000);
+        cache.drop_stale(1000, SOON);
         assert!(cache.lock().verifications.is_empty());
     }
 
@@ -225,7 +233,7 @@ mod tests {
         let (_sender, _fresh) = begin(&cache, "t");
         assert!(stale_sender.send(Ok(verified(true))).is_ok());
         assert!(stale.now_or_never().unwrap().is_ok());
-        assert!(cache.get("t", TokenUse::Rest, 1000).is_none());
+        assert!(!is_kept(&cache, "t", 1000, SOON));
         assert!(join(&cache).now_or_never().is_none());
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::store;
-use crate::clock::Millis;
+use crate::clock::{Clock, Millis};
 use crate::db::AnyConnection;
 use crate::error::Result;
 use crate::job::{self, Effect, Job, Next};
@@ -13,7 +13,7 @@ const PERIOD: Millis = 3_600_000;
 /// Rows of a table that one transaction deletes: senders wait for it on the embedded database.
 const AT_ONCE: i64 = 500;
 
-/// Deletes logins and revocations that have expired, every hour.
+/// Deletes logins and revocations that have expired, every hour; not while the clock is in doubt.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct DeleteExpiredLogins {}
 
@@ -24,15 +24,17 @@ pub(crate) fn at_start(connection: &mut AnyConnection, now: Millis) -> Result<()
 
 impl Job for DeleteExpiredLogins {
     const KIND: &'static str = "auth.delete_expired";
-    type Context = ();
+    type Context = Clock;
 
     fn key(&self) -> String {
         String::new()
     }
 
-    async fn run(self, (): (), now: Millis) -> Result<Effect> {
+    async fn run(self, clock: Clock, now: Millis) -> Result<Effect> {
+        // A clock that is ahead would delete what has not expired.
+        let is_steady = clock.is_steady();
         Ok(Effect::new(move |connection| {
-            let more = store::delete_expired(connection, AT_ONCE, now)?;
+            let more = is_steady && store::delete_expired(connection, AT_ONCE, now)?;
             Ok(Next::At(if more { now } else { now + PERIOD }))
         }))
     }

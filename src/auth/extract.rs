@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use actix_web::dev::Payload;
+use actix_web::http::Method;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
@@ -19,6 +20,7 @@ use crate::access::Privilege;
 use crate::error::{Error, Result};
 use crate::http::describe::{Caller, Describe, Description};
 use crate::id::{TenantId, UserType};
+use crate::limit::RateLimits;
 
 /// A member.
 #[derive(Clone, Debug)]
@@ -112,6 +114,11 @@ pub(crate) fn tenant(headers: &HeaderMap) -> Result<Option<TenantId>> {
     }
 }
 
+/// What counts the calls of users, when this is one that counts: what is posted has limits of its own.
+fn counted_by(request: &HttpRequest) -> Option<web::Data<RateLimits>> {
+    if request.method() == Method::POST { None } else { request.app_data::<web::Data<RateLimits>>().cloned() }
+}
+
 /// The future of the extractors. A token that is in the cache costs no allocation.
 pub(crate) struct Extracting<T>(State<T>);
 
@@ -126,10 +133,15 @@ impl<T: 'static> Extracting<T> {
             return Self::ready(Err(Error::internal("no Auth in the application's data")));
         };
         let Some(token) = token(request.headers()) else { return Self::ready(Err(Error::Unauthenticated)) };
-        let tenant = tenant(request.headers());
-        let finish = move |principal: Arc<Principal>| match tenant? {
-            Some(tenant) if tenant != principal.key.tenant => Err(Error::TenantForeign),
-            _ => finish(principal),
+        let (tenant, limits) = (tenant(request.headers()), counted_by(request));
+        let finish = move |principal: Arc<Principal>| {
+            if tenant?.is_some_and(|tenant| tenant != principal.key.tenant) {
+                return Err(Error::TenantForeign);
+            }
+            if let Some(limits) = limits {
+                limits.calls.check(&principal.key)?;
+            }
+            finish(principal)
         };
         if let Some(principal) = auth.cached(token, TokenUse::Rest) {
             return Self::ready(finish(principal));

@@ -1,6 +1,6 @@
 //! Logins: their beginning, their refreshes and their end.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use super::revocation::{RevokeReason, Revoked};
 use super::token::{self, Kind, OwnToken};
@@ -10,30 +10,33 @@ use crate::clock::Millis;
 use crate::db::AnyConnection;
 use crate::error::{Error, Result};
 use crate::id::{LoginId, TenantId, UserKey, UserType};
+use crate::limit::logins::Attempt;
 
 impl Auth {
     /// Logs an admin in. Unknown user and wrong password get one answer, after the same time.
     ///
     /// # Errors
-    /// [`Error::LoginFailed`]; [`Error::AccountDisabled`] for the right password; [`Error::TooManyRequests`] after too
-    /// many failures of the account or the address; [`Error::Busy`] when too many others are logging in.
+    /// [`Error::LoginFailed`]; [`Error::AccountDisabled`] for the right password; [`Error::TooManyLogins`] after too
+    /// many failures, see [`crate::limit::logins`]; [`Error::Busy`] when too many others are logging in.
     pub async fn login(&self, tenant: TenantId, username: &str, password: &str, address: IpAddr) -> Result<Tokens> {
         let inner = &*self.0;
-        let (account, address) = ((tenant, username.to_owned()), network(address));
-        let check = || inner.account_failures.check(&account).and_then(|()| inner.address_failures.check(&address));
-        check()?;
+        let (attempt, failures) = (Attempt::new(tenant, username, address), &inner.limits.failures);
+        failures.check(&attempt)?;
         let name = username.to_owned();
         let found = inner.db.run(move |connection| account::store::admin_by_name(connection, tenant, &name)).await?;
         let turn = inner.passwords.turn().await?;
         // Others may have failed while this one waited.
-        check()?;
+        failures.check(&attempt)?;
         let hash = found.as_ref().map(|(_, hash)| hash.clone());
         let fits = turn.fits(password.to_owned(), hash).await?;
         match found {
-            Some((admin, hash)) if fits => inner.begin(admin.key, Some(hash)).await,
+            Some((admin, hash)) if fits => {
+                let tokens = inner.begin(admin.key, Some(hash)).await?;
+                failures.succeeded(attempt);
+                Ok(tokens)
+            }
             _ => {
-                inner.account_failures.failed(&account);
-                inner.address_failures.failed(&address);
+                failures.failed(attempt);
                 Err(Error::LoginFailed)
             }
         }
@@ -52,7 +55,8 @@ impl Auth {
     ///
     /// # Errors
     /// [`Error::RefreshTokenExpired`] for one of ours past its time, [`Error::RefreshTokenInvalid`] for whatever else
-    /// is wrong, also when it belongs to the other user type.
+    /// is wrong, also when it belongs to the other user type; [`Error::TooManyLogins`] when the login was refreshed too
+    /// often.
     pub async fn refresh(&self, refresh_token: &str, user_type: UserType) -> Result<Tokens> {
         let inner = &*self.0;
         let token = (refresh_token.len() <= token::LENGTH_LIMIT)
@@ -64,6 +68,7 @@ impl Auth {
         if token.expires_at <= now {
             return Err(Error::RefreshTokenExpired);
         }
+        inner.limits.refresh(token.login)?;
         if !inner.rotate {
             let current = inner.db.run(move |connection| is_current(connection, &token)).await?;
             let tokens = inner.tokens(token.key, token.login, token.generation, now)?;
@@ -173,14 +178,6 @@ const fn whole_seconds(instant: Millis) -> Millis {
     instant - instant.rem_euclid(1000)
 }
 
-/// One address, or for IPv6 one customer's network: a /64 has more addresses than could be counted.
-pub(crate) fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
-        address @ IpAddr::V4(_) => address,
-    }
-}
-
 /// Whether a refresh token is the newest of a login that may go on.
 fn is_current(connection: &mut AnyConnection, token: &OwnToken) -> Result<bool> {
     let Some(login) = store::login(connection, token.login)? else { return Ok(false) };
@@ -204,18 +201,4 @@ fn rotate(connection: &mut AnyConnection, token: &OwnToken, expires_at: Millis, 
     }
     store::revoke_login(connection, token.key, token.login, now)?;
     Ok(Rotation::Reused)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ipv6_counts_by_network() {
-        let network = |text: &str| network(text.parse().unwrap());
-        assert_eq!(network("2001:db8::1"), network("2001:db8::ffff:2"));
-        assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
-        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
-        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
-    }
 }

@@ -15,28 +15,24 @@ mod cache;
 pub(crate) mod cleanup;
 pub(crate) mod extract;
 mod key_source;
-mod lockout;
 mod login;
 mod member_token;
 mod revocation;
 pub(crate) mod store;
 mod token;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, broadcast};
 use utoipa::ToSchema;
 
-pub(crate) use login::network;
 pub(crate) use revocation::{RevokeReason, Revoked};
 
 pub(crate) use crate::id::Credential;
 
 use self::cache::{Cache, Verified};
 use self::key_source::KeySource;
-use self::lockout::Lockout;
 use self::revocation::Polled;
 use self::token::{Kind, OwnToken, OwnTokens};
 use crate::access::{Permission, Role};
@@ -45,7 +41,8 @@ use crate::account::password::Passwords;
 use crate::clock::{Clock, Millis};
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Result};
-use crate::id::{TenantId, UserId, UserKey, UserType};
+use crate::id::{UserId, UserKey, UserType};
+use crate::limit::LoginLimits;
 use crate::settings;
 
 /// Who a valid token speaks for.
@@ -120,8 +117,7 @@ struct Inner {
     members: KeySource,
     cache: Cache,
     passwords: Passwords,
-    account_failures: Lockout<(TenantId, String)>,
-    address_failures: Lockout<IpAddr>,
+    limits: LoginLimits,
     access_ttl_ms: Millis,
     refresh_ttl_ms: Millis,
     rotate: bool,
@@ -156,13 +152,12 @@ impl Auth {
             members: KeySource::new(&settings.member_token)?,
             cache: Cache::new(),
             passwords: Passwords::new(),
-            account_failures: Lockout::new(limits.login_failures_per_account, &clock),
-            address_failures: Lockout::new(limits.login_failures_per_address, &clock),
+            limits: LoginLimits::new(limits, &clock),
             access_ttl_ms: milliseconds("access_ttl_s", settings.access_ttl_s)?,
             refresh_ttl_ms: milliseconds("refresh_ttl_s", settings.refresh_ttl_s)?,
             rotate: settings.rotate_refresh_tokens,
             revoked: broadcast::Sender::new(1024),
-            polled: Mutex::new(Polled::starting_at(clock.now())),
+            polled: Mutex::default(),
             db,
             clock,
         })))
@@ -200,14 +195,15 @@ impl Auth {
         self.0.members.look_after().await;
     }
 
-    /// Forgets the tokens that were verified too long ago; for memory only.
+    /// Forgets the tokens that were verified too long ago, and counts that are as good as new; for memory only.
     pub fn forget_stale(&self) {
-        self.0.cache.drop_stale(self.0.clock.now());
+        self.0.cache.drop_stale(self.0.clock.now(), self.0.clock.monotonic());
+        self.0.limits.forget_idle();
     }
 
     /// A token that was verified a moment ago.
     pub(crate) fn cached(&self, token: &str, usage: TokenUse) -> Option<Arc<Principal>> {
-        self.0.cache.get(token, usage, self.0.clock.now())
+        self.0.cache.get(token, usage, self.0.clock.now(), self.0.clock.monotonic())
     }
 }
 
@@ -216,15 +212,18 @@ const MAX_TTL_MS: Millis = 10 * 366 * 24 * 3600 * 1000;
 
 impl Inner {
     async fn verify(&self, token: &str) -> Result<Verified> {
-        let now = self.clock.now();
-        if token::claims_to_be_own(token).ok_or(Error::Unauthenticated)? {
-            self.verify_own(token, now).await
+        // Before the database is asked.
+        let (now, checked_at) = (self.clock.now(), self.clock.monotonic());
+        let (principal, rest) = if token::claims_to_be_own(token).ok_or(Error::Unauthenticated)? {
+            self.verify_own(token, now).await?
         } else {
-            self.verify_member(token, now).await
-        }
+            (self.verify_member(token, now).await?, true)
+        };
+        Ok(Verified { principal: Arc::new(principal), rest, checked_at })
     }
 
-    async fn verify_own(&self, text: &str, now: Millis) -> Result<Verified> {
+    /// Who one of our tokens speaks for, and whether it is good for REST too.
+    async fn verify_own(&self, text: &str, now: Millis) -> Result<(Principal, bool)> {
         let token = self.own.verify(text).ok_or(Error::Unauthenticated)?;
         let rest = token.kind == Kind::Access;
         if token.expires_at <= now {
@@ -240,10 +239,10 @@ impl Inner {
             expires_at: token.expires_at,
             credential: Credential::Login(token.login),
         };
-        Ok(Verified { principal: Arc::new(principal), rest, checked_at: now })
+        Ok((principal, rest))
     }
 
-    async fn verify_member(&self, text: &str, now: Millis) -> Result<Verified> {
+    async fn verify_member(&self, text: &str, now: Millis) -> Result<Principal> {
         let members = self.members.with_key_of(text).await?;
         let token = members.verify(text, now).ok_or(Error::Unauthenticated)?;
         let hash = sha256(text);
@@ -258,15 +257,14 @@ impl Inner {
         if !member.enabled {
             return Err(Error::Unauthenticated);
         }
-        let principal = Principal {
+        Ok(Principal {
             key: member.key,
             nickname: member.nickname.into(),
             avatar: member.avatar.into(),
             role: None,
             expires_at: token.expires_at,
             credential: Credential::Token(hash),
-        };
-        Ok(Verified { principal: Arc::new(principal), rest: true, checked_at: now })
+        })
     }
 }
 

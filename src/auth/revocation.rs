@@ -1,16 +1,17 @@
 //! What is no longer valid, told to those who hold sockets.
 //!
 //! What this process revokes leaves the cache and reaches [`Auth::revocations`] at once. What others revoke (the
-//! command line, another node) is found by polling `kefu_revocation`. A poll reports this process's own revocations
-//! too: a socket that was being opened during the logout, and so missed the first notice, is closed by the second.
+//! command line, another node) is found by polling `kefu_revocation`, by id: ids are reserved under a row's lock that is
+//! held until the commit, so they become visible in their order, and no clock is asked. A poll reports this process's own
+//! revocations too: a socket that was being opened during the logout, and so missed the first notice, is closed by the
+//! second.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use tokio::sync::broadcast;
 
 use super::{Auth, Credential, enabled_profile, store};
 use crate::access::Permissions;
-use crate::clock::Millis;
 use crate::error::Result;
 use crate::id::UserKey;
 
@@ -38,37 +39,29 @@ pub enum RevokeReason {
     RoleChanged(Permissions),
 }
 
-/// How far back a poll reads beyond the last one: rows of slow transactions, and of processes whose clocks are behind.
-const OVERLAP_MS: Millis = 60_000;
+/// Revocations that are read at once; the next poll reads on.
+const MOST: i64 = 1000;
 
 /// Where the polling stands.
+#[derive(Default)]
 pub(super) struct Polled {
-    at: Millis,
-    /// Rows that were reported and that the next poll reads again, by id, with their time.
-    reported: HashMap<i64, Millis>,
-}
-
-impl Polled {
-    pub(super) fn starting_at(now: Millis) -> Self {
-        Self { at: now, reported: HashMap::new() }
-    }
+    /// The newest revocation that was reported, or was there at the first poll, which reports none.
+    newest: Option<i64>,
 }
 
 impl Auth {
     /// What was revoked since the last call, in this process or another; it has left the cache when this returns. To
-    /// be called every second or so.
+    /// be called every second or so, the first time before sockets are opened: the first call reports nothing.
     pub async fn poll_revocations(&self) -> Result<Vec<Revoked>> {
         let inner = &*self.0;
         let mut polled = inner.polled.lock().await;
-        let now = inner.clock.now();
-        let since = polled.at.min(now) - OVERLAP_MS;
-        let reported: HashSet<i64> = polled.reported.keys().copied().collect();
+        let after = polled.newest;
         let read = move |connection: &mut crate::db::AnyConnection| {
+            let mut newest = store::newest_revocation(connection)?;
             let mut fresh = Vec::new();
-            for row in store::revocations_since(connection, since)? {
-                if reported.contains(&row.id) {
-                    continue;
-                }
+            // A server's successor may know less: then there is nothing after, and the next poll starts from there.
+            for row in store::revocations_after(connection, after.unwrap_or(newest), MOST)? {
+                newest = row.id;
                 let reason = match row.credential {
                     Some(_) => RevokeReason::LoggedOut,
                     None => match enabled_profile(connection, row.key)? {
@@ -77,15 +70,12 @@ impl Auth {
                         None => RevokeReason::Disabled,
                     },
                 };
-                fresh.push((row.id, row.created_at, Revoked { key: row.key, credential: row.credential, reason }));
+                fresh.push(Revoked { key: row.key, credential: row.credential, reason });
             }
-            Ok(fresh)
+            Ok((newest, fresh))
         };
-        let fresh = inner.db.run(read).await?;
-        polled.at = now;
-        polled.reported.retain(|_, created_at| *created_at >= since);
-        polled.reported.extend(fresh.iter().map(|(id, created_at, _)| (*id, *created_at)));
-        let revoked: Vec<Revoked> = fresh.into_iter().map(|(_, _, revoked)| revoked).collect();
+        let (newest, revoked) = inner.db.run(read).await?;
+        polled.newest = Some(newest);
         if !revoked.is_empty() {
             let users: HashSet<UserKey> = revoked.iter().map(|revoked| revoked.key).collect();
             inner.cache.drop_users(|key| users.contains(key));

@@ -30,7 +30,6 @@ pub(super) struct Revocation {
     pub credential: Option<Credential>,
     /// Whether the user's role has changed instead, and nothing has ended.
     pub role_changed: bool,
-    pub created_at: Millis,
 }
 
 /// Begins a login.
@@ -197,12 +196,19 @@ pub(super) fn is_token_revoked(connection: &mut AnyConnection, hash: [u8; 32]) -
     Ok(found.is_some())
 }
 
-/// What was revoked at `since` or later.
-pub(super) fn revocations_since(connection: &mut AnyConnection, since: Millis) -> Result<Vec<Revocation>> {
-    type Row = (i64, i64, i32, i64, Option<i64>, Option<String>, i32, NaiveDateTime);
+/// The newest revocation's id, 0 when there is none.
+pub(super) fn newest_revocation(connection: &mut AnyConnection) -> Result<i64> {
+    let newest: Option<i64> = kefu_revocation::table.select(diesel::dsl::max(kefu_revocation::id)).first(connection)?;
+    Ok(newest.unwrap_or(0))
+}
+
+/// The oldest `limit` revocations after an id, in the order in which they were made.
+pub(super) fn revocations_after(connection: &mut AnyConnection, id: i64, limit: i64) -> Result<Vec<Revocation>> {
+    type Row = (i64, i64, i32, i64, Option<i64>, Option<String>, i32);
     let rows: Vec<Row> = kefu_revocation::table
-        .filter(kefu_revocation::create_time.ge(to_timestamp(since)))
-        .order((kefu_revocation::create_time, kefu_revocation::id))
+        .filter(kefu_revocation::id.gt(id))
+        .order(kefu_revocation::id)
+        .limit(limit)
         .select((
             kefu_revocation::id,
             kefu_revocation::tenant_id,
@@ -211,10 +217,9 @@ pub(super) fn revocations_since(connection: &mut AnyConnection, since: Millis) -
             kefu_revocation::login_id,
             kefu_revocation::token_hash,
             kefu_revocation::reason,
-            kefu_revocation::create_time,
         ))
         .load(connection)?;
-    let read = |(id, tenant, user_type, user, login, hash, reason, created): Row| {
+    let read = |(id, tenant, user_type, user, login, hash, reason): Row| {
         let credential = match (login, hash) {
             (Some(login), _) => Some(Credential::Login(LoginId::new(login))),
             (None, Some(hash)) => Some(Credential::Token(from_hex(&hash)?)),
@@ -225,7 +230,6 @@ pub(super) fn revocations_since(connection: &mut AnyConnection, since: Millis) -
             key: user_key(tenant, user_type, user)?,
             credential,
             role_changed: reason == ROLE_CHANGED,
-            created_at: from_timestamp(created),
         })
     };
     Ok(rows.into_iter().filter_map(read).collect())

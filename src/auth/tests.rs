@@ -41,6 +41,7 @@ async fn world(change: impl FnOnce(&mut settings::Auth)) -> World {
         password: PASSWORD.into(),
     };
     let admin = account::add_admin(&db, &clock, red).await.unwrap();
+    assert_eq!(auth.poll_revocations().await, Ok(vec![]));
     World { _folder: folder, db, clock, auth, admin }
 }
 
@@ -184,7 +185,7 @@ async fn what_another_process_does_is_noticed() {
     let tokens = world.login(PASSWORD).await.unwrap();
     assert!(world.rest(&tokens.access_token).await.is_ok());
     admin::set_password(&world.db, &world.clock, DEFAULT_TENANT, "red", "another horse").await.unwrap();
-    world.clock.advance(cache::TRUST_MS);
+    world.clock.advance(cache::TRUST.as_millis().try_into().unwrap());
     assert_eq!(world.rest(&tokens.access_token).await, Err(Error::Unauthenticated), "without a poll too");
     let changed = Revoked { key: world.admin, credential: None, reason: RevokeReason::PasswordChanged };
     assert_eq!(world.auth.poll_revocations().await.unwrap(), [changed]);
@@ -201,7 +202,7 @@ async fn failures_lock_the_account_for_the_right_password_too() {
     for _ in 0..3 {
         assert_eq!(world.login("wrong").await, Err(Error::LoginFailed));
     }
-    assert!(matches!(world.login(PASSWORD).await, Err(Error::TooManyRequests { retry_after_s: 1..=60 })));
+    assert!(matches!(world.login(PASSWORD).await, Err(Error::TooManyLogins { retry_after_s: 1..=60 })));
     let unknown = world.auth.login(DEFAULT_TENANT, "nobody", PASSWORD, ADDRESS).await;
     assert_eq!(unknown, Err(Error::LoginFailed), "other accounts are not locked");
     world.clock.advance(60_000);
@@ -220,7 +221,7 @@ async fn expired_rows_are_deleted() {
     assert_eq!(more, Ok(true), "as many as one transaction may delete");
     let Credential::Login(login) = principal.credential else { panic!("a login") };
     let left = world.db.run(move |connection| {
-        Ok((store::login(connection, login)?.is_some(), store::revocations_since(connection, 0)?.len()))
+        Ok((store::login(connection, login)?.is_some(), store::revocations_after(connection, 0, 10)?.len()))
     });
     assert_eq!(left.await, Ok((false, 0)));
 }

@@ -14,35 +14,64 @@ const CONFLICTS: [&str; 5] = [
     // The savepoint of `Backend::write_transaction`.
     "SAVEPOINT begun does not exist",
 ];
-/// The database cannot be used now.
-const PASSING: [&str; 9] = [
+/// This statement was ended, others may work.
+const ENDED: [&str; 3] = ["due to statement timeout", "Query execution was interrupted", "Connection was killed"];
+/// The database cannot be used now: it is out of reach, locked by others, or its disk is full or fails.
+const OUTAGES: [&str; 25] = [
+    // SQLite: SQLITE_BUSY, FULL, IOERR, CANTOPEN, READONLY, PROTOCOL.
     "database is locked",
+    "database or disk is full",
+    "disk I/O error",
+    "unable to open database file",
+    "attempt to write a readonly database",
+    "locking protocol",
+    // MariaDB and MySQL: 1021, 1114, 1030 and 3 with the system's error, 1290.
+    "Disk full",
+    "' is full",
+    "from storage engine",
+    "Error writing file",
+    "so it cannot execute this statement",
     "gone away",
     "Lost connection",
-    "server closed the connection",
-    "terminating connection",
-    "due to statement timeout",
-    "Query execution was interrupted",
-    "Connection was killed",
     // A member of a Galera cluster that is not part of its majority, or has not caught up.
     "WSREP has not yet prepared node",
+    // PostgreSQL: classes 53 (insufficient resources), 57P (operator intervention) and 58 (system error).
+    "could not extend file",
+    "could not write",
+    "could not read block",
+    "could not fsync file",
+    "the database system is",
+    "server closed the connection",
+    "terminating connection",
+    // The system's own texts, behind any of them.
+    "No space left on device",
+    "Disk quota exceeded",
+    "Input/output error",
+    "Read-only file system",
 ];
 
 impl From<diesel::result::Error> for Error {
-    /// A database that is locked or out of reach is [`Error::Busy`]: trying again may help. The rest is a fault of ours.
+    /// A database that cannot be used is [`Error::Unavailable`], a statement that was ended [`Error::Busy`]: trying again
+    /// may help. The rest is a fault of ours.
     fn from(error: diesel::result::Error) -> Self {
         use diesel::result::{DatabaseErrorKind as Kind, Error as Cause};
         let says = |texts: &[&str], message: &str| texts.iter().any(|text| message.contains(text));
         match &error {
             Cause::DatabaseError(Kind::SerializationFailure, _) => Self::Conflict,
             Cause::DatabaseError(_, information) if says(&CONFLICTS, information.message()) => Self::Conflict,
+            // Such texts quote values of rows.
+            Cause::DatabaseError(Kind::UniqueViolation | Kind::CheckViolation | Kind::NotNullViolation, _) => {
+                Self::internal(error)
+            }
             Cause::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand | Kind::ReadOnlyTransaction, _) => {
-                tracing::error!(%error, "the database cannot be used now");
+                Self::Unavailable(error.to_string())
+            }
+            Cause::DatabaseError(_, information) if says(&ENDED, information.message()) => {
+                tracing::warn!(%error, "the database has ended a statement");
                 Self::Busy
             }
-            Cause::DatabaseError(_, information) if says(&PASSING, information.message()) => {
-                tracing::error!(%error, "the database cannot be used now");
-                Self::Busy
+            Cause::DatabaseError(_, information) if says(&OUTAGES, information.message()) => {
+                Self::Unavailable(error.to_string())
             }
             _ => Self::internal(error),
         }
@@ -73,23 +102,37 @@ mod tests {
         }
         assert_eq!(of(Kind::SerializationFailure, "Serialisierungsfehler"), Error::Conflict);
         for text in [
+            "canceling statement due to statement timeout",
+            "Query execution was interrupted (max_statement_time exceeded)",
+            "Connection was killed",
+        ] {
+            assert_eq!(of(Kind::Unknown, text), Error::Busy, "{text}");
+        }
+        for text in [
             "database is locked",
+            "database or disk is full",
+            "disk I/O error",
+            "Disk full (/tmp/#sql); waiting for someone to free some space... (errno: 28 \"No space left on device\")",
+            "The table 'kefu_message' is full",
+            "Got error 28 \"No space left on device\" from storage engine InnoDB",
+            "Error writing file './binlog.000001' (Errcode: 28 \"No space left on device\")",
+            "The MariaDB server is running with the --read-only option so it cannot execute this statement",
+            "could not extend file \"base/5/16385\": No space left on device",
+            "could not write to file \"pg_wal/xlogtemp.1\": No space left on device",
+            "the database system is shutting down",
             "MySQL server has gone away",
             "Lost connection to server during query",
             "server closed the connection unexpectedly",
             "terminating connection due to administrator command",
-            "canceling statement due to statement timeout",
-            "Query execution was interrupted (max_statement_time exceeded)",
-            "Connection was killed",
             "WSREP has not yet prepared node for application use",
         ] {
-            assert_eq!(of(Kind::Unknown, text), Error::Busy, "{text}");
+            assert!(matches!(of(Kind::Unknown, text), Error::Unavailable(_)), "{text}");
         }
         for kind in [Kind::ClosedConnection, Kind::UnableToSendCommand, Kind::ReadOnlyTransaction] {
-            assert_eq!(of(kind, "in any language"), Error::Busy);
+            assert!(matches!(of(kind, "in any language"), Error::Unavailable(_)));
         }
         assert!(matches!(of(Kind::Unknown, "no such table"), Error::Internal(_)));
-        assert!(matches!(of(Kind::UniqueViolation, "duplicate key"), Error::Internal(_)));
+        assert!(matches!(of(Kind::UniqueViolation, "Duplicate entry 'No space left on device'"), Error::Internal(_)));
         assert!(matches!(Cause::NotFound.into(), Error::Internal(_)));
     }
 }

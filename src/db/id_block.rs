@@ -86,14 +86,18 @@ pub fn reserve_one(connection: &mut AnyConnection, kind: IdKind) -> Result<i64> 
 
 /// How far a second lifts the ids in [`lift`]: more than are given in one.
 const IDS_PER_SECOND: i64 = 1 << 20;
+/// How far [`lift`] goes beyond a clock that was ahead: by days that are drawn from so many, so that two restores of one
+/// backup do not lift alike.
+const DRAWN_DAYS: u32 = 4096;
 
 /// Lifts the ids of every kind above all that were given before `now`, inside a write transaction: an older state of the
 /// database was restored, and clients may know what was given after that state was saved. Ids follow the clock here and
-/// only here, so that none is given twice, whichever backup it was and however often it is restored.
+/// only here, so that none is given twice, whichever backup it was and however often it is restored. `was_ahead`: an
+/// earlier restore was made by a clock that was ahead of `now`, so that ids are above it already.
 ///
 /// # Errors
 /// When the clock is so wrong that the ids would be no ids.
-pub(super) fn lift(connection: &mut AnyConnection, now: Millis) -> Result<()> {
+pub(super) fn lift(connection: &mut AnyConnection, now: Millis, was_ahead: bool) -> Result<()> {
     for kind in IdKind::ALL {
         let floor = (now / 1000).checked_mul(IDS_PER_SECOND).and_then(|lift| lift.checked_add(kind.first()));
         let floor = floor.filter(|floor| (1..ID_LIMIT).contains(floor)).ok_or(Error::internal("the clock is wrong"))?;
@@ -101,6 +105,10 @@ pub(super) fn lift(connection: &mut AnyConnection, now: Millis) -> Result<()> {
         diesel::update(row.filter(kefu_id_block::next_id.lt(floor)))
             .set(kefu_id_block::next_id.eq(floor))
             .execute(connection)?;
+        if was_ahead {
+            let days = i64::from(getrandom::u32().map_err(Error::internal)? % DRAWN_DAYS) + 1;
+            reserve(connection, *kind, days * 24 * 3600 * IDS_PER_SECOND)?;
+        }
     }
     Ok(())
 }

@@ -13,16 +13,20 @@ use crate::error::Result;
 pub(crate) enum StoredInstant {
     /// The database was restored from a backup. It does not change while a service runs on it.
     Restored,
+    /// The newest time that a message may have from before a correction of the system's time: up to it, times of messages
+    /// do not order them.
+    ClockCorrected,
 }
 
 /// The names of all rows that hold an instant.
 #[cfg(test)]
-pub(super) const NAMES: [&str; 1] = [StoredInstant::Restored.name()];
+pub(super) const NAMES: [&str; 2] = [StoredInstant::Restored.name(), StoredInstant::ClockCorrected.name()];
 
 impl StoredInstant {
     const fn name(self) -> &'static str {
         match self {
             Self::Restored => "restored",
+            Self::ClockCorrected => "clock_corrected",
         }
     }
 
@@ -30,6 +34,14 @@ impl StoredInstant {
     pub(crate) fn get(self, connection: &mut AnyConnection) -> Result<Option<Millis>> {
         let row = kefu_id_block::table.find(self.name()).select(kefu_id_block::next_id);
         Ok(row.first(connection).optional()?)
+    }
+
+    /// Notes, inside a write transaction, a time unless a later one is noted.
+    pub(crate) fn raise(self, connection: &mut AnyConnection, to: Millis) -> Result<()> {
+        match self.get(connection)? {
+            Some(known) if known >= to => Ok(()),
+            _ => self.set(connection, to),
+        }
     }
 
     /// Notes, inside a write transaction, that it has happened at `now`.
@@ -44,6 +56,7 @@ impl StoredInstant {
 /// Tells a database, inside a write transaction, that an older state of it was restored at `now`: ids go on above all that
 /// were given before, and clients learn the time with each resync.
 pub fn mark_restored(connection: &mut AnyConnection, now: Millis) -> Result<()> {
-    id_block::lift(connection, now)?;
+    let was_ahead = StoredInstant::Restored.get(connection)?.is_some_and(|earlier| earlier > now);
+    id_block::lift(connection, now, was_ahead)?;
     StoredInstant::Restored.set(connection, now)
 }

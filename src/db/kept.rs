@@ -30,13 +30,13 @@ impl PooledConnection {
     pub(super) fn use_for<T>(&mut self, work: impl FnOnce(&mut AnyConnection) -> Result<T>) -> Result<T> {
         self.suspect = true;
         let outcome = work(&mut self.connection);
-        self.suspect = matches!(outcome, Err(Error::Busy | Error::Conflict | Error::Internal(_)));
+        self.suspect =
+            matches!(outcome, Err(Error::Busy | Error::Conflict | Error::Unavailable(_) | Error::Internal(_)));
         self.used_at = Instant::now();
         match outcome {
             // A lost connection has many texts, in many languages.
             Err(Error::Internal(cause)) if self.is_to_server() && !self.answers() => {
-                tracing::error!(cause, "the database connection is lost");
-                Err(Error::Busy)
+                Err(Error::Unavailable(format!("the connection is lost: {cause}")))
             }
             outcome => outcome,
         }
@@ -93,12 +93,13 @@ impl KeptConnection {
         self.transactions += 1;
         // Often while tables are nearly empty, seldom later, when plans no longer change.
         let is_time_to_plan = self.transactions.is_power_of_two();
-        self.usable()?.use_for(|connection| {
+        let outcome = self.usable()?.use_for(|connection| {
             if is_time_to_plan {
                 connection.plan_anew();
             }
             db.transaction(connection, work)
-        })
+        });
+        self.db.note_outage(outcome)
     }
 
     /// Whether a lost connection can leave a commit's outcome unknown.

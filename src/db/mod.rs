@@ -8,8 +8,9 @@
 //! by sleeping. On a server the rows' locks do it, and a transaction that lost a deadlock is run again, so what is
 //! passed to [`Db::write`] may run more than once.
 //!
-//! A server that is restarted, cut off or hangs: whoever is in flight gets [`Error::Busy`], also when the commit's
-//! outcome is unknown. A connection that has failed is not used again, one that was idle is tried before it is used.
+//! A server that is restarted, cut off or hangs, a disk that is full or fails: whoever is in flight gets [`Error::Busy`],
+//! also when the commit's outcome is unknown. The outage is known ([`Db::is_unwritable`]) until a transaction is committed
+//! again, which [`watch`] tries every second, so that it ends without a client's help. A connection that has failed is not used again, one that was idle is tried before it is used.
 
 mod backend;
 pub(crate) mod bulk;
@@ -28,6 +29,7 @@ mod probe;
 pub mod schema;
 pub(crate) mod sqlite;
 pub(crate) mod timestamp;
+pub(crate) mod watch;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -49,9 +51,12 @@ pub(crate) use sqlite::lock::DatabaseLock;
 use crate::backoff::Backoff;
 use crate::error::{Error, Result};
 use crate::settings::{self, Settings};
+use crate::telemetry::outage::Outage;
 use kept::PooledConnection;
 use sqlite::place::OpenedFile;
 
+/// How long nothing may have failed before a commit shows that the database can be used again.
+const SETTLED_AFTER: Duration = Duration::from_millis(500);
 /// How often a transaction is run that lost against others.
 const ATTEMPTS: u32 = 6;
 
@@ -78,6 +83,7 @@ struct Inner {
     writers: Semaphore,
     /// The file of an embedded database.
     file: Option<OpenedFile>,
+    outage: Outage,
 }
 
 impl Db {
@@ -117,6 +123,7 @@ impl Db {
             answer_timeout: Duration::from_millis(settings.answer_timeout_ms),
             write_turn: Mutex::new(()),
             writers: Semaphore::new(writers),
+            outage: Outage::new("the database", SETTLED_AFTER),
         })))
     }
 
@@ -136,9 +143,25 @@ impl Db {
     /// [`Error::Busy`] when the server cannot be reached.
     pub fn connect(&self) -> Result<AnyConnection> {
         self.0.backend.connect().map_err(|error| {
-            tracing::error!(%error, "no database connection");
+            self.0.outage.failed(&format!("no connection: {error}"));
             Error::Busy
         })
+    }
+
+    /// Notes a failure that means that the database cannot be used, and turns it into [`Error::Busy`].
+    fn note_outage<T>(&self, outcome: Result<T>) -> Result<T> {
+        outcome.map_err(|error| match error {
+            Error::Unavailable(cause) => {
+                self.0.outage.failed(&cause);
+                Error::Busy
+            }
+            other => other,
+        })
+    }
+
+    /// Whether the database could not be used lately and nothing was committed since.
+    pub(crate) fn is_unwritable(&self) -> bool {
+        self.0.outage.is_on()
     }
 
     /// Runs `work` on a pooled connection in a blocking thread. For reads; what writes uses [`Db::write`].
@@ -154,14 +177,14 @@ impl Db {
             .await
             .map_err(|_| Error::Busy)?
             .map_err(Error::internal)?;
-        let (inner, span) = (Arc::clone(&self.0), tracing::Span::current());
+        let (db, span) = (self.clone(), tracing::Span::current());
         let done = tokio::task::spawn_blocking(move || {
             let (_permit, _entered) = (permit, span.enter());
-            let mut connection = inner.pool.get().map_err(|error| {
-                tracing::error!(%error, "no database connection");
+            let mut connection = db.0.pool.get().map_err(|error| {
+                db.0.outage.failed(&format!("no connection: {error}"));
                 Error::Busy
             })?;
-            connection.use_for(work)
+            db.note_outage(connection.use_for(work))
         });
         // The thread of a call that is given up on ends when the server goes on, or with its connection.
         tokio::time::timeout(self.0.answer_timeout, done).await.map_err(|_| Error::Busy)?.map_err(Error::internal)?
@@ -205,10 +228,18 @@ impl Db {
                     connection.forget_statements();
                     std::thread::sleep(backoff.next());
                 }
-                outcome => return outcome,
+                outcome => return self.ended(outcome),
             }
         }
-        self.attempt(connection, &mut work).map_err(|error| if error == Error::Conflict { Error::Busy } else { error })
+        let last = self.attempt(connection, &mut work);
+        self.ended(last.map_err(|error| if error == Error::Conflict { Error::Busy } else { error }))
+    }
+
+    fn ended<T>(&self, outcome: Result<T>) -> Result<T> {
+        if outcome.is_ok() {
+            self.0.outage.worked();
+        }
+        self.note_outage(outcome)
     }
 
     fn attempt<T>(
@@ -233,17 +264,13 @@ impl Db {
             // What went into a file that is gone is not stored.
             Ok(()) => self.check_file().map(|()| value),
             Err(Error::Internal(cause)) if server => {
-                tracing::error!(cause, "the outcome of a commit is unknown");
-                Err(Error::Busy)
+                Err(Error::Unavailable(format!("the outcome of a commit is unknown: {cause}")))
             }
             Err(error) => Err(error),
         });
         outcome.map_err(|error| match connection.begin_or_end(statements.roll_back) {
             // Only a lost connection cannot roll back, and says so in many ways. SQLite may have done it already.
-            Err(lost) if server => {
-                tracing::error!(%error, %lost, "the database connection is lost");
-                Error::Busy
-            }
+            Err(lost) if server => Error::Unavailable(format!("the connection is lost: {error}; {lost}")),
             _ => error,
         })
     }

@@ -146,6 +146,9 @@ pub(crate) struct ResyncDone {
     /// of the database.
     #[schema(value_type = Option<i64>)]
     pub restored_at: Option<Millis>,
+    /// Whether the replay may lack something, because the system's time was corrected: the client has to load anew.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub reload: bool,
 }
 
 /// Content of [`ServerFrame::Error`].

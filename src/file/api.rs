@@ -6,10 +6,10 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use actix_multipart::{Field, Multipart};
+use actix_multipart::Multipart;
 use actix_web::body::SizedStream;
 use actix_web::error::PayloadError;
-use actix_web::http::header::{self, ContentRange, ContentRangeSpec, ETag, EntityTag};
+use actix_web::http::header::{self, ContentRange, ContentRangeSpec, ETag, EntityTag, HeaderMap, HeaderValue};
 use actix_web::http::{Method, StatusCode, uri};
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder};
@@ -20,6 +20,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use super::name::{Disposition, content_disposition};
 use super::range::{self, Part};
 use super::{FilePath, Files};
 use crate::access::AnyAdmin;
@@ -28,6 +29,7 @@ use crate::error::{Error, Failure, Result};
 use crate::http::describe::{failures, failures_with_status};
 use crate::http::{Answer, Data, routes};
 use crate::id::UserKey;
+use crate::limit::RateLimits;
 
 /// Where files are read, before their path.
 const READ_PATH: &str = "/infra/file";
@@ -72,15 +74,21 @@ impl Data for FileUrl {}
     path = "/admin-api/infra/file/upload",
     tag = "file",
     request_body(content = UploadForm, content_type = "multipart/form-data"),
-    extensions(("x-errors" = json!(failures(&[Error::Missing("file".into()), Error::UploadTooLarge]))))
+    extensions(("x-errors" = json!(failures(&[
+        Error::Missing("file".into()),
+        Error::UploadTooLarge,
+        Error::TooManyRequests { retry_after_s: 1 },
+        Error::StorageFull,
+    ]))))
 )]
 async fn upload_as_admin(
     admin: Result<Admin<AnyAdmin>>,
     request: HttpRequest,
     body: web::Payload,
     files: web::Data<Files>,
+    limits: web::Data<RateLimits>,
 ) -> Result<Answer<FileUrl>> {
-    upload(&request, body, &files, admin.map(|admin| admin.0.key)).await
+    upload(&request, body, &files, &limits, admin.map(|admin| admin.0.key)).await
 }
 
 /// Upload a file as a member
@@ -91,15 +99,21 @@ async fn upload_as_admin(
     path = "/app-api/infra/file/upload",
     tag = "file",
     request_body(content = UploadForm, content_type = "multipart/form-data"),
-    extensions(("x-errors" = json!(failures(&[Error::Missing("file".into()), Error::UploadTooLarge]))))
+    extensions(("x-errors" = json!(failures(&[
+        Error::Missing("file".into()),
+        Error::UploadTooLarge,
+        Error::TooManyRequests { retry_after_s: 1 },
+        Error::StorageFull,
+    ]))))
 )]
 async fn upload_as_member(
     member: Result<Member>,
     request: HttpRequest,
     body: web::Payload,
     files: web::Data<Files>,
+    limits: web::Data<RateLimits>,
 ) -> Result<Answer<FileUrl>> {
-    upload(&request, body, &files, member.map(|member| member.0.key)).await
+    upload(&request, body, &files, &limits, member.map(|member| member.0.key)).await
 }
 
 /// Takes a caller that was refused too: a client whose token has expired in the meantime has to be able to read that.
@@ -107,16 +121,20 @@ pub(super) async fn upload(
     request: &HttpRequest,
     body: web::Payload,
     files: &Files,
+    limits: &RateLimits,
     owner: Result<UserKey>,
 ) -> Result<Answer<FileUrl>> {
     let body = Body(Rc::new(RefCell::new(body.fuse())));
-    let stored = match owner {
-        Ok(owner) if is_form(request) => {
-            store_file_part(Multipart::new(request.headers(), body.clone()), files, owner).await
+    let stored = async {
+        let owner = owner?;
+        if !is_form(request) {
+            return Err(Error::WrongType("Content-Type".into()));
         }
-        Ok(_) => Err(Error::WrongType("Content-Type".into())),
-        Err(refused) => Err(refused),
+        limits.uploads.check(&owner)?;
+        let mut taking = limits.upload_bytes.begin(owner, expected_bytes(request, files))?;
+        store_file_part(parts(request, body.clone())?, files, owner, |bytes| taking.take(bytes)).await
     };
+    let stored = stored.await;
     // Also after a success: parts may follow the file, and an unread body would cost the connection.
     drain(body).await;
     Ok(Answer(FileUrl(format!("{}{READ_PATH}/{}", address(request, files), stored?))))
@@ -127,15 +145,32 @@ fn is_form(request: &HttpRequest) -> bool {
         if mime.essence_str() == "multipart/form-data" && mime.get_param("boundary").is_some())
 }
 
-/// Stores the first part named `file`; those before it are skipped.
-async fn store_file_part(mut form: Multipart, files: &Files, owner: UserKey) -> Result<FilePath> {
+/// How many bytes a form says that it has, at most those that are taken of it.
+fn expected_bytes(request: &HttpRequest, files: &Files) -> u64 {
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    length.unwrap_or(0).min(u64::try_from(files.0.upload_bytes).unwrap_or(u64::MAX))
+}
+
+/// Stores the first part named `file`, whose bytes are counted by `take`; those before it are skipped.
+async fn store_file_part(
+    mut form: Multipart,
+    files: &Files,
+    owner: UserKey,
+    mut take: impl FnMut(usize) -> Result<()> + Unpin,
+) -> Result<FilePath> {
     let mut left = OTHER_BYTES;
     for _ in 0..=OTHER_PARTS {
         let Some(part) = form.next().await else { return Err(Error::Missing("file".into())) };
         let mut part = part.map_err(broken)?;
-        if part.name() == Some("file") {
-            let name = file_name(&part);
-            return files.store(owner, &name, part.map(|chunk| chunk.map_err(broken))).await;
+        let disposition = part.headers().get(header::CONTENT_DISPOSITION);
+        let disposition = disposition.map(|value| Disposition::parse(value.as_bytes())).unwrap_or_default();
+        if disposition.field == "file" {
+            let content = part.map(|chunk| {
+                let chunk = chunk.map_err(broken)?;
+                take(chunk.len())?;
+                Ok(chunk)
+            });
+            return files.store(owner, &disposition.file_name, content).await;
         }
         while let Some(chunk) = part.next().await {
             left = left.checked_sub(chunk.map_err(broken)?.len()).ok_or(Error::UploadTooLarge)?;
@@ -144,8 +179,17 @@ async fn store_file_part(mut form: Multipart, files: &Files, owner: UserKey) -> 
     Err(Error::Missing("file".into()))
 }
 
-fn file_name(part: &Field) -> String {
-    part.content_disposition().and_then(|disposition| disposition.get_filename()).unwrap_or_default().to_owned()
+/// The parts of a form. They are read as those of `multipart/mixed`, which need no `Content-Disposition` that actix can
+/// read: it refuses a whole form for a name that is not UTF-8.
+fn parts(request: &HttpRequest, body: Body) -> Result<Multipart> {
+    let wrong = || Error::WrongType("Content-Type".into());
+    let mime = request.mime_type().ok().flatten();
+    let boundary = mime.as_ref().and_then(|mime| mime.get_param("boundary")).ok_or_else(wrong)?;
+    let content_type =
+        HeaderValue::try_from(format!("multipart/mixed; boundary=\"{boundary}\"")).map_err(|_| wrong())?;
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, content_type);
+    Ok(Multipart::new(&headers, body))
 }
 
 /// A form that breaks off or breaks the rules; which one is no help to a client.
@@ -242,12 +286,13 @@ async fn answer(request: &HttpRequest, files: &Files, path: &FilePath) -> Result
         && !request.headers().contains_key(header::RANGE)
         && !request.headers().contains_key(header::IF_NONE_MATCH);
     let file = files.open(path, GetOptions { head: !plain, ..GetOptions::default() }).await?;
-    let size = file.meta.size;
+    let (size, name) = (file.meta.size, files.name(path).await);
+    let respond = |status, tag| respond(status, path, name.as_deref(), tag);
     if plain {
-        return Ok(respond(StatusCode::OK, path, tag).body(SizedStream::new(size, file.into_stream())));
+        return Ok(respond(StatusCode::OK, tag).body(SizedStream::new(size, file.into_stream())));
     }
     if range::is_known(request, &tag) {
-        return Ok(respond(StatusCode::NOT_MODIFIED, path, tag).finish());
+        return Ok(respond(StatusCode::NOT_MODIFIED, tag).finish());
     }
     let content_range = |range| ContentRange(ContentRangeSpec::Bytes { range, instance_length: Some(size) });
     let (first, last, mut response) = match range::wanted(request, &tag, size) {
@@ -255,9 +300,9 @@ async fn answer(request: &HttpRequest, files: &Files, path: &FilePath) -> Result
             let status = StatusCode::RANGE_NOT_SATISFIABLE;
             return Ok(HttpResponse::build(status).insert_header(content_range(None)).finish());
         }
-        Part::Whole => (0, size.saturating_sub(1), respond(StatusCode::OK, path, tag)),
+        Part::Whole => (0, size.saturating_sub(1), respond(StatusCode::OK, tag)),
         Part::Bytes(first, last) => {
-            let mut response = respond(StatusCode::PARTIAL_CONTENT, path, tag);
+            let mut response = respond(StatusCode::PARTIAL_CONTENT, tag);
             response.insert_header(content_range(Some((first, last))));
             (first, last, response)
         }
@@ -274,11 +319,11 @@ async fn answer(request: &HttpRequest, files: &Files, path: &FilePath) -> Result
 
 /// An answer with the headers that every file has: browsers take the type as it is given, keep the file for good, show
 /// it to any origin and run nothing in it.
-fn respond(status: StatusCode, path: &FilePath, tag: EntityTag) -> HttpResponseBuilder {
+fn respond(status: StatusCode, path: &FilePath, name: Option<&str>, tag: EntityTag) -> HttpResponseBuilder {
     let mut response = HttpResponse::build(status);
     response
         .insert_header((header::CONTENT_TYPE, path.kind.content_type))
-        .insert_header((header::CONTENT_DISPOSITION, if path.kind.inline { "inline" } else { "attachment" }))
+        .insert_header((header::CONTENT_DISPOSITION, content_disposition(path.kind, name)))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"))
         .insert_header((header::CROSS_ORIGIN_RESOURCE_POLICY, "cross-origin"))

@@ -6,6 +6,7 @@
 
 pub(crate) mod api;
 mod kind;
+mod name;
 mod range;
 mod store;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
@@ -27,19 +29,24 @@ use object_store::{GetOptions, GetResult, ObjectStore};
 use tokio::io::AsyncWrite;
 
 use crate::clock::{Clock, Millis, to_timestamp};
+use crate::db::watch::{Space, space};
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Problem, Result};
 use crate::id::UserKey;
 use crate::job::Jobs;
 use crate::settings::{self, Settings};
-use kind::{HEAD_BYTES, Kind};
+use crate::telemetry::outage::Outage;
+use kind::{HEAD_BYTES, Kind, Refused};
 
 /// How much of an upload is in memory at once: a part of a local file, and the smallest that S3 takes.
 const LOCAL_PART_BYTES: usize = 256 * 1024;
 const S3_PART_BYTES: usize = 5 * 1024 * 1024;
 
-/// The longest name that is remembered, in characters.
-const NAME_LENGTH: usize = 255;
+/// The part of a disk that is reserved at most: a tenth.
+const LARGEST_RESERVE: u64 = 10;
+
+/// Names of files that are remembered, so that a picture that everybody looks at is not asked of the database each time.
+const NAMES: usize = 4096;
 
 /// The uploaded files. Cheap to clone.
 #[derive(Clone)]
@@ -55,6 +62,11 @@ struct Inner {
     /// Named to clients that name no host.
     listen: SocketAddr,
     trust_forwarded_for: bool,
+    /// How much of the folder's disk is left for messages.
+    reserve_bytes: u64,
+    reserved: Outage,
+    outage: Outage,
+    names: quick_cache::sync::Cache<String, Arc<str>>,
     db: Db,
     clock: Clock,
     jobs: Jobs,
@@ -85,17 +97,22 @@ impl Files {
             public_url: settings.server.public_url.clone(),
             listen: settings.server.listen,
             trust_forwarded_for: settings.server.trust_forwarded_for,
+            reserve_bytes: settings.limits.disk_reserve_bytes,
+            reserved: Outage::new("the disk reserve: no upload is taken; the disk", Duration::ZERO),
+            outage: Outage::new("the storage of uploads", Duration::ZERO),
+            names: quick_cache::sync::Cache::new(NAMES),
             db,
             clock,
             jobs,
         })))
     }
 
-    /// Stores what `content` yields and remembers it under the client's `name`.
+    /// Stores what `content` yields and remembers it under the client's `name`, which was cleaned.
     ///
     /// # Errors
     /// [`Error::UploadTooLarge`] above the limit; [`Error::Invalid`] when it is empty or of a kind that is not
-    /// accepted; whatever `content` yields. Nothing stays behind.
+    /// accepted; [`Error::StorageFull`] when the disk's rest is left for messages, [`Error::Busy`] when the storage cannot
+    /// be used now; whatever `content` yields. Nothing stays behind.
     pub(crate) async fn store(
         &self,
         owner: UserKey,
@@ -113,12 +130,18 @@ impl Files {
         if head.is_empty() {
             return Err(Error::Invalid(Problem::new("文件不能为空", "file must not be empty")));
         }
-        let kind = kind::detect(&head, name).ok_or(Error::Invalid(Problem::new(
-            "file 的类型不支持，请上传图片、音频、视频、PDF、Office 文档、ZIP 或文本文件",
-            "file is of a type that is not accepted: send a picture, audio, video, PDF, Office document, ZIP or text",
-        )))?;
+        let kind = kind::detect(&head, name).map_err(|refused| {
+            Error::Invalid(match refused {
+                Refused::Unknown => Problem::new(
+                    "file 的类型不支持，请上传图片、音频、视频、PDF、Office 文档、ZIP 或文本文件",
+                    "file is of a type that is not accepted: send a picture, audio, video, PDF, Office document, ZIP or text",
+                ),
+                Refused::NoPicture => Problem::new("file 不是图片，或图片已损坏", "file is named as a picture and is none"),
+            })
+        })?;
         let now = self.0.clock.now();
         let path = FilePath { date: to_timestamp(now).format("%Y%m%d").to_string(), random: random_hex()?, kind };
+        self.keep_reserve()?;
         self.begin(&path, now).await?;
         let stored = self.store_at(&path, owner, name, now, head.freeze(), content).await;
         if stored.is_err() {
@@ -140,7 +163,7 @@ impl Files {
         let size = self.write(path, head, content).await?;
         let file = store::NewFile {
             path: path.to_string(),
-            name: kept_name(name),
+            name: name.to_owned(),
             content_type: path.kind.content_type,
             size: i64::try_from(size).map_err(Error::internal)?,
             owner,
@@ -165,21 +188,34 @@ impl Files {
     ) -> Result<usize> {
         let objects = Arc::clone(&self.0.objects);
         let mut writer = BufWriter::with_capacity(objects, path.object(), self.0.part_bytes).with_max_concurrency(2);
+        let unusable = |error: &(dyn std::error::Error + 'static)| {
+            self.0.outage.failed(error);
+            Error::Busy
+        };
         let copied = async {
-            let (mut size, mut next) = (0_usize, Some(head));
+            let (mut size, mut next, mut looked_at) = (0_usize, Some(head), 0);
             while let Some(chunk) = next {
                 size = size.saturating_add(chunk.len());
                 if size > self.0.upload_bytes {
                     return Err(Error::UploadTooLarge);
                 }
-                writer.put(chunk).await.map_err(Error::internal)?;
+                if size.saturating_sub(looked_at) >= self.0.part_bytes {
+                    looked_at = size;
+                    self.keep_reserve()?;
+                }
+                writer.put(chunk).await.map_err(|error| unusable(&error))?;
                 next = content.next().await.transpose()?;
             }
             Ok(size)
         };
         match copied.await {
             Ok(size) => {
-                poll_fn(|context| Pin::new(&mut writer).poll_shutdown(context)).await.map_err(Error::internal)?;
+                let ended = poll_fn(|context| Pin::new(&mut writer).poll_shutdown(context)).await;
+                if let Err(error) = ended {
+                    drop(writer.abort().await);
+                    return Err(unusable(&error));
+                }
+                self.0.outage.worked();
                 Ok(size)
             }
             Err(error) => {
@@ -191,6 +227,31 @@ impl Files {
         }
     }
 
+    /// Refuses an upload that would take what is left for messages.
+    fn keep_reserve(&self) -> Result<()> {
+        let Some(folder) = &self.0.folder else { return Ok(()) };
+        let Some(Space { free, total }) = space(folder) else { return Ok(()) };
+        let reserve = self.0.reserve_bytes.min(total / LARGEST_RESERVE);
+        if free < reserve {
+            self.0.reserved.failed(&format!("{free} bytes are free, {reserve} are left for messages"));
+            return Err(Error::StorageFull);
+        }
+        self.0.reserved.worked();
+        Ok(())
+    }
+
+    /// The name under which a file came, `None` when it had none or the database cannot say.
+    async fn name(&self, path: &FilePath) -> Option<Arc<str>> {
+        let path = path.to_string();
+        if let Some(name) = self.0.names.get(&path) {
+            return Some(name);
+        }
+        let wanted = path.clone();
+        let name: Arc<str> = self.0.db.run(move |connection| store::name(connection, &wanted)).await.ok()??.into();
+        self.0.names.insert(path, Arc::clone(&name));
+        Some(name)
+    }
+
     /// Opens a stored file.
     ///
     /// # Errors
@@ -198,7 +259,10 @@ impl Files {
     async fn open(&self, path: &FilePath, options: GetOptions) -> Result<GetResult> {
         self.0.objects.get_opts(&path.object(), options).await.map_err(|error| match error {
             object_store::Error::NotFound { .. } => Error::NotFound,
-            other => Error::internal(other),
+            other => {
+                self.0.outage.failed(&other);
+                Error::Busy
+            }
         })
     }
 }
@@ -251,10 +315,4 @@ fn random_hex() -> Result<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(Error::internal)?;
     Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
-}
-
-/// The client's name without folders and control characters, cut to [`NAME_LENGTH`].
-fn kept_name(name: &str) -> String {
-    let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    name.chars().filter(|letter| !letter.is_control()).take(NAME_LENGTH).collect()
 }

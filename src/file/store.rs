@@ -13,7 +13,7 @@ use crate::id::UserKey;
 pub(super) struct NewFile {
     /// Where the object is.
     pub path: String,
-    /// The name that the client gave, at most 255 characters.
+    /// The name that the client gave, cleaned, at most 255 characters; empty without one.
     pub name: String,
     /// The detected type.
     pub content_type: &'static str,
@@ -54,4 +54,10 @@ pub(super) fn insert(connection: &mut AnyConnection, file: &NewFile) -> Result<(
         ))
         .execute(connection)?;
     Ok(())
+}
+
+/// The name under which a stored file came, `None` when there is no row.
+pub(super) fn name(connection: &mut AnyConnection, path: &str) -> Result<Option<String>> {
+    let row = kefu_file::table.filter(kefu_file::path.eq(path)).select(kefu_file::name);
+    Ok(row.first(connection).optional()?)
 }

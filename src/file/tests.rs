@@ -15,6 +15,7 @@ use super::*;
 use crate::db::Backend;
 use crate::db::schema::kefu_file;
 use crate::id::{TenantId, UserId, UserType};
+use crate::limit::RateLimits;
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n0123456789";
 const LIMIT: usize = 1024 * 1024;
@@ -31,9 +32,14 @@ fn files(folder: &Path, change: impl FnOnce(&mut Settings)) -> Files {
     Files::new(&settings, db, Clock::manual(NOW), Jobs::default()).unwrap()
 }
 
-async fn upload(request: HttpRequest, body: web::Payload, files: web::Data<Files>) -> Result<actix_web::HttpResponse> {
+async fn upload(
+    request: HttpRequest,
+    body: web::Payload,
+    files: web::Data<Files>,
+    limits: web::Data<RateLimits>,
+) -> Result<actix_web::HttpResponse> {
     let owner = UserKey { tenant: TenantId::new(7), user_type: UserType::Member, user: UserId::new(247) };
-    Ok(api::upload(&request, body, &files, Ok(owner)).await?.respond_to(&request))
+    Ok(api::upload(&request, body, &files, &limits, Ok(owner)).await?.respond_to(&request))
 }
 
 /// The routes, and an upload that needs no token.
@@ -41,6 +47,7 @@ macro_rules! app {
     ($files:expr) => {
         App::new()
             .app_data(web::Data::new($files))
+            .app_data(web::Data::new(RateLimits::new(&Settings::default(), &Clock::manual(NOW))))
             .route("/upload", web::post().to(upload))
             .into_utoipa_app()
             .configure(api::routes)
@@ -60,6 +67,8 @@ fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 const FILE: &str = "name=\"file\"; filename=\"图片.png\"";
+/// A name that promises nothing.
+const BLOB: &str = "name=\"file\"; filename=\"blob\"";
 
 fn posting(body: Vec<u8>) -> TestRequest {
     TestRequest::post()
@@ -143,7 +152,10 @@ async fn an_upload_is_read_whole_in_part_and_not_twice() {
     let whole = read!(app, path, &[]);
     assert_eq!((whole.status, &whole.body[..]), (StatusCode::OK, PNG));
     assert_eq!(whole.header(header::CONTENT_TYPE), "image/png");
-    assert_eq!(whole.header(header::CONTENT_DISPOSITION), "inline");
+    assert_eq!(
+        whole.header(header::CONTENT_DISPOSITION),
+        "inline; filename=\"__.png\"; filename*=UTF-8''%E5%9B%BE%E7%89%87.png"
+    );
     assert_eq!(whole.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff");
     assert_eq!(whole.header(header::CONTENT_SECURITY_POLICY), "default-src 'none'; sandbox");
     assert_eq!(whole.header(header::CROSS_ORIGIN_RESOURCE_POLICY), "cross-origin");
@@ -171,18 +183,62 @@ async fn an_upload_is_read_whole_in_part_and_not_twice() {
 async fn what_runs_script_is_a_download() {
     let folder = TempDir::new().unwrap();
     let app = test::init_service(app!(files(folder.path(), |_| ()))).await;
-    for (content, content_type) in [
-        (&b"<!DOCTYPE html><script>alert(1)</script>"[..], "text/html; charset=utf-8"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", "image/svg+xml"),
-        (b"just text", "text/plain; charset=utf-8"),
-        (b"%PDF-1.7 ", "application/pdf"),
+    for (content, content_type, disposition) in [
+        (
+            &b"<!DOCTYPE html><script>alert(1)</script>"[..],
+            "text/html; charset=utf-8",
+            "attachment; filename=\"a.exe.html\"",
+        ),
+        (
+            b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>",
+            "image/svg+xml",
+            "attachment; filename=\"a.exe.svg\"",
+        ),
+        (b"just text", "text/plain; charset=utf-8", "inline; filename=\"a.exe.txt\""),
+        (b"\xC4\xE3\xBA\xC3\xA3\xAC\xC4\xE3\xBA\xC3", "text/plain; charset=gb18030", "inline; filename=\"a.exe.txt\""),
+        (b"%PDF-1.7 ", "application/pdf", "attachment; filename=\"a.exe.pdf\""),
     ] {
-        let answer = post!(app, form(&[(FILE, content)]));
+        let answer = post!(app, form(&[("name=\"file\"; filename=\"a.exe\"", content)]));
+        let path = answer["data"].as_str().unwrap().strip_prefix("http://kefu.example:8080").unwrap().to_owned();
+        for _ in 0..2 {
+            let whole = read!(app, &path, &[]);
+            assert_eq!(whole.body, content);
+            assert_eq!(whole.header(header::CONTENT_TYPE), content_type);
+            assert!(whole.header(header::CONTENT_DISPOSITION).starts_with(disposition), "{disposition}");
+            assert_eq!(whole.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff");
+            assert_eq!(whole.header(header::CONTENT_SECURITY_POLICY), "default-src 'none'; sandbox");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_name_never_refuses_a_form_and_comes_back_with_the_file() {
+    let folder = TempDir::new().unwrap();
+    let files = files(folder.path(), |_| ());
+    let app = test::init_service(app!(files.clone())).await;
+    for (disposition, name, encoded) in [
+        (&b"name=\"file\"; filename=\"\xBD\xD8\xCD\xBC.png\""[..], "截图.png", "%E6%88%AA%E5%9B%BE.png"),
+        (b"name=\"file\"; filename=\"a\\\"", "a", "a.png"),
+        (b"name=\"file\"; filename*=%E5%90%88.png", "合.png", "%E5%90%88.png"),
+        (b"name=\"file\"; filename*=UTF-8''%E5%90%88.png", "合.png", "%E5%90%88.png"),
+        (b"name=\"file\"", "", ""),
+        (b"name=\"file\"; filename=\"../../etc/a.png\"", "a.png", "a.png"),
+    ] {
+        let body = [
+            b"--limit\r\nContent-Disposition: form-data; name=\"directory\"\r\n\r\n\r\n--limit\r\nContent-Disposition: form-data; ",
+            disposition,
+            b"\r\nContent-Type: image/png\r\n\r\n",
+            PNG,
+            b"\r\n--limit--\r\n",
+        ]
+        .concat();
+        let answer = post!(app, body);
+        assert_eq!(answer["code"], 0, "{name}: {answer}");
+        assert_eq!(rows(&files).await.last().unwrap().0, name);
         let path = answer["data"].as_str().unwrap().strip_prefix("http://kefu.example:8080").unwrap().to_owned();
         let whole = read!(app, &path, &[]);
-        assert_eq!(whole.body, content);
-        assert_eq!(whole.header(header::CONTENT_TYPE), content_type);
-        assert_eq!(whole.header(header::CONTENT_DISPOSITION), "attachment");
+        let expected = if encoded.is_empty() { "inline".to_owned() } else { format!("; filename*=UTF-8''{encoded}") };
+        assert!(whole.header(header::CONTENT_DISPOSITION).ends_with(&expected), "{name}");
     }
 }
 
@@ -198,7 +254,8 @@ async fn a_refused_upload_leaves_nothing() {
         (form(&[(FILE, &large)]), "上传文件过大，请调整后重试"),
         (form(&[("name=\"other\"", &vec![0; 70_000]), (FILE, PNG)]), "上传文件过大，请调整后重试"),
         (form(&[(FILE, b"")]), "请求参数不正确:文件不能为空"),
-        (form(&[(FILE, b"\x7FELF\x02\x01\x01\0")]), "请求参数不正确:file 的类型不支持"),
+        (form(&[(BLOB, b"\x7FELF\x02\x01\x01\0")]), "请求参数不正确:file 的类型不支持"),
+        (form(&[(FILE, b"no picture")]), "请求参数不正确:file 不是图片，或图片已损坏"),
         (form(&[("name=\"other\"", PNG)]), "请求参数缺失:file"),
         (form(&[]), "请求参数缺失:file"),
         (whole[..whole.len() - 20].to_vec(), "请求参数类型错误:multipart"),
@@ -336,13 +393,6 @@ fn only_our_own_paths_are_read() {
     ] {
         assert!(FilePath::parse(date, &name).is_none(), "{date}/{name}");
     }
-}
-
-#[test]
-fn names_lose_folders_and_length() {
-    assert_eq!(kept_name("C:\\fakepath\\图\n片.png"), "图片.png");
-    assert_eq!(kept_name("../../etc/passwd"), "passwd");
-    assert_eq!(kept_name(&"字".repeat(300)).chars().count(), 255);
 }
 
 #[actix_web::test]

@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::db::Db;
+use crate::db::{Db, watch};
 use crate::http::routes;
 use crate::push::Hub;
 use crate::telemetry::metrics::{Format, Metrics};
@@ -29,7 +29,8 @@ struct Readiness {
     /// `ok` when the service can take requests.
     #[schema(example = "ok")]
     status: &'static str,
-    /// `ok` or `unreachable`
+    /// `ok`, `unreachable`, `unwritable` while nothing can be stored (its disk is full or fails, or others keep it locked),
+    /// or `full` when the disk of the embedded database has less than 1 MiB left
     #[schema(example = "ok")]
     database: &'static str,
     /// `ok`, `full`, `stuck` while the database does not answer the writer, or `ended` when only a restart helps
@@ -56,7 +57,7 @@ async fn healthz() -> HttpResponse {
 
 /// Whether the service can take requests
 ///
-/// The database answers, the write queue has room and is worked off, and no shutdown has begun. Without its relay a node
+/// The database answers and can be written, the write queue has room and is worked off, and no shutdown has begun. Without its relay a node
 /// still takes requests.
 #[utoipa::path(
     get,
@@ -71,7 +72,13 @@ async fn healthz() -> HttpResponse {
 )]
 async fn readyz(db: web::Data<Db>, writer: web::Data<Writer>, hub: web::Data<Hub>) -> HttpResponse {
     let word = |fine: bool, otherwise: &'static str| if fine { "ok" } else { otherwise };
-    let database = word(db.ping().await.is_ok(), "unreachable");
+    let database = if db.ping().await.is_err() {
+        "unreachable"
+    } else if db.is_unwritable() {
+        "unwritable"
+    } else {
+        word(!watch::is_full(&db), "full")
+    };
     let write_queue = if !writer.is_running() {
         "ended"
     } else if writer.is_stuck() {

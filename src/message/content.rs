@@ -2,7 +2,7 @@
 //!
 //! `content` is stored and returned byte for byte; what is refused here is what breaks the stock pages for good.
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::{Error, Problem, Result};
@@ -27,6 +27,19 @@ impl Content {
         let kind = ContentType::from_code(code)
             .ok_or(Error::Invalid(Problem::new("不支持的消息类型", "contentType is not valid")))?;
         check(kind, &text, max_characters)?;
+        Ok(Self { kind, text })
+    }
+
+    /// A content of another system, which was shown there: only what breaks the stock pages is refused. A picture that failed
+    /// to upload is kept as the empty picture that it was.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with what is wrong.
+    pub(crate) fn imported(kind: ContentType, text: String) -> Result<Self> {
+        let breaks_pages = matches!(kind, ContentType::Image | ContentType::Product) && text.trim() == "null";
+        // What any type must keep is that of one without a form.
+        let rules = if kind == ContentType::Text || breaks_pages { kind } else { ContentType::System };
+        check(rules, &text, MAX_BYTES)?;
         Ok(Self { kind, text })
     }
 
@@ -72,8 +85,9 @@ pub fn check(content_type: ContentType, content: &str, max_characters: usize) ->
     }
     let breaks_pages = match content_type {
         ContentType::Text => !text_shows(content),
-        ContentType::Image | ContentType::Product => content.trim() == "null",
-        ContentType::Voice | ContentType::Video | ContentType::System | ContentType::Order => false,
+        ContentType::Image => !image_shows(content),
+        ContentType::Product | ContentType::Order => !is_json(content) || !is_object(content),
+        ContentType::Voice | ContentType::Video | ContentType::System => false,
     };
     if breaks_pages { refuse("消息内容与消息类型不符", "content does not fit its type") } else { Ok(()) }
 }
@@ -81,46 +95,72 @@ pub fn check(content_type: ContentType, content: &str, max_characters: usize) ->
 /// Whether the stock pages can show a text: not JSON, a plain JSON scalar other than `null`, or an object with a string
 /// `text`.
 fn text_shows(content: &str) -> bool {
-    // IgnoredAny neither decodes strings nor recurses, so that it agrees with a browser's JSON.parse on lone
-    // surrogates, huge numbers and deep nesting.
-    if serde_json::from_str::<IgnoredAny>(content).is_err() {
+    if !is_json(content) {
         return true;
     }
     match content.trim_start().as_bytes().first() {
-        Some(b'{') => serde_json::from_str::<TextObject>(content).is_ok_and(|object| object.text_is_string),
+        Some(b'{') => string_field(content, "text").is_some(),
         Some(b'[' | b'n') => false,
         _ => true,
     }
 }
 
-struct TextObject {
-    text_is_string: bool,
+/// Whether there is a picture: a bare address, or an object with one in `picUrl`. The stock member client sends
+/// `{"picUrl":null}` after an upload that was refused.
+fn image_shows(content: &str) -> bool {
+    if !is_json(content) {
+        return !content.trim().is_empty();
+    }
+    let address = is_object(content).then(|| string_field(content, "picUrl")).flatten();
+    // What cannot be decoded holds half a character, and so is not blank.
+    address.is_some_and(|raw| serde_json::from_str::<String>(raw).map_or(true, |address| !address.trim().is_empty()))
 }
 
-impl<'de> Deserialize<'de> for TextObject {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields;
+/// Whether a browser's `JSON.parse` takes it: neither decodes strings nor recurses, so that it agrees on lone surrogates,
+/// huge numbers and deep nesting.
+fn is_json(content: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(content).is_ok()
+}
 
-        impl<'de> Visitor<'de> for Fields {
-            type Value = TextObject;
+/// Whether what is JSON is an object.
+fn is_object(content: &str) -> bool {
+    content.trim_start().starts_with('{')
+}
 
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
+/// The string, quoted as it is written, that an object has under a name; `None` when there is something else or nothing.
+fn string_field<'a>(object: &'a str, name: &str) -> Option<&'a str> {
+    let mut deserializer = serde_json::Deserializer::from_str(object);
+    let found = Field(name).deserialize(&mut deserializer).ok()??;
+    found.get().starts_with('"').then(|| found.get())
+}
 
-            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<TextObject, A::Error> {
-                let mut object = TextObject { text_is_string: false };
-                // As in JavaScript, the last of several equal names counts.
-                while let Some((name, value)) = fields.next_entry::<String, &RawValue>()? {
-                    if name == "text" {
-                        object.text_is_string = value.get().starts_with('"');
-                    }
-                }
-                Ok(object)
+/// What an object has under this name.
+struct Field<'n>(&'n str);
+
+impl<'de> DeserializeSeed<'de> for Field<'_> {
+    type Value = Option<&'de RawValue>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Field<'_> {
+    type Value = Option<&'de RawValue>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        // As in JavaScript, the last of several equal names counts.
+        while let Some((name, value)) = fields.next_entry::<String, &RawValue>()? {
+            if name == self.0 {
+                found = Some(value);
             }
         }
-
-        deserializer.deserialize_map(Fields)
+        Ok(found)
     }
 }
 
@@ -172,9 +212,65 @@ mod tests {
         ] {
             assert!(!accepts(ContentType::Text, content), "{content}");
         }
-        assert!(!accepts(ContentType::Image, "null"));
-        assert!(!accepts(ContentType::Product, "null "));
-        assert!(accepts(ContentType::Order, "null"));
+    }
+
+    #[test]
+    fn a_picture_has_an_address_and_a_card_is_an_object() {
+        for content in [
+            r#"{"picUrl":"http://x/y.png"}"#,
+            r#" {"a":1,"picUrl":null,"\u0070icUrl":"x"} "#,
+            r#"{"picUrl":"\ud800"}"#,
+            "https://x/y.png",
+            "y.png",
+        ] {
+            assert!(accepts(ContentType::Image, content), "{content}");
+        }
+        for content in [
+            "null",
+            " ",
+            "{}",
+            "[]",
+            "123",
+            r#""https://x/y.png""#,
+            r#"{"picUrl":null}"#,
+            r#"{"picUrl":""}"#,
+            r#"{"picUrl":" \u3000\t"}"#,
+            r#"{"picUrl":{"a":"b"}}"#,
+            r#"{"picUrl":"x","picUrl":null}"#,
+            r#"{"picurl":"x"}"#,
+            r#"["picUrl","x"]"#,
+        ] {
+            assert!(!accepts(ContentType::Image, content), "{content}");
+        }
+        for card in [ContentType::Product, ContentType::Order] {
+            assert!(accepts(card, " {}") && accepts(card, r#"{"id":1}"#));
+            for content in ["null", "[]", "[{}]", "1", "text", "{broken", r#""{}""#, " "] {
+                assert!(!accepts(card, content), "{content}");
+            }
+        }
+        assert!(accepts(ContentType::Voice, "anything") && accepts(ContentType::System, "null"));
+    }
+
+    #[test]
+    fn what_was_shown_elsewhere_is_imported() {
+        let imported = |kind, content| check_imported(kind, content).is_ok();
+        for (kind, content) in [
+            (ContentType::Image, r#"{"picUrl":null}"#),
+            (ContentType::Image, "{}"),
+            (ContentType::Order, "null"),
+            (ContentType::Product, "x"),
+        ] {
+            assert!(imported(kind, content) && !accepts(kind, content), "{content}");
+        }
+        for (kind, content) in [
+            (ContentType::Image, "null"),
+            (ContentType::Product, " null"),
+            (ContentType::Text, "null"),
+            (ContentType::Order, ""),
+            (ContentType::Voice, "a\0b"),
+        ] {
+            assert!(!imported(kind, content), "{content}");
+        }
     }
 
     #[test]

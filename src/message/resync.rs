@@ -2,10 +2,11 @@
 //! live frames are held back and follow.
 
 use super::{MessageView, store};
-use crate::clock::Millis;
+use crate::clock::{Clock, Millis};
 use crate::db::Db;
+use crate::db::instant::StoredInstant;
 use crate::error::{Error, Result};
-use crate::fact::frames::ServerFrame;
+use crate::fact::frames::{ResyncDone, ServerFrame};
 use crate::id::{ConversationId, TenantId};
 use crate::push::{Outbox, Replayed};
 use crate::ws::frame;
@@ -17,6 +18,9 @@ const PAGE: i64 = 200;
 /// conversation runs ahead, and nodes' clocks differ. A resync by time starts this much earlier, in milliseconds.
 const OVERLAP: Millis = 10_000;
 
+/// How much earlier it starts when times cannot be trusted.
+const DOUBT: Millis = 24 * 3_600_000;
+
 /// Where a client stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Since {
@@ -26,18 +30,36 @@ pub(crate) enum Since {
     Time(Millis),
 }
 
-/// Replays what came after `since` (`None`: the member has no conversation yet) and ends the replay that was begun on `outbox` with the frame `last`.
+/// Replays what came after `since` (`None`: the member has no conversation yet) and ends the replay that was begun on
+/// `outbox` with `done`, which tells whether the client has to load anew.
 ///
 /// # Errors
 /// Of the database; the replay is then still running, and the socket should be closed.
 pub(crate) async fn replay(
     db: &Db,
+    clock: &Clock,
     outbox: &Outbox,
     tenant: TenantId,
     since: Option<Since>,
-    last: bytes::Bytes,
+    mut done: ResyncDone,
 ) -> Result<()> {
-    let mut cursor = Cursor::new(since);
+    let mut cursor = match since {
+        Some(Since::Time(since)) => {
+            let Beginning { from, reload } = beginning(
+                since,
+                clock.now(),
+                db.run(|connection| StoredInstant::ClockCorrected.get(connection)).await?,
+            );
+            done.reload = reload;
+            Cursor::new(At::Time(from, 0))
+        }
+        // What the client names it has: a frame of it may still be on its way.
+        Some(Since::Seq(conversation, seq)) => {
+            Cursor { at: At::Seq(conversation, seq), replayed: Replayed::from([(conversation.get(), seq)]) }
+        }
+        None => Cursor::new(At::End),
+    };
+    let last = frame::event(ServerFrame::ResyncDone.as_str(), &done)?;
     loop {
         let at = cursor.at;
         let messages = db.run(move |connection| match at {
@@ -63,6 +85,40 @@ pub(crate) async fn replay(
     }
 }
 
+/// Where a replay by time begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Beginning {
+    from: Millis,
+    /// Whether it may lack something.
+    reload: bool,
+}
+
+/// Times of messages order them only while the time of day runs on. A client that has seen a time from before a correction
+/// may lack messages that were stored after it with an earlier time, however far back the replay begins.
+fn beginning(since: Millis, now: Millis, corrected_until: Option<Millis>) -> Beginning {
+    let is_ahead = since > now.saturating_add(OVERLAP);
+    let is_doubtful = since > 0 && corrected_until.is_some_and(|until| since <= until);
+    if is_ahead || is_doubtful {
+        Beginning { from: since.min(now).saturating_sub(DOUBT), reload: true }
+    } else {
+        Beginning { from: since.saturating_sub(OVERLAP), reload: false }
+    }
+}
+
+/// At a start: when the newest message lies ahead of the clock, the clock was corrected while the service did not run.
+///
+/// # Errors
+/// Of the database.
+pub(crate) async fn note_correction(db: &Db, clock: &Clock) -> Result<()> {
+    let Some(newest) = db.run(store::newest_time).await? else { return Ok(()) };
+    let now = clock.now();
+    if newest > now.saturating_add(OVERLAP) {
+        tracing::warn!(newest, now, "the newest message is ahead of the system's time");
+        db.write(move |connection| StoredInstant::ClockCorrected.raise(connection, newest)).await?;
+    }
+    Ok(())
+}
+
 #[derive(Debug)]
 struct Cursor {
     at: At,
@@ -79,16 +135,8 @@ enum At {
 }
 
 impl Cursor {
-    fn new(since: Option<Since>) -> Self {
-        // What the client names it has: a frame of it may still be on its way.
-        let (at, replayed) = match since {
-            None => (At::End, Replayed::new()),
-            Some(Since::Seq(conversation, seq)) => {
-                (At::Seq(conversation, seq), Replayed::from([(conversation.get(), seq)]))
-            }
-            Some(Since::Time(time)) => (At::Time(time.saturating_sub(OVERLAP), 0), Replayed::new()),
-        };
-        Self { at, replayed }
+    fn new(at: At) -> Self {
+        Self { at, replayed: Replayed::new() }
     }
 
     /// Moves past a message; `false` when it was replayed before.
@@ -114,5 +162,27 @@ impl Cursor {
             }
             At::End => Err(Error::Busy),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_trusted_unless_they_are_ahead_or_from_before_a_correction() {
+        const HOUR: Millis = 3_600_000;
+        let now = 1_795_000_000_000;
+        let trusted = |since| Beginning { from: since - OVERLAP, reload: false };
+        let doubted = |since: Millis| Beginning { from: since.min(now) - DOUBT, reload: true };
+        for since in [0, 1, now - HOUR, now, now + OVERLAP] {
+            assert_eq!(beginning(since, now, None), trusted(since));
+            assert_eq!(beginning(since, now, Some(0)), trusted(since));
+        }
+        assert_eq!(beginning(now + OVERLAP + 1, now, None), doubted(now + OVERLAP + 1));
+        let corrected = Some(now - HOUR);
+        assert_eq!(beginning(now - HOUR, now, corrected), doubted(now - HOUR));
+        assert_eq!(beginning(now - HOUR + 1, now, corrected), trusted(now - HOUR + 1));
+        assert_eq!(beginning(0, now, corrected), trusted(0), "everything is replayed");
     }
 }

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use actix_web::error::PayloadError;
 use bytes::Bytes;
@@ -26,7 +27,7 @@ pub(crate) struct Ticket {
     pub permissions: Permissions,
     /// What a logout names to close it.
     pub credential: Credential,
-    /// When the token expires.
+    /// When the token expires, by the time of day.
     pub expires_at: Millis,
 }
 
@@ -49,8 +50,10 @@ pub(crate) struct Connection {
     /// Where it comes from.
     pub(super) network: IpAddr,
     pub(super) outbox: Arc<Outbox>,
-    /// When the last byte came from the client.
-    last_seen: AtomicI64,
+    /// When the token expires, by the monotonic time: a corrected time of day closes no socket.
+    expires_at: Duration,
+    /// When the last byte came from the client, in milliseconds of the monotonic time.
+    last_seen: AtomicU64,
     /// Whether a protocol ping went out since then.
     pinged: AtomicBool,
     /// What the user may do: changes with the user's role while the socket is open.
@@ -60,14 +63,16 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(opening: Opening, bounds: Bounds, now: Millis) -> Self {
+    pub(super) fn new(opening: Opening, bounds: Bounds, clock: &Clock) -> Self {
         let Opening { ticket, network, replaying, closing } = opening;
+        let (left_ms, now) = (ticket.expires_at.saturating_sub(clock.now()), clock.monotonic());
         let permissions = ticket.permissions.bits();
         Self {
             ticket,
             network,
+            expires_at: now.saturating_add(Duration::from_millis(u64::try_from(left_ms).unwrap_or(0))),
             outbox: Arc::new(Outbox::new(bounds, replaying, closing)),
-            last_seen: AtomicI64::new(now),
+            last_seen: AtomicU64::new(milliseconds(now)),
             pinged: AtomicBool::new(false),
             permissions: AtomicU64::new(permissions),
             slot: AtomicUsize::new(0),
@@ -113,8 +118,8 @@ impl Connection {
         self.outbox.push(frame, position, calls)
     }
 
-    fn seen(&self, now: Millis) {
-        self.last_seen.store(now, Ordering::Relaxed);
+    fn seen(&self, now: Duration) {
+        self.last_seen.store(milliseconds(now), Ordering::Relaxed);
         self.pinged.store(false, Ordering::Relaxed);
     }
 
@@ -123,17 +128,22 @@ impl Connection {
         self.outbox.closing().has_begun()
     }
 
-    /// Closes the socket when its token has expired or it was silent for `idle_ms`; pings it at half of that.
-    pub(super) fn sweep(&self, now: Millis, idle_ms: Millis) {
-        let silent = now.saturating_sub(self.last_seen.load(Ordering::Relaxed));
-        if now >= self.ticket.expires_at {
+    /// Closes the socket when its token has expired or it was silent for `idle`; pings it at half of that. `now` is the
+    /// monotonic time.
+    pub(super) fn sweep(&self, now: Duration, idle: Duration) {
+        let silent = now.saturating_sub(Duration::from_millis(self.last_seen.load(Ordering::Relaxed)));
+        if now >= self.expires_at {
             self.close(CloseReason::Expired);
-        } else if silent >= idle_ms {
+        } else if silent >= idle {
             self.close(CloseReason::Idle);
-        } else if silent >= idle_ms / 2 && !self.pinged.swap(true, Ordering::Relaxed) {
+        } else if silent >= idle / 2 && !self.pinged.swap(true, Ordering::Relaxed) {
             self.send(frame::ping());
         }
     }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Reads the socket until it ends. Text `ping` is answered by text `pong` at once, empty frames are ignored
@@ -147,7 +157,7 @@ pub(crate) async fn read<S>(
     S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
 {
     loop {
-        let next = reader.next(|| connection.seen(clock.now()));
+        let next = reader.next(|| connection.seen(clock.monotonic()));
         let message = tokio::select! {
             biased;
             () = connection.outbox.closing().begun() => return,

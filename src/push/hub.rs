@@ -32,7 +32,7 @@ struct Inner {
     bounds: Bounds,
     sessions_per_user: usize,
     places: Places,
-    idle_ms: Millis,
+    idle: Duration,
     clock: Clock,
     metrics: Metrics,
     relay: Relay,
@@ -125,7 +125,7 @@ impl Hub {
             bounds: Bounds { frames: settings.queue_frames, bytes: settings.queue_bytes },
             sessions_per_user: settings.sessions_per_user,
             places: Places::new(settings.sockets, settings.sockets_per_address),
-            idle_ms: i64::try_from(settings.idle_timeout_s).unwrap_or(i64::MAX / 2000).saturating_mul(1000),
+            idle: Duration::from_secs(settings.idle_timeout_s),
             clock,
             metrics,
             relay,
@@ -139,7 +139,7 @@ impl Hub {
     /// [`Error::TooManyRequests`] when the address has too many sockets, or too many of the user's are still closing;
     /// [`Error::Busy`] when the node has too many.
     pub(crate) fn connect(&self, opening: Opening) -> Result<Registration> {
-        let connection = Arc::new(Connection::new(opening, self.0.bounds, self.0.clock.now()));
+        let connection = Arc::new(Connection::new(opening, self.0.bounds, &self.0.clock));
         let UserKey { tenant, user_type, user } = connection.ticket.key;
         self.0.places.take(connection.network)?;
         let mut tenants = self.0.tenants.write().unwrap_or_else(PoisonError::into_inner);
@@ -313,8 +313,8 @@ impl Hub {
     /// Closes every socket whose token has expired or that was silent for too long, and pings the silent ones. Cost: a
     /// few loads per open socket.
     pub(crate) fn sweep(&self) {
-        let now = self.0.clock.now();
-        self.each(|connection| connection.sweep(now, self.0.idle_ms));
+        let now = self.0.clock.monotonic();
+        self.each(|connection| connection.sweep(now, self.0.idle));
     }
 
     /// Whether the node is shutting down: no new socket should be opened.

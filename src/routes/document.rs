@@ -137,6 +137,8 @@ fn implied_errors(operation: &Value, needs_token: bool) -> impl Iterator<Item = 
     let mut errors = vec![Error::Internal(String::new()), Error::Busy];
     if needs_token {
         errors.extend([Error::Unauthenticated, Error::Forbidden, Error::TenantForeign]);
+        // Calls are counted per user; what is posted has limits of its own.
+        errors.push(Error::TooManyRequests { retry_after_s: 1 });
     }
     let parameters = || operation.get("parameters").and_then(Value::as_array).into_iter().flatten();
     let name = |parameter: &Value| parameter.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();

@@ -30,6 +30,7 @@ fn errors_become_examples_of_their_status() {
     let of_all =
         ["Forbidden", "Internal", "Invalid", "Missing", "TenantForeign", "Unauthenticated", "WrongType", "success"];
     assert_eq!(names("200"), of_all);
+    assert_eq!(names("429"), ["TooManyRequests"]);
     assert_eq!(names("503"), ["Busy"]);
     assert_eq!(names("404"), ["NotFound"]);
     let busy = &operation["responses"]["503"];

@@ -168,11 +168,35 @@ pub struct Limits {
     pub sends_per_s: u32,
     /// Sends that a user may make at once before `sends_per_s` counts. Default 200.
     pub send_burst: u32,
-    /// Failed logins per minute and account before it is locked out until one of them is forgotten; 0 = unlimited. Default 10.
+    /// Other calls per second and user, i.e. lists, single reads and marks; 0 = unlimited. Default: twice `sends_per_s`,
+    /// i.e. 200, because the stock console makes some for each message that reaches it.
+    pub calls_per_s: Option<u32>,
+    /// Other calls that a user may make at once before `calls_per_s` counts. Default 1000.
+    pub call_burst: u32,
+    /// Uploads per minute and user; 0 = unlimited. Default 20.
+    pub uploads_per_minute: u32,
+    /// Bytes of free disk space, where uploads are kept, below which uploads are refused: it is left for messages. At
+    /// most a tenth of the disk counts; 0 = none. Not for S3. Default 536870912 (512 MiB).
+    pub disk_reserve_bytes: u64,
+    /// Bytes that a user may upload within 24 hours; 0 = unlimited. Default 209715200 (200 MiB).
+    pub upload_bytes_per_day: u64,
+    /// WebSocket handshakes per minute and user; 0 = unlimited. Default: six for each socket of
+    /// `push.sessions_per_user`, i.e. 300, because the stock clients try again each second.
+    pub handshakes_per_minute: Option<u32>,
+    /// WebSocket handshakes per minute and address, whatever their token; 0 = unlimited. Default 30000: after a restart
+    /// all clients behind one address come back at once.
+    pub handshakes_per_minute_and_address: u32,
+    /// Refreshes per minute and login; 0 = unlimited. Default 30.
+    pub refreshes_per_minute: u32,
+    /// Failed logins per minute, account and address before the account is locked for that address until one of them is
+    /// forgotten; 0 = unlimited. Default 10.
     pub login_failures_per_account: u32,
+    /// Failed logins per minute and account from all addresses together; above, addresses that have failed lately are
+    /// refused for that account; 0 = unlimited. Default 100.
+    pub login_failures_per_account_in_all: u32,
     /// Failed logins per minute and address; 0 = unlimited. Default 60.
     pub login_failures_per_address: u32,
-    /// Typing notices per second and socket, at least 1; more are dropped. Default 2.
+    /// Typing notices per second and user, at least 1; more are dropped. Default 2.
     pub typing_per_s: u32,
 }
 
@@ -367,7 +391,16 @@ impl Default for Limits {
             write_batch: 256,
             sends_per_s: 100,
             send_burst: 200,
+            calls_per_s: None,
+            call_burst: 1000,
+            uploads_per_minute: 20,
+            disk_reserve_bytes: 512 * 1024 * 1024,
+            upload_bytes_per_day: 200 * 1024 * 1024,
+            handshakes_per_minute: None,
+            handshakes_per_minute_and_address: 30_000,
+            refreshes_per_minute: 30,
             login_failures_per_account: 10,
+            login_failures_per_account_in_all: 100,
             login_failures_per_address: 60,
             typing_per_s: 2,
         }

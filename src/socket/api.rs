@@ -16,7 +16,7 @@ use validator::Validate;
 use super::client_frame::{self, ClientFrame, Resync};
 use crate::access::{Permission, Permissions};
 use crate::auth::address::ClientAddress;
-use crate::auth::{Auth, Principal, TokenUse, network};
+use crate::auth::{Auth, Principal, TokenUse};
 use crate::clock::{Clock, Millis};
 use crate::conversation::{self, Target};
 use crate::db::Db;
@@ -26,6 +26,7 @@ use crate::fact::frames::{Refusal, ResyncDone, ServerFrame};
 use crate::http::describe::{failures, failures_with_status};
 use crate::http::{parse_query, routes};
 use crate::id::UserType;
+use crate::limit::{RateLimits, network};
 use crate::message::resync::{self, Since};
 use crate::push::{Connection, Hub, Incoming, Opening, OutboxBody, Ticket, read};
 use crate::settings::Settings;
@@ -75,7 +76,7 @@ pub(crate) struct Handshake {
         (status = 400, description = "Not a WebSocket handshake", body = Failure),
         (status = 401, description = "The token is not valid", body = Failure),
         (status = 426, description = "Another version of the protocol than 13", body = Failure),
-        (status = 429, description = "Too many sockets of the user or the address", body = Failure),
+        (status = 429, description = "Too many sockets or handshakes of the user or the address", body = Failure),
         (status = 503, description = "The service is stopping, or has too many sockets", body = Failure)
     ),
     extensions(
@@ -102,6 +103,7 @@ async fn connect(
     address: web::Data<ClientAddress>,
     context: web::Data<Context>,
 ) -> Result<HttpResponse> {
+    context.limits.handshake_from(address.of(&request))?;
     let handshake: Handshake = parse_query(request.query_string())?;
     let in_header = || offered(&request).find_map(|offered| offered.strip_prefix(TOKEN_PROTOCOL)).map(str::to_owned);
     let Some(token) = handshake.token.clone().or_else(in_header) else { return Ok(refused()) };
@@ -113,6 +115,7 @@ async fn connect(
     if context.hub.is_draining() {
         return Err(Error::Busy);
     }
+    context.limits.handshake(principal.key)?;
     let resync = match (principal.key.user_type, handshake.last_seq, handshake.since) {
         (_, None, None) => None,
         (UserType::Member, Some(seq), None) => Some(Resync::AfterSeq(None, seq)),
@@ -140,7 +143,7 @@ async fn connect(
     let connection = Arc::clone(registration.connection());
     // Boxed, so that the future stores a pointer instead of several copies of this large value.
     let reader = Box::pin(Reader::new(payload, context.settings.push.client_message_bytes));
-    let mut socket = Socket { context: context.into_inner(), principal, connection, last_typing: Millis::MIN };
+    let mut socket = Socket { context: context.into_inner(), principal, connection };
     actix_web::rt::spawn(async move {
         if let Some(resync) = resync {
             socket.replay(resync);
@@ -194,8 +197,10 @@ pub(crate) struct Context {
     pub db: Db,
     /// The time of every byte from a client.
     pub clock: Clock,
-    /// Sizes and rates.
+    /// Sizes.
     pub settings: Settings,
+    /// Rates.
+    pub limits: Arc<RateLimits>,
     /// When the database was last restored from a backup.
     pub restored_at: Option<Millis>,
 }
@@ -205,7 +210,6 @@ struct Socket {
     context: Arc<Context>,
     principal: Arc<Principal>,
     connection: Arc<Connection>,
-    last_typing: Millis,
 }
 
 impl Socket {
@@ -272,9 +276,8 @@ impl Socket {
                         head.map(|head| Since::Seq(head.id, seq.min(head.last_seq)))
                     }
                 };
-                let done =
-                    frame::event(ServerFrame::ResyncDone.as_str(), &ResyncDone { restored_at: context.restored_at })?;
-                resync::replay(&context.db, connection.outbox(), key.tenant, since, done).await
+                let done = ResyncDone { restored_at: context.restored_at, reload: false };
+                resync::replay(&context.db, &context.clock, connection.outbox(), key.tenant, since, done).await
             };
             if let Err(error) = replayed.await {
                 tracing::warn!(%error, "a replay failed; its socket is closed");
@@ -285,13 +288,10 @@ impl Socket {
 
     /// Tells the other side; more than the limit allows are dropped.
     async fn typing(&mut self, conversation: Option<crate::id::ConversationId>) -> Result<()> {
-        let now = self.context.clock.now();
-        let gap = 1000 / i64::from(self.context.settings.limits.typing_per_s.max(1));
-        if now.saturating_sub(self.last_typing) < gap {
+        let key = self.principal.key;
+        if self.context.limits.typing.check(&key).is_err() {
             return Ok(());
         }
-        self.last_typing = now;
-        let key = self.principal.key;
         let target = match key.user_type {
             UserType::Member => Target::OfMember(key.user),
             UserType::Admin if !self.connection.may(Permission::SendMessages) => return Err(Error::Forbidden),

@@ -5,3 +5,4 @@ pub(crate) mod job;
 pub(crate) mod log;
 pub(crate) mod log_queue;
 pub(crate) mod metrics;
+pub(crate) mod outage;

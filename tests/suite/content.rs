@@ -41,7 +41,8 @@ async fn every_content_type_may_be_sent_but_system_only_by_admins() {
         (4, "{\"url\":\"v.mp4\"}"),
         (10, "{\"spuId\":633,\"spuName\":\"杯子\",\"picUrl\":\"x\",\"price\":12900,\"stock\":77,\"salesCount\":3}"),
         (11, "{\"id\":9001,\"no\":\"o2026\"}"),
-        (11, "null"),
+        (2, "https://x/y.png"),
+        (11, "{}"),
     ] {
         member.post(path::MEMBER_SEND, json!({"contentType": kind, "content": content})).await.ok();
         assert_eq!(member.own_messages("limit=1").await[0]["contentType"], kind);
@@ -68,7 +69,12 @@ async fn content_that_breaks_the_stock_pages_is_refused_on_both_sides() {
         (1, "{}", "消息内容与消息类型不符"),
         (1, "[\"text\"]", "消息内容与消息类型不符"),
         (2, "null", "消息内容与消息类型不符"),
+        (2, "{\"picUrl\":null}", "消息内容与消息类型不符"),
+        (2, "{\"picUrl\":\" \"}", "消息内容与消息类型不符"),
         (10, " null ", "消息内容与消息类型不符"),
+        (10, "text", "消息内容与消息类型不符"),
+        (11, "null", "消息内容与消息类型不符"),
+        (11, "[]", "消息内容与消息类型不符"),
         (1, "", "消息内容不能为空"),
         (1, "a\0b", "消息内容不能包含空字符"),
         (0, "x", "不支持的消息类型"),

@@ -83,6 +83,10 @@ async fn a_file_is_taken_for_what_it_is_and_not_for_its_name() {
         assert_eq!(reply.code, 400, "{what}");
         assert!(reply.msg.starts_with("请求参数不正确:file 的类型不支持"), "{what}: {}", reply.msg);
     }
+    for bytes in [b"<!DOCTYPE html>".as_slice(), b"%PDF-1.7", "文字".as_bytes()] {
+        let refused = upload(&member, MEMBER, Form::new().part("file", file(bytes, "a.PNG"))).await;
+        refused.fails(400, "请求参数不正确:file 不是图片，或图片已损坏");
+    }
     upload(&member, MEMBER, Form::new().part("file", file(b"", "a.png")))
         .await
         .fails(400, "请求参数不正确:文件不能为空");
@@ -96,13 +100,14 @@ async fn a_file_is_taken_for_what_it_is_and_not_for_its_name() {
 async fn a_page_or_drawing_is_a_download_in_which_nothing_runs() {
     let app = TestApp::spawn().await;
     let member = app.member(1001).await;
-    for bytes in [
-        b"<!DOCTYPE html><script>alert(1)</script>".as_slice(),
-        b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
+    for (bytes, name, saved_as) in [
+        (b"<!DOCTYPE html><script>alert(1)</script>".as_slice(), "a.exe", "a.exe.html"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", "a.png", "a.png.svg"),
     ] {
-        let url = upload(&member, MEMBER, Form::new().part("file", file(bytes, "a.png"))).await.ok();
+        let url = upload(&member, MEMBER, Form::new().part("file", file(bytes, name))).await.ok();
         let response = app.http.get(url.as_str().unwrap()).send().await.unwrap();
-        assert_eq!(response.headers()["content-disposition"], "attachment");
+        let disposition = format!("attachment; filename=\"{saved_as}\"; filename*=UTF-8''{saved_as}");
+        assert_eq!(response.headers()["content-disposition"], disposition.as_str());
         assert_eq!(response.headers()["content-security-policy"], "default-src 'none'; sandbox");
     }
     app.stop().await;

@@ -7,7 +7,7 @@ use kefu::id::TenantId;
 use kefu::testing::access::Role;
 use serde_json::{Value, json};
 
-use crate::support::{Event, START, Socket, TestApp, User};
+use crate::support::{Event, START, Socket, TestApp, User, eventually};
 
 const DONE: &str = "kefu_resync_done";
 
@@ -148,6 +148,69 @@ async fn one_may_ask_only_for_what_one_may_see() {
         let answer: Value = app.http.get(path).send().await.unwrap().json().await.unwrap();
         assert_eq!(answer["code"], json!(400), "{query}");
     }
+    app.stop().await;
+}
+
+/// The content of the frame that ends a replay since a time.
+async fn done_since(user: &User, since: i64) -> (Vec<Event>, Value) {
+    let mut socket = user.socket(&format!("since={since}")).await;
+    let mut events = Vec::new();
+    loop {
+        let event = socket.event().await;
+        if event.kind == DONE {
+            return (events, event.content);
+        }
+        events.push(event);
+    }
+}
+
+#[tokio::test]
+async fn after_a_correction_of_the_time_of_day_admins_are_told_to_load_anew() {
+    const HOUR: i64 = 3_600_000;
+    let app = TestApp::spawn_with(|settings| settings.auth.access_ttl_s = 7 * 24 * 3600).await;
+    let (one, two, owner) = (app.member(1001).await, app.member(1002).await, app.owner().await);
+    one.says("旧").await;
+    app.clock.correct(START + 8 * HOUR);
+    eventually("the correction is stored", async || done_since(&owner, START + HOUR).await.1["reload"] == json!(true))
+        .await;
+    one.says("八小时后").await;
+    let newest = owner.messages(one.own_conversation().await, "afterSeq=0").await[1]["createTime"].as_i64().unwrap();
+    assert!(newest >= START + 8 * HOUR);
+    app.clock.correct(START + 1000);
+    two.says("更正后").await;
+
+    // Ahead of the server: nothing after it, and yet something is missing.
+    let (events, done) = done_since(&owner, newest).await;
+    assert_eq!(done["reload"], json!(true));
+    assert_eq!(messages(&events).len(), 3, "a day earlier");
+    // Once the server has caught up, at every node and after a restart.
+    app.clock.advance(9 * HOUR);
+    let app = app.restart().await;
+    let owner = app.owner().await;
+    assert_eq!(done_since(&owner, newest).await.1["reload"], json!(true));
+    let later = newest + HOUR / 2;
+    assert_eq!(done_since(&owner, later).await, (vec![], json!({"restoredAt": null})));
+    assert_eq!(done_since(&owner, 0).await.1, json!({"restoredAt": null}), "everything is replayed");
+    // A member's position is no time.
+    let mut socket = app.member(1002).await.socket("lastSeq=0").await;
+    assert_eq!(socket.event().await.content["seq"], json!(1));
+    assert_eq!(socket.event().await.content, json!({"restoredAt": null}));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_start_notices_that_the_newest_message_is_ahead_of_the_clock() {
+    let app = TestApp::spawn().await;
+    let member = app.member(1001).await;
+    member.says("一").await;
+    let newest = member.own_messages("afterSeq=0").await[0]["createTime"].as_i64().unwrap();
+    app.clock.advance(60_000);
+    let owner = app.owner().await;
+    assert_eq!(done_since(&owner, newest).await.1, json!({"restoredAt": null}));
+    let clock = app.clock.clone();
+    let app = app.restart_with(async || clock.correct(START - 60_000)).await;
+    clock.advance(180_000);
+    assert_eq!(done_since(&app.owner().await, newest).await.1["reload"], json!(true));
     app.stop().await;
 }
 

@@ -4,6 +4,7 @@
 //! blocks nobody. Under a steady load that never reaches the log's end, so the log would grow without bound: above
 //! [`RESTART_FRAMES`] the thread takes the writers' turn for the short rest and lets the log start over. Not while a long
 //! reader, such as a backup, holds an old state: waiting for it would only stall the senders, so the log grows meanwhile.
+//! It cannot be bounded without refusing messages; above [`LONG_FRAMES`] the service's log says so, once each time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,11 +17,15 @@ use diesel::{QueryableByName, RunQueryDsl};
 
 use crate::db::{AnyConnection, Backend, Db};
 use crate::error::{Error, Result};
+use crate::telemetry::outage::Outage;
 
 /// How often the log is looked at.
 const INTERVAL: Duration = Duration::from_millis(250);
 /// Pages of 4 KiB in the log above which it has to start over: 64 MiB.
 const RESTART_FRAMES: i32 = 16 * 1024;
+
+/// Pages in the log above which an operator should know that a reader keeps it from starting over: 1 GiB.
+const LONG_FRAMES: i32 = 256 * 1024;
 
 /// The running thread; dropping it stops and joins it.
 pub(crate) struct Checkpointer {
@@ -38,9 +43,19 @@ impl Checkpointer {
                 // Waiting for a reader with the writers' turn in hand would stall every sender.
                 connection.batch_execute("PRAGMA busy_timeout = 50")?;
                 let run = move || {
+                    let (outage, mut is_long) = (Outage::new("the database's file", Duration::ZERO), false);
                     while !stop.load(Ordering::Acquire) {
-                        if let Err(error) = checkpoint(&db, &mut connection) {
-                            tracing::warn!(%error, "checkpoint failed");
+                        match checkpoint(&db, &mut connection) {
+                            Ok(log) => {
+                                outage.worked();
+                                if log > LONG_FRAMES && !is_long {
+                                    tracing::warn!(
+                                        "kefu.db-wal is above 1 GiB: something has been reading it for long"
+                                    );
+                                }
+                                is_long = log > LONG_FRAMES || (is_long && log > RESTART_FRAMES);
+                            }
+                            Err(error) => outage.failed(&format!("checkpoint failed: {error}")),
                         }
                         std::thread::park_timeout(INTERVAL);
                     }
@@ -83,11 +98,13 @@ impl Outcome {
     }
 }
 
-fn checkpoint(db: &Db, connection: &mut AnyConnection) -> Result<()> {
-    if passive(connection)?.may_restart() {
+/// Copies what can be copied, and gives the pages that were in the log.
+fn checkpoint(db: &Db, connection: &mut AnyConnection) -> Result<i32> {
+    let outcome = passive(connection)?;
+    if outcome.may_restart() {
         db.while_not_writing(|| connection.batch_execute("PRAGMA wal_checkpoint(RESTART)"))?;
     }
-    Ok(())
+    Ok(outcome.log)
 }
 
 fn passive(connection: &mut AnyConnection) -> Result<Outcome> {

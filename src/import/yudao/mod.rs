@@ -175,10 +175,8 @@ impl Conversations {
         };
         let unknown = || format!("messages of the unknown content type {content_type}");
         let code = i32::try_from(content_type).map_err(|_| unknown())?;
-        if ContentType::from_code(code).is_none() {
-            return Err(unknown().into());
-        }
-        let content = Content::parse(code, content.unwrap_or_default(), MAX_BYTES).map_err(refused)?;
+        let kind = ContentType::from_code(code).ok_or_else(unknown)?;
+        let content = Content::imported(kind, content.unwrap_or_default()).map_err(refused)?;
         let message = NewMessage {
             tenant,
             sender: Sender { user_type, id, avatar: "".into() },

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::http::describe::failures;
 use crate::http::{Answer, Json, Query, Then, routes};
 use crate::id::{ConversationId, MessageId};
-use crate::limit::SendLimit;
+use crate::limit::RateLimits;
 use crate::message::MessageView;
 use crate::message::send::send;
 use crate::settings::Settings;
@@ -49,13 +49,13 @@ send_body! {
 async fn admin_send(
     Then(admin, Json(body)): Then<Admin<SendMessages>, Json<AdminSend>>,
     settings: web::Data<Settings>,
-    limit: web::Data<SendLimit>,
+    limits: web::Data<RateLimits>,
     writer: web::Data<Writer>,
     metrics: web::Data<Metrics>,
 ) -> Result<Answer<MessageId>> {
     let target = Target::Id(body.conversation_id);
     let message = body.message(&admin.0, target, &settings)?;
-    limit.check(admin.0.key)?;
+    limits.sends.check(&admin.0.key)?;
     Ok(Answer(send(&writer, &metrics, message).await?))
 }
 

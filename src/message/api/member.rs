@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::http::describe::failures;
 use crate::http::{Answer, Json, Query, Then, routes};
 use crate::id::MessageId;
-use crate::limit::SendLimit;
+use crate::limit::RateLimits;
 use crate::message::MessageView;
 use crate::message::send::send;
 use crate::settings::Settings;
@@ -42,12 +42,12 @@ send_body! {
 async fn member_send(
     Then(member, Json(body)): Then<Member, Json<MemberSend>>,
     settings: web::Data<Settings>,
-    limit: web::Data<SendLimit>,
+    limits: web::Data<RateLimits>,
     writer: web::Data<Writer>,
     metrics: web::Data<Metrics>,
 ) -> Result<Answer<MessageId>> {
     let message = body.message(&member.0, Target::OfMember(member.0.key.user), &settings)?;
-    limit.check(member.0.key)?;
+    limits.sends.check(&member.0.key)?;
     Ok(Answer(send(&writer, &metrics, message).await?))
 }
 

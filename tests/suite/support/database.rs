@@ -59,7 +59,7 @@ pub(crate) fn only_on(kind: Kind, why: &str) -> bool {
 }
 
 /// Past the harness, which shows what tests print only when they fail.
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     std::io::stderr().write_all(format!("{text}\n").as_bytes()).unwrap();
 }
 

@@ -140,8 +140,14 @@ impl TestApp {
     }
 
     /// Stops the service and starts it again on the same data, on another port.
-    pub(crate) async fn restart(mut self) -> Self {
+    pub(crate) async fn restart(self) -> Self {
+        self.restart_with(async || {}).await
+    }
+
+    /// [`TestApp::restart`], and what happens in between.
+    pub(crate) async fn restart_with(mut self, meanwhile: impl AsyncFnOnce()) -> Self {
         self.app.take().unwrap().stop().await;
+        meanwhile().await;
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
         let database = std::mem::take(&mut self.database);
         let mut app = Self::start(self.settings.clone(), self.clock.clone(), folder, database).await;

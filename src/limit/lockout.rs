@@ -1,58 +1,54 @@
-//! Locks out who fails to log in too often: only failures count, and while locked the right password is refused too.
+//! Locks a key after too many failures: only failures count, and while it is locked everything is refused.
 
 use std::hash::Hash;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
-use governor::middleware::StateInformationMiddleware;
-use governor::state::keyed::DefaultKeyedStateStore;
-use governor::{Quota, RateLimiter};
+use governor::Quota;
 
-use crate::clock::{Clock, Millis};
+use super::rate::{Limiter, limiter};
+use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::limit::LimitClock;
 
 /// How many keys may be known before those that are as good as new are dropped.
-const KEYS: usize = 8192;
+pub(super) const KEYS: usize = 8192;
 
-/// Failures of one kind of key, an account or an address.
+/// Failures of one kind of key, such as an address.
 pub(super) struct Lockout<K: Clone + Eq + Hash>(Option<Inner<K>>);
 
 struct Inner<K: Clone + Eq + Hash> {
     clock: Clock,
     /// How long one failure takes to be forgotten.
-    slot_ms: Millis,
-    failures: RateLimiter<K, DefaultKeyedStateStore<K>, LimitClock, StateInformationMiddleware>,
-    /// Until when a key is locked: governor itself cannot be asked without counting.
-    locked: quick_cache::sync::Cache<K, Millis>,
+    slot: Duration,
+    failures: Limiter<K>,
+    /// Until when a key is locked, by the monotonic time: governor itself cannot be asked without counting.
+    locked: quick_cache::sync::Cache<K, Duration>,
 }
 
 impl<K: Clone + Eq + Hash> Lockout<K> {
     /// Allows `per_minute` failures at once, each forgotten evenly over the minute; 0 = any number.
     pub(super) fn new(per_minute: u32, clock: &Clock) -> Self {
-        Self(NonZeroU32::new(per_minute).map(|per_minute| {
-            Inner {
-                clock: clock.clone(),
-                slot_ms: 60_000 / Millis::from(per_minute.get()) + 1,
-                failures: RateLimiter::dashmap_with_clock(Quota::per_minute(per_minute), LimitClock(clock.clone()))
-                    .with_middleware(),
-                locked: quick_cache::sync::Cache::new(KEYS),
-            }
+        Self(NonZeroU32::new(per_minute).map(|per_minute| Inner {
+            clock: clock.clone(),
+            slot: Duration::from_secs(60) / per_minute.get() + Duration::from_millis(1),
+            failures: limiter(Quota::per_minute(per_minute), clock),
+            locked: quick_cache::sync::Cache::new(KEYS),
         }))
     }
 
     /// Refuses a locked key.
     ///
     /// # Errors
-    /// [`Error::TooManyRequests`] with the seconds until one more try is allowed.
+    /// [`Error::TooManyLogins`] with the seconds until one more try is allowed.
     pub(super) fn check(&self, key: &K) -> Result<()> {
         let Some(inner) = &self.0 else { return Ok(()) };
         let Some(until) = inner.locked.get(key) else { return Ok(()) };
-        let wait_ms = until - inner.clock.now();
-        if wait_ms <= 0 {
+        let wait = until.saturating_sub(inner.clock.monotonic());
+        if wait.is_zero() {
             inner.locked.remove_if(key, |found| *found == until);
             return Ok(());
         }
-        Err(Error::TooManyRequests { retry_after_s: u64::try_from(wait_ms).unwrap_or(0).div_ceil(1000) })
+        Err(Error::TooManyLogins { retry_after_s: u64::try_from(wait.as_millis()).unwrap_or(0).div_ceil(1000) })
     }
 
     /// Counts a failure; the one that takes the last slot locks the key until a slot is free again.
@@ -63,7 +59,7 @@ impl<K: Clone + Eq + Hash> Lockout<K> {
         }
         let exhausted = inner.failures.check_key(key).map_or(true, |left| left.remaining_burst_capacity() == 0);
         if exhausted {
-            inner.locked.insert(key.clone(), inner.clock.now() + inner.slot_ms);
+            inner.locked.insert(key.clone(), inner.clock.monotonic() + inner.slot);
         }
     }
 }
@@ -80,8 +76,10 @@ mod tests {
             assert_eq!(lockout.check(&"a"), Ok(()));
             lockout.failed(&"a");
         }
-        assert_eq!(lockout.check(&"a"), Err(Error::TooManyRequests { retry_after_s: 21 }));
+        assert_eq!(lockout.check(&"a"), Err(Error::TooManyLogins { retry_after_s: 21 }));
         assert_eq!(lockout.check(&"b"), Ok(()));
+        clock.correct(0);
+        assert_eq!(lockout.check(&"a"), Err(Error::TooManyLogins { retry_after_s: 21 }), "no matter the time of day");
         clock.advance(20_001);
         assert_eq!(lockout.check(&"a"), Ok(()));
         lockout.failed(&"a");
