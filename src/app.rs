@@ -86,6 +86,9 @@ impl App {
     /// # Errors
     /// One line for the operator.
     pub async fn start(settings: Settings, clock: Clock) -> Result<Self, String> {
+        for key in &settings.trimmed_secrets {
+            tracing::warn!("{key} ended with a line break, which was cut off");
+        }
         let of_database = |error: String| db::described(&settings, &error);
         let text = |error: Error| of_database(error.to_string());
         place::may_create(&settings)?;
@@ -131,7 +134,7 @@ impl App {
             limits: web::Data::clone(&limits).into_inner(),
             restored_at,
         };
-        let client_address = ClientAddress { trust_forwarded_for: settings.server.trust_forwarded_for };
+        let client_address = ClientAddress::new(&settings.server);
         let document = routes::document(settings.server.shop_placeholders).map_err(text)?;
         let known_paths = routes::KnownPaths::new(&document);
         let asyncapi = routes::asyncapi().map_err(text)?;
@@ -380,7 +383,7 @@ fn close(hub: &Hub, revoked: &Revoked) {
         RevokeReason::Disabled | RevokeReason::PasswordChanged => CloseReason::ShutOut,
         RevokeReason::RoleChanged(permissions) => return hub.set_permissions(revoked.key, permissions),
     };
-    hub.close_user(revoked.key, revoked.credential, reason);
+    hub.close_user(revoked.key, &revoked.ended, reason);
 }
 
 #[cfg(test)]

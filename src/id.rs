@@ -135,15 +135,6 @@ pub struct UserKey {
     pub user: UserId,
 }
 
-/// What a token that opened a socket is named by when it is revoked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Credential {
-    /// One of the service's own tokens: its login.
-    Login(LoginId),
-    /// A token that the integrator signed: its SHA-256.
-    Token([u8; 32]),
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,7 +15,7 @@
 //! | [`shop`] | empty answers to what stock clients ask of a shop |
 //! | [`http`], [`limit`] | extractors, envelope, middleware; rate limits |
 //! | [`db`] | pool, migrations, checkpoints, ids |
-//! | [`settings`], [`error`], [`id`], [`clock`], `backoff` | what everything stands on |
+//! | [`settings`], [`error`], [`id`], [`credential`], [`clock`], [`text`], `backoff` | what everything stands on |
 //!
 //! Imports go one way: `cli` → `app` → `routes` → the `api` modules and `socket` → `message` → `conversation` →
 //! `account` → the foundation. `account` and `auth` are halves of one thing. `push` carries bytes and knows no domain.
@@ -30,6 +30,7 @@ mod backoff;
 pub mod cli;
 pub mod clock;
 mod conversation;
+mod credential;
 mod db;
 pub mod error;
 mod fact;
@@ -47,6 +48,7 @@ pub mod settings;
 mod shop;
 mod socket;
 mod telemetry;
+mod text;
 mod writer;
 mod ws;
 

@@ -1,5 +1,7 @@
 //! What admins may do: roles, and the permissions that each of them holds.
 
+use std::marker::PhantomData;
+
 /// What an admin is trusted with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -100,6 +102,17 @@ impl Permissions {
 pub(crate) trait Privilege: 'static {
     /// The permission, `None` when any admin will do.
     const PERMISSION: Option<Permission>;
+    /// With this permission alone, too, the operation is answered, but changes nothing.
+    const WITHOUT_EFFECT: Option<Permission> = None;
+}
+
+/// What `P` asks for; with what `Q` asks for alone, the operation is answered, too, but changes nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ElseWithoutEffect<P, Q>(PhantomData<(P, Q)>);
+
+impl<P: Privilege, Q: Privilege> Privilege for ElseWithoutEffect<P, Q> {
+    const PERMISSION: Option<Permission> = P::PERMISSION;
+    const WITHOUT_EFFECT: Option<Permission> = Q::PERMISSION;
 }
 
 /// No permission: any admin.

@@ -2,6 +2,7 @@
 //! in `auth::admin`.
 
 pub(crate) mod api;
+mod look_alike;
 pub(crate) mod password;
 pub(crate) mod store;
 
@@ -10,13 +11,12 @@ use crate::clock::{Clock, Millis};
 use crate::db::Db;
 use crate::error::{Error, Problem, Result};
 use crate::id::{TenantId, UserId, UserKey};
+use crate::text::{Name, PictureUrl};
 
 /// Longest user name, in characters.
 pub(crate) const USERNAME_LIMIT: usize = 64;
 /// Longest nickname, in characters; a member's is cut.
 pub(crate) const NICKNAME_LIMIT: usize = 64;
-/// Longest URL of an avatar, in characters; a member's is cut.
-pub(crate) const AVATAR_LIMIT: usize = 512;
 /// The tenant of a fresh installation, and of requests that name none.
 pub(crate) const DEFAULT_TENANT: TenantId = TenantId::new(1);
 
@@ -51,6 +51,8 @@ pub struct Admin {
 pub(crate) struct Member {
     /// Tenant, user type and id.
     pub key: UserKey,
+    /// The id in the integrator's system: the decimal digits of a number, or any other text.
+    pub external_id: String,
     /// The name that admins see.
     pub nickname: String,
     /// The URL of the picture that admins see, empty when there is none.
@@ -59,6 +61,10 @@ pub(crate) struct Member {
     pub enabled: bool,
     /// When the member was first seen, in milliseconds.
     pub created_at: Millis,
+    /// When name and picture were claimed, in milliseconds; `None` when that is not known.
+    pub profile_at: Option<Millis>,
+    /// When the member logged out last, in milliseconds: the integrator's tokens that were issued until then have ended.
+    pub logged_out_at: Option<Millis>,
 }
 
 /// A member's id in the integrator's system.
@@ -76,17 +82,17 @@ impl MemberId {
         (1..FIRST_OWN_MEMBER).contains(&number).then_some(Self::Number(UserId::new(number)))
     }
 
-    /// A number's decimal digits stand for the number; any other text of 1–128 characters for itself.
+    /// A number's decimal digits stand for the number; any other text of 1–128 visible characters for itself.
     pub(crate) fn from_text(text: &str) -> Option<Self> {
         let number = text.parse().ok().filter(|number: &i64| number.to_string() == text);
         match number.and_then(Self::from_number) {
             Some(number) => Some(number),
-            None => (1..=EXTERNAL_ID_LIMIT).contains(&text.chars().count()).then_some(Self::Text(text.to_owned())),
+            None => Name::exact(text, EXTERNAL_ID_LIMIT).map(|text| Self::Text(text.into())),
         }
     }
 
     /// What stands in `kefu_member.external_id`.
-    fn external(&self) -> String {
+    pub(crate) fn external(&self) -> String {
         match self {
             Self::Number(number) => number.to_string(),
             Self::Text(text) => text.clone(),
@@ -103,15 +109,34 @@ pub(crate) struct MemberClaim {
     pub id: MemberId,
     /// The name, when it is to be set.
     pub nickname: Option<String>,
-    /// The picture's URL, when it is to be set.
+    /// The picture's URL, when it is to be set; empty clears it.
     pub avatar: Option<String>,
+    /// When this was claimed; what was claimed later stays.
+    pub issued_at: Option<Millis>,
 }
 
 impl MemberClaim {
+    /// Whether the member's row is to be written. A claim that is older than the one that the row is from changes
+    /// nothing, so that a member with several tokens has one name; a newer one is noted though it says the same.
     fn changes(&self, member: &Member) -> bool {
+        if self.issued_at.is_some() && self.issued_at < member.profile_at {
+            return false;
+        }
         let differs = |claimed: &Option<String>, stored: &str| claimed.as_deref().is_some_and(|text| text != stored);
-        differs(&self.nickname, &member.nickname) || differs(&self.avatar, &member.avatar)
+        let says_it = self.nickname.is_some() || self.avatar.is_some();
+        (says_it && self.issued_at > member.profile_at)
+            || differs(&self.nickname, &member.nickname)
+            || differs(&self.avatar, &member.avatar)
     }
+}
+
+/// What others see of an admin, where it is to be changed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NewProfile {
+    /// 1–64 characters.
+    pub nickname: Option<String>,
+    /// The picture's URL; an empty text is none.
+    pub avatar: Option<String>,
 }
 
 /// An admin to add.
@@ -125,26 +150,69 @@ pub struct NewAdmin {
     pub nickname: String,
     /// What the admin may do.
     pub role: Role,
-    /// 8–128 characters.
+    /// 8–128 characters, and none of those that are tried first.
     pub password: String,
 }
 
 /// Adds an admin.
 ///
 /// # Errors
-/// [`Error::Invalid`] for a name that is taken, and for a name, nickname or password of the wrong length.
+/// [`Error::Invalid`] for a name that is taken or looks like another admin's, for a name or nickname of the wrong length or
+/// with characters that cannot be seen, and for a password of the wrong length or a common one.
 pub async fn add_admin(db: &Db, clock: &Clock, new: NewAdmin) -> Result<UserKey> {
     check_name(&new.username, Problem::new("用户名的字数须为 1 至 64", "username must have 1-64 characters"))?;
-    check_name(&new.nickname, Problem::new("昵称的字数须为 1 至 64", "nickname must have 1-64 characters"))?;
-    let hash = password::hash(&new.password).await?;
+    check_nickname(&new.nickname)?;
+    let hash = password::hash(&new.password, &new.username).await?;
     let now = clock.now();
-    let added = db.write(move |connection| store::insert_admin(connection, &new, &hash, now)).await?;
-    added.ok_or(Error::Invalid(Problem::new("用户名已存在", "username is taken")))
+    let taken = || Error::Invalid(Problem::new("用户名已存在", "username is taken"));
+    let added = db.write(move |connection| {
+        let names = store::usernames(connection, new.tenant)?;
+        match names.iter().find(|name| look_alike::looks_like(name, &new.username)) {
+            Some(same) if *same == new.username => Err(taken()),
+            Some(_) => Err(Error::Invalid(Problem::new(
+                "用户名与已有账号过于相似",
+                "username looks like that of another admin",
+            ))),
+            None => store::insert_admin(connection, &new, &hash, now),
+        }
+    });
+    added.await?.ok_or_else(taken)
+}
+
+/// Changes what others see of an admin, as far as it is given; an empty picture is none.
+///
+/// # Errors
+/// [`Error::Invalid`] for a nickname of the wrong length or with characters that cannot be seen, and for a picture that has
+/// no http, https or relative address.
+pub(crate) async fn set_profile(db: &Db, clock: &Clock, key: UserKey, profile: NewProfile) -> Result<()> {
+    let NewProfile { nickname, avatar } = profile;
+    if let Some(nickname) = &nickname {
+        check_nickname(nickname)?;
+    }
+    let avatar = avatar.map(|text| picture(&text)).transpose()?;
+    let now = clock.now();
+    db.write(move |connection| store::set_admin_profile(connection, key, nickname.as_deref(), avatar.as_deref(), now))
+        .await
+}
+
+fn check_nickname(nickname: &str) -> Result<()> {
+    check_name(nickname, Problem::new("昵称的字数须为 1 至 64", "nickname must have 1-64 characters"))
 }
 
 fn check_name(name: &str, problem: Problem) -> Result<()> {
-    let fits = name.trim() == name && (1..=USERNAME_LIMIT).contains(&name.chars().count());
-    if fits { Ok(()) } else { Err(Error::Invalid(problem)) }
+    Name::exact(name, USERNAME_LIMIT).map(drop).ok_or(Error::Invalid(problem))
+}
+
+/// The address of a picture that an operator or an admin gives; an empty text is none.
+fn picture(text: &str) -> Result<String> {
+    if text.trim().is_empty() {
+        return Ok(String::new());
+    }
+    let problem = Problem::new(
+        "avatar 须为 http、https 或相对地址，最多 2048 个字符",
+        "avatar must be an http, https or relative address of at most 2048 characters",
+    );
+    PictureUrl::parse(text).map(String::from).ok_or(Error::Invalid(problem))
 }
 
 /// One admin by name, `None` when there is none.
@@ -172,12 +240,12 @@ pub async fn ensure_member(
     avatar: Option<&str>,
 ) -> Result<UserKey> {
     let problem = || Problem::new("用户编号须为 1 至 2^52-1 的整数", "userId must be an integer from 1 to 2^52-1");
-    let cut = |text: Option<&str>, length| text.map(|text| text.chars().take(length).collect());
     let claim = MemberClaim {
         tenant,
         id: MemberId::from_number(user.get()).ok_or_else(|| Error::Invalid(problem()))?,
-        nickname: cut(nickname, NICKNAME_LIMIT),
-        avatar: cut(avatar, AVATAR_LIMIT),
+        nickname: nickname.and_then(|name| Name::cut(name, NICKNAME_LIMIT)).map(String::from),
+        avatar: avatar.map(picture).transpose()?,
+        issued_at: Some(clock.now()),
     };
     let id = claim.id.clone();
     let found = db.run(move |connection| store::member_by_id(connection, tenant, &id)).await?;
@@ -214,7 +282,7 @@ pub(crate) async fn ensure_first_admin(db: &Db, clock: &Clock) -> Result<Option<
         return Ok(None);
     }
     let password = password::random()?;
-    let hash = password::hash(&password).await?;
+    let hash = password::hash(&password, FIRST_ADMIN).await?;
     let first = NewAdmin {
         tenant: DEFAULT_TENANT,
         username: FIRST_ADMIN.into(),

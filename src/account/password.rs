@@ -62,14 +62,41 @@ impl Turn {
 /// Hashes a new password.
 ///
 /// # Errors
-/// [`Error::Invalid`] unless it has 8–128 characters.
-pub(crate) async fn hash(password: &str) -> Result<String> {
+/// [`Error::Invalid`] unless it has 8–128 characters and is none of those that are tried first.
+pub(crate) async fn hash(password: &str, username: &str) -> Result<String> {
     if !LENGTH.contains(&password.chars().count()) {
         return Err(Error::Invalid(Problem::new("密码的字数须为 8 至 128", "password must have 8-128 characters")));
+    }
+    if is_common(password, username) {
+        return Err(Error::Invalid(Problem::new(
+            "password 过于常见，请换一个",
+            "password is one of those that are tried first; choose another",
+        )));
     }
     let password = password.to_owned();
     let hash = move || Argon2::default().hash_password(password.as_bytes()).map(|hash| hash.to_string());
     tokio::task::spawn_blocking(hash).await.map_err(Error::internal)?.map_err(Error::internal)
+}
+
+/// Passwords of eight and more characters that leaks show most often, in lower case (NIST SP 800-63B, section 5.1.1.2:
+/// a new password is compared with those that are commonly used, expected, or compromised).
+const COMMON: &str = include_str!("common_passwords.txt");
+
+/// Whether a password is on the list, is a run (`abcdefgh`, `87654321`) or up to four characters over and over, or is the
+/// user's name with at most digits behind it; case does not matter.
+fn is_common(password: &str, username: &str) -> bool {
+    let password = password.to_lowercase();
+    let letters: Vec<char> = password.chars().collect();
+    let is_run = |step: i32| {
+        letters.windows(2).all(|pair| matches!(*pair, [one, next] if i64::from(u32::from(next)) - i64::from(u32::from(one)) == i64::from(step)))
+    };
+    let repeats = |length: usize| letters.iter().zip(letters.iter().skip(length)).all(|(one, other)| one == other);
+    COMMON.lines().any(|common| common == password)
+        || is_run(1)
+        || is_run(-1)
+        || (1..=4).any(repeats)
+        || password.trim_end_matches(|letter: char| letter.is_ascii_digit()) == username.to_lowercase()
+        || password == username.to_lowercase()
 }
 
 /// A random password of 120 bits, without letters that look alike.
@@ -89,21 +116,47 @@ mod tests {
     #[tokio::test]
     async fn only_the_right_password_fits() {
         let passwords = Passwords::new();
-        let made = hash("correct horse").await.unwrap();
+        let made = hash("correct horse", "red").await.unwrap();
         assert!(passwords.turn().await.unwrap().fits("correct horse".into(), Some(made.clone())).await.unwrap());
         assert!(!passwords.turn().await.unwrap().fits("wrong horse".into(), Some(made)).await.unwrap());
         assert!(!passwords.turn().await.unwrap().fits("correct horse".into(), None).await.unwrap());
         assert!(!passwords.turn().await.unwrap().fits("x".into(), Some("garbage".into())).await.unwrap());
-        assert!(matches!(hash("short").await, Err(Error::Invalid(_))));
-        assert!(matches!(hash(&"长".repeat(129)).await, Err(Error::Invalid(_))));
+        assert!(matches!(hash("short", "red").await, Err(Error::Invalid(_))));
+        assert!(matches!(hash(&"长".repeat(129), "red").await, Err(Error::Invalid(_))));
     }
 
     #[tokio::test]
     async fn an_unknown_user_costs_as_much_as_a_known_one() {
-        let known = hash("correct horse").await.unwrap();
+        let known = hash("correct horse", "red").await.unwrap();
         let (known, nobody) = (PasswordHash::new(&known).unwrap(), PasswordHash::new(NOBODY).unwrap());
         assert_eq!(Params::try_from(&nobody).unwrap(), Params::try_from(&known).unwrap());
         assert_eq!((nobody.algorithm, nobody.version), (known.algorithm, known.version));
+    }
+
+    #[test]
+    fn what_is_tried_first_is_common() {
+        for common in [
+            "12345678",
+            "87654321",
+            "abcdefgh",
+            "Password1",
+            "P@ssw0rd",
+            "admin123",
+            "88888888",
+            "abababab",
+            "12341234",
+            "zhangsan",
+            "ZhangSan2026",
+            "1qaz2wsx",
+        ] {
+            assert!(is_common(common, "zhangsan"), "{common}");
+        }
+        for fine in ["correct horse", "password-of-red", "zhangsan loves tea", "kq7-mm3-xw", "我的密码很长很长"]
+        {
+            assert!(!is_common(fine, "zhangsan"), "{fine}");
+        }
+        assert!(!is_common(&random().unwrap(), "admin"));
+        assert!(COMMON.lines().all(|line| line.chars().count() >= *LENGTH.start() && line == line.to_lowercase()));
     }
 
     #[test]

@@ -91,6 +91,7 @@ async fn ids_that_are_no_numbers_get_one() {
         id: MemberId::from_text(text).unwrap(),
         nickname: None,
         avatar: None,
+        issued_at: None,
     };
     let keep = |text: &'static str| keep_member(&db, &clock, claim(text), None);
     let (one, again) = tokio::join!(keep("u-1"), keep("u-1"));
@@ -111,5 +112,6 @@ fn digits_stand_for_their_number_only() {
     assert_eq!(MemberId::from_text("4503599627370496"), Some(text("4503599627370496")));
     assert_eq!(MemberId::from_text(""), None);
     assert_eq!(MemberId::from_text(&"x".repeat(129)), None);
+    assert_eq!(MemberId::from_text("a\0b"), None);
     assert_eq!(MemberId::from_number(1 << 52), None);
 }

@@ -2,20 +2,24 @@
 //!
 //! The revocation is written in the same transaction, so that running servers notice (`revocation`).
 
-use super::store as logins;
+use std::net::IpAddr;
+
+use super::{Auth, Principal, RevokeReason, Revoked, store as logins};
 use crate::access::Role;
 use crate::account::{password, store};
 use crate::clock::Clock;
+use crate::credential::{Credential, Ended};
 use crate::db::Db;
 use crate::error::{Error, Problem, Result};
 use crate::id::TenantId;
+use crate::limit::logins::Attempt;
 
 /// Sets an admin's password and ends every login of theirs.
 ///
 /// # Errors
-/// [`Error::Invalid`] for an unknown name or a password of the wrong length.
+/// [`Error::Invalid`] for an unknown name, and a password of the wrong length or a common one.
 pub async fn set_password(db: &Db, clock: &Clock, tenant: TenantId, username: &str, password: &str) -> Result<()> {
-    let hash = password::hash(password).await?;
+    let hash = password::hash(password, username).await?;
     let (username, now) = (username.to_owned(), clock.now());
     db.write(move |connection| {
         let (admin, _) = store::admin_by_name(connection, tenant, &username)?.ok_or_else(unknown_admin)?;
@@ -23,6 +27,57 @@ pub async fn set_password(db: &Db, clock: &Clock, tenant: TenantId, username: &s
         logins::revoke_user(connection, admin.key, now)
     })
     .await
+}
+
+impl Auth {
+    /// Sets the password of the admin who calls, and ends every other login of theirs.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a wrong old password, and for a new one of the wrong length or a common one;
+    /// [`Error::TooManyRequests`] after too many wrong ones, which count as failed logins.
+    pub(crate) async fn change_password(
+        &self,
+        caller: &Principal,
+        old: &str,
+        new: &str,
+        address: IpAddr,
+    ) -> Result<()> {
+        let (inner, key) = (&*self.0, caller.key);
+        // Admins have no other credentials.
+        let Credential::Login(login) = caller.credential else { return Err(Error::Forbidden) };
+        let found = inner.db.run(move |connection| {
+            let Some(admin) = store::admin(connection, key.tenant, key.user)? else { return Ok(None) };
+            store::admin_by_name(connection, key.tenant, &admin.username)
+        });
+        let (admin, old_hash) = found.await?.ok_or(Error::Unauthenticated)?;
+        let attempt = Attempt::new(key.tenant, &admin.username, address);
+        inner.limits.failures.check(&attempt).map_err(|error| match error {
+            Error::TooManyLogins { retry_after_s } => Error::TooManyRequests { retry_after_s },
+            error => error,
+        })?;
+        if !inner.passwords.turn().await?.fits(old.to_owned(), Some(old_hash.clone())).await? {
+            inner.limits.failures.failed(attempt);
+            return Err(wrong_password());
+        }
+        let hash = password::hash(new, &admin.username).await?;
+        let now = inner.clock.now();
+        inner
+            .db
+            .write(move |connection| {
+                if !store::confirm_password(connection, key, &old_hash)? {
+                    return Err(wrong_password());
+                }
+                store::set_password_hash(connection, key, &hash, now)?;
+                logins::revoke_other_logins(connection, key, login, now)
+            })
+            .await?;
+        self.publish(Revoked { key, ended: Ended::AllBut(login), reason: RevokeReason::PasswordChanged });
+        Ok(())
+    }
+}
+
+fn wrong_password() -> Error {
+    Error::Invalid(Problem::new("原密码不正确", "oldPassword is wrong"))
 }
 
 /// Enables or disables an admin; disabling ends every login of theirs.

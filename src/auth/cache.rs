@@ -5,6 +5,9 @@
 //! time, and all others that bring it share the outcome: the tabs and the retries of many users would otherwise queue up
 //! for the database each time that trust ends.
 //!
+//! A token that was refused is remembered as long, so that one that is presented again and again costs neither; by its
+//! hash, as whoever sends such tokens chooses their length.
+//!
 //! A verification that was under way when something was dropped may be stale: it keeps nothing (`epoch` tells), and
 //! whoever comes after the drop does not join it. One lock makes keeping, joining and dropping exclude each other; hits do
 //! not take it.
@@ -17,9 +20,10 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::{Shared, WeakShared};
 
-use super::{Principal, TokenUse};
+use super::{Principal, TokenUse, sha256};
 use crate::clock::Millis;
-use crate::error::Result;
+use crate::credential::Hash;
+use crate::error::{Error, Result};
 use crate::id::UserKey;
 
 /// How long a verified token is believed without asking the database again, by the monotonic time.
@@ -28,9 +32,22 @@ pub(super) const TRUST: Duration = Duration::from_secs(5);
 /// How many tokens are kept.
 const TOKENS: usize = 16_384;
 
+/// How many refused ones.
+const REFUSED: usize = 4096;
+
 pub(super) struct Cache {
     tokens: quick_cache::sync::Cache<String, Verified>,
+    /// When each was refused, and with which keys.
+    refused: quick_cache::sync::Cache<Hash, Refused>,
     under_way: Mutex<UnderWay>,
+}
+
+/// When a token was refused, and the generation of the integrator's keys then: with other keys it may be valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    /// By the monotonic time.
+    pub at: Duration,
+    pub keys: u64,
 }
 
 #[derive(Default)]
@@ -63,19 +80,33 @@ impl Verified {
     }
 
     fn is_good_at(&self, now: Millis, monotonic: Duration) -> bool {
-        now < self.principal.expires_at && monotonic.saturating_sub(self.checked_at) < TRUST
+        now < self.principal.expires_at && is_recent(self.checked_at, monotonic)
     }
+}
+
+fn is_recent(at: Duration, monotonic: Duration) -> bool {
+    monotonic.saturating_sub(at) < TRUST
 }
 
 impl Cache {
     pub(super) fn new() -> Self {
-        Self { tokens: quick_cache::sync::Cache::new(TOKENS), under_way: Mutex::default() }
+        Self {
+            tokens: quick_cache::sync::Cache::new(TOKENS),
+            refused: quick_cache::sync::Cache::new(REFUSED),
+            under_way: Mutex::default(),
+        }
     }
 
     /// What was verified a moment ago.
     pub(super) fn get(&self, token: &str, usage: TokenUse, now: Millis, monotonic: Duration) -> Option<Arc<Principal>> {
         let verified = self.tokens.get(token)?;
         if verified.is_good_at(now, monotonic) { verified.principal_for(usage) } else { None }
+    }
+
+    /// Whether a token was refused a moment ago.
+    pub(super) fn is_refused(&self, token: &str, now: Refused) -> bool {
+        let is_fresh = |refused: Refused| is_recent(refused.at, now.at) && refused.keys == now.keys;
+        !self.refused.is_empty() && self.refused.get(&sha256(token)).is_some_and(is_fresh)
     }
 
     /// The verification of a token that is under way, or the one that `begin` makes. It ends with [`Cache::settle`].
@@ -93,14 +124,17 @@ impl Cache {
     }
 
     /// Ends a verification, and keeps what it has found unless something was dropped meanwhile.
-    pub(super) fn settle(&self, token: &str, found: &Result<Verified>, epoch: Epoch) {
+    pub(super) fn settle(&self, token: &str, found: &Result<Verified>, epoch: Epoch, now: Refused) {
         let mut under_way = self.lock();
         if under_way.epoch != epoch {
             return;
         }
         under_way.verifications.remove(token);
-        if let Ok(verified) = found {
-            self.tokens.insert(token.to_owned(), verified.clone());
+        match found {
+            Ok(verified) => self.tokens.insert(token.to_owned(), verified.clone()),
+            Err(Error::Unauthenticated) => self.refused.insert(sha256(token), now),
+            // Nothing is known of the token.
+            Err(_) => {}
         }
     }
 
@@ -111,15 +145,17 @@ impl Cache {
     /// Drops what is believed no more, and verifications whose callers have all gone away.
     pub(super) fn drop_stale(&self, now: Millis, monotonic: Duration) {
         self.tokens.retain(|_, verified| verified.is_good_at(now, monotonic));
+        self.refused.retain(|_, refused| is_recent(refused.at, monotonic));
         self.lock().verifications.retain(|_, verification| verification.upgrade().is_some());
     }
 
-    /// Drops every token of these users.
+    /// Drops every token of these users. Whose the refused ones are is not known.
     pub(super) fn drop_users(&self, is_dropped: impl Fn(&UserKey) -> bool) {
         let mut under_way = self.lock();
         under_way.epoch.0 += 1;
         under_way.verifications.clear();
         self.tokens.retain(|_, verified| !is_dropped(&verified.principal.key));
+        self.refused.clear();
     }
 }
 
@@ -127,9 +163,8 @@ impl Cache {
 mod tests {
     use tokio::sync::oneshot::{Sender, channel};
 
-    use super::super::Credential;
     use super::*;
-    use crate::error::Error;
+    use crate::credential::Credential;
     use crate::id::{LoginId, TenantId, UserId, UserType};
 
     fn verified(rest: bool) -> Verified {
@@ -147,10 +182,14 @@ mod tests {
         cache.get(token, TokenUse::Rest, now, monotonic).is_some()
     }
 
+    fn at(at: Duration) -> Refused {
+        Refused { at, keys: 0 }
+    }
+
     /// Keeps a token as if it had just been verified.
     fn keep(cache: &Cache, token: &str, verified: Verified) {
         let epoch = cache.lock().epoch;
-        cache.settle(token, &Ok(verified), epoch);
+        cache.settle(token, &Ok(verified), epoch, at(SOON));
     }
 
     /// Begins a verification that ends with what comes through the channel.
@@ -160,7 +199,7 @@ mod tests {
         let verification = cache.join(token, |epoch| {
             Box::pin(async move {
                 let found = found.await.unwrap();
-                settling.settle(token, &found, epoch);
+                settling.settle(token, &found, epoch, at(SOON));
                 found
             })
         });
@@ -183,6 +222,28 @@ mod tests {
         assert!(!is_kept(&cache, "t", 1000, SOON + TRUST));
         assert!(is_kept(&cache, "t", -1, SOON), "a corrected time of day does not matter");
         assert!(!is_kept(&cache, "t", 9000, SOON), "expired");
+    }
+
+    #[test]
+    fn a_refusal_is_remembered_a_short_time_and_until_something_is_dropped() {
+        let cache = Cache::new();
+        let refuse = |token: &str, error: Error| {
+            let epoch = cache.lock().epoch;
+            cache.settle(token, &Err(error), epoch, at(SOON));
+        };
+        refuse("bad", Error::Unauthenticated);
+        refuse("unlucky", Error::Busy);
+        assert!(
+            cache.is_refused("bad", at(SOON + TRUST - Duration::from_millis(1)))
+                && !cache.is_refused("bad", at(SOON + TRUST))
+        );
+        assert!(!cache.is_refused("unlucky", at(SOON)) && !cache.is_refused("other", at(SOON)));
+        assert!(!cache.is_refused("bad", Refused { at: SOON, keys: 1 }), "the keys have changed");
+        cache.drop_stale(1000, SOON + TRUST);
+        assert!(cache.refused.is_empty());
+        refuse("bad", Error::Unauthenticated);
+        cache.drop_users(|_| false);
+        assert!(!cache.is_refused("bad", at(SOON)));
     }
 
     #[test]

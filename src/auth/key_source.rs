@@ -8,6 +8,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,8 @@ pub(super) struct KeySource {
     settings: settings::MemberToken,
     place: Place,
     tokens: RwLock<Arc<MemberTokens>>,
+    /// How often the keys have been replaced: what was refused before may be valid now.
+    generation: AtomicU64,
     /// Held during a read, so that those who wait for it share its outcome.
     last: Mutex<Last>,
 }
@@ -79,7 +82,7 @@ impl KeySource {
         };
         let last = Last { fetched: None, seen: place.file().and_then(seen) };
         let tokens = RwLock::new(Arc::new(MemberTokens::new(settings)?));
-        Ok(Self { settings: settings.clone(), place, tokens, last: Mutex::new(last) })
+        Ok(Self { settings: settings.clone(), place, tokens, generation: AtomicU64::new(0), last: Mutex::new(last) })
     }
 
     /// What checks a token. Keys of an address are fetched once more when that of the token is not among them.
@@ -100,6 +103,11 @@ impl KeySource {
         // Another caller may have fetched it meanwhile.
         let tokens = self.tokens();
         if worked || tokens.has_key_of(token) { Ok(tokens) } else { Err(Error::Busy) }
+    }
+
+    /// Counts the changes of the keys.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 
     fn tokens(&self) -> Arc<MemberTokens> {
@@ -160,7 +168,10 @@ impl KeySource {
         let worked = read.is_ok();
         last.fetched = Some((Instant::now(), worked));
         match read {
-            Ok(tokens) => *self.tokens.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(tokens),
+            Ok(tokens) => {
+                *self.tokens.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(tokens);
+                self.generation.fetch_add(1, Ordering::Release);
+            }
             Err(error) => {
                 tracing::error!(error, "the keys of members' tokens could not be read: the last good ones stay")
             }

@@ -4,9 +4,10 @@ use std::net::IpAddr;
 
 use super::revocation::{RevokeReason, Revoked};
 use super::token::{self, Kind, OwnToken};
-use super::{Auth, Credential, Inner, Principal, Tokens, enabled_profile, store};
+use super::{Auth, Inner, Principal, Tokens, enabled_profile, refuse, store};
 use crate::account;
 use crate::clock::Millis;
+use crate::credential::{Credential, Ended, TokenIdentity};
 use crate::db::AnyConnection;
 use crate::error::{Error, Result};
 use crate::id::{LoginId, TenantId, UserKey, UserType};
@@ -62,10 +63,14 @@ impl Auth {
         let token = (refresh_token.len() <= token::LENGTH_LIMIT)
             .then(|| inner.own.verify(refresh_token))
             .flatten()
-            .filter(|token| token.kind == Kind::Refresh && token.key.user_type == user_type)
-            .ok_or(Error::RefreshTokenInvalid)?;
+            .filter(|token| token.kind == Kind::Refresh && token.key.user_type == user_type);
+        let token = token.ok_or_else(|| {
+            refuse("no refresh token of this service and this kind of user");
+            Error::RefreshTokenInvalid
+        })?;
         let now = inner.clock.now();
         if token.expires_at <= now {
+            refuse("exp has passed");
             return Err(Error::RefreshTokenExpired);
         }
         inner.limits.refresh(token.login)?;
@@ -82,23 +87,32 @@ impl Auth {
             Rotation::Refused => Err(Error::RefreshTokenInvalid),
             Rotation::Reused => {
                 tracing::warn!(user = %token.key.user, login = %token.login, "a rotated refresh token came back");
-                self.publish_logout(token.key, Credential::Login(token.login));
+                self.publish_logout(token.key, Ended::Login(token.login));
                 Err(Error::RefreshTokenInvalid)
             }
         }
     }
 
-    /// Ends the login that the principal came with, or refuses the integrator's token from now on.
+    /// Ends the login that the principal came with. For a token of the integrator these are the tokens of its session
+    /// or, when it names none, all tokens of the member, as far as they were issued until now; and the token itself,
+    /// whatever it says.
     pub async fn logout(&self, principal: &Principal) -> Result<()> {
         let inner = &*self.0;
         let (key, credential, expires_at) = (principal.key, principal.credential, principal.expires_at);
         let now = inner.clock.now();
         let write = move |connection: &mut AnyConnection| match credential {
             Credential::Login(login) => store::revoke_login(connection, key, login, now),
-            Credential::Token(hash) => store::revoke_token(connection, key, hash, expires_at, now),
+            Credential::Token(token) => logout_token(connection, key, token, expires_at, now),
         };
         inner.db.write(write).await?;
-        self.publish_logout(key, credential);
+        match credential {
+            Credential::Login(login) => self.publish_logout(key, Ended::Login(login)),
+            Credential::Token(TokenIdentity { hash, session, .. }) => {
+                self.publish_logout(key, Ended::Tokens(hash, now));
+                let others = session.map_or(Ended::TokensUntil(now), |session| Ended::Tokens(session, now));
+                self.publish_logout(key, others);
+            }
+        }
         Ok(())
     }
 
@@ -123,13 +137,13 @@ impl Auth {
             Ok(open)
         };
         if inner.db.write(write).await? {
-            self.publish_logout(token.key, Credential::Login(token.login));
+            self.publish_logout(token.key, Ended::Login(token.login));
         }
         Ok(())
     }
 
-    fn publish_logout(&self, key: UserKey, credential: Credential) {
-        self.publish(Revoked { key, credential: Some(credential), reason: RevokeReason::LoggedOut });
+    fn publish_logout(&self, key: UserKey, ended: Ended) {
+        self.publish(Revoked { key, ended, reason: RevokeReason::LoggedOut });
     }
 }
 
@@ -176,6 +190,23 @@ impl Inner {
 /// Tokens count in seconds.
 const fn whole_seconds(instant: Millis) -> Millis {
     instant - instant.rem_euclid(1000)
+}
+
+fn logout_token(
+    connection: &mut AnyConnection,
+    key: UserKey,
+    token: TokenIdentity,
+    expires_at: Millis,
+    now: Millis,
+) -> Result<()> {
+    store::revoke_token(connection, key, token.hash, expires_at, now)?;
+    match token.session {
+        Some(session) => store::revoke_session(connection, key, session, expires_at, now),
+        None => {
+            account::store::set_logout_time(connection, key, now)?;
+            store::revoke_tokens_until(connection, key, now)
+        }
+    }
 }
 
 /// Whether a refresh token is the newest of a login that may go on.

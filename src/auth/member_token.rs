@@ -4,23 +4,16 @@
 //! an HMAC secret, and `none` is no algorithm.
 
 use std::path::Path;
-use std::time::Duration;
 
+use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind, Validation};
 use serde_json::{Map, Value};
 
+use super::member_claims::{self, MemberToken, Refusal};
 use super::token::{ISSUER, LENGTH_LIMIT, SECRET_MIN};
-use crate::account::{MemberClaim, MemberId};
 use crate::clock::Millis;
-use crate::id::{ID_LIMIT, TenantId};
 use crate::settings;
-
-/// How far the integrator's clock may be ahead of ours (`nbf`, `iat`).
-const LEEWAY_MS: Millis = 60_000;
-
-/// The end of the year 9999, the last that every database can store.
-const LATEST_EXPIRY: Millis = 253_402_300_799_000;
 
 const RSA: [Algorithm; 6] =
     [Algorithm::RS256, Algorithm::RS384, Algorithm::RS512, Algorithm::PS256, Algorithm::PS384, Algorithm::PS512];
@@ -37,13 +30,6 @@ struct Key {
     id: Option<String>,
     key: DecodingKey,
     algorithms: Vec<Algorithm>,
-}
-
-/// What a token of the integrator says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct MemberToken {
-    pub member: MemberClaim,
-    pub expires_at: Millis,
 }
 
 impl MemberTokens {
@@ -82,72 +68,41 @@ impl MemberTokens {
         })
     }
 
-    /// What a valid token says, `None` for any other.
-    pub(super) fn verify(&self, token: &str, now: Millis) -> Option<MemberToken> {
+    /// What a valid token says.
+    ///
+    /// # Errors
+    /// The rule that any other token breaks.
+    pub(super) fn verify(&self, token: &str, now: Millis) -> Result<MemberToken, Refusal> {
         if token.len() > LENGTH_LIMIT {
-            return None;
+            return Err("longer than 4096 bytes");
         }
-        let header = jsonwebtoken::decode_header(token).ok()?;
+        let header = jsonwebtoken::decode_header(token).map_err(|_| "the header is not that of a signed JWT")?;
         if header.crit.is_some() {
-            return None;
+            return Err("crit asks for extensions, of which none is supported");
         }
         let key = self.key(header.kid.as_deref(), header.alg)?;
-        let claims = jsonwebtoken::decode::<Map<String, Value>>(token, &key.key, &signature_only(key)).ok()?.claims;
-        let expires_at = millis(claims.get("exp")?)?.min(LATEST_EXPIRY);
-        let begun = ["nbf", "iat"].into_iter().all(|name| match present(&claims, name) {
-            None => true,
-            Some(value) => millis(value).is_some_and(|instant| instant <= now + LEEWAY_MS),
-        });
-        (expires_at > now && begun && self.is_for_us(&claims)).then_some(())?;
-        Some(MemberToken { member: self.member(&claims)?, expires_at })
+        let decoded = jsonwebtoken::decode::<Map<String, Value>>(token, &key.key, &signature_only(key));
+        let claims = decoded.map_err(|error| match error.kind() {
+            ErrorKind::Json(_) => "the claims are no JSON object",
+            _ => "the signature is wrong",
+        })?;
+        member_claims::read(&claims.claims, &self.settings, now)
     }
 
-    fn key(&self, id: Option<&str>, algorithm: Algorithm) -> Option<&Key> {
-        let mut fitting = self.keys.iter().filter(|key| key.algorithms.contains(&algorithm));
-        match id {
-            Some(id) if self.by_id => fitting.find(|key| key.id.as_deref() == Some(id)),
-            _ => {
-                let only = fitting.next()?;
-                fitting.next().is_none().then_some(only)
-            }
+    fn key(&self, id: Option<&str>, algorithm: Algorithm) -> Result<&Key, Refusal> {
+        if self.keys.is_empty() {
+            return Err("no key is set in auth.member_token");
         }
-    }
-
-    fn is_for_us(&self, claims: &Map<String, Value>) -> bool {
-        let issuer = match (&self.settings.issuer, present(claims, "iss")) {
-            (None, found) => found.is_none_or(|issuer| issuer != ISSUER),
-            (Some(wanted), found) => found.is_some_and(|issuer| issuer == wanted.as_str()),
-        };
-        let audience = match (&self.settings.audience, present(claims, "aud")) {
-            (None, found) => found.is_none(),
-            (Some(wanted), Some(Value::Array(several))) => several.iter().any(|one| one == wanted.as_str()),
-            (Some(wanted), found) => found.is_some_and(|one| one == wanted.as_str()),
-        };
-        issuer && audience
-    }
-
-    fn member(&self, claims: &Map<String, Value>) -> Option<MemberClaim> {
-        let text = |name: &str, length: usize| {
-            let text = claims.get(name)?.as_str()?.trim();
-            (!text.is_empty()).then(|| text.chars().take(length).collect::<String>())
-        };
-        let tenant = match present(claims, &self.settings.tenant_claim) {
-            None => 1,
-            Some(Value::String(text)) => text.parse().ok()?,
-            Some(value) => value.as_i64()?,
-        };
-        (1..ID_LIMIT).contains(&tenant).then_some(())?;
-        let id = match claims.get(&self.settings.user_id_claim)? {
-            Value::Number(number) => MemberId::from_number(number.as_i64()?)?,
-            Value::String(text) => MemberId::from_text(text)?,
-            _ => return None,
-        };
-        Some(MemberClaim {
-            tenant: TenantId::new(tenant),
-            id,
-            nickname: text(&self.settings.nickname_claim, crate::account::NICKNAME_LIMIT),
-            avatar: text(&self.settings.avatar_claim, crate::account::AVATAR_LIMIT),
-        })
+        if let Some(id) = id.filter(|_| self.by_id) {
+            let mut named = self.keys.iter().filter(|key| key.id.as_deref() == Some(id)).peekable();
+            named.peek().ok_or("kid is not in the JWKS file")?;
+            return named
+                .find(|key| key.algorithms.contains(&algorithm))
+                .ok_or("alg is not one of the key that kid names");
+        }
+        let mut fitting = self.keys.iter().filter(|key| key.algorithms.contains(&algorithm));
+        let only = fitting.next().ok_or("alg is not one of the key (HS384 takes a secret of 48 bytes, HS512 of 64)")?;
+        if fitting.next().is_none() { Ok(only) } else { Err("kid is missing, and several keys fit") }
     }
 }
 
@@ -161,21 +116,14 @@ fn signature_only(key: &Key) -> Validation {
     validation
 }
 
-fn present<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    claims.get(name).filter(|value| !value.is_null())
-}
-
-/// A NumericDate: seconds since the epoch, fractions allowed (RFC 7519, section 2).
-fn millis(value: &Value) -> Option<Millis> {
-    let since_epoch = Duration::try_from_secs_f64(value.as_f64()?).ok()?;
-    Some(Millis::try_from(since_epoch.as_millis()).unwrap_or(Millis::MAX))
-}
-
 fn secret_key(secret: &str) -> Result<Key, String> {
     if secret.len() < SECRET_MIN {
         return Err(format!("auth.member_token.secret: at least {SECRET_MIN} bytes are needed"));
     }
-    Ok(Key { id: None, key: DecodingKey::from_secret(secret.as_bytes()), algorithms: vec![Algorithm::HS256] })
+    // As long as the hash at least (RFC 7518, section 3.2). Libraries choose the longest that fits by themselves.
+    let fitting = [(Algorithm::HS256, SECRET_MIN), (Algorithm::HS384, 48), (Algorithm::HS512, 64)];
+    let algorithms = fitting.into_iter().filter(|(_, bytes)| secret.len() >= *bytes).map(|(algorithm, _)| algorithm);
+    Ok(Key { id: None, key: DecodingKey::from_secret(secret.as_bytes()), algorithms: algorithms.collect() })
 }
 
 fn pem_key(file: &Path) -> Result<Key, String> {

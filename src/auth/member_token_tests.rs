@@ -4,6 +4,8 @@ use jsonwebtoken::{EncodingKey, Header};
 use serde_json::json;
 
 use super::*;
+use crate::account::MemberId;
+use crate::id::ID_LIMIT;
 
 const NOW: Millis = 1_795_000_000_000;
 const SECRET: &str = "a secret shared with the integrator";
@@ -22,7 +24,7 @@ fn claims() -> Value {
 
 fn sign(header: &Header, claims: &Value) -> String {
     let key = match header.alg {
-        Algorithm::HS256 | Algorithm::HS384 => EncodingKey::from_secret(SECRET.as_bytes()),
+        Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512 => EncodingKey::from_secret(SECRET.as_bytes()),
         Algorithm::ES256 => EncodingKey::from_ec_pem(&read("ec.key.pem")).unwrap(),
         Algorithm::EdDSA => EncodingKey::from_ed_pem(&read("ed25519.key.pem")).unwrap(),
         _ => EncodingKey::from_rsa_pem(&read("rsa.key.pem")).unwrap(),
@@ -43,7 +45,12 @@ fn with_jwks() -> settings::MemberToken {
 }
 
 fn verify(settings: &settings::MemberToken, token: &str) -> Option<MemberToken> {
-    MemberTokens::new(settings).unwrap().verify(token, NOW)
+    MemberTokens::new(settings).unwrap().verify(token, NOW).ok()
+}
+
+/// The rule that a token breaks.
+fn refusal(settings: &settings::MemberToken, token: &str) -> Refusal {
+    MemberTokens::new(settings).unwrap().verify(token, NOW).unwrap_err()
 }
 
 fn member(claims: &Value) -> Option<MemberToken> {
@@ -82,7 +89,55 @@ fn the_key_decides_the_algorithm() {
         }
     }
     let none = MemberTokens::new(&settings::MemberToken::default()).unwrap();
-    assert_eq!(none.verify(&sign(&Header::new(HS256), &claims()), NOW), None);
+    assert!(none.verify(&sign(&Header::new(HS256), &claims()), NOW).unwrap_err().contains("no key is set"));
+}
+
+#[test]
+fn a_long_secret_takes_the_longer_hashes_too() {
+    use Algorithm::{HS256, HS384, HS512};
+    for (bytes, accepted) in
+        [(47, &[HS256][..]), (48, &[HS256, HS384]), (63, &[HS256, HS384]), (64, &[HS256, HS384, HS512])]
+    {
+        let secret = "s".repeat(bytes);
+        let settings = settings::MemberToken { secret: Some(secret.as_str().into()), ..Default::default() };
+        for algorithm in [HS256, HS384, HS512] {
+            let key = EncodingKey::from_secret(secret.as_bytes());
+            let token = jsonwebtoken::encode(&Header::new(algorithm), &claims(), &key).unwrap();
+            assert_eq!(verify(&settings, &token).is_some(), accepted.contains(&algorithm), "{bytes} {algorithm:?}");
+        }
+    }
+}
+
+#[test]
+fn a_refusal_names_the_rule() {
+    let rule = |claims: &Value| refusal(&with_secret(), &sign(&Header::new(Algorithm::HS256), claims));
+    let seconds = NOW / 1000;
+    for (claim, value, named) in [
+        ("exp", json!(null), "exp is missing"),
+        ("exp", json!("9999999999"), "exp is no number"),
+        ("exp", json!(seconds - 1), "exp has passed"),
+        ("exp", json!(NOW + 60_000), "exp counts seconds"),
+        ("iat", json!(seconds + 300), "iat lies in the future"),
+        ("nbf", json!(seconds + 300), "nbf lies in the future"),
+        ("iss", json!("kefu"), "iss is this service's own"),
+        ("aud", json!("anyone"), "aud is there"),
+        ("tenant_id", json!("x"), "tenant_claim"),
+        ("sub", json!(null), "user_id_claim is missing"),
+        ("sub", json!(-1), "user_id_claim is neither"),
+        ("sub", json!("a\0b"), "user_id_claim is neither"),
+    ] {
+        let refused = rule(&with(claim, value.clone()));
+        assert!(refused.contains(named), "{claim} {value}: {refused}");
+    }
+    let strict = settings::MemberToken { issuer: Some("shop".into()), audience: Some("chat".into()), ..with_secret() };
+    let signed = |claims: &Value| sign(&Header::new(Algorithm::HS256), claims);
+    assert!(refusal(&strict, &signed(&claims())).starts_with("iss"));
+    assert!(refusal(&strict, &signed(&with("iss", json!("shop")))).starts_with("aud"));
+    let other = settings::MemberToken { secret: Some("s".repeat(32).as_str().into()), ..Default::default() };
+    assert!(refusal(&other, &signed(&claims())).contains("signature"));
+    assert!(refusal(&with_secret(), &sign(&Header::new(Algorithm::HS512), &claims())).starts_with("alg"));
+    let named = Header { kid: Some("unknown".into()), ..Header::new(Algorithm::RS256) };
+    assert!(refusal(&with_jwks(), &sign(&named, &claims())).starts_with("kid"));
 }
 
 #[test]
@@ -116,7 +171,8 @@ fn time_is_checked_strictly() {
     let seconds = NOW / 1000;
     assert!(member(&with("exp", json!(seconds + 1))).is_some());
     assert!(member(&with("exp", json!(9e20))).is_none(), "no instant");
-    assert_eq!(member(&with("exp", json!(9e14))).unwrap().expires_at, LATEST_EXPIRY);
+    assert!(member(&with("exp", json!(9e14))).is_none(), "milliseconds");
+    assert_eq!(member(&with("exp", json!(1e11))).unwrap().expires_at, 100_000_000_000_000);
     assert_eq!(member(&with("exp", json!(1_795_000_000.5))).unwrap().expires_at, NOW + 500);
     for exp in [json!(seconds), json!(seconds - 1), json!(null), json!("9999999999"), json!(-1), json!([])] {
         assert_eq!(member(&with("exp", exp.clone())), None, "exp {exp}");
@@ -175,13 +231,46 @@ fn claims_are_mapped_and_cut() {
     assert_eq!(member(&with("nickname", json!(5))).unwrap().member.nickname, None);
     assert_eq!(member(&with("nickname", json!("  "))).unwrap().member.nickname, None);
     assert_eq!(member(&with("sub", json!("u-1"))).unwrap().member.id, MemberId::Text("u-1".into()));
-    for sub in [json!(0), json!(-1), json!(1.5), json!(1_i64 << 52), json!(""), json!(null), json!({})] {
+    for snowflake in [1_i64 << 52, 1_790_000_000_000_000_001, i64::MAX] {
+        let text = Some(MemberId::Text(snowflake.to_string()));
+        assert_eq!(member(&with("sub", json!(snowflake))).map(|token| token.member.id), text);
+        assert_eq!(member(&with("sub", json!(snowflake.to_string()))).map(|token| token.member.id), text);
+    }
+    for sub in [json!(0), json!(-1), json!(1.5), json!(1_u64 << 63), json!(""), json!(null), json!({})] {
         assert_eq!(member(&with("sub", sub.clone())), None, "sub {sub}");
     }
     for tenant in [json!(0), json!("x"), json!(1.5), json!(true), json!(ID_LIMIT)] {
         assert_eq!(member(&with("tenant_id", tenant.clone())), None, "tenant {tenant}");
     }
     assert_eq!(member(&with("nickname", json!("x".repeat(LENGTH_LIMIT)))), None, "too long a token");
+}
+
+#[test]
+fn names_and_pictures_are_what_can_be_shown() {
+    let claimed = |name: &str, value: Value| member(&with(name, value)).unwrap().member;
+    assert_eq!(claimed("nickname", json!("\u{202e}gnp.exe")).nickname.as_deref(), Some("gnp.exe"));
+    assert_eq!(claimed("nickname", json!("\u{200b}\u{200b}")).nickname, None);
+    let long = format!("https://shop.example/{}", "a".repeat(1000));
+    assert_eq!(claimed("avatar", json!(long)).avatar, Some(long));
+    for cleared in [json!(""), json!(" "), json!(null), json!("javascript:alert(1)"), json!("data:image/png;base64,")] {
+        assert_eq!(claimed("avatar", cleared.clone()).avatar.as_deref(), Some(""), "{cleared}");
+    }
+    let mut without = claims();
+    without.as_object_mut().unwrap().remove("avatar");
+    assert_eq!(member(&without).unwrap().member.avatar, None);
+}
+
+#[test]
+fn a_session_is_a_text_or_a_number() {
+    let session = |value: Value| member(&with("sid", value)).unwrap().session;
+    assert_eq!(session(json!("s-1")).as_deref(), Some("s-1"));
+    assert_eq!(session(json!(7)).as_deref(), Some("7"));
+    for none in [json!(null), json!(""), json!([]), json!("s".repeat(257))] {
+        assert_eq!(session(none.clone()), None, "{none}");
+    }
+    let settings = settings::MemberToken { session_claim: "jti".into(), ..with_secret() };
+    let token = sign(&Header::new(Algorithm::HS256), &with("jti", json!("s-2")));
+    assert_eq!(verify(&settings, &token).unwrap().session.as_deref(), Some("s-2"));
 }
 
 #[test]

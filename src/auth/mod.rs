@@ -16,6 +16,7 @@ pub(crate) mod cleanup;
 pub(crate) mod extract;
 mod key_source;
 mod login;
+mod member_claims;
 mod member_token;
 mod revocation;
 pub(crate) mod store;
@@ -29,16 +30,16 @@ use utoipa::ToSchema;
 
 pub(crate) use revocation::{RevokeReason, Revoked};
 
-pub(crate) use crate::id::Credential;
-
-use self::cache::{Cache, Verified};
+use self::cache::{Cache, Refused, Verified};
 use self::key_source::KeySource;
+use self::member_claims::{MemberToken, Refusal};
 use self::revocation::Polled;
 use self::token::{Kind, OwnToken, OwnTokens};
 use crate::access::{Permission, Role};
 use crate::account;
 use crate::account::password::Passwords;
 use crate::clock::{Clock, Millis};
+use crate::credential::{Credential, Hash, Issued, TokenIdentity};
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Result};
 use crate::id::{UserId, UserKey, UserType};
@@ -171,11 +172,15 @@ impl Auth {
         if let Some(principal) = self.cached(token, usage) {
             return Ok(principal);
         }
+        let now = Refused { at: self.0.clock.monotonic(), keys: self.0.members.generation() };
+        if self.0.cache.is_refused(token, now) {
+            return Err(Error::Unauthenticated);
+        }
         let verification = self.0.cache.join(token, |epoch| {
             let (auth, token) = (self.clone(), token.to_owned());
             Box::pin(async move {
                 let found = auth.0.verify(&token).await;
-                auth.0.cache.settle(&token, &found, epoch);
+                auth.0.cache.settle(&token, &found, epoch, now);
                 found
             })
         });
@@ -201,6 +206,16 @@ impl Auth {
         self.0.limits.forget_idle();
     }
 
+    /// The service's clock.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// Drops what is believed of a user whose profile has changed.
+    pub(crate) fn forget(&self, user: UserKey) {
+        self.0.cache.drop_users(|key| *key == user);
+    }
+
     /// A token that was verified a moment ago.
     pub(crate) fn cached(&self, token: &str, usage: TokenUse) -> Option<Arc<Principal>> {
         self.0.cache.get(token, usage, self.0.clock.now(), self.0.clock.monotonic())
@@ -214,23 +229,23 @@ impl Inner {
     async fn verify(&self, token: &str) -> Result<Verified> {
         // Before the database is asked.
         let (now, checked_at) = (self.clock.now(), self.clock.monotonic());
-        let (principal, rest) = if token::claims_to_be_own(token).ok_or(Error::Unauthenticated)? {
-            self.verify_own(token, now).await?
-        } else {
-            (self.verify_member(token, now).await?, true)
-        };
+        let claims_own =
+            token::claims_to_be_own(token).ok_or_else(|| refuse("not a JWT, or longer than 4096 bytes"))?;
+        let (principal, rest) =
+            if claims_own { self.verify_own(token, now).await? } else { (self.verify_member(token, now).await?, true) };
         Ok(Verified { principal: Arc::new(principal), rest, checked_at })
     }
 
     /// Who one of our tokens speaks for, and whether it is good for REST too.
     async fn verify_own(&self, text: &str, now: Millis) -> Result<(Principal, bool)> {
-        let token = self.own.verify(text).ok_or(Error::Unauthenticated)?;
+        let token = self.own.verify(text).ok_or_else(|| refuse("the signature or a claim of an own token is wrong"))?;
         let rest = token.kind == Kind::Access;
         if token.expires_at <= now {
-            return Err(Error::Unauthenticated);
+            return Err(refuse("exp has passed"));
         }
         let profile = self.db.run(move |connection| current_profile(connection, &token)).await?;
-        let Profile { nickname, avatar, role } = profile.ok_or(Error::Unauthenticated)?;
+        let Profile { nickname, avatar, role } =
+            profile.ok_or_else(|| refuse("the login has ended, or the account is disabled"))?;
         let principal = Principal {
             key: token.key,
             nickname: nickname.into(),
@@ -244,28 +259,61 @@ impl Inner {
 
     async fn verify_member(&self, text: &str, now: Millis) -> Result<Principal> {
         let members = self.members.with_key_of(text).await?;
-        let token = members.verify(text, now).ok_or(Error::Unauthenticated)?;
-        let hash = sha256(text);
-        let claim = token.member.clone();
-        let found = self.db.run(move |connection| {
-            if store::is_token_revoked(connection, hash)? {
-                return Err(Error::Unauthenticated);
+        let MemberToken { mut member, session, expires_at } = members.verify(text, now).map_err(refuse)?;
+        let (hash, claimed_at) = (sha256(text), member.issued_at);
+        let session =
+            session.map(|name| sha256(&format!("session\0{}\0{}\0{name}", member.tenant, member.id.external())));
+        let claim = member.clone();
+        let read = move |connection: &mut AnyConnection| {
+            if store::is_token_ended(connection, hash, session, claimed_at)? {
+                return Err(refuse("the token, or its session, was logged out"));
             }
-            account::store::member_by_id(connection, claim.tenant, &claim.id)
-        });
-        let member = account::keep_member(&self.db, &self.clock, token.member, found.await?).await?;
-        if !member.enabled {
-            return Err(Error::Unauthenticated);
+            let seen = if claimed_at.is_none() { store::seen::first_seen(connection, hash)? } else { None };
+            Ok((account::store::member_by_id(connection, claim.tenant, &claim.id)?, seen))
+        };
+        let (found, seen_at) = self.db.run(read).await?;
+        let issued = claimed_at.map_or_else(|| Issued::FirstSeen(seen_at.unwrap_or(now)), Issued::Claimed);
+        if found.as_ref().and_then(|member| member.logged_out_at).is_some_and(|logout| issued.is_until(logout)) {
+            return Err(refuse("the member logged out after the token was issued"));
         }
+        member.issued_at = Some(issued.at());
+        let member = account::keep_member(&self.db, &self.clock, member, found).await?;
+        if !member.enabled {
+            return Err(refuse("the member is disabled"));
+        }
+        let issued = match (issued, seen_at) {
+            (Issued::FirstSeen(_), None) => {
+                Issued::FirstSeen(self.keep_first_seen(member.key, hash, expires_at, now).await?)
+            }
+            (issued, _) => issued,
+        };
         Ok(Principal {
             key: member.key,
             nickname: member.nickname.into(),
             avatar: member.avatar.into(),
             role: None,
-            expires_at: token.expires_at,
-            credential: Credential::Token(hash),
+            expires_at,
+            credential: Credential::Token(TokenIdentity { hash, session, issued }),
         })
     }
+
+    /// When a token was first seen: now, unless another call has just kept it.
+    async fn keep_first_seen(&self, key: UserKey, hash: Hash, expires_at: Millis, now: Millis) -> Result<Millis> {
+        for _ in 0..2 {
+            let keep =
+                move |connection: &mut AnyConnection| store::seen::insert(connection, key, hash, expires_at, now);
+            if let Some(seen_at) = self.db.write(keep).await? {
+                return Ok(seen_at);
+            }
+        }
+        Err(Error::internal("a token's row can neither be made nor found"))
+    }
+}
+
+/// Says in the log which rule a token breaks, and in the answer only that it is not valid.
+fn refuse(rule: Refusal) -> Error {
+    tracing::debug!(rule, "a token was refused");
+    Error::Unauthenticated
 }
 
 /// What others see of a user, and the user's role.
@@ -298,7 +346,7 @@ fn enabled_profile(connection: &mut AnyConnection, key: UserKey) -> Result<Optio
     })
 }
 
-fn sha256(text: &str) -> [u8; 32] {
+fn sha256(text: &str) -> Hash {
     let mut hash = [0; 32];
     // The digest has exactly that length.
     hash.iter_mut()

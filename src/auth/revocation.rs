@@ -10,8 +10,9 @@ use std::collections::HashSet;
 
 use tokio::sync::broadcast;
 
-use super::{Auth, Credential, enabled_profile, store};
+use super::{Auth, enabled_profile, store};
 use crate::access::Permissions;
+use crate::credential::Ended;
 use crate::error::Result;
 use crate::id::UserKey;
 
@@ -20,8 +21,8 @@ use crate::id::UserKey;
 pub struct Revoked {
     /// Whose.
     pub key: UserKey,
-    /// Which login or token; `None`: every one of the user.
-    pub credential: Option<Credential>,
+    /// Which of their credentials.
+    pub ended: Ended,
     /// Why.
     pub reason: RevokeReason,
 }
@@ -62,15 +63,18 @@ impl Auth {
             // A server's successor may know less: then there is nothing after, and the next poll starts from there.
             for row in store::revocations_after(connection, after.unwrap_or(newest), MOST)? {
                 newest = row.id;
-                let reason = match row.credential {
-                    Some(_) => RevokeReason::LoggedOut,
-                    None => match enabled_profile(connection, row.key)? {
-                        Some(profile) if row.role_changed => RevokeReason::RoleChanged(Permissions::of(profile.role)),
-                        Some(_) => RevokeReason::PasswordChanged,
+                let reason = match row.ended {
+                    Ended::Login(_) | Ended::Tokens(..) | Ended::TokensUntil(_) => RevokeReason::LoggedOut,
+                    Ended::AllBut(_) => RevokeReason::PasswordChanged,
+                    Ended::All | Ended::Nothing => match enabled_profile(connection, row.key)? {
                         None => RevokeReason::Disabled,
+                        Some(profile) if row.ended == Ended::Nothing => {
+                            RevokeReason::RoleChanged(Permissions::of(profile.role))
+                        }
+                        Some(_) => RevokeReason::PasswordChanged,
                     },
                 };
-                fresh.push(Revoked { key: row.key, credential: row.credential, reason });
+                fresh.push(Revoked { key: row.key, ended: row.ended, reason });
             }
             Ok((newest, fresh))
         };

@@ -1,14 +1,15 @@
 //! `kefu admin`
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
 use super::Result;
 use crate::access::Role;
-use crate::account::{self, Admin, NewAdmin};
+use crate::account::{self, Admin, NewAdmin, NewProfile};
 use crate::auth::admin;
 use crate::clock::Clock;
 use crate::db::Db;
-use crate::id::TenantId;
+use crate::id::{TenantId, UserKey};
 use crate::settings::Settings;
 
 /// What to do with the accounts of admins.
@@ -22,8 +23,24 @@ pub(super) enum Command {
         #[arg(long)]
         nickname: String,
         /// owner: everything; agent: query, send, update; viewer: query
-        #[arg(long, value_parser = ["owner", "agent", "viewer"])]
-        role: String,
+        #[arg(long, value_parser = role())]
+        role: Role,
+    },
+    /// Change the name that members see
+    Rename {
+        #[command(flatten)]
+        account: Account,
+        /// The new name
+        #[arg(long)]
+        nickname: String,
+    },
+    /// Change the picture that members see
+    Avatar {
+        #[command(flatten)]
+        account: Account,
+        /// The picture's http, https or relative address; empty for none
+        #[arg(long)]
+        url: String,
     },
     /// Set a new password, read from standard input, and end every login
     Password(Account),
@@ -32,8 +49,8 @@ pub(super) enum Command {
         #[command(flatten)]
         account: Account,
         /// owner: everything; agent: query, send, update; viewer: query
-        #[arg(long, value_parser = ["owner", "agent", "viewer"])]
-        role: String,
+        #[arg(long, value_parser = role())]
+        role: Role,
     },
     /// Close an account and end every login
     Disable(Account),
@@ -72,21 +89,29 @@ pub(super) fn run(settings: &Settings, command: Command) -> Result {
 async fn act(command: Command, db: &Db, clock: &Clock) -> Result<String> {
     Ok(match command {
         Command::Add { account: Account { username, tenant }, nickname, role } => {
-            let role = Role::from_name(&role).ok_or_else(|| format!("no role {role}"))?;
             let (tenant, password) = (TenantId::new(tenant), super::first_line("the password")?);
             let new = NewAdmin { tenant, username: username.clone(), nickname, role, password };
             let key = account::add_admin(db, clock, new).await?;
             format!("added {username} (id {})\n", key.user)
+        }
+        Command::Rename { account: Account { username, tenant }, nickname } => {
+            let profile = NewProfile { nickname: Some(nickname), ..NewProfile::default() };
+            account::set_profile(db, clock, key_of(db, tenant, &username).await?, profile).await?;
+            format!("renamed {username}\n")
+        }
+        Command::Avatar { account: Account { username, tenant }, url } => {
+            let profile = NewProfile { avatar: Some(url), ..NewProfile::default() };
+            account::set_profile(db, clock, key_of(db, tenant, &username).await?, profile).await?;
+            format!("changed the picture of {username}\n")
         }
         Command::Password(Account { username, tenant }) => {
             let password = super::first_line("the password")?;
             admin::set_password(db, clock, TenantId::new(tenant), &username, &password).await?;
             format!("changed the password of {username}\n")
         }
-        Command::Role { account: Account { username, tenant }, role: name } => {
-            let role = Role::from_name(&name).ok_or_else(|| format!("no role {name}"))?;
+        Command::Role { account: Account { username, tenant }, role } => {
             admin::set_role(db, clock, TenantId::new(tenant), &username, role).await?;
-            format!("{username} is {name} now\n")
+            format!("{username} is {} now\n", role.as_str())
         }
         Command::Disable(Account { username, tenant }) => {
             admin::set_enabled(db, clock, TenantId::new(tenant), &username, false).await?;
@@ -101,6 +126,17 @@ async fn act(command: Command, db: &Db, clock: &Clock) -> Result<String> {
             admins.iter().map(line).collect()
         }
     })
+}
+
+/// Reads a role by its name.
+fn role() -> impl TypedValueParser<Value = Role> {
+    let names = PossibleValuesParser::new(Role::ALL.map(Role::as_str));
+    names.try_map(|name| Role::from_name(&name).ok_or("no such role"))
+}
+
+async fn key_of(db: &Db, tenant: i64, username: &str) -> Result<UserKey> {
+    let admin = account::find_admin(db, TenantId::new(tenant), username).await?;
+    Ok(admin.ok_or_else(|| format!("no admin {username} in tenant {tenant}"))?.key)
 }
 
 fn line(admin: &Admin) -> String {

@@ -163,6 +163,10 @@ pub(crate) struct ConversationView {
     /// The member's nickname.
     #[schema(example = "小明")]
     pub user_nickname: String,
+    /// The member's id in the integrator's system, when it is another than `userId` (additive).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "550e8400-e29b-41d4-a716-446655440000")]
+    pub external_id: Option<String>,
     /// The newest message's time, epoch milliseconds.
     #[schema(value_type = i64, example = 1_795_235_421_115_i64)]
     pub last_message_time: Millis,

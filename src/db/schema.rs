@@ -68,6 +68,22 @@ diesel::table! {
         update_time -> Timestamp,
         deleted -> Bool,
         tenant_id -> BigInt,
+        profile_time -> Nullable<Timestamp>,
+        logout_time -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    kefu_member_token (token_hash) {
+        token_hash -> Text,
+        user_id -> BigInt,
+        expires_time -> Timestamp,
+        creator -> Text,
+        create_time -> Timestamp,
+        updater -> Text,
+        update_time -> Timestamp,
+        deleted -> Bool,
+        tenant_id -> BigInt,
     }
 }
 
@@ -120,6 +136,7 @@ diesel::table! {
         update_time -> Timestamp,
         deleted -> Bool,
         tenant_id -> BigInt,
+        issued_until -> Nullable<Timestamp>,
         reason -> Integer,
     }
 }
@@ -172,6 +189,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     kefu_job,
     kefu_login,
     kefu_member,
+    kefu_member_token,
     kefu_message,
     kefu_revocation,
 );

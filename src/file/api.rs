@@ -227,9 +227,8 @@ fn address(request: &HttpRequest, files: &Files) -> String {
     if let Some(address) = &files.0.public_url {
         return address.clone();
     }
-    if files.0.trust_forwarded_for {
-        let connection = request.connection_info();
-        return format!("{}://{}", connection.scheme(), connection.host());
+    if let Some(called) = files.0.client_address.called(request) {
+        return called;
     }
     let named = request.headers().get(header::HOST).and_then(|host| uri::Authority::try_from(host.as_bytes()).ok());
     match named.as_ref().or(request.uri().authority()) {

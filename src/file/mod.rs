@@ -28,6 +28,7 @@ use object_store::local::LocalFileSystem;
 use object_store::{GetOptions, GetResult, ObjectStore};
 use tokio::io::AsyncWrite;
 
+use crate::auth::address::ClientAddress;
 use crate::clock::{Clock, Millis, to_timestamp};
 use crate::db::watch::{Space, space};
 use crate::db::{AnyConnection, Db};
@@ -61,7 +62,7 @@ struct Inner {
     public_url: Option<String>,
     /// Named to clients that name no host.
     listen: SocketAddr,
-    trust_forwarded_for: bool,
+    client_address: ClientAddress,
     /// How much of the folder's disk is left for messages.
     reserve_bytes: u64,
     reserved: Outage,
@@ -96,7 +97,7 @@ impl Files {
             upload_bytes: settings.limits.upload_bytes,
             public_url: settings.server.public_url.clone(),
             listen: settings.server.listen,
-            trust_forwarded_for: settings.server.trust_forwarded_for,
+            client_address: ClientAddress::new(&settings.server),
             reserve_bytes: settings.limits.disk_reserve_bytes,
             reserved: Outage::new("the disk reserve: no upload is taken; the disk", Duration::ZERO),
             outage: Outage::new("the storage of uploads", Duration::ZERO),

@@ -323,6 +323,7 @@ async fn urls_follow_the_settings() {
         let app = test::init_service(app!(files(folder.path(), |s| s.server.trust_forwarded_for = trust))).await;
         let request = TestRequest::post()
             .uri("/upload")
+            .peer_addr(([127, 0, 0, 1], 5000).into())
             .insert_header((header::HOST, "inner:1"))
             .insert_header((header::X_FORWARDED_PROTO, "https"))
             .insert_header((header::X_FORWARDED_HOST, "outer"))

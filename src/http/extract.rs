@@ -11,6 +11,7 @@ use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
 use super::field;
 use crate::error::{Error, Problem, Result};
+use crate::text;
 
 /// `A`, and only then `B`: who may not call is told so, whatever else is wrong with the request. Extractors that stand
 /// side by side run side by side, and the first failure would win.
@@ -55,6 +56,10 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for Json<T> {
             let body = body.await.map_err(|_| {
                 Error::Invalid(Problem::new("请求体过大或不完整", "the request body is too large or incomplete"))
             })?;
+            if text::json_has_nul(&body) {
+                let problem = Problem::new("请求体不能包含空字符", "the request body must not contain NUL");
+                return Err(Error::Invalid(problem));
+            }
             let value: T = serde_json::from_slice(&body).map_err(|_| wrong_json::<T>(&body))?;
             check(&value)?;
             Ok(Self(value))
@@ -118,6 +123,9 @@ pub(crate) fn parse_query<T: DeserializeOwned + Validate>(query: &str) -> Result
     // Browsers and the stock clients write an unset parameter as `name=`; it counts as absent.
     let pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> =
         serde_urlencoded::from_str(query).map_err(|_| Error::WrongType("query string".into()))?;
+    if let Some((name, _)) = pairs.iter().find(|(name, value)| name.contains('\0') || value.contains('\0')) {
+        return Err(Error::WrongType(name.replace('\0', "").into()));
+    }
     let pairs = pairs.into_iter().filter(|(_, value)| !value.is_empty());
     let deserializer = serde::de::value::MapDeserializer::new(pairs.map(|(name, value)| (name, Text(value))));
     let value: T = serde_path_to_error::deserialize(deserializer).map_err(|error| refused(&error, "query string"))?;

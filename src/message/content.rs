@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn what_was_shown_elsewhere_is_imported() {
-        let imported = |kind, content| check_imported(kind, content).is_ok();
+        let imported = |kind, content: &str| Content::imported(kind, content.to_owned()).is_ok();
         for (kind, content) in [
             (ContentType::Image, r#"{"picUrl":null}"#),
             (ContentType::Image, "{}"),

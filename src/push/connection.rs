@@ -15,7 +15,8 @@ use super::turn::Calls;
 use super::{Position, User};
 use crate::access::{Permission, Permissions};
 use crate::clock::{Clock, Millis};
-use crate::id::{Credential, UserKey};
+use crate::credential::Credential;
+use crate::id::UserKey;
 use crate::ws::{CloseReason, Closing, Message, Reader, frame};
 
 /// What a verified token says about the socket that it opens.

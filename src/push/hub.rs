@@ -12,9 +12,10 @@ use super::turn::Calls;
 use super::{Audience, Connection, Event, Opening, Registration, Relay};
 use crate::access::Permissions;
 use crate::clock::{Clock, Millis};
+use crate::credential::Ended;
 use crate::error::{Error, Result};
 use crate::fact::frames::{ResyncRequired, ServerFrame};
-use crate::id::{Credential, TenantId, UserId, UserKey, UserType};
+use crate::id::{TenantId, UserId, UserKey, UserType};
 use crate::settings;
 use crate::telemetry::metrics::Metrics;
 use crate::ws::{CloseReason, frame};
@@ -292,12 +293,12 @@ impl Hub {
         tenants.iter().flat_map(of).collect()
     }
 
-    /// Closes the connections of a user: those that `credential` opened, or all.
-    pub(crate) fn close_user(&self, key: UserKey, credential: Option<Credential>, reason: CloseReason) {
+    /// Closes the connections of a user that were opened with what has ended.
+    pub(crate) fn close_user(&self, key: UserKey, ended: &Ended, reason: CloseReason) {
         let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);
         let connections = tenants.get(&key.tenant).and_then(|tenant| tenant.users.get(&(key.user_type, key.user)));
         for connection in connections.into_iter().flatten() {
-            if credential.is_none_or(|credential| credential == connection.ticket.credential) {
+            if ended.includes(&connection.ticket.credential) {
                 connection.close(reason);
             }
         }

@@ -9,6 +9,7 @@ use futures_util::FutureExt;
 
 use super::*;
 use crate::access::{Permission, Role};
+use crate::credential::Credential;
 use crate::id::LoginId;
 use crate::push::{OutboxBody, Ticket};
 

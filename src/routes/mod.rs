@@ -21,7 +21,7 @@ pub use asyncapi::{asyncapi, asyncapi_text};
 
 use crate::{account, auth, conversation, file, health, message, shop, socket};
 
-/// Registers every route, those of [`shop`] when they are asked for.
+/// Registers every route, those of the shop's data ([`shop`]) when they are asked for.
 pub(crate) fn register(config: &mut ServiceConfig<'_>, shop_placeholders: bool) {
     config
         .configure(message::api::routes)
@@ -31,7 +31,8 @@ pub(crate) fn register(config: &mut ServiceConfig<'_>, shop_placeholders: bool) 
         .configure(file::api::routes)
         .configure(socket::api::routes)
         .configure(socket::presence::routes)
-        .configure(health::api::routes);
+        .configure(health::api::routes)
+        .configure(shop::api::console_routes);
     if shop_placeholders {
         config.configure(shop::api::routes);
     }
@@ -61,7 +62,7 @@ Times are milliseconds since the epoch, ids are numbers below 2^53, fields witho
         (name = "socket", description = "Push."),
         (name = "operation", description = "Health and metrics."),
         (name = "shop placeholder", description = "What stock clients ask of a shop's backend, answered with nothing. \
-            Behind a gateway the shop answers; `server.shop_placeholders` turns these off.")
+            Behind a gateway the shop answers; `server.shop_placeholders` turns off what is not asked for during a login.")
     ),
     components(schemas(Failure, TenantId)),
     servers((url = "/", description = "The service that this document comes from.")),

@@ -97,7 +97,8 @@ impl Settings {
             keys.insert(key.clone(), Value::from(value.as_str()), &format!("flag {name}"), &mut entries)?;
         }
         keys.check_numbers(&entries)?;
-        let settings = build(&entries).map_err(|cause| keys.mistyped(&cause, &entries))?;
+        let mut settings = build(&entries).map_err(|cause| keys.mistyped(&cause, &entries))?;
+        settings.trim_secrets();
         match rules(&settings).into_iter().find(|rule| !rule.holds) {
             None => Ok(settings),
             Some(rule) => Err(keys.refused(rule.key, &rule.allowed, &entries)),

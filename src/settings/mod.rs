@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 pub(crate) use load::FILE_FLAG;
 pub use load::{Flag, Sources};
-pub(crate) use rules::ESCAPED;
+pub(crate) use rules::{ESCAPED, network};
 pub(crate) use secret::is_escaped;
 pub use secret::{Secret, create_private_folder, signing_secret};
 
@@ -54,6 +54,9 @@ pub struct Settings {
     pub file: File,
     /// Logs.
     pub log: Log,
+    /// The secrets that ended with a line break, which was cut off; for a notice.
+    #[serde(skip)]
+    pub trimmed_secrets: Vec<&'static str>,
 }
 
 /// `[server]`
@@ -79,8 +82,13 @@ pub struct Server {
     /// How many seconds a client may keep a request waiting for its body, a connection for its next request's head, and
     /// an answer for being taken; each KiB that moves gives a second back. Default 20.
     pub request_timeout_s: u64,
-    /// Whether `X-Forwarded-For` of a proxy in front is believed for rate limits by address. Default false.
+    /// Whether proxies in front of the service, with addresses of this machine or of a private network, name the client
+    /// in `X-Forwarded-For`, `-Proto` and `-Host`. Default false.
     pub trust_forwarded_for: bool,
+    /// Networks of proxies that name the client in the same way, e.g. `203.0.113.0/24` or one address. Default: none. In
+    /// a variable or flag: separated by commas.
+    #[serde(deserialize_with = "list")]
+    pub trusted_proxies: Vec<String>,
     /// Whether what the stock clients ask of a shop's backend gets empty answers here (see [`crate::shop`]). Default
     /// true.
     pub shop_placeholders: bool,
@@ -125,7 +133,7 @@ pub struct Auth {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MemberToken {
-    /// HS256: the shared secret, at least 32 bytes.
+    /// HS256, from 48 bytes HS384 and from 64 bytes HS512, too: the shared secret, at least 32 bytes.
     pub secret: Option<Secret>,
     /// RS256, ES256 or EdDSA: a PEM file with the public key.
     pub public_key_file: Option<PathBuf>,
@@ -145,6 +153,9 @@ pub struct MemberToken {
     pub avatar_claim: String,
     /// The claim with the tenant's number; a token without it belongs to tenant 1. Default `tenant_id`.
     pub tenant_claim: String,
+    /// The claim that names the login which a token belongs to: a logout ends all tokens that share it. A logout with a
+    /// token without it ends every token of the member that was issued until then. Default `sid`.
+    pub session_claim: String,
 }
 
 /// `[limits]`
@@ -314,6 +325,22 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// Cuts line breaks off the ends of secrets, before they are checked.
+    fn trim_secrets(&mut self) {
+        let secrets = [
+            ("auth.secret", &mut self.auth.secret),
+            ("auth.member_token.secret", &mut self.auth.member_token.secret),
+            ("file.s3_secret_access_key", &mut self.file.s3_secret_access_key),
+        ];
+        for (key, secret) in secrets {
+            if secret.as_mut().is_some_and(Secret::trim_line_breaks) {
+                self.trimmed_secrets.push(key);
+            }
+        }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -325,6 +352,7 @@ impl Default for Settings {
             push: Push::default(),
             file: File::default(),
             log: Log::default(),
+            trimmed_secrets: Vec::new(),
         }
     }
 }
@@ -340,6 +368,7 @@ impl Default for Server {
             shutdown_timeout_s: 10,
             request_timeout_s: 20,
             trust_forwarded_for: false,
+            trusted_proxies: Vec::new(),
             shop_placeholders: true,
         }
     }
@@ -376,6 +405,7 @@ impl Default for MemberToken {
             nickname_claim: "nickname".into(),
             avatar_claim: "avatar".into(),
             tenant_claim: "tenant_id".into(),
+            session_claim: "sid".into(),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! What each setting may be: one table, which both the checks and their messages come from.
 
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
+use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 use url::{Origin, Url};
 
@@ -29,7 +31,7 @@ pub(super) struct Rule {
 
 /// The rules of all keys, in the file's order, applied to `settings`.
 pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
-    let Settings { data_dir, server, database, auth, limits, push, file, log } = settings;
+    let Settings { data_dir, server, database, auth, limits, push, file, log, trimmed_secrets: _ } = settings;
     let member = &auth.member_token;
     let s3 = file.storage == Storage::S3;
     let secret = format!("a text of at least {SECRET_BYTES} bytes");
@@ -62,6 +64,11 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
         number("server.shutdown_timeout_s", server.shutdown_timeout_s, 0..=3600),
         number("server.request_timeout_s", server.request_timeout_s, 1..=3600),
         switch("server.trust_forwarded_for"),
+        rule(
+            "server.trusted_proxies",
+            "a list of networks or addresses like 10.0.0.0/8, 203.0.113.7 or 2001:db8::/32",
+            server.trusted_proxies.iter().all(|text| network(text).is_some()),
+        ),
         switch("server.shop_placeholders"),
         rule(
             "database.url",
@@ -109,6 +116,7 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
         with_key(claim("auth.member_token.nickname_claim", &member.nickname_claim)),
         with_key(claim("auth.member_token.avatar_claim", &member.avatar_claim)),
         with_key(claim("auth.member_token.tenant_claim", &member.tenant_claim)),
+        with_key(claim("auth.member_token.session_claim", &member.session_claim)),
         number("limits.content_length", limits.content_length, 1..=65536),
         number("limits.body_bytes", limits.body_bytes, 1024..=64 * 1024 * 1024),
         number("limits.upload_bytes", limits.upload_bytes, 1..=10 * 1024 * 1024 * 1024),
@@ -238,6 +246,11 @@ fn is_origin(origin: &str) -> bool {
     origin == "*"
         || !named.contains('*')
             && Url::parse(&named).is_ok_and(|url| url.host_str().is_some() && as_browsers_write(url) == named)
+}
+
+/// A network, or one address.
+pub(crate) fn network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
 fn is_base_address(address: &str) -> bool {

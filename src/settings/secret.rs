@@ -31,6 +31,17 @@ pub(super) fn is_published(secret: &str) -> bool {
 #[serde(transparent)]
 pub struct Secret(String);
 
+impl Secret {
+    /// Cuts line breaks off the end, as editors and `echo` leave them in files that variables are made from; returns
+    /// whether there were any. No secret ends with one on purpose, and whoever signs with it has it without.
+    pub(super) fn trim_line_breaks(&mut self) -> bool {
+        let length = self.0.trim_end_matches(['\r', '\n']).len();
+        let trimmed = length < self.0.len();
+        self.0.truncate(length);
+        trimmed
+    }
+}
+
 impl Deref for Secret {
     type Target = str;
 

@@ -17,9 +17,17 @@ use crate::http::describe::{self, Describe, Description, Schemas};
 /// The tag in the document.
 const TAG: &str = "shop placeholder";
 
-/// Registers the routes.
+/// Registers what the console asks for while an admin logs in. It is always there: without it the console does not even
+/// send the login, whatever the shop answers elsewhere.
+pub(crate) fn console_routes(config: &mut ServiceConfig<'_>) {
+    for placeholder in &CONSOLE {
+        config.service(placeholder);
+    }
+}
+
+/// Registers what is the shop's.
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
-    for placeholder in &PLACEHOLDERS {
+    for placeholder in &SHOP {
         config.service(placeholder);
     }
 }
@@ -60,7 +68,7 @@ fn empty_page() -> Value {
     json!({"list": [], "total": 0})
 }
 
-static PLACEHOLDERS: [Placeholder; 16] = [
+static CONSOLE: [Placeholder; 5] = [
     placeholder(Caller::Anyone, "/admin-api/system/tenant/get-by-website", "The tenant of a website", nothing),
     placeholder(Caller::Anyone, "/admin-api/system/tenant/get-id-by-name", "A tenant's number", || {
         json!(DEFAULT_TENANT)
@@ -68,6 +76,9 @@ static PLACEHOLDERS: [Placeholder; 16] = [
     placeholder(Caller::Admin, "/admin-api/system/dict-data/simple-list", "The console's dictionaries", empty_list),
     placeholder(Caller::Admin, "/admin-api/system/notify-message/get-unread-count", "Unread notices", zero),
     placeholder(Caller::Admin, "/admin-api/system/notify-message/get-unread-list", "Unread notices", empty_list),
+];
+
+static SHOP: [Placeholder; 11] = [
     placeholder(Caller::Admin, "/admin-api/pay/wallet/get", "A member's wallet", nothing),
     placeholder(Caller::Admin, "/admin-api/product/browse-history/page", "What a member looked at", empty_page),
     placeholder(Caller::Admin, "/admin-api/trade/order/page", "A member's orders", empty_page),

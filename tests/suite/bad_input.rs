@@ -282,3 +282,29 @@ async fn ten_thousand_connections_opened_and_dropped_leave_the_service_answering
     assert_eq!(member.own_messages("").await.len(), 5);
     app.stop().await;
 }
+
+#[tokio::test]
+async fn nul_is_refused_wherever_it_comes() {
+    let app = TestApp::spawn().await;
+    let (member, owner) = (app.member(1001).await, app.owner().await);
+    let login = json!({"username": "a\0b", "password": "x"});
+    assert_eq!(app.anonymous().post(path::LOGIN, login).await.code, 400);
+    assert_eq!(app.anonymous().post(path::LOGIN, json!({"username": "admin", "password": "a\0b"})).await.code, 400);
+    for body in [
+        json!({"contentType": 1, "content": "a\0b"}),
+        json!({"contentType": 1, "content": "a", "clientMessageId": "a\0b"}),
+        json!({"contentType": 1, "content": "a", "unknown": "a\0b"}),
+    ] {
+        assert_eq!(member.post(path::MEMBER_SEND, body.clone()).await.code, 400, "{body}");
+    }
+    for query in ["createTime=%00", "limit=1%00", "unknown=a%00b", "a%00=b"] {
+        assert_eq!(member.get(&format!("{}?{query}", path::MEMBER_LIST)).await.code, 400, "{query}");
+        assert_eq!(owner.get(&format!("{}?{query}&cursor=%00", path::CONVERSATIONS)).await.code, 400, "{query}");
+    }
+    let refresh = "/app-api/member/auth/refresh-token?refreshToken=a%00b";
+    assert_eq!(app.anonymous().post(refresh, Value::Null).await.code, 400);
+    // The spelling of NUL inside the JSON that a content holds is plain text.
+    let nested = json!({"contentType": 1, "content": "{\"text\":\"a\\u0000b\"}"});
+    member.post(path::MEMBER_SEND, nested).await.ok();
+    app.stop().await;
+}

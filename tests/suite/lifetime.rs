@@ -84,11 +84,12 @@ async fn a_logout_closes_the_logins_sockets_with_4002_and_no_others() {
 async fn a_logout_with_the_integrators_token_closes_its_sockets_with_4002() {
     const SHARED: &str = "the integrator's secret of 32 bytes or more";
     let app = TestApp::spawn_with(|settings| settings.auth.member_token.secret = Some(SHARED.into())).await;
-    let token = |exp: i64| {
+    let token = |session: &str, exp: i64| {
         let key = jsonwebtoken::EncodingKey::from_secret(SHARED.as_bytes());
-        jsonwebtoken::encode(&jsonwebtoken::Header::default(), &json!({"sub": "7", "exp": exp}), &key).unwrap()
+        jsonwebtoken::encode(&jsonwebtoken::Header::default(), &json!({"sub": "7", "sid": session, "exp": exp}), &key)
+            .unwrap()
     };
-    let (one, two) = (token(START / 1000 + 600), token(START / 1000 + 601));
+    let (one, two) = (token("phone", START / 1000 + 600), token("desk", START / 1000 + 601));
     let open = async |token: &str| Socket::open(&app.socket_url(&format!("token={token}"))).await;
     let (mut closed, mut stays) = (open(&one).await.unwrap(), open(&two).await.unwrap());
     let logout = app.http.post(app.url("/app-api/member/auth/logout")).bearer_auth(&one).send().await.unwrap();

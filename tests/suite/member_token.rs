@@ -103,6 +103,7 @@ async fn a_token_that_is_not_the_integrators_is_refused_and_makes_no_member() {
         ("another issuer", signed(&claims_with(json!({"iss": "x"})), Algorithm::HS256, SHARED)),
         ("an audience", signed(&claims_with(json!({"aud": "x"})), Algorithm::HS256, SHARED)),
         ("no expiry", signed(&claims_with(json!({"exp": null})), Algorithm::HS256, SHARED)),
+        ("milliseconds", signed(&claims_with(json!({"exp": START + 3_600_000})), Algorithm::HS256, SHARED)),
         ("expired", signed(&claims_with(json!({"exp": START / 1000})), Algorithm::HS256, SHARED)),
         ("not yet valid", signed(&claims_with(json!({"nbf": START / 1000 + 3600})), Algorithm::HS256, SHARED)),
         ("no user", signed(&claims_with(json!({"uid": null})), Algorithm::HS256, SHARED)),
@@ -116,13 +117,71 @@ async fn a_token_that_is_not_the_integrators_is_refused_and_makes_no_member() {
 }
 
 #[tokio::test]
-async fn a_logout_refuses_the_token_from_then_on() {
+async fn the_newest_token_names_the_member() {
     let app = app().await;
-    let one = member(&app, &claims());
-    let other = member(&app, &claims_with(json!({"jti": "other device"})));
-    one.get(path::MEMBER_PROFILE).await.ok();
-    User::send(one.request(reqwest::Method::POST, "/app-api/member/auth/logout")).await.ok();
-    one.get(path::MEMBER_PROFILE).await.fails(401, "账号未登录");
-    other.get(path::MEMBER_PROFILE).await.ok();
+    let owner = app.owner().await;
+    let issued = |seconds: i64, nickname: &str, avatar: &str| {
+        member(&app, &claims_with(json!({"iat": START / 1000 + seconds, "nickname": nickname, "avatar": avatar})))
+    };
+    let old = issued(-1000, "Old", "http://x/old.png");
+    let new = issued(-10, "New", "");
+    for user in [&old, &new, &old, &new, &old] {
+        user.says(".").await;
+        // What is believed of a token ends.
+        app.clock.advance(5_000);
+    }
+    let shown = &owner.conversations().await[0];
+    assert_eq!((&shown["userNickname"], &shown["userAvatar"]), (&json!("New"), &Value::Null), "an empty claim clears");
+    // A newer token that says the same counts as the newest, too.
+    let again = issued(-5, "New", "");
+    again.says(".").await;
+    issued(-7, "Between", "").says(".").await;
+    assert_eq!(owner.conversations().await[0]["userNickname"], "New");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn names_and_pictures_are_shown_as_they_look() {
+    let app = app().await;
+    let owner = app.owner().await;
+    let names = ["\u{202e}gnp.exe", "\u{200b}\u{200b}", "a\nb", "a\0b"];
+    for (uid, nickname) in (1..).zip(names) {
+        member(&app, &claims_with(json!({"uid": uid, "nickname": nickname, "avatar": "javascript:alert(1)"})))
+            .says(".")
+            .await;
+    }
+    let mut shown = owner.conversations().await;
+    shown.sort_by_key(|conversation| conversation["userId"].as_i64());
+    let shown: Vec<_> = shown.iter().map(|one| (one["userNickname"].as_str().unwrap(), &one["userAvatar"])).collect();
+    let none = &Value::Null;
+    assert_eq!(shown, [("gnp.exe", none), ("会员2", none), ("a b", none), ("ab", none)]);
+    let long = format!("https://x/{}", "a".repeat(2000));
+    let own = member(&app, &claims_with(json!({"avatar": long}))).get(path::MEMBER_PROFILE).await.ok();
+    assert_eq!(own["avatar"], json!(long));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn the_integrators_id_is_shown_where_it_differs() {
+    let app = app().await;
+    let owner = app.owner().await;
+    for id in [json!("550e8400-e29b-41d4-a716-446655440000"), json!(1_790_000_000_000_000_001_i64), json!(77)] {
+        let own = member(&app, &claims_with(json!({"uid": id})));
+        own.says("hi").await;
+        let shown = &owner.conversations().await[0];
+        let card = owner.get(&format!("/admin-api/member/user/get?id={}", shown["userId"])).await.ok();
+        let expected = match &id {
+            Value::String(text) => json!(text),
+            number if *number == json!(77) => Value::Null,
+            number => json!(number.to_string()),
+        };
+        assert_eq!((&shown["externalId"], &card["externalId"]), (&expected, &expected), "{id}");
+        assert_eq!(
+            shown.as_object().unwrap().contains_key("externalId"),
+            id != json!(77),
+            "left out when it says nothing"
+        );
+        app.clock.advance(1_000);
+    }
     app.stop().await;
 }

@@ -1,6 +1,7 @@
 //! Unread counts and marking as read (design, invariant 6).
 
 use futures_util::future::join;
+use kefu::testing::access::Role;
 use serde_json::json;
 
 use crate::support::{TestApp, User, path};
@@ -182,4 +183,19 @@ async fn marks_up_to_several_seqs_at_once_come_to_the_highest() {
 async fn read_of(member: &User) -> Vec<bool> {
     let messages = member.own_messages("afterSeq=0").await;
     messages.iter().map(|message| message["readStatus"].as_bool().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn an_admin_who_may_only_read_marks_nothing_and_is_answered() {
+    let app = TestApp::spawn().await;
+    let (member, owner) = (app.member(1001).await, app.owner().await);
+    member.says("hi").await;
+    let viewer = app.admin("viewer", Role::Viewer).await;
+    let mut socket = owner.socket("").await;
+    admin_reads(&viewer, 1).await;
+    assert_unread(&app, &owner, 1, (1, 0)).await;
+    assert!(socket.events_so_far().await.is_empty(), "nobody is told of a read that was none");
+    let unknown = format!("{}?conversationId=99", path::ADMIN_READ);
+    viewer.put(&unknown).await.fails(1_013_019_000, "客服会话不存在");
+    app.stop().await;
 }

@@ -55,6 +55,10 @@ struct MemberQuery {
 #[serde(rename_all = "camelCase")]
 struct MemberCard {
     id: UserId,
+    /// The member's id in the integrator's system, when it is another than `id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "550e8400-e29b-41d4-a716-446655440000")]
+    external_id: Option<String>,
     #[schema(example = "小明")]
     nickname: String,
     /// Empty when there is none.
@@ -88,12 +92,14 @@ async fn member_card(
 ) -> Result<Answer<MemberCard>> {
     let tenant = caller.key.tenant;
     let member = db.run(move |connection| store::member(connection, tenant, id)).await?;
+    let external_id = member.as_ref().map(|member| member.external_id.clone()).filter(|text| *text != id.to_string());
     let (nickname, avatar, created_at) = match member {
         Some(member) => (member.nickname, member.avatar, Some(member.created_at)),
         None => (String::new(), String::new(), None),
     };
     Ok(Answer(MemberCard {
         id,
+        external_id,
         nickname,
         avatar,
         mobile: None,

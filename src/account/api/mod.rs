@@ -2,10 +2,11 @@
 
 mod admin;
 mod member;
+mod profile;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
 /// Registers the routes; they need [`crate::auth::Auth`] and [`crate::db::Db`] in the application's data.
 pub(crate) fn routes(config: &mut ServiceConfig) {
-    config.configure(admin::routes).configure(member::routes);
+    config.configure(admin::routes).configure(profile::routes).configure(member::routes);
 }

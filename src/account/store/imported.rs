@@ -6,7 +6,8 @@ use diesel::prelude::*;
 
 use super::DISABLED;
 use crate::access::Role;
-use crate::account::{AVATAR_LIMIT, FIRST_ADMIN, MemberId, NICKNAME_LIMIT, USERNAME_LIMIT};
+use crate::account::look_alike::looks_like;
+use crate::account::{FIRST_ADMIN, MemberId, NICKNAME_LIMIT, USERNAME_LIMIT};
 use crate::clock::{Millis, to_timestamp};
 use crate::db::AnyConnection;
 use crate::db::bulk::{BulkStatement, MysqlText, Statement, Value, execute};
@@ -14,6 +15,7 @@ use crate::db::id_block::{IdKind, reserve, reserve_one};
 use crate::db::schema::{kefu_admin, kefu_member};
 use crate::error::{Error, Result};
 use crate::id::{TenantId, UserId};
+use crate::text::{Name, PictureUrl};
 
 /// Stands for the hash of a password: none fits it.
 pub(super) const NO_PASSWORD: &str = "";
@@ -30,23 +32,16 @@ pub(crate) struct ImportedUser {
 }
 
 impl ImportedUser {
-    /// The name, or what stands for one, cut to the column.
+    /// The name, cut to the column, or one made of the id.
     fn nickname(&self, otherwise: &str, id: i64) -> String {
-        match self.nickname.as_deref().map(|name| fitting(name, NICKNAME_LIMIT)) {
-            Some(nickname) if !nickname.is_empty() => nickname,
-            _ => format!("{otherwise}{id}"),
-        }
+        let name = self.nickname.as_deref().and_then(|name| Name::cut(name, NICKNAME_LIMIT));
+        name.map_or_else(|| format!("{otherwise}{id}"), String::from)
     }
 
-    /// The picture, cut to the column.
+    /// The picture, empty without an address that can be shown.
     fn avatar(&self) -> String {
-        fitting(self.avatar.as_deref().unwrap_or_default(), AVATAR_LIMIT)
+        self.avatar.as_deref().and_then(PictureUrl::parse).map(String::from).unwrap_or_default()
     }
-}
-
-/// Cut to a column; without NUL, which PostgreSQL's texts cannot hold.
-fn fitting(text: &str, length: usize) -> String {
-    text.trim().chars().filter(|character| *character != '\0').take(length).collect()
 }
 
 /// The columns of a new member.
@@ -124,7 +119,7 @@ fn known_members(connection: &mut AnyConnection, tenant: TenantId, ids: &[i64]) 
 }
 
 /// The admin who was made for the user `id` of the system `origin`; made disabled and without a password when there is
-/// none yet, under the user's own name when that is free. Also returns whether it was made. The row's `creator` says for
+/// none yet, under the user's own name when no admin has one like it. Also returns whether it was made. The row's `creator` says for
 /// whom it was made, so that a change of names elsewhere does not make another.
 pub(crate) fn ensure_imported_admin(
     connection: &mut AnyConnection,
@@ -143,11 +138,11 @@ pub(crate) fn ensure_imported_admin(
     if let Some(made) = made {
         return Ok((UserId::new(made), false));
     }
-    let own = imported.username.as_deref().map(|name| fitting(name, usize::MAX));
+    let own = imported.username.as_deref().and_then(|name| Name::exact(name.trim(), USERNAME_LIMIT)).map(String::from);
     // The first start of a service makes its owner under that name.
-    let own = own.filter(|name| (1..=USERNAME_LIMIT).contains(&name.chars().count()) && name != FIRST_ADMIN);
+    let own = own.filter(|name| !looks_like(name, FIRST_ADMIN));
     let username = match own {
-        Some(own) if super::admin_by_name(connection, tenant, &own)?.is_none() => own,
+        Some(own) if super::usernames(connection, tenant)?.iter().all(|name| !looks_like(name, &own)) => own,
         _ => creator.clone(),
     };
     let admin = reserve_one(connection, IdKind::Admin)?;

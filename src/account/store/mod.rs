@@ -98,6 +98,30 @@ pub(super) fn admins(connection: &mut AnyConnection, tenant: TenantId) -> Result
     rows.into_iter().map(|row| row.read().map(|(admin, _)| admin)).collect()
 }
 
+/// The user names of a tenant's admins.
+pub(super) fn usernames(connection: &mut AnyConnection, tenant: TenantId) -> Result<Vec<String>> {
+    let names = kefu_admin::table.filter(kefu_admin::tenant_id.eq(tenant.get())).select(kefu_admin::username);
+    Ok(names.load(connection)?)
+}
+
+/// Changes an admin's nickname and picture, as far as they are given.
+pub(super) fn set_admin_profile(
+    connection: &mut AnyConnection,
+    key: UserKey,
+    nickname: Option<&str>,
+    avatar: Option<&str>,
+    now: Millis,
+) -> Result<()> {
+    diesel::update(kefu_admin::table.find(key.user.get()))
+        .set((
+            nickname.map(|nickname| kefu_admin::nickname.eq(nickname)),
+            avatar.map(|avatar| kefu_admin::avatar.eq(avatar)),
+            kefu_admin::update_time.eq(to_timestamp(now)),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
 /// Whether any tenant has an admin who was given a password.
 pub(super) fn has_admins(connection: &mut AnyConnection) -> Result<bool> {
     let with_password = kefu_admin::table.filter(kefu_admin::password_hash.ne(imported::NO_PASSWORD));
@@ -164,21 +188,27 @@ pub(crate) fn set_admin_enabled(
 #[diesel(table_name = kefu_member)]
 struct MemberRow {
     user_id: i64,
+    external_id: String,
     nickname: String,
     avatar: String,
     status: i32,
     create_time: NaiveDateTime,
     tenant_id: i64,
+    profile_time: Option<NaiveDateTime>,
+    logout_time: Option<NaiveDateTime>,
 }
 
 impl From<MemberRow> for Member {
     fn from(row: MemberRow) -> Self {
         Self {
             key: member_key(row.tenant_id, row.user_id),
+            external_id: row.external_id,
             nickname: row.nickname,
             avatar: row.avatar,
             enabled: row.status == ENABLED,
             created_at: from_timestamp(row.create_time),
+            profile_at: row.profile_time.map(from_timestamp),
+            logged_out_at: row.logout_time.map(from_timestamp),
         }
     }
 }
@@ -223,22 +253,26 @@ pub(super) fn insert_member(
     };
     let member = Member {
         key: member_key(claim.tenant.get(), user),
+        external_id: claim.id.external(),
         nickname: claim.nickname.clone().unwrap_or_else(|| format!("会员{user}")),
         avatar: claim.avatar.clone().unwrap_or_default(),
         enabled: true,
         created_at: now,
+        profile_at: claim.issued_at,
+        logged_out_at: None,
     };
     let id = reserve_one(connection, IdKind::Member)?;
     let inserted = diesel::insert_into(kefu_member::table)
         .values((
             kefu_member::id.eq(id),
             kefu_member::user_id.eq(user),
-            kefu_member::external_id.eq(claim.id.external()),
+            kefu_member::external_id.eq(&member.external_id),
             kefu_member::nickname.eq(&member.nickname),
             kefu_member::avatar.eq(&member.avatar),
             kefu_member::create_time.eq(to_timestamp(now)),
             kefu_member::update_time.eq(to_timestamp(now)),
             kefu_member::tenant_id.eq(claim.tenant.get()),
+            kefu_member::profile_time.eq(claim.issued_at.map(to_timestamp)),
         ))
         .execute(connection);
     Ok(is_new(inserted)?.then_some(member))
@@ -253,6 +287,7 @@ pub(super) fn update_member(
 ) -> Result<Member> {
     let nickname = claim.nickname.clone().unwrap_or(member.nickname);
     let avatar = claim.avatar.clone().unwrap_or(member.avatar);
+    let profile_at = claim.issued_at.max(member.profile_at);
     let row = kefu_member::table
         .filter(kefu_member::tenant_id.eq(member.key.tenant.get()))
         .filter(kefu_member::user_id.eq(member.key.user.get()));
@@ -260,10 +295,20 @@ pub(super) fn update_member(
         .set((
             kefu_member::nickname.eq(&nickname),
             kefu_member::avatar.eq(&avatar),
+            kefu_member::profile_time.eq(profile_at.map(to_timestamp)),
             kefu_member::update_time.eq(to_timestamp(now)),
         ))
         .execute(connection)?;
-    Ok(Member { nickname, avatar, ..member })
+    Ok(Member { nickname, avatar, profile_at, ..member })
+}
+
+/// Notes that a member has logged out.
+pub(crate) fn set_logout_time(connection: &mut AnyConnection, key: UserKey, now: Millis) -> Result<()> {
+    let row = kefu_member::table
+        .filter(kefu_member::tenant_id.eq(key.tenant.get()))
+        .filter(kefu_member::user_id.eq(key.user.get()));
+    diesel::update(row).set(kefu_member::logout_time.eq(to_timestamp(now))).execute(connection)?;
+    Ok(())
 }
 
 /// Whether an insert met no row with the same unique key.

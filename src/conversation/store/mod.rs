@@ -95,16 +95,17 @@ struct ShownRow {
     marked_unread: bool,
 }
 
-/// A row with the member's nickname and avatar, `None` for a member who is not known.
-type Found = (ShownRow, Option<String>, Option<String>);
+/// A row with the member's nickname, avatar and external id, `None` for a member who is not known.
+type Found = (ShownRow, Option<String>, Option<String>, Option<String>);
 
-fn view((row, nickname, avatar): Found) -> ConversationView {
+fn view((row, nickname, avatar, external_id): Found) -> ConversationView {
     let cursor = Cursor { pinned: row.admin_pinned, last_message_time: row.last_message_time.0, id: row.id };
     ConversationView {
         id: ConversationId::new(row.id),
         user_id: UserId::new(row.user_id),
         user_avatar: avatar.filter(|avatar| !avatar.is_empty()),
         user_nickname: nickname.unwrap_or_default(),
+        external_id: external_id.filter(|id| *id != row.user_id.to_string()),
         last_message_time: row.last_message_time.0,
         last_message_content: row.last_message_content,
         last_message_content_type: row.last_message_content_type,
@@ -131,7 +132,12 @@ fn conversations() -> _ {
 /// What is selected of [`conversations`].
 macro_rules! shown {
     () => {
-        (ShownRow::as_select(), kefu_member::nickname.nullable(), kefu_member::avatar.nullable())
+        (
+            ShownRow::as_select(),
+            kefu_member::nickname.nullable(),
+            kefu_member::avatar.nullable(),
+            kefu_member::external_id.nullable(),
+        )
     };
 }
 

@@ -18,7 +18,7 @@ use crate::clock::Millis;
 use crate::conversation::Target;
 use crate::error::Error;
 use crate::id::{TenantId, UserId, UserType};
-use crate::message::content::{Content, ContentType, MAX_BYTES};
+use crate::message::content::{Content, ContentType};
 use crate::message::imported::{ImportedMessage, Marks};
 use crate::message::{NewMessage, Sender};
 

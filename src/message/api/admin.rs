@@ -4,7 +4,7 @@ use actix_web::web;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{HistoryPage, InConversation, UpTo, Wanted, mark_read, send_body};
-use crate::access::{QueryMessages, SendMessages, UpdateMessages};
+use crate::access::{ElseWithoutEffect, QueryMessages, SendMessages, UpdateMessages};
 use crate::auth::extract::Admin;
 use crate::conversation::{self, Target};
 use crate::db::Db;
@@ -23,6 +23,9 @@ use crate::writer::Writer;
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {
     routes!(config => admin_send, admin_list, admin_mark_read);
 }
+
+/// The stock page marks as read whatever its admin may do, and would show an error at every message.
+type MarkMessages = ElseWithoutEffect<UpdateMessages, QueryMessages>;
 
 send_body! {
     /// An answer to a member.
@@ -89,7 +92,8 @@ async fn admin_list(
 /// Mark the member's messages as read
 ///
 /// Everything that is in the conversation now, or up to `seq`; `true` also when nothing was unread. Takes back
-/// `mark-unread`.
+/// `mark-unread`. For an admin who may read messages and not mark them nothing changes, and the answer is `true` too: the
+/// stock page calls this at every message.
 #[utoipa::path(
     put,
     path = "/admin-api/promotion/kefu-message/update-read-status",
@@ -97,10 +101,7 @@ async fn admin_list(
     extensions(("x-errors" = json!(failures(&[Error::ConversationNotFound]))))
 )]
 async fn admin_mark_read(
-    Then(admin, Then(Query(named), Query(up_to))): Then<
-        Admin<UpdateMessages>,
-        Then<Query<InConversation>, Query<UpTo>>,
-    >,
+    Then(admin, Then(Query(named), Query(up_to))): Then<Admin<MarkMessages>, Then<Query<InConversation>, Query<UpTo>>>,
     db: web::Data<Db>,
     writer: web::Data<Writer>,
 ) -> Result<Answer<bool>> {

@@ -13,6 +13,7 @@ use super::content::{Content, ContentType};
 use super::read::MarkRead;
 use super::store::{self, Page};
 use super::{MessageView, NewMessage, Sender};
+use crate::access::Permission;
 use crate::auth::Principal;
 use crate::clock::Millis;
 use crate::conversation::{self, Head, Target};
@@ -202,7 +203,11 @@ async fn mark_read(
     let (tenant, reader) = (by.key.tenant, by.key.user_type);
     let head = db.run(move |connection| conversation::head(connection, tenant, target)).await?;
     let head = head.filter(|head| head.id == conversation_id).ok_or(Error::ConversationNotFound)?;
-    if head.is_unread(reader) {
+    let may_mark = match reader {
+        UserType::Member => true,
+        UserType::Admin => by.may(Permission::UpdateMessages),
+    };
+    if may_mark && head.is_unread(reader) {
         writer.run(MarkRead { tenant, reader, target, up_to: seq }).await?;
     }
     Ok(Answer(true))

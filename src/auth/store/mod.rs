@@ -1,10 +1,12 @@
-//! SQL of `kefu_login` and `kefu_revocation`.
+//! SQL of `kefu_login`, `kefu_revocation` and `kefu_member_token`.
+
+pub(crate) mod seen;
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-use super::Credential;
 use crate::clock::{Millis, from_timestamp, to_timestamp};
+use crate::credential::{Ended, Hash};
 use crate::db::AnyConnection;
 use crate::db::id_block::{IdKind, reserve_one};
 use crate::db::schema::{kefu_login, kefu_revocation};
@@ -14,6 +16,10 @@ use crate::id::{LoginId, TenantId, UserId, UserKey, UserType};
 /// How long a revocation is kept for other processes to read.
 const KEPT_MS: Millis = 24 * 3600 * 1000;
 
+/// How long the session of a logout is refused, at least: its other tokens are not known, nor when they end. As long as
+/// browsers keep a cookie (RFC 6265bis).
+const SESSION_KEPT_MS: Millis = 400 * 24 * 3600 * 1000;
+
 /// A row of `kefu_login`.
 pub(super) struct Login {
     pub key: UserKey,
@@ -22,14 +28,12 @@ pub(super) struct Login {
     pub expires_at: Millis,
 }
 
-/// A row of `kefu_revocation`.
+/// A row of `kefu_revocation`: `token_hash` for [`Ended::Tokens`], `login_id` for [`Ended::Login`] and, with `issued_until`,
+/// for [`Ended::AllBut`]; `issued_until` alone for [`Ended::TokensUntil`]; none of them for [`Ended::All`].
 pub(super) struct Revocation {
     pub id: i64,
     pub key: UserKey,
-    /// `None`: every login of the user.
-    pub credential: Option<Credential>,
-    /// Whether the user's role has changed instead, and nothing has ended.
-    pub role_changed: bool,
+    pub ended: Ended,
 }
 
 /// Begins a login.
@@ -108,18 +112,35 @@ pub(super) fn revoke_login(connection: &mut AnyConnection, key: UserKey, id: Log
     diesel::update(kefu_login::table.find(id.get()))
         .set((kefu_login::revoked.eq(true), kefu_login::update_time.eq(to_timestamp(now))))
         .execute(connection)?;
-    insert_revocation(connection, key, Some(Credential::Login(id)), now, now)
+    insert_revocation(connection, key, Ended::Login(id), now, now)
 }
 
 /// Refuses a token of the integrator until it ends, and says so to the other processes.
 pub(super) fn revoke_token(
     connection: &mut AnyConnection,
     key: UserKey,
-    hash: [u8; 32],
+    hash: Hash,
     expires_at: Millis,
     now: Millis,
 ) -> Result<()> {
-    insert_revocation(connection, key, Some(Credential::Token(hash)), expires_at, now)
+    insert_revocation(connection, key, Ended::Tokens(hash, now), expires_at, now)
+}
+
+/// Refuses the tokens of a session that were issued until now, and says so to the other processes.
+pub(super) fn revoke_session(
+    connection: &mut AnyConnection,
+    key: UserKey,
+    session: Hash,
+    expires_at: Millis,
+    now: Millis,
+) -> Result<()> {
+    insert_revocation(connection, key, Ended::Tokens(session, now), expires_at.max(now + SESSION_KEPT_MS), now)
+}
+
+/// Says to the other processes that the integrator's tokens of a member that were issued until now have ended. That they
+/// are refused stands in the member's row.
+pub(super) fn revoke_tokens_until(connection: &mut AnyConnection, key: UserKey, now: Millis) -> Result<()> {
+    insert_revocation(connection, key, Ended::TokensUntil(now), now, now)
 }
 
 /// Ends every login of a user and says so to the other processes. For `account`, when it disables a user or changes
@@ -133,7 +154,26 @@ pub(crate) fn revoke_user(connection: &mut AnyConnection, key: UserKey, now: Mil
     diesel::update(logins)
         .set((kefu_login::revoked.eq(true), kefu_login::update_time.eq(to_timestamp(now))))
         .execute(connection)?;
-    insert_revocation(connection, key, None, now, now)
+    insert_revocation(connection, key, Ended::All, now, now)
+}
+
+/// Ends every login of a user but one and says so to the other processes; in the transaction that changes the password.
+pub(super) fn revoke_other_logins(
+    connection: &mut AnyConnection,
+    key: UserKey,
+    kept: LoginId,
+    now: Millis,
+) -> Result<()> {
+    let others = kefu_login::table
+        .filter(kefu_login::tenant_id.eq(key.tenant.get()))
+        .filter(kefu_login::user_type.eq(key.user_type.code()))
+        .filter(kefu_login::user_id.eq(key.user.get()))
+        .filter(kefu_login::revoked.eq(false))
+        .filter(kefu_login::id.ne(kept.get()));
+    diesel::update(others)
+        .set((kefu_login::revoked.eq(true), kefu_login::update_time.eq(to_timestamp(now))))
+        .execute(connection)?;
+    insert_revocation(connection, key, Ended::AllBut(kept), now, now)
 }
 
 /// The column `reason`: the logins named have ended.
@@ -143,31 +183,24 @@ const ROLE_CHANGED: i32 = 1;
 
 /// Says to the other processes that a user's role has changed, in the same transaction.
 pub(super) fn insert_role_change(connection: &mut AnyConnection, key: UserKey, now: Millis) -> Result<()> {
-    insert_row(connection, key, (None, ROLE_CHANGED), now, now)
+    insert_revocation(connection, key, Ended::Nothing, now, now)
 }
 
 fn insert_revocation(
     connection: &mut AnyConnection,
     key: UserKey,
-    credential: Option<Credential>,
+    ended: Ended,
     needed_until: Millis,
     now: Millis,
 ) -> Result<()> {
-    insert_row(connection, key, (credential, ENDED), needed_until, now)
-}
-
-fn insert_row(
-    connection: &mut AnyConnection,
-    key: UserKey,
-    (credential, reason): (Option<Credential>, i32),
-    needed_until: Millis,
-    now: Millis,
-) -> Result<()> {
-    let (login, hash) = match credential {
-        Some(Credential::Login(login)) => (Some(login.get()), None),
-        Some(Credential::Token(hash)) => (None, Some(to_hex(hash))),
-        None => (None, None),
+    let (login, hash, until) = match ended {
+        Ended::All | Ended::Nothing => (None, None, None),
+        Ended::AllBut(login) => (Some(login.get()), None, Some(to_timestamp(now))),
+        Ended::Login(login) => (Some(login.get()), None, None),
+        Ended::Tokens(hash, _) => (None, Some(to_hex(hash)), None),
+        Ended::TokensUntil(until) => (None, None, Some(to_timestamp(until))),
     };
+    let reason = if ended == Ended::Nothing { ROLE_CHANGED } else { ENDED };
     let id = reserve_one(connection, IdKind::Revocation)?;
     diesel::insert_into(kefu_revocation::table)
         .values((
@@ -177,6 +210,7 @@ fn insert_row(
             kefu_revocation::login_id.eq(login),
             kefu_revocation::token_hash.eq(hash),
             kefu_revocation::reason.eq(reason),
+            kefu_revocation::issued_until.eq(until),
             kefu_revocation::expires_time.eq(to_timestamp(needed_until.max(now + KEPT_MS))),
             kefu_revocation::create_time.eq(to_timestamp(now)),
             kefu_revocation::update_time.eq(to_timestamp(now)),
@@ -186,10 +220,20 @@ fn insert_row(
     Ok(())
 }
 
-/// Whether a token of the integrator was logged out.
-pub(super) fn is_token_revoked(connection: &mut AnyConnection, hash: [u8; 32]) -> Result<bool> {
+/// Whether a token of the integrator was logged out, or its session since `issued_at`, when the token says that.
+pub(super) fn is_token_ended(
+    connection: &mut AnyConnection,
+    hash: Hash,
+    session: Option<Hash>,
+    issued_at: Option<Millis>,
+) -> Result<bool> {
+    // Tokens count in seconds: one that was issued in the second of the logout has ended.
+    let since = issued_at.map_or(Millis::MIN, |at| at - at.rem_euclid(1000));
+    let by_session = kefu_revocation::token_hash
+        .eq(to_hex(session.unwrap_or(hash)))
+        .and(kefu_revocation::create_time.ge(to_timestamp(since)));
     let found: Option<i64> = kefu_revocation::table
-        .filter(kefu_revocation::token_hash.eq(to_hex(hash)))
+        .filter(kefu_revocation::token_hash.eq(to_hex(hash)).or(by_session))
         .select(kefu_revocation::id)
         .first(connection)
         .optional()?;
@@ -204,7 +248,7 @@ pub(super) fn newest_revocation(connection: &mut AnyConnection) -> Result<i64> {
 
 /// The oldest `limit` revocations after an id, in the order in which they were made.
 pub(super) fn revocations_after(connection: &mut AnyConnection, id: i64, limit: i64) -> Result<Vec<Revocation>> {
-    type Row = (i64, i64, i32, i64, Option<i64>, Option<String>, i32);
+    type Row = (i64, i64, i32, i64, Option<i64>, Option<String>, Option<NaiveDateTime>, i32, NaiveDateTime);
     let rows: Vec<Row> = kefu_revocation::table
         .filter(kefu_revocation::id.gt(id))
         .order(kefu_revocation::id)
@@ -216,27 +260,28 @@ pub(super) fn revocations_after(connection: &mut AnyConnection, id: i64, limit: 
             kefu_revocation::user_id,
             kefu_revocation::login_id,
             kefu_revocation::token_hash,
+            kefu_revocation::issued_until,
             kefu_revocation::reason,
+            kefu_revocation::create_time,
         ))
         .load(connection)?;
-    let read = |(id, tenant, user_type, user, login, hash, reason): Row| {
-        let credential = match (login, hash) {
-            (Some(login), _) => Some(Credential::Login(LoginId::new(login))),
-            (None, Some(hash)) => Some(Credential::Token(from_hex(&hash)?)),
-            (None, None) => None,
+    let read = |(id, tenant, user_type, user, login, hash, until, reason, created): Row| {
+        let created_at = from_timestamp(created);
+        let ended = match (login, hash, until) {
+            _ if reason == ROLE_CHANGED => Ended::Nothing,
+            (Some(kept), _, Some(_)) => Ended::AllBut(LoginId::new(kept)),
+            (Some(login), _, None) => Ended::Login(LoginId::new(login)),
+            (None, Some(hash), _) => Ended::Tokens(from_hex(&hash)?, created_at),
+            (None, None, Some(until)) => Ended::TokensUntil(from_timestamp(until)),
+            (None, None, None) => Ended::All,
         };
-        Some(Revocation {
-            id,
-            key: user_key(tenant, user_type, user)?,
-            credential,
-            role_changed: reason == ROLE_CHANGED,
-        })
+        Some(Revocation { id, key: user_key(tenant, user_type, user)?, ended })
     };
     Ok(rows.into_iter().filter_map(read).collect())
 }
 
-/// Deletes up to `limit` logins that can no longer be refreshed and as many revocations that nobody needs; returns whether
-/// there may be more.
+/// Deletes up to `limit` each of what has ended: logins that can no longer be refreshed, revocations that nobody needs, and
+/// tokens; returns whether there may be more.
 pub(super) fn delete_expired(connection: &mut AnyConnection, limit: i64, now: Millis) -> Result<bool> {
     let logins: Vec<i64> = kefu_login::table
         .filter(kefu_login::expires_time.lt(to_timestamp(now - KEPT_MS)))
@@ -252,7 +297,8 @@ pub(super) fn delete_expired(connection: &mut AnyConnection, limit: i64, now: Mi
         .load(connection)?;
     diesel::delete(kefu_login::table.filter(kefu_login::id.eq_any(&logins))).execute(connection)?;
     diesel::delete(kefu_revocation::table.filter(kefu_revocation::id.eq_any(&revocations))).execute(connection)?;
-    let most = logins.len().max(revocations.len());
+    let tokens = seen::delete_expired(connection, limit, now)?;
+    let most = logins.len().max(revocations.len()).max(tokens);
     Ok(i64::try_from(most).is_ok_and(|most| most >= limit))
 }
 
@@ -260,11 +306,11 @@ fn user_key(tenant: i64, user_type: i32, user: i64) -> Option<UserKey> {
     Some(UserKey { tenant: TenantId::new(tenant), user_type: UserType::from_code(user_type)?, user: UserId::new(user) })
 }
 
-fn to_hex(hash: [u8; 32]) -> String {
+fn to_hex(hash: Hash) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn from_hex(text: &str) -> Option<[u8; 32]> {
+fn from_hex(text: &str) -> Option<Hash> {
     let bytes: Option<Vec<u8>> = (0..32).map(|at| u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()).collect();
     bytes?.try_into().ok()
 }

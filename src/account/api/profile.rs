@@ -1,0 +1,121 @@
+//! HTTP: an admin's own profile and password, under yudao's names.
+
+use actix_web::{HttpRequest, web};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+use validator::Validate;
+
+use crate::access::AnyAdmin;
+use crate::account::{self, NewProfile, store};
+use crate::auth::Auth;
+use crate::auth::address::ClientAddress;
+use crate::auth::extract::Admin;
+use crate::clock::Millis;
+use crate::db::Db;
+use crate::error::{Error, Result};
+use crate::http::{Answer, Data, Json, Then, routes};
+use crate::id::UserId;
+
+/// Registers the routes.
+pub(super) fn routes(config: &mut ServiceConfig) {
+    routes!(config => get_profile, update_profile, update_password);
+}
+
+/// The admin who asks.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct OwnProfile {
+    id: UserId,
+    #[schema(example = "admin")]
+    username: String,
+    #[schema(example = "客服")]
+    nickname: String,
+    /// Empty when there is none.
+    #[schema(example = "")]
+    avatar: String,
+    /// When the account was made, in milliseconds since the epoch.
+    #[schema(value_type = i64, example = 1_795_235_421_115_i64)]
+    create_time: Millis,
+}
+
+impl Data for OwnProfile {}
+
+/// Get the admin's own profile
+#[utoipa::path(get, path = "/admin-api/system/user/profile/get", operation_id = "get_own_admin_profile", tag = "auth")]
+async fn get_profile(db: web::Data<Db>, Admin(caller, _): Admin<AnyAdmin>) -> Result<Answer<OwnProfile>> {
+    let key = caller.key;
+    let admin = db.run(move |connection| store::admin(connection, key.tenant, key.user)).await?;
+    let admin = admin.ok_or(Error::Unauthenticated)?;
+    Ok(Answer(OwnProfile {
+        id: key.user,
+        username: admin.username,
+        nickname: admin.nickname,
+        avatar: admin.avatar,
+        create_time: admin.created_at,
+    }))
+}
+
+/// What others see of the admin; what is left out stays. Further fields, such as `email`, are ignored.
+#[derive(Deserialize, Validate, ToSchema)]
+struct ProfileUpdate {
+    /// The name.
+    #[validate(length(min = 1, max = 64))]
+    #[schema(nullable = false, min_length = 1, max_length = 64, example = "小红")]
+    nickname: Option<String>,
+    /// The picture's http, https or relative address; empty for none.
+    #[schema(nullable = false, max_length = 2048, example = "https://shop.example/red.png")]
+    avatar: Option<String>,
+}
+
+/// Change the admin's own name and picture
+#[utoipa::path(
+    put,
+    path = "/admin-api/system/user/profile/update",
+    operation_id = "update_own_admin_profile",
+    tag = "auth"
+)]
+async fn update_profile(
+    db: web::Data<Db>,
+    auth: web::Data<Auth>,
+    Then(Admin(caller, _), Json(body)): Then<Admin<AnyAdmin>, Json<ProfileUpdate>>,
+) -> Result<Answer<bool>> {
+    let ProfileUpdate { nickname, avatar } = body;
+    account::set_profile(&db, auth.clock(), caller.key, NewProfile { nickname, avatar }).await?;
+    auth.forget(caller.key);
+    Ok(Answer(true))
+}
+
+/// The old password and the new one.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct PasswordUpdate {
+    /// The password that counts now.
+    #[validate(length(min = 1, max = 128))]
+    #[schema(min_length = 1, max_length = 128, example = "correct horse battery")]
+    old_password: String,
+    /// The new one: 8–128 characters, and none of those that are tried first.
+    #[validate(length(min = 8, max = 128))]
+    #[schema(min_length = 8, max_length = 128, example = "another horse battery")]
+    new_password: String,
+}
+
+/// Change the admin's own password
+///
+/// Ends every other login of the admin. Wrong old passwords count as failed logins.
+#[utoipa::path(
+    put,
+    path = "/admin-api/system/user/profile/update-password",
+    operation_id = "update_own_admin_password",
+    tag = "auth",
+    extensions(("x-errors" = json!(["TooManyRequests"]))),
+)]
+async fn update_password(
+    auth: web::Data<Auth>,
+    address: web::Data<ClientAddress>,
+    request: HttpRequest,
+    Then(Admin(caller, _), Json(body)): Then<Admin<AnyAdmin>, Json<PasswordUpdate>>,
+) -> Result<Answer<bool>> {
+    auth.change_password(&caller, &body.old_password, &body.new_password, address.of(&request)).await?;
+    Ok(Answer(true))
+}

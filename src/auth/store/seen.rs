@@ -1,0 +1,73 @@
+//! SQL of `kefu_member_token`: when the integrator's tokens were first seen that do not say when they were issued.
+//!
+//! In the database, so that all nodes agree and a restart forgets nothing. A token costs one row until it expires; of one
+//! member at most [`PER_MEMBER`] are kept.
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+
+use super::to_hex;
+use crate::clock::{Millis, from_timestamp, to_timestamp};
+use crate::credential::Hash;
+use crate::db::AnyConnection;
+use crate::db::schema::kefu_member_token as t;
+use crate::error::Result;
+use crate::id::UserKey;
+
+/// Most tokens of one member that are kept. Further ones count as issued before every logout.
+const PER_MEMBER: i64 = 1000;
+
+/// When a token was first seen, `None` for a new one.
+pub(crate) fn first_seen(connection: &mut AnyConnection, hash: Hash) -> Result<Option<Millis>> {
+    let seen: Option<NaiveDateTime> =
+        t::table.find(to_hex(hash)).select(t::create_time).first(connection).optional()?;
+    Ok(seen.map(from_timestamp))
+}
+
+/// Keeps when a token was first seen, and returns it; `None` when another call has just done so.
+pub(crate) fn insert(
+    connection: &mut AnyConnection,
+    key: UserKey,
+    hash: Hash,
+    expires_at: Millis,
+    now: Millis,
+) -> Result<Option<Millis>> {
+    if let Some(seen) = first_seen(connection, hash)? {
+        return Ok(Some(seen));
+    }
+    let kept: i64 = t::table
+        .filter(t::tenant_id.eq(key.tenant.get()))
+        .filter(t::user_id.eq(key.user.get()))
+        .count()
+        .get_result(connection)?;
+    if kept >= PER_MEMBER {
+        return Ok(Some(0));
+    }
+    let inserted = diesel::insert_into(t::table)
+        .values((
+            t::token_hash.eq(to_hex(hash)),
+            t::user_id.eq(key.user.get()),
+            t::expires_time.eq(to_timestamp(expires_at)),
+            t::create_time.eq(to_timestamp(now)),
+            t::update_time.eq(to_timestamp(now)),
+            t::tenant_id.eq(key.tenant.get()),
+        ))
+        .execute(connection);
+    match inserted {
+        Ok(_) => Ok(Some(now)),
+        Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Deletes up to `limit` tokens that have expired; returns how many.
+pub(super) fn delete_expired(connection: &mut AnyConnection, limit: i64, now: Millis) -> Result<usize> {
+    let expired: Vec<String> = t::table
+        .filter(t::expires_time.lt(to_timestamp(now)))
+        .order(t::expires_time)
+        .select(t::token_hash)
+        .limit(limit)
+        .load(connection)?;
+    Ok(diesel::delete(t::table.filter(t::token_hash.eq_any(&expired))).execute(connection)?)
+}
