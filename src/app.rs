@@ -45,6 +45,7 @@ use crate::routes;
 use crate::settings::{self, Settings};
 use crate::socket;
 use crate::telemetry::metrics::Metrics;
+use crate::tenant::Tenants;
 use crate::writer::{self, Stream, WriterThread};
 use crate::ws::CloseReason;
 
@@ -96,6 +97,7 @@ impl App {
         let db = Db::open(Backend::parse(&settings.database_url())?, &settings.database).map_err(of_database)?;
         // After the database: where there is a secret, there has been one.
         let secret = settings::signing_secret(&settings).map_err(|error| error.to_string())?;
+        let tenants = Tenants::new(&db, &clock).await.map_err(text)?;
         let auth = Auth::new(&settings.auth, &settings.limits, &secret, db.clone(), clock.clone())?;
 
         let metrics = Metrics::new();
@@ -120,8 +122,13 @@ impl App {
         message::resync::note_correction(&db, &clock).await.map_err(text)?;
         // What is revoked from here on closes sockets.
         auth.poll_revocations().await.map_err(text)?;
-        let sweeper =
-            tokio::spawn(sweep(hub.clone(), auth.clone(), web::Data::clone(&limits).into_inner(), clock.clone()));
+        let sweeper = tokio::spawn(sweep(
+            hub.clone(),
+            auth.clone(),
+            tenants.clone(),
+            web::Data::clone(&limits).into_inner(),
+            clock.clone(),
+        ));
         let is_without_admins = first_admin.is_none() && !db.run(has_admin_logins).await.map_err(text)?;
         let runner = start_jobs(&db, &clock, &files, &jobs, &metrics).await.map_err(text)?;
         let watcher = tokio::spawn(watch(db.clone(), clock.clone()));
@@ -129,6 +136,7 @@ impl App {
         let sockets = socket::api::Context {
             hub: hub.clone(),
             db: db.clone(),
+            tenants: tenants.clone(),
             clock: clock.clone(),
             settings: settings.clone(),
             limits: web::Data::clone(&limits).into_inner(),
@@ -144,6 +152,7 @@ impl App {
             .with(settings)
             .with(db)
             .with(auth)
+            .with(tenants)
             .with(client_address)
             .with(files)
             .with(writer)
@@ -345,7 +354,7 @@ async fn start_jobs(db: &Db, clock: &Clock, files: &Files, jobs: &Jobs, metrics:
 }
 
 /// Closes sockets whose time is over, and forgets what is over.
-async fn sweep(hub: Hub, auth: Auth, limits: std::sync::Arc<RateLimits>, clock: Clock) {
+async fn sweep(hub: Hub, auth: Auth, tenants: Tenants, limits: std::sync::Arc<RateLimits>, clock: Clock) {
     let mut local = auth.revocations();
     let mut ticks = tokio::time::interval(SWEEP);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -368,6 +377,9 @@ async fn sweep(hub: Hub, auth: Auth, limits: std::sync::Arc<RateLimits>, clock: 
             // An outage of the database is told once.
             Err(Error::Busy) => {}
             Err(error) => tracing::warn!(%error, "revocations could not be read"),
+        }
+        if let Err(error) = tenants.poll().await {
+            tracing::warn!(%error, "changes of tenants' settings could not be read");
         }
         rounds = rounds.wrapping_add(1);
         if rounds.is_multiple_of(TIDY_EVERY) {

@@ -7,6 +7,7 @@
 //! | [`writer`], [`fact`] | the group commit; what has happened, who hears of it and how |
 //! | [`conversation`] | conversations: one per member and tenant |
 //! | [`account`], [`auth`] | admins and members; tokens, passwords, permissions |
+//! | [`tenant`] | tenants and their settings |
 //! | [`mod@file`] | uploads |
 //! | [`socket`], [`push`] | the WebSocket's handshake and client frames; events to connections |
 //! | [`import`] | conversations of a yudao shop, taken over |
@@ -48,6 +49,7 @@ pub mod settings;
 mod shop;
 mod socket;
 mod telemetry;
+mod tenant;
 mod text;
 mod writer;
 mod ws;

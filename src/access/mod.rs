@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 pub enum Role {
     /// May do everything.
     Owner,
-    /// Answers members: everything but deleting conversations.
+    /// Answers members.
     Agent,
     /// Reads only.
     Viewer,
@@ -50,12 +50,17 @@ impl Role {
     /// Whether the role holds a permission.
     pub fn may(self, permission: Permission) -> bool {
         match (self, permission) {
-            (Self::Owner, _) => true,
-            (Self::Agent, Permission::DeleteConversations) => false,
-            (Self::Agent, _) => true,
-            (Self::Viewer, Permission::QueryMessages | Permission::QueryConversations) => true,
-            (Self::Viewer, _) => false,
             (Self::Only(held), _) => held == permission,
+            (Self::Owner, _)
+            | (Self::Viewer | Self::Agent, Permission::QueryMessages | Permission::QueryConversations)
+            | (Self::Agent, Permission::SendMessages | Permission::UpdateMessages | Permission::UpdateConversations) => {
+                true
+            }
+            (Self::Viewer, Permission::SendMessages | Permission::UpdateMessages | Permission::UpdateConversations)
+            | (
+                Self::Viewer | Self::Agent,
+                Permission::DeleteConversations | Permission::QuerySettings | Permission::UpdateSettings,
+            ) => false,
         }
     }
 
@@ -170,6 +175,10 @@ permissions! {
     UpdateConversations => "promotion:kefu-conversation:update";
     /// Hide conversations from the admin side.
     DeleteConversations => "promotion:kefu-conversation:delete";
+    /// Read the settings of the tenant.
+    QuerySettings => "promotion:kefu-setting:query";
+    /// Change the settings of the tenant.
+    UpdateSettings => "promotion:kefu-setting:update";
 }
 
 #[cfg(test)]
@@ -179,7 +188,7 @@ mod tests {
     #[test]
     fn roles_hold_what_the_contract_gives_them() {
         let count = |role: Role| role.permissions().count();
-        assert_eq!((count(Role::Owner), count(Role::Agent), count(Role::Viewer)), (6, 5, 2));
+        assert_eq!((count(Role::Owner), count(Role::Agent), count(Role::Viewer)), (8, 5, 2));
         assert!(!Role::Agent.may(Permission::DeleteConversations));
         assert!(Role::Viewer.permissions().all(|permission| permission.as_str().ends_with(":query")));
         assert!(Role::ALL.into_iter().all(|role| Role::from_name(role.as_str()) == Some(role)));

@@ -11,14 +11,13 @@ use crate::clock::{Clock, Millis};
 use crate::db::Db;
 use crate::error::{Error, Problem, Result};
 use crate::id::{TenantId, UserId, UserKey};
+use crate::tenant::DEFAULT_TENANT;
 use crate::text::{Name, PictureUrl};
 
 /// Longest user name, in characters.
 pub(crate) const USERNAME_LIMIT: usize = 64;
 /// Longest nickname, in characters; a member's is cut.
 pub(crate) const NICKNAME_LIMIT: usize = 64;
-/// The tenant of a fresh installation, and of requests that name none.
-pub(crate) const DEFAULT_TENANT: TenantId = TenantId::new(1);
 
 /// What the first admin is called.
 const FIRST_ADMIN: &str = "admin";

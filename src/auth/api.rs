@@ -12,11 +12,11 @@ use super::address::ClientAddress;
 use super::extract::{self, Admin, Member, Optional};
 use super::{Auth, Principal, Tokens};
 use crate::access::AnyAdmin;
-use crate::account::DEFAULT_TENANT;
 use crate::error::{Error, Result};
 use crate::http::describe::failures;
 use crate::http::{Answer, Data, Json, Query, routes};
 use crate::id::{TenantId, UserType};
+use crate::tenant::DEFAULT_TENANT;
 
 /// Registers the routes; they need [`Auth`] and [`ClientAddress`] in the application's data.
 pub(crate) fn routes(config: &mut ServiceConfig) {

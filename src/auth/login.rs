@@ -12,6 +12,7 @@ use crate::db::AnyConnection;
 use crate::error::{Error, Result};
 use crate::id::{LoginId, TenantId, UserKey, UserType};
 use crate::limit::logins::Attempt;
+use crate::tenant;
 
 impl Auth {
     /// Logs an admin in. Unknown user and wrong password get one answer, after the same time.
@@ -76,14 +77,14 @@ impl Auth {
         inner.limits.refresh(token.login)?;
         if !inner.rotate {
             let current = inner.db.run(move |connection| is_current(connection, &token)).await?;
-            let tokens = inner.tokens(token.key, token.login, token.generation, now)?;
+            let tokens = inner.tokens(token.key, token.login, token.generation, now, token.expires_at)?;
             return current
                 .then_some(Tokens { refresh_token: refresh_token.to_owned(), ..tokens })
                 .ok_or(Error::RefreshTokenInvalid);
         }
-        let expires_at = inner.refresh_expiry(now);
-        match inner.db.write(move |connection| rotate(connection, &token, expires_at, now)).await? {
-            Rotation::Done => inner.tokens(token.key, token.login, token.generation + 1, now),
+        let latest = inner.refresh_expiry(now);
+        match inner.db.write(move |connection| rotate(connection, &token, latest, now)).await? {
+            Rotation::Done(ends) => inner.tokens(token.key, token.login, token.generation + 1, now, ends),
             Rotation::Refused => Err(Error::RefreshTokenInvalid),
             Rotation::Reused => {
                 tracing::warn!(user = %token.key.user, login = %token.login, "a rotated refresh token came back");
@@ -151,7 +152,7 @@ impl Inner {
     /// Begins a login of an enabled user whose password hash, when given, is still the one that was compared.
     async fn begin(&self, key: UserKey, password_hash: Option<String>) -> Result<Tokens> {
         let now = self.clock.now();
-        let expires_at = self.refresh_expiry(now);
+        let latest = self.refresh_expiry(now);
         let insert = move |connection: &mut AnyConnection| {
             if let Some(compared) = &password_hash
                 && !account::store::confirm_password(connection, key, compared)?
@@ -159,21 +160,23 @@ impl Inner {
                 return Err(Error::LoginFailed);
             }
             enabled_profile(connection, key)?.ok_or(Error::AccountDisabled)?;
-            store::insert_login(connection, key, expires_at, now)
+            let ends = end_of_login(connection, key, latest, now)?;
+            Ok((store::insert_login(connection, key, ends, now)?, ends))
         };
-        let login = self.db.write(insert).await?;
-        self.tokens(key, login, 0, now)
+        let (login, ends) = self.db.write(insert).await?;
+        self.tokens(key, login, 0, now, ends)
     }
 
-    fn tokens(&self, key: UserKey, login: LoginId, generation: i64, now: Millis) -> Result<Tokens> {
+    /// Tokens of a login that ends at `ends`.
+    fn tokens(&self, key: UserKey, login: LoginId, generation: i64, now: Millis, ends: Millis) -> Result<Tokens> {
         let access = OwnToken {
             kind: Kind::Access,
             key,
             login,
             generation,
-            expires_at: whole_seconds(now + self.access_ttl_ms),
+            expires_at: whole_seconds(now + self.access_ttl_ms).min(ends),
         };
-        let refresh = OwnToken { kind: Kind::Refresh, expires_at: self.refresh_expiry(now), ..access };
+        let refresh = OwnToken { kind: Kind::Refresh, expires_at: ends, ..access };
         Ok(Tokens {
             user_id: key.user,
             access_token: self.own.sign(&access, now)?,
@@ -216,19 +219,33 @@ fn is_current(connection: &mut AnyConnection, token: &OwnToken) -> Result<bool> 
     Ok(current && enabled_profile(connection, token.key)?.is_some())
 }
 
+/// When a login that begins or is rotated now ends: at `latest`, or sooner for an admin whose tenant says so.
+fn end_of_login(connection: &mut AnyConnection, key: UserKey, latest: Millis, now: Millis) -> Result<Millis> {
+    if key.user_type != UserType::Admin {
+        return Ok(latest);
+    }
+    let (_, settings) = tenant::store::settings(connection, key.tenant)?;
+    match Millis::try_from(settings.login.ttl) {
+        Ok(ttl) if ttl > 0 => Ok(latest.min(whole_seconds(now + 1000 * ttl))),
+        _ => Ok(latest),
+    }
+}
+
 enum Rotation {
-    Done,
+    /// The login now ends then.
+    Done(Millis),
     Refused,
     Reused,
 }
 
-fn rotate(connection: &mut AnyConnection, token: &OwnToken, expires_at: Millis, now: Millis) -> Result<Rotation> {
+fn rotate(connection: &mut AnyConnection, token: &OwnToken, latest: Millis, now: Millis) -> Result<Rotation> {
     let Some(login) = store::login(connection, token.login)? else { return Ok(Rotation::Refused) };
     if login.revoked || login.key != token.key || enabled_profile(connection, token.key)?.is_none() {
         return Ok(Rotation::Refused);
     }
-    if store::rotate_login(connection, token.login, token.generation, expires_at, now)? {
-        return Ok(Rotation::Done);
+    let ends = end_of_login(connection, token.key, latest, now)?;
+    if store::rotate_login(connection, token.login, token.generation, ends, now)? {
+        return Ok(Rotation::Done(ends));
     }
     store::revoke_login(connection, token.key, token.login, now)?;
     Ok(Rotation::Reused)

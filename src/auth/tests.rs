@@ -5,9 +5,10 @@ use serde_json::json;
 
 use super::member_token::MemberTokens;
 use super::*;
-use crate::account::{DEFAULT_TENANT, NewAdmin};
+use crate::account::NewAdmin;
 use crate::credential::Ended;
 use crate::db::Backend;
+use crate::tenant::DEFAULT_TENANT;
 
 const NOW: Millis = 1_795_000_000_000;
 const SECRET: &str = "a secret of this service for tests";

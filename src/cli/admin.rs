@@ -4,12 +4,13 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
 use super::Result;
+use super::tenant::Tenant;
 use crate::access::Role;
 use crate::account::{self, Admin, NewAdmin, NewProfile};
 use crate::auth::admin;
 use crate::clock::Clock;
 use crate::db::Db;
-use crate::id::{TenantId, UserKey};
+use crate::id::UserKey;
 use crate::settings::Settings;
 
 /// What to do with the accounts of admins.
@@ -57,11 +58,7 @@ pub(super) enum Command {
     /// Open a closed account
     Enable(Account),
     /// List the accounts
-    List {
-        /// The tenant's number
-        #[arg(long, default_value_t = 1, value_parser = super::id())]
-        tenant: i64,
-    },
+    List(Tenant),
 }
 
 /// Names one account.
@@ -70,9 +67,8 @@ pub(super) struct Account {
     /// The name to log in with
     #[arg(long)]
     pub(super) username: String,
-    /// The tenant's number
-    #[arg(long, default_value_t = 1, value_parser = super::id())]
-    pub(super) tenant: i64,
+    #[command(flatten)]
+    pub(super) tenant: Tenant,
 }
 
 /// Runs one of the commands.
@@ -89,7 +85,7 @@ pub(super) fn run(settings: &Settings, command: Command) -> Result {
 async fn act(command: Command, db: &Db, clock: &Clock) -> Result<String> {
     Ok(match command {
         Command::Add { account: Account { username, tenant }, nickname, role } => {
-            let (tenant, password) = (TenantId::new(tenant), super::first_line("the password")?);
+            let (tenant, password) = (tenant.id(), super::first_line("the password")?);
             let new = NewAdmin { tenant, username: username.clone(), nickname, role, password };
             let key = account::add_admin(db, clock, new).await?;
             format!("added {username} (id {})\n", key.user)
@@ -106,23 +102,23 @@ async fn act(command: Command, db: &Db, clock: &Clock) -> Result<String> {
         }
         Command::Password(Account { username, tenant }) => {
             let password = super::first_line("the password")?;
-            admin::set_password(db, clock, TenantId::new(tenant), &username, &password).await?;
+            admin::set_password(db, clock, tenant.id(), &username, &password).await?;
             format!("changed the password of {username}\n")
         }
         Command::Role { account: Account { username, tenant }, role } => {
-            admin::set_role(db, clock, TenantId::new(tenant), &username, role).await?;
+            admin::set_role(db, clock, tenant.id(), &username, role).await?;
             format!("{username} is {} now\n", role.as_str())
         }
         Command::Disable(Account { username, tenant }) => {
-            admin::set_enabled(db, clock, TenantId::new(tenant), &username, false).await?;
+            admin::set_enabled(db, clock, tenant.id(), &username, false).await?;
             format!("disabled {username}\n")
         }
         Command::Enable(Account { username, tenant }) => {
-            admin::set_enabled(db, clock, TenantId::new(tenant), &username, true).await?;
+            admin::set_enabled(db, clock, tenant.id(), &username, true).await?;
             format!("enabled {username}\n")
         }
-        Command::List { tenant } => {
-            let admins = account::list_admins(db, TenantId::new(tenant)).await?;
+        Command::List(tenant) => {
+            let admins = account::list_admins(db, tenant.id()).await?;
             admins.iter().map(line).collect()
         }
     })
@@ -134,9 +130,9 @@ fn role() -> impl TypedValueParser<Value = Role> {
     names.try_map(|name| Role::from_name(&name).ok_or("no such role"))
 }
 
-async fn key_of(db: &Db, tenant: i64, username: &str) -> Result<UserKey> {
-    let admin = account::find_admin(db, TenantId::new(tenant), username).await?;
-    Ok(admin.ok_or_else(|| format!("no admin {username} in tenant {tenant}"))?.key)
+async fn key_of(db: &Db, tenant: Tenant, username: &str) -> Result<UserKey> {
+    let admin = account::find_admin(db, tenant.id(), username).await?;
+    Ok(admin.ok_or_else(|| format!("no admin {username} in tenant {}", tenant.id()))?.key)
 }
 
 fn line(admin: &Admin) -> String {

@@ -25,6 +25,7 @@ mod migrate;
 mod openapi;
 mod serve;
 mod signals;
+mod tenant;
 mod token;
 
 /// The result of a subcommand. An error's text is one line for the operator, without secrets.
@@ -89,6 +90,9 @@ enum Command {
     /// Take over conversations of another system
     #[command(subcommand)]
     Import(import::Command),
+    /// Look after the settings of a tenant
+    #[command(subcommand)]
+    Tenant(tenant::Command),
     /// Look after the work that runs in the background
     #[command(subcommand)]
     Job(job::Command),
@@ -120,6 +124,7 @@ impl Cli {
             Command::Healthcheck => healthcheck::run(&self.settings.load()?),
             Command::Token(command) => token::run(&self.settings.load()?, command),
             Command::Import(command) => import::run(&self.settings.load()?, command),
+            Command::Tenant(command) => tenant::run(&self.settings.load()?, command),
             Command::Job(command) => job::run(&self.settings.load()?, command),
             Command::Openapi => openapi::run(),
             Command::Asyncapi => asyncapi::run(),
@@ -276,6 +281,9 @@ mod tests {
             "kefu token member --user-id 1001 --nickname 小明",
             "kefu token admin --username admin --set limits.write_batch=1 --set limits.write_queue=2",
             "kefu import yudao --from mysql://u:p@127.0.0.1/ruoyi-vue-pro --time-zone Asia/Shanghai",
+            "kefu tenant get",
+            "kefu tenant get login.ttl --tenant 2",
+            "kefu tenant set login.ttl 3600",
             "kefu job list",
             "kefu job list --dead --limit 10",
             "kefu job retry 1 2",

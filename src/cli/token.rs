@@ -3,9 +3,10 @@
 use clap::Subcommand;
 
 use super::Result;
+use super::tenant::Tenant;
 use crate::account;
 use crate::auth::Auth;
-use crate::id::{TenantId, UserId};
+use crate::id::UserId;
 use crate::settings::{Settings, signing_secret};
 
 /// Whom to make tokens for.
@@ -22,18 +23,16 @@ pub(super) enum Command {
         /// The URL of the member's picture
         #[arg(long)]
         avatar: Option<String>,
-        /// The tenant's number
-        #[arg(long, default_value_t = 1, value_parser = super::id())]
-        tenant: i64,
+        #[command(flatten)]
+        tenant: Tenant,
     },
     /// An admin, who must be there
     Admin {
         /// The name that the admin logs in with
         #[arg(long)]
         username: String,
-        /// The tenant's number
-        #[arg(long, default_value_t = 1, value_parser = super::id())]
-        tenant: i64,
+        #[command(flatten)]
+        tenant: Tenant,
     },
 }
 
@@ -44,12 +43,12 @@ pub(super) fn run(settings: &Settings, command: Command) -> Result {
         let auth = Auth::new(&settings.auth, &settings.limits, &secret, db.clone(), clock.clone())?;
         let key = match command {
             Command::Member { user_id, nickname, avatar, tenant } => {
-                let (tenant, user) = (TenantId::new(tenant), UserId::new(user_id));
-                account::ensure_member(&db, &clock, tenant, user, Some(&nickname), avatar.as_deref()).await?
+                let user = UserId::new(user_id);
+                account::ensure_member(&db, &clock, tenant.id(), user, Some(&nickname), avatar.as_deref()).await?
             }
             Command::Admin { username, tenant } => {
-                let admin = account::find_admin(&db, TenantId::new(tenant), &username).await?;
-                admin.ok_or_else(|| format!("no admin {username} in tenant {tenant}"))?.key
+                let admin = account::find_admin(&db, tenant.id(), &username).await?;
+                admin.ok_or_else(|| format!("no admin {username} in tenant {}", tenant.id()))?.key
             }
         };
         Ok(auth.issue(key).await?)

@@ -65,6 +65,8 @@ id_kinds! {
     File = "file" from 1;
     /// `kefu_job`.
     Job = "job" from 1;
+    /// Changes of settings in `kefu_tenant`.
+    TenantChange = "tenant_change" from 1;
 }
 
 /// Takes `count` ids inside the running write transaction and returns the first. The row's lock makes them unique; a

@@ -19,7 +19,7 @@ const fn uses(table: &'static str, changed: Option<&'static str>, deleted: bool)
 }
 
 /// Every table of the schema; a test compares both.
-const USES: [Use; 10] = [
+const USES: [Use; 11] = [
     uses("kefu_admin", Some("status"), false),
     uses("kefu_conversation", Some("last_seq"), false),
     uses("kefu_file", None, false),
@@ -30,6 +30,7 @@ const USES: [Use; 10] = [
     uses("kefu_member_token", None, true),
     uses("kefu_message", Some("read_status"), false),
     uses("kefu_revocation", None, true),
+    uses("kefu_tenant", Some("settings"), false),
 ];
 
 /// Fails for a user who may not write all that the service writes, and on a server that can only be read. A server

@@ -181,6 +181,20 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    kefu_tenant (id) {
+        id -> BigInt,
+        settings -> Text,
+        change_no -> BigInt,
+        creator -> Text,
+        create_time -> Timestamp,
+        updater -> Text,
+        update_time -> Timestamp,
+        deleted -> Bool,
+        tenant_id -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     kefu_admin,
     kefu_conversation,
@@ -192,4 +206,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     kefu_member_token,
     kefu_message,
     kefu_revocation,
+    kefu_tenant,
 );

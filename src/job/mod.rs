@@ -46,7 +46,8 @@ use crate::id::TenantId;
 
 pub(crate) use kinds::Kinds;
 pub(crate) use runner::Runner;
-pub(crate) use store::{State, Stored, cancel, hurry, list, recover, retry, retry_dead};
+pub(crate) use store::operator::{Stored, list, retry, retry_dead};
+pub(crate) use store::{State, cancel, hurry, recover};
 
 /// How often a job is tried before it is dead: at the delays of [`delay`], for about an hour and a half.
 pub(crate) const MAX_ATTEMPTS: i32 = 10;

@@ -217,7 +217,7 @@ impl Worker {
     /// Brings the gauges up to date.
     async fn measure(&self) {
         let now = self.clock.now();
-        match self.db.run(move |connection| store::backlog(connection, now)).await {
+        match self.db.run(move |connection| store::operator::backlog(connection, now)).await {
             Ok(backlog) => self.metrics.measured(backlog.counts, backlog.oldest),
             Err(error) => tracing::warn!(%error, "jobs could not be counted"),
         }

@@ -19,13 +19,14 @@ use crate::http::describe::BEARER;
 use crate::id::TenantId;
 pub use asyncapi::{asyncapi, asyncapi_text};
 
-use crate::{account, auth, conversation, file, health, message, shop, socket};
+use crate::{account, auth, conversation, file, health, message, shop, socket, tenant};
 
 /// Registers every route, those of the shop's data ([`shop`]) when they are asked for.
 pub(crate) fn register(config: &mut ServiceConfig<'_>, shop_placeholders: bool) {
     config
         .configure(message::api::routes)
         .configure(conversation::api::routes)
+        .configure(tenant::api::routes)
         .configure(auth::api::routes)
         .configure(account::api::routes)
         .configure(file::api::routes)
@@ -56,6 +57,7 @@ Times are milliseconds since the epoch, ids are numbers below 2^53, fields witho
         (name = "member message", description = "What a member's client calls."),
         (name = "admin message", description = "Messages in the admin console."),
         (name = "admin conversation", description = "Conversations in the admin console."),
+        (name = "admin setting", description = "What a tenant sets for itself."),
         (name = "auth", description = "Logins."),
         (name = "member", description = "Who a member is."),
         (name = "file", description = "Uploaded files."),

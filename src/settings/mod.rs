@@ -4,7 +4,7 @@
 //! itself out of logs and of `--print-config`.
 
 mod load;
-mod rules;
+pub(crate) mod rules;
 mod secret;
 #[cfg(test)]
 mod tests;

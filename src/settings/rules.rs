@@ -16,17 +16,19 @@ const REDIS_ADDRESS: &str = "redis://user:password@host:port/database or rediss:
 pub(crate) const ESCAPED: &str = "with reserved characters of the password percent-encoded (@ is %40)";
 
 /// The rule of one key.
-pub(super) struct Rule {
+pub(crate) struct Rule {
     /// The dotted key.
-    pub(super) key: &'static str,
+    pub(crate) key: &'static str,
     /// What it must be, to be read after "must be".
-    pub(super) allowed: String,
+    pub(crate) allowed: String,
+    /// The same in Chinese, to be read after 须为, for those rules that people meet in a console.
+    pub(crate) allowed_zh: Option<String>,
     /// Whether it is.
-    pub(super) holds: bool,
+    pub(crate) holds: bool,
     /// Whether its value, or the password in it, must not be shown.
-    pub(super) is_secret: bool,
+    pub(crate) is_secret: bool,
     /// What has to be so for the key to have an effect, while it is not so.
-    pub(super) lacks: Option<&'static str>,
+    pub(crate) lacks: Option<&'static str>,
 }
 
 /// The rules of all keys, in the file's order, applied to `settings`.
@@ -44,7 +46,6 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
     let with_s3 = |rule: Rule| rule.only_with("file.storage is s3", s3);
     let one_kind = "; only one of secret, public_key_file, jwks_file and jwks_url may be set";
     let claim = |key, name: &str| rule(key, "a claim's name", !name.is_empty());
-    let switch = |key| rule(key, "true or false", true);
     vec![
         rule("data_dir", "a folder's path", !data_dir.as_os_str().is_empty()),
         rule("server.listen", "an IP address and a port, e.g. 127.0.0.1:48080", true),
@@ -216,16 +217,34 @@ impl Rule {
 }
 
 fn rule(key: &'static str, allowed: &str, holds: bool) -> Rule {
-    Rule { key, allowed: allowed.to_owned(), holds, is_secret: false, lacks: None }
+    Rule { key, allowed: allowed.to_owned(), allowed_zh: None, holds, is_secret: false, lacks: None }
+}
+
+/// A switch; its type lets nothing else through.
+pub(crate) fn switch(key: &'static str) -> Rule {
+    Rule { allowed_zh: Some(" true 或 false".to_owned()), ..rule(key, "true or false", true) }
+}
+
+/// One value beside those of a rule.
+pub(crate) fn either(value: u64, rule: Rule, is_value: bool) -> Rule {
+    Rule {
+        allowed: format!("{value} or {}", rule.allowed),
+        allowed_zh: rule.allowed_zh.map(|allowed| format!(" {value} 或{allowed}")),
+        holds: rule.holds || is_value,
+        ..rule
+    }
 }
 
 fn text(key: &'static str, value: Option<&str>) -> Rule {
     rule(key, "a text that is not empty", value != Some(""))
 }
 
-fn number(key: &'static str, value: impl TryInto<u64>, range: RangeInclusive<u64>) -> Rule {
+/// A whole number in a range.
+pub(crate) fn number(key: &'static str, value: impl TryInto<u64>, range: RangeInclusive<u64>) -> Rule {
     let allowed = format!("a whole number from {} to {}", range.start(), range.end());
-    rule(key, &allowed, value.try_into().is_ok_and(|value| range.contains(&value)))
+    let allowed_zh = Some(format!(" {} 至 {} 的整数", range.start(), range.end()));
+    let holds = value.try_into().is_ok_and(|value| range.contains(&value));
+    Rule { allowed_zh, ..rule(key, &allowed, holds) }
 }
 
 fn is_long(secret: &str) -> bool {

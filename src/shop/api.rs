@@ -9,10 +9,10 @@ use utoipa_actix_web::OpenApiFactory;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::access::AnyAdmin;
-use crate::account::DEFAULT_TENANT;
 use crate::auth::extract::{Admin, Member};
 use crate::http::Answer;
 use crate::http::describe::{self, Describe, Description, Schemas};
+use crate::tenant::DEFAULT_TENANT;
 
 /// The tag in the document.
 const TAG: &str = "shop placeholder";

@@ -30,6 +30,7 @@ use crate::limit::{RateLimits, network};
 use crate::message::resync::{self, Since};
 use crate::push::{Connection, Hub, Incoming, Opening, OutboxBody, Ticket, read};
 use crate::settings::Settings;
+use crate::tenant::Tenants;
 use crate::ws::handshake::{self, HandedOver};
 use crate::ws::{CloseReason, Reader, frame};
 
@@ -195,6 +196,8 @@ pub(crate) struct Context {
     pub hub: Hub,
     /// Read by replays and typing notices.
     pub db: Db,
+    /// Whether members see that admins type.
+    pub tenants: Tenants,
     /// The time of every byte from a client.
     pub clock: Clock,
     /// Sizes.
@@ -297,6 +300,9 @@ impl Socket {
             UserType::Admin if !self.connection.may(Permission::SendMessages) => return Err(Error::Forbidden),
             UserType::Admin => Target::Id(conversation.ok_or(Error::Missing("conversationId".into()))?),
         };
+        if key.user_type == UserType::Admin && !self.context.tenants.settings(key.tenant).await?.message.typing {
+            return Ok(());
+        }
         match self.context.db.run(move |connection| conversation::head(connection, key.tenant, target)).await? {
             Some(head) => {
                 let fact = Fact::Typing {

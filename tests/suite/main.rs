@@ -63,6 +63,7 @@ mod socket;
 mod statements;
 mod stock;
 mod tenant;
+mod tenant_settings;
 mod tls;
 mod typing;
 mod unread;

@@ -15,6 +15,7 @@ use crate::db::id_block::{IdKind, reserve, reserve_one};
 use crate::db::schema::{kefu_admin, kefu_member};
 use crate::error::{Error, Result};
 use crate::id::{TenantId, UserId};
+use crate::tenant;
 use crate::text::{Name, PictureUrl};
 
 /// Stands for the hash of a password: none fits it.
@@ -60,7 +61,7 @@ const INSERT_MEMBERS: Statement = Statement {
     },
 };
 
-/// Makes those of the members who are not here yet and leaves the others as they are; returns how many it made. A query
+/// Makes those of the members who are not here yet and leaves the others as they are; returns how many it made. Two queries
 /// per tenant and three statements, however many members.
 pub(crate) fn insert_missing_members(
     connection: &mut AnyConnection,
@@ -71,6 +72,7 @@ pub(crate) fn insert_missing_members(
     for tenant in members.keys().map(|(tenant, _)| *tenant).collect::<HashSet<_>>() {
         let ids: Vec<i64> = members.keys().filter(|(of, _)| *of == tenant).map(|(_, user)| user.get()).collect();
         let known = known_members(connection, tenant, &ids)?;
+        tenant::store::ensure(connection, tenant, now)?;
         missing.extend(ids.into_iter().filter(|id| !known.contains(id)).map(|id| (tenant, UserId::new(id))));
     }
     if missing.is_empty() {
@@ -128,6 +130,7 @@ pub(crate) fn ensure_imported_admin(
     imported: &ImportedUser,
     now: Millis,
 ) -> Result<(UserId, bool)> {
+    tenant::store::ensure(connection, tenant, now)?;
     let creator = format!("{origin}-{id}");
     let made: Option<i64> = kefu_admin::table
         .filter(kefu_admin::tenant_id.eq(tenant.get()))

@@ -14,6 +14,7 @@ use crate::db::id_block::{IdKind, reserve_one};
 use crate::db::schema::{kefu_admin, kefu_member};
 use crate::error::{Error, Result};
 use crate::id::{TenantId, UserId, UserKey, UserType};
+use crate::tenant;
 
 const ENABLED: i32 = 0;
 const DISABLED: i32 = 1;
@@ -129,13 +130,14 @@ pub(super) fn has_admins(connection: &mut AnyConnection) -> Result<bool> {
     Ok(found.is_some())
 }
 
-/// Adds an admin, `None` when the name is taken.
+/// Adds an admin, `None` when the name is taken. The first user of a tenant makes the tenant's row, here and below.
 pub(super) fn insert_admin(
     connection: &mut AnyConnection,
     new: &NewAdmin,
     password_hash: &str,
     now: Millis,
 ) -> Result<Option<UserKey>> {
+    tenant::store::ensure(connection, new.tenant, now)?;
     let id = reserve_one(connection, IdKind::Admin)?;
     let inserted = diesel::insert_into(kefu_admin::table)
         .values((
@@ -247,6 +249,7 @@ pub(super) fn insert_member(
     claim: &MemberClaim,
     now: Millis,
 ) -> Result<Option<Member>> {
+    tenant::store::ensure(connection, claim.tenant, now)?;
     let user = match claim.id {
         MemberId::Number(number) => number.get(),
         MemberId::Text(_) => reserve_one(connection, IdKind::MemberUser)?,

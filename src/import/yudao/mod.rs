@@ -13,7 +13,7 @@ use chrono_tz::Tz;
 
 use self::sql::{ConversationRow, HeadRow, MessageRow, Source};
 use super::Report;
-use crate::account::{DEFAULT_TENANT, MemberId};
+use crate::account::MemberId;
 use crate::clock::Millis;
 use crate::conversation::Target;
 use crate::error::Error;
@@ -21,6 +21,7 @@ use crate::id::{TenantId, UserId, UserType};
 use crate::message::content::{Content, ContentType};
 use crate::message::imported::{ImportedMessage, Marks};
 use crate::message::{NewMessage, Sender};
+use crate::tenant::DEFAULT_TENANT;
 
 /// Names what was copied from there.
 pub(super) const ORIGIN: &str = "yudao";

@@ -1,0 +1,2 @@
+DELETE FROM kefu_id_block WHERE name = 'tenant_change';
+DROP TABLE kefu_tenant;

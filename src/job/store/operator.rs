@@ -1,0 +1,101 @@
+//! What operators see of the jobs and do to them.
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+use super::State;
+use crate::clock::{Millis, from_timestamp, to_timestamp};
+use crate::db::AnyConnection;
+use crate::db::schema::kefu_job as t;
+use crate::error::Result;
+
+/// Jobs by state, and how long the oldest due one has waited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::job) struct Backlog {
+    /// In the order of [`State::ALL`].
+    pub counts: [i64; 3],
+    /// Milliseconds; 0 when none is due.
+    pub oldest: Millis,
+}
+
+/// Counts the jobs of all kinds.
+pub(in crate::job) fn backlog(connection: &mut AnyConnection, now: Millis) -> Result<Backlog> {
+    let mut backlog = Backlog::default();
+    for (state, count) in State::ALL.into_iter().zip(&mut backlog.counts) {
+        *count = t::table.filter(t::state.eq(state.code())).count().get_result(connection)?;
+    }
+    let first: Option<NaiveDateTime> = t::table
+        .filter(t::state.eq(State::Waiting.code()))
+        .order(t::run_at)
+        .select(t::run_at)
+        .first(connection)
+        .optional()?;
+    backlog.oldest = first.map_or(0, |run_at| (now - from_timestamp(run_at)).max(0));
+    Ok(backlog)
+}
+
+/// A job as operators see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stored {
+    /// What `kefu job retry` takes.
+    pub id: i64,
+    /// [`crate::job::Job::KIND`]
+    pub kind: String,
+    /// [`crate::job::Job::key`]
+    pub key: String,
+    /// Where it stands.
+    pub state: State,
+    /// How often it was begun since it last succeeded.
+    pub attempts: i32,
+    /// When it is due; `None` while it runs.
+    pub run_at: Option<Millis>,
+    /// Why it failed last, empty when it did not.
+    pub last_error: String,
+}
+
+/// The first `limit` jobs, all or those in one state: by time, the dead before the others.
+pub(crate) fn list(connection: &mut AnyConnection, only: Option<State>, limit: usize) -> Result<Vec<Stored>> {
+    type Row = (i64, String, String, i32, NaiveDateTime, String);
+    let mut jobs = Vec::new();
+    for state in [State::Dead, State::Running, State::Waiting] {
+        if only.is_some_and(|only| only != state) {
+            continue;
+        }
+        let room = i64::try_from(limit.saturating_sub(jobs.len())).unwrap_or(i64::MAX);
+        let rows: Vec<Row> = t::table
+            .filter(t::state.eq(state.code()))
+            .order((t::run_at, t::id))
+            .select((t::id, t::kind, t::key, t::attempts, t::run_at, t::last_error))
+            .limit(room)
+            .load(connection)?;
+        jobs.extend(rows.into_iter().map(|(id, kind, key, attempts, run_at, last_error)| {
+            let run_at = (state != State::Running).then(|| from_timestamp(run_at));
+            Stored { id, kind, key, state, attempts, run_at, last_error }
+        }));
+    }
+    Ok(jobs)
+}
+
+/// Makes a waiting or dead job due with all its attempts; returns whether there is one.
+pub(crate) fn retry(connection: &mut AnyConnection, id: i64, now: Millis) -> Result<bool> {
+    let row = t::table.filter(t::id.eq(id)).filter(t::state.ne(State::Running.code()));
+    Ok(diesel::update(row).set(anew(now)).execute(connection)? > 0)
+}
+
+/// Makes all dead jobs due with all their attempts; returns how many there were.
+pub(crate) fn retry_dead(connection: &mut AnyConnection, now: Millis) -> Result<usize> {
+    let rows = t::table.filter(t::state.eq(State::Dead.code()));
+    Ok(diesel::update(rows).set(anew(now)).execute(connection)?)
+}
+
+type Anew = (
+    diesel::dsl::Eq<t::state, i32>,
+    diesel::dsl::Eq<t::attempts, i32>,
+    diesel::dsl::Eq<t::run_at, NaiveDateTime>,
+    diesel::dsl::Eq<t::update_time, NaiveDateTime>,
+);
+
+fn anew(now: Millis) -> Anew {
+    let now = to_timestamp(now);
+    (t::state.eq(State::Waiting.code()), t::attempts.eq(0), t::run_at.eq(now), t::update_time.eq(now))
+}

@@ -1,0 +1,88 @@
+//! A tenant's settings over HTTP.
+
+use actix_web::web;
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::openapi::schema::{AdditionalProperties, Schema};
+use utoipa::openapi::{Object, RefOr};
+use utoipa::{PartialSchema, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
+use validator::{Validate, ValidationErrors};
+
+use super::Tenants;
+use super::settings::TenantSettings;
+use crate::access::{QuerySettings, UpdateSettings};
+use crate::auth::extract::Admin;
+use crate::error::Result;
+use crate::http::{Answer, Data, Json, Then, routes};
+
+/// Registers the routes. They need [`Tenants`] and [`crate::auth::Auth`] as application data.
+pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
+    routes!(config => get_settings, update_settings);
+}
+
+impl Data for TenantSettings {}
+
+/// Some of [`TenantSettings`], nested as these are; [`super::settings::apply`] checks them.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct TenantSettingsUpdate(Value);
+
+impl Validate for TenantSettingsUpdate {
+    fn validate(&self) -> std::result::Result<(), ValidationErrors> {
+        Ok(())
+    }
+}
+
+impl PartialSchema for TenantSettingsUpdate {
+    fn schema() -> RefOr<Schema> {
+        match TenantSettings::schema() {
+            RefOr::T(Schema::Object(settings)) => optional(settings).into(),
+            other => other,
+        }
+    }
+}
+
+impl ToSchema for TenantSettingsUpdate {}
+
+/// The same object with every property left to the client's choice, and no other allowed.
+fn optional(mut object: Object) -> Object {
+    object.description = None;
+    object.required.clear();
+    object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+    for property in object.properties.values_mut() {
+        if let RefOr::T(Schema::Object(inner)) = property
+            && !inner.properties.is_empty()
+        {
+            *inner = optional(inner.clone());
+        }
+    }
+    object
+}
+
+/// The settings of the tenant
+///
+/// What the tenant has set, and the defaults for the rest. What an operator decides for the whole service is not here.
+#[utoipa::path(get, path = "/admin-api/promotion/kefu-setting/get", tag = "admin setting")]
+async fn get_settings(admin: Admin<QuerySettings>, tenants: web::Data<Tenants>) -> Result<Answer<TenantSettings>> {
+    let settings = tenants.settings(admin.0.key.tenant).await?;
+    Ok(Answer(TenantSettings::clone(&settings)))
+}
+
+/// Change some of the tenant's settings
+///
+/// What is not named stays as it is. Takes effect at once, at other nodes within about a second. When one value is refused,
+/// nothing changes.
+#[utoipa::path(
+    put,
+    path = "/admin-api/promotion/kefu-setting/update",
+    tag = "admin setting",
+    request_body(content = TenantSettingsUpdate, example = json!({"message": {"typing": false}}))
+)]
+async fn update_settings(
+    Then(admin, Json(TenantSettingsUpdate(changes))): Then<Admin<UpdateSettings>, Json<TenantSettingsUpdate>>,
+    tenants: web::Data<Tenants>,
+) -> Result<Answer<bool>> {
+    tenants.update(admin.0.key.tenant, changes, admin.0.key.user.to_string()).await?;
+    Ok(Answer(true))
+}
