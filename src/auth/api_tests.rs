@@ -93,7 +93,7 @@ async fn the_console_logs_in_and_finds_its_page() {
     let token = text(&login, "/data/accessToken");
     let info = world.get(INFO, &[("authorization", &format!("Bearer {token}")), ("tenant-id", "1")]).await;
     assert_eq!(info["data"]["roles"], json!(["super_admin"]));
-    assert_eq!(info["data"]["permissions"].as_array().unwrap().len(), 6);
+    assert_eq!(info["data"]["permissions"].as_array().unwrap().len(), 8);
     assert_eq!(info["data"]["user"]["username"], "boss");
     assert_eq!(info["data"]["menus"][0]["path"], "/mall");
     let page = &info["data"]["menus"][0]["children"][0];

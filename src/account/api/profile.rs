@@ -14,6 +14,7 @@ use crate::auth::extract::Admin;
 use crate::clock::Millis;
 use crate::db::Db;
 use crate::error::{Error, Result};
+use crate::http::describe::failures;
 use crate::http::{Answer, Data, Json, Then, routes};
 use crate::id::UserId;
 
@@ -108,7 +109,7 @@ struct PasswordUpdate {
     path = "/admin-api/system/user/profile/update-password",
     operation_id = "update_own_admin_password",
     tag = "auth",
-    extensions(("x-errors" = json!(["TooManyRequests"]))),
+    extensions(("x-errors" = json!(failures(&[Error::TooManyRequests { retry_after_s: 1 }])))),
 )]
 async fn update_password(
     auth: web::Data<Auth>,
