@@ -24,8 +24,7 @@ use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
 use crate::account;
 use crate::auth::address::ClientAddress;
-use crate::auth::store::has_admin_logins;
-use crate::auth::{self, Auth, RevokeReason, Revoked};
+use crate::auth::{self, Auth, RevokeReason, Revoked, has_admin_logins};
 use crate::clock::Clock;
 use crate::db::instant::StoredInstant;
 use crate::db::sqlite::checkpoint::Checkpointer;
@@ -208,7 +207,10 @@ impl App {
 
 /// What handlers reach, shared by all worker threads.
 #[derive(Clone)]
-struct Services(Vec<Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>>);
+struct Services(Vec<Arc<Provide>>);
+
+/// Adds one service to the application's data.
+type Provide = dyn Fn(&mut web::ServiceConfig) + Send + Sync;
 
 impl Services {
     fn new(body: web::PayloadConfig) -> Self {

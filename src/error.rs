@@ -105,7 +105,7 @@ pub enum Error {
 /// The envelope of a failure.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Failure<'a> {
-    /// One of the contract's codes, never 0.
+    /// One of the error codes, never 0.
     pub code: i64,
     /// The message for the user.
     pub msg: &'a str,

@@ -44,9 +44,7 @@ impl PictureUrl {
     /// An address is never cut: half of one shows nothing.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        let is_plain = !text.is_empty()
-            && text.chars().count() <= PICTURE_LIMIT
-            && !text.chars().any(|letter| is_invisible(letter));
+        let is_plain = !text.is_empty() && text.chars().count() <= PICTURE_LIMIT && !text.chars().any(is_invisible);
         let allowed = match url::Url::parse(text) {
             Ok(url) => matches!(url.scheme(), "http" | "https") && url.has_host(),
             // A path, or `//host/path`. Browsers read `\` as `/`.

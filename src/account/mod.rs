@@ -4,7 +4,12 @@
 pub(crate) mod api;
 mod look_alike;
 pub(crate) mod password;
-pub(crate) mod store;
+mod store;
+
+pub(crate) use store::{
+    admin, admin_by_name, confirm_password, imported, member, member_by_id, set_admin_enabled, set_admin_role,
+    set_logout_time, set_password_hash,
+};
 
 use crate::access::Role;
 use crate::clock::{Clock, Millis};

@@ -4,9 +4,9 @@
 
 use std::net::IpAddr;
 
-use super::{Auth, Principal, RevokeReason, Revoked, store as logins};
+use super::{Auth, Principal, RevokeReason, Revoked, store};
 use crate::access::Role;
-use crate::account::{password, store};
+use crate::account::{self, password};
 use crate::clock::Clock;
 use crate::credential::{Credential, Ended};
 use crate::db::Db;
@@ -22,9 +22,9 @@ pub async fn set_password(db: &Db, clock: &Clock, tenant: TenantId, username: &s
     let hash = password::hash(password, username).await?;
     let (username, now) = (username.to_owned(), clock.now());
     db.write(move |connection| {
-        let (admin, _) = store::admin_by_name(connection, tenant, &username)?.ok_or_else(unknown_admin)?;
-        store::set_password_hash(connection, admin.key, &hash, now)?;
-        logins::revoke_user(connection, admin.key, now)
+        let (admin, _) = account::admin_by_name(connection, tenant, &username)?.ok_or_else(unknown_admin)?;
+        account::set_password_hash(connection, admin.key, &hash, now)?;
+        store::revoke_user(connection, admin.key, now)
     })
     .await
 }
@@ -46,8 +46,8 @@ impl Auth {
         // Admins have no other credentials.
         let Credential::Login(login) = caller.credential else { return Err(Error::Forbidden) };
         let found = inner.db.run(move |connection| {
-            let Some(admin) = store::admin(connection, key.tenant, key.user)? else { return Ok(None) };
-            store::admin_by_name(connection, key.tenant, &admin.username)
+            let Some(admin) = account::admin(connection, key.tenant, key.user)? else { return Ok(None) };
+            account::admin_by_name(connection, key.tenant, &admin.username)
         });
         let (admin, old_hash) = found.await?.ok_or(Error::Unauthenticated)?;
         let attempt = Attempt::new(key.tenant, &admin.username, address);
@@ -64,11 +64,11 @@ impl Auth {
         inner
             .db
             .write(move |connection| {
-                if !store::confirm_password(connection, key, &old_hash)? {
+                if !account::confirm_password(connection, key, &old_hash)? {
                     return Err(wrong_password());
                 }
-                store::set_password_hash(connection, key, &hash, now)?;
-                logins::revoke_other_logins(connection, key, login, now)
+                account::set_password_hash(connection, key, &hash, now)?;
+                store::revoke_other_logins(connection, key, login, now)
             })
             .await?;
         self.publish(Revoked { key, ended: Ended::AllBut(login), reason: RevokeReason::PasswordChanged });
@@ -87,9 +87,9 @@ fn wrong_password() -> Error {
 pub async fn set_enabled(db: &Db, clock: &Clock, tenant: TenantId, username: &str, enabled: bool) -> Result<()> {
     let (username, now) = (username.to_owned(), clock.now());
     db.write(move |connection| {
-        let (admin, _) = store::admin_by_name(connection, tenant, &username)?.ok_or_else(unknown_admin)?;
-        store::set_admin_enabled(connection, admin.key, enabled, now)?;
-        if enabled { Ok(()) } else { logins::revoke_user(connection, admin.key, now) }
+        let (admin, _) = account::admin_by_name(connection, tenant, &username)?.ok_or_else(unknown_admin)?;
+        account::set_admin_enabled(connection, admin.key, enabled, now)?;
+        if enabled { Ok(()) } else { store::revoke_user(connection, admin.key, now) }
     })
     .await
 }
@@ -101,9 +101,9 @@ pub async fn set_enabled(db: &Db, clock: &Clock, tenant: TenantId, username: &st
 pub async fn set_role(db: &Db, clock: &Clock, tenant: TenantId, username: &str, role: Role) -> Result<()> {
     let (username, now) = (username.to_owned(), clock.now());
     db.write(move |connection| {
-        let (admin, _) = store::admin_by_name(connection, tenant, &username)?.ok_or_else(unknown_admin)?;
-        store::set_admin_role(connection, admin.key, role, now)?;
-        logins::insert_role_change(connection, admin.key, now)
+        let (admin, _) = account::admin_by_name(connection, tenant, &username)?.ok_or_else(unknown_admin)?;
+        account::set_admin_role(connection, admin.key, role, now)?;
+        store::insert_role_change(connection, admin.key, now)
     })
     .await
 }

@@ -25,7 +25,7 @@ impl Auth {
         let (attempt, failures) = (Attempt::new(tenant, username, address), &inner.limits.failures);
         failures.check(&attempt)?;
         let name = username.to_owned();
-        let found = inner.db.run(move |connection| account::store::admin_by_name(connection, tenant, &name)).await?;
+        let found = inner.db.run(move |connection| account::admin_by_name(connection, tenant, &name)).await?;
         let turn = inner.passwords.turn().await?;
         // Others may have failed while this one waited.
         failures.check(&attempt)?;
@@ -155,7 +155,7 @@ impl Inner {
         let latest = self.refresh_expiry(now);
         let insert = move |connection: &mut AnyConnection| {
             if let Some(compared) = &password_hash
-                && !account::store::confirm_password(connection, key, compared)?
+                && !account::confirm_password(connection, key, compared)?
             {
                 return Err(Error::LoginFailed);
             }
@@ -206,7 +206,7 @@ fn logout_token(
     match token.session {
         Some(session) => store::revoke_session(connection, key, session, expires_at, now),
         None => {
-            account::store::set_logout_time(connection, key, now)?;
+            account::set_logout_time(connection, key, now)?;
             store::revoke_tokens_until(connection, key, now)
         }
     }

@@ -5,7 +5,7 @@
 //! Either is checked against the database, then believed for five seconds (`cache`): that long a disabled account or
 //! a logout in another process may go unnoticed, besides what [`Auth::poll_revocations`] finds earlier.
 //!
-//! `auth` asks `account::store` for accounts; `account` does not know `auth`. What changes an account and ends its logins in
+//! `auth` asks `account` for accounts; `account` does not know `auth`. What changes an account and ends its logins in
 //! the same transaction is in `admin`.
 
 pub(crate) mod address;
@@ -19,7 +19,7 @@ mod login;
 mod member_claims;
 mod member_token;
 mod revocation;
-pub(crate) mod store;
+mod store;
 mod token;
 
 use std::sync::Arc;
@@ -29,6 +29,7 @@ use tokio::sync::{Mutex, broadcast};
 use utoipa::ToSchema;
 
 pub(crate) use revocation::{RevokeReason, Revoked};
+pub(crate) use store::has_admin_logins;
 
 use self::cache::{Cache, Refused, Verified};
 use self::key_source::KeySource;
@@ -269,7 +270,7 @@ impl Inner {
                 return Err(refuse("the token, or its session, was logged out"));
             }
             let seen = if claimed_at.is_none() { store::seen::first_seen(connection, hash)? } else { None };
-            Ok((account::store::member_by_id(connection, claim.tenant, &claim.id)?, seen))
+            Ok((account::member_by_id(connection, claim.tenant, &claim.id)?, seen))
         };
         let (found, seen_at) = self.db.run(read).await?;
         let issued = claimed_at.map_or_else(|| Issued::FirstSeen(seen_at.unwrap_or(now)), Issued::Claimed);
@@ -337,10 +338,10 @@ fn current_profile(connection: &mut AnyConnection, token: &OwnToken) -> Result<O
 /// The profile of a user, `None` when there is none or it is disabled.
 fn enabled_profile(connection: &mut AnyConnection, key: UserKey) -> Result<Option<Profile>> {
     Ok(match key.user_type {
-        UserType::Admin => account::store::admin(connection, key.tenant, key.user)?
+        UserType::Admin => account::admin(connection, key.tenant, key.user)?
             .filter(|admin| admin.enabled)
             .map(|admin| Profile { nickname: admin.nickname, avatar: admin.avatar, role: Some(admin.role) }),
-        UserType::Member => account::store::member(connection, key.tenant, key.user)?
+        UserType::Member => account::member(connection, key.tenant, key.user)?
             .filter(|member| member.enabled)
             .map(|member| Profile { nickname: member.nickname, avatar: member.avatar, role: None }),
     })

@@ -163,7 +163,7 @@ pub(crate) struct ConversationView {
     /// The member's nickname.
     #[schema(example = "小明")]
     pub user_nickname: String,
-    /// The member's id in the integrator's system, when it is another than `userId` (additive).
+    /// The member's id in the integrator's system, when it is another than `userId`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "550e8400-e29b-41d4-a716-446655440000")]
     pub external_id: Option<String>,

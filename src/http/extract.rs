@@ -152,21 +152,19 @@ fn problem(errors: &ValidationErrors) -> Problem {
         }
         let bound = |name: &str| rule.params.get(name).map(ToString::to_string);
         let (bounds_zh, bounds_en) = match (bound("min"), bound("max")) {
-            (Some(min), Some(max)) => (format!("{min} 至 {max}"), format!("from {min} to {max}")),
-            (Some(min), None) => (format!("不小于 {min}"), format!("at least {min}")),
-            (None, Some(max)) => (format!("不大于 {max}"), format!("at most {max}")),
+            (Some(min), Some(max)) => (format!("须为 {min} 至 {max}"), format!("from {min} to {max}")),
+            (Some(min), None) => (format!("须不小于 {min}"), format!("at least {min}")),
+            (None, Some(max)) => (format!("须不大于 {max}"), format!("at most {max}")),
             (None, None) => {
                 return Problem { zh: format!("{zh}不合法").into(), en: format!("{en} is not valid").into() };
             }
         };
         return match rule.code.as_ref() {
             "length" => Problem {
-                zh: format!("{zh}的字数须为 {bounds_zh}").into(),
+                zh: format!("{zh}的字数{bounds_zh}").into(),
                 en: format!("{en} must have {bounds_en} characters").into(),
             },
-            _ => {
-                Problem { zh: format!("{zh}须为 {bounds_zh}").into(), en: format!("{en} must be {bounds_en}").into() }
-            }
+            _ => Problem { zh: format!("{zh}{bounds_zh}").into(), en: format!("{en} must be {bounds_en}").into() },
         };
     }
     Problem::new("参数不合法", "a parameter is not valid")

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use chrono_tz::Tz;
 
-use crate::account::store::imported::{ImportedUser, ensure_imported_admin, insert_missing_members};
+use crate::account::imported::{ImportedUser, ensure_imported_admin, insert_missing_members};
 use crate::backoff::Backoff;
 use crate::clock::{Clock, Millis};
 use crate::db::kept::KeptConnection;

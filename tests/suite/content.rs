@@ -76,7 +76,7 @@ async fn content_that_breaks_the_stock_pages_is_refused_on_both_sides() {
         (11, "null", "消息内容与消息类型不符"),
         (11, "[]", "消息内容与消息类型不符"),
         (1, "", "消息内容不能为空"),
-        (1, "a\0b", "消息内容不能包含空字符"),
+        (1, "a\0b", "请求体不能包含空字符"),
         (0, "x", "不支持的消息类型"),
         (6, "x", "不支持的消息类型"),
         (-1, "x", "不支持的消息类型"),
@@ -113,9 +113,9 @@ async fn the_limit_of_content_can_be_set_up_to_64_kib() {
     member.post(path::MEMBER_SEND, json!({"contentType": 1, "content": longest})).await.ok();
     let listed = owner.messages(member.own_conversation().await, "").await;
     assert_eq!(listed[0]["content"], Value::String(longest));
-    for content in ["x".repeat(65_537), "客".repeat(30_000)] {
+    for (content, unit) in [("x".repeat(65_537), "字"), ("客".repeat(30_000), "字节")] {
         let refused = member.post(path::MEMBER_SEND, json!({"contentType": 1, "content": content})).await;
-        refused.fails(400, "请求参数不正确:消息内容过长，最多 2048 字");
+        refused.fails(400, &format!("请求参数不正确:消息内容过长，最多 65536 {unit}"));
     }
     app.stop().await;
 }

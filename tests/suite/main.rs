@@ -30,6 +30,7 @@ mod galera;
 mod handshake;
 mod health;
 mod history;
+mod house;
 mod import;
 mod job;
 mod lifetime;

@@ -61,7 +61,8 @@ async fn updates_of_different_keys_at_once_are_all_kept() {
             owner.put_json(UPDATE, json!({"login": {"ttl": ttl}})),
             there.put_json(UPDATE, json!({"message": {"typing": typing}})),
         );
-        (one.ok(), two.ok());
+        one.ok();
+        two.ok();
         let expected = json!({"login": {"ttl": ttl}, "message": {"typing": typing}});
         for admin in [&owner, &there] {
             eventually("both nodes have both", async || settings(admin).await == expected).await;

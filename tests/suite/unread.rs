@@ -150,7 +150,7 @@ async fn a_mark_up_to_a_seq_leaves_later_messages_unread_and_counted() {
     owner
         .put(&format!("{}?conversationId={id}&seq=-1", path::ADMIN_READ))
         .await
-        .fails(400, "请求参数不正确:seq 超出范围");
+        .fails(400, "请求参数不正确:消息序号须不小于 0");
     member.put(&format!("{}?conversationId={id}&seq=x", path::MEMBER_READ)).await.fails(400, "请求参数类型错误:seq");
     app.stop().await;
 }

@@ -89,7 +89,7 @@ pub(crate) fn confirm_password(connection: &mut AnyConnection, key: UserKey, has
 }
 
 /// The admins of a tenant, by name.
-pub(super) fn admins(connection: &mut AnyConnection, tenant: TenantId) -> Result<Vec<Admin>> {
+pub(crate) fn admins(connection: &mut AnyConnection, tenant: TenantId) -> Result<Vec<Admin>> {
     let rows: Vec<AdminRow> = kefu_admin::table
         .filter(kefu_admin::tenant_id.eq(tenant.get()))
         .filter(kefu_admin::deleted.eq(false))
@@ -100,13 +100,13 @@ pub(super) fn admins(connection: &mut AnyConnection, tenant: TenantId) -> Result
 }
 
 /// The user names of a tenant's admins.
-pub(super) fn usernames(connection: &mut AnyConnection, tenant: TenantId) -> Result<Vec<String>> {
+pub(crate) fn usernames(connection: &mut AnyConnection, tenant: TenantId) -> Result<Vec<String>> {
     let names = kefu_admin::table.filter(kefu_admin::tenant_id.eq(tenant.get())).select(kefu_admin::username);
     Ok(names.load(connection)?)
 }
 
 /// Changes an admin's nickname and picture, as far as they are given.
-pub(super) fn set_admin_profile(
+pub(crate) fn set_admin_profile(
     connection: &mut AnyConnection,
     key: UserKey,
     nickname: Option<&str>,
@@ -124,14 +124,14 @@ pub(super) fn set_admin_profile(
 }
 
 /// Whether any tenant has an admin who was given a password.
-pub(super) fn has_admins(connection: &mut AnyConnection) -> Result<bool> {
+pub(crate) fn has_admins(connection: &mut AnyConnection) -> Result<bool> {
     let with_password = kefu_admin::table.filter(kefu_admin::password_hash.ne(imported::NO_PASSWORD));
     let found: Option<i64> = with_password.select(kefu_admin::id).first(connection).optional()?;
     Ok(found.is_some())
 }
 
 /// Adds an admin, `None` when the name is taken. The first user of a tenant makes the tenant's row, here and below.
-pub(super) fn insert_admin(
+pub(crate) fn insert_admin(
     connection: &mut AnyConnection,
     new: &NewAdmin,
     password_hash: &str,
@@ -244,7 +244,7 @@ pub(crate) fn member_by_id(connection: &mut AnyConnection, tenant: TenantId, id:
 }
 
 /// Makes a member, `None` when another call has just done so.
-pub(super) fn insert_member(
+pub(crate) fn insert_member(
     connection: &mut AnyConnection,
     claim: &MemberClaim,
     now: Millis,
@@ -282,7 +282,7 @@ pub(super) fn insert_member(
 }
 
 /// Gives a member the name and picture of the claim, as far as it has them.
-pub(super) fn update_member(
+pub(crate) fn update_member(
     connection: &mut AnyConnection,
     member: Member,
     claim: &MemberClaim,

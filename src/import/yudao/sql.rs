@@ -8,7 +8,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
-use crate::account::store::imported::ImportedUser;
+use crate::account::imported::ImportedUser;
 use crate::db::{AnyConnection, Backend};
 
 const CONVERSATION: &str = "promotion_kefu_conversation";

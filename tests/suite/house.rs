@@ -1,0 +1,202 @@
+//! The import rule (docs/architecture.md, "Who may import whom"): a room imports from its own storey or from below, a domain
+//! only from domains listed before it, no room imports in a circle, and no `store` is named outside of its domain.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// A module's path within the crate, as in `["message", "store"]`.
+type Module = Vec<String>;
+
+/// The domains in their order: each may import those before it.
+const DOMAINS: [&str; 6] = ["tenant", "account", "auth", "file", "conversation", "message"];
+
+/// The storey of a module; `None` for one that has been given none yet.
+fn storey(module: &Module) -> Option<u8> {
+    let names: Vec<&str> = module.iter().map(String::as_str).collect();
+    Some(match names.as_slice() {
+        [] | ["lib" | "main" | "app" | "cli" | "routes", ..] => 7,
+        ["fact", "table"] => 4,
+        ["id" | "clock" | "error" | "settings" | "access" | "fact" | "text" | "credential" | "backoff", ..] => 1,
+        ["db" | "http" | "ws" | "push" | "job" | "limit" | "telemetry", ..] => 2,
+        ["socket" | "health" | "shop" | "import", ..] | [_, "api", ..] => 6,
+        ["writer", ..] => 4,
+        // A domain's commands go through the writer.
+        ["message", "send" | "read" | "resync" | "imported", ..] => 5,
+        ["conversation", "pin" | "delete" | "mark_unread", ..] => 5,
+        [domain, ..] if DOMAINS.contains(domain) => 3,
+        _ => return None,
+    })
+}
+
+/// Every module with the modules that its text names, tests left out.
+fn house() -> BTreeMap<Module, BTreeSet<Module>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    collect(&root, &mut files);
+    let modules: BTreeMap<Module, String> = files
+        .iter()
+        .filter(|file| !file.to_string_lossy().ends_with("tests.rs"))
+        .map(|file| (module_of(file.strip_prefix(&root).unwrap()), code(&std::fs::read_to_string(file).unwrap())))
+        .collect();
+    let known: BTreeSet<Module> = modules.keys().cloned().collect();
+    let imports = |module: &Module, text: &str| -> BTreeSet<Module> {
+        let paths = paths(module, text).into_iter();
+        paths.filter_map(|path| deepest(&known, path)).filter(|named| named != module).collect()
+    };
+    modules.iter().map(|(module, text)| (module.clone(), imports(module, text))).collect()
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+fn module_of(file: &Path) -> Module {
+    let mut names: Module = file.with_extension("").iter().map(|name| name.to_string_lossy().into_owned()).collect();
+    if names.last().is_some_and(|name| name == "mod" || name == "lib") {
+        names.pop();
+    }
+    names
+}
+
+/// A file's text without comments and without its unit tests, which may import what they like.
+fn code(text: &str) -> String {
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
+/// Every path in the text that begins with `crate::` or, in a `use`, with `super::`.
+fn paths(module: &Module, text: &str) -> Vec<Module> {
+    let mut found = Vec::new();
+    for (start, _) in text.match_indices("crate::") {
+        // Not the crate of a macro, nor `pub(crate)::`.
+        if !text[..start].ends_with(['$', ':', '_']) {
+            branch(&text[start + "crate::".len()..], &mut Vec::new(), &mut found);
+        }
+    }
+    for (start, _) in text.match_indices("use super::") {
+        let mut rest = &text[start + "use ".len()..];
+        let mut above = module.clone();
+        while let Some(after) = rest.strip_prefix("super::") {
+            above.pop();
+            rest = after;
+        }
+        branch(rest, &mut above, &mut found);
+    }
+    found
+}
+
+/// Reads `a::b::{c, d::e}` behind `prefix`; returns what follows.
+fn branch<'a>(text: &'a str, prefix: &mut Module, found: &mut Vec<Module>) -> &'a str {
+    let depth = prefix.len();
+    let mut rest = text;
+    loop {
+        rest = rest.trim_start();
+        if let Some(mut inner) = rest.strip_prefix('{') {
+            loop {
+                inner = branch(inner, prefix, found).trim_start();
+                match inner.strip_prefix(',') {
+                    Some(after) => inner = after,
+                    None => break,
+                }
+            }
+            prefix.truncate(depth);
+            return inner.strip_prefix('}').unwrap_or(inner);
+        }
+        let end = rest.find(|letter: char| !letter.is_alphanumeric() && letter != '_').unwrap_or(rest.len());
+        prefix.push(rest[..end].to_owned());
+        rest = &rest[end..];
+        match rest.strip_prefix("::") {
+            Some(after) => rest = after,
+            None => break,
+        }
+    }
+    found.push(prefix.clone());
+    prefix.truncate(depth);
+    rest.strip_prefix(" as ")
+        .map_or(rest, |after| after.trim_start_matches(|letter: char| letter.is_alphanumeric() || letter == '_'))
+}
+
+/// The module that a path leads into: its longest beginning that is one.
+fn deepest(known: &BTreeSet<Module>, mut path: Module) -> Option<Module> {
+    while !path.is_empty() {
+        if known.contains(&path) {
+            return Some(path);
+        }
+        path.pop();
+    }
+    None
+}
+
+fn name(module: &Module) -> String {
+    if module.is_empty() { "lib".to_owned() } else { module.join("::") }
+}
+
+#[test]
+fn every_room_imports_from_its_storey_or_from_below() {
+    let mut broken = Vec::new();
+    for (module, imports) in house() {
+        let Some(own) = storey(&module) else {
+            broken.push(format!("{} has no storey: give it one here and in docs/architecture.md", name(&module)));
+            continue;
+        };
+        for other in imports {
+            let up = storey(&other).is_none_or(|storey| storey > own);
+            let place = |module: &Module| {
+                DOMAINS.iter().position(|domain| Some(domain) == module.first().map(String::as_str).as_ref())
+            };
+            let later = own == 3 && storey(&other) == Some(3) && place(&other) > place(&module);
+            // A folder's face hands its rooms on.
+            let face = other.starts_with(&module);
+            if (up || later) && !face {
+                broken.push(format!("{} imports {}", name(&module), name(&other)));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn no_store_is_named_outside_of_its_domain() {
+    let mut broken = Vec::new();
+    for (module, imports) in house() {
+        let foreign = imports
+            .iter()
+            .filter(|other| other.get(1).is_some_and(|name| name == "store") && other.first() != module.first());
+        broken.extend(foreign.map(|other| format!("{} names {}", name(&module), name(other))));
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn no_rooms_import_each_other_in_a_circle() {
+    let house = house();
+    // A folder's face hands its rooms on, which is no import of theirs.
+    let edges =
+        |module: &Module| house[module].iter().filter(|other| !other.starts_with(module)).cloned().collect::<Vec<_>>();
+    let mut done = BTreeSet::new();
+    for start in house.keys() {
+        let mut way: Vec<(Module, Vec<Module>)> = vec![(start.clone(), edges(start))];
+        while let Some((_, left)) = way.last_mut() {
+            match left.pop() {
+                Some(next) if done.contains(&next) => {}
+                Some(next) => {
+                    let circle: Vec<String> =
+                        way.iter().map(|(module, _)| name(module)).skip_while(|on| *on != name(&next)).collect();
+                    assert!(circle.is_empty(), "a circle: {circle:?}");
+                    way.push((next.clone(), edges(&next)));
+                }
+                None => {
+                    let (module, _) = way.pop().unwrap();
+                    done.insert(module);
+                }
+            }
+        }
+    }
+}
