@@ -20,8 +20,8 @@ unsafe extern "C" {
 }
 
 fn main() -> ExitCode {
-    // At once: after a delay it goes back only while the allocator is at work, so that what thousands of sockets took,
-    // or the hash of one password, would stay in a service at rest.
+    // Purge immediately. With a delay mimalloc purges only on later allocations, so an idle process would keep the memory of
+    // its last peak.
     mi_option_set(PURGE_DELAY, 0);
     match Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,

@@ -24,7 +24,7 @@ const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
              in_predicate_conversion_threshold = 0 */
          /*!50708 , max_execution_time = 10000 */";
 
-/// See the module's text.
+/// Does not check the server's certificate, for a URL that asks for plain text.
 const PLAIN: &str = "ssl-verify-server-cert=0";
 
 /// A member of a Galera cluster applies what others have committed a moment later. Each read and each transaction waits

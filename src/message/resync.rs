@@ -53,7 +53,8 @@ pub(crate) async fn replay(
             done.reload = reload;
             Cursor::new(At::Time(from, 0))
         }
-        // What the client names it has: a frame of it may still be on its way.
+        // The client already holds everything up to its cursor. It is recorded, so that a live frame still in flight is
+        // dropped as a duplicate.
         Some(Since::Seq(conversation, seq)) => {
             Cursor { at: At::Seq(conversation, seq), replayed: Replayed::from([(conversation.get(), seq)]) }
         }

@@ -17,8 +17,8 @@ use crate::clock::Millis;
 /// Streams in one of the two halves at most.
 const STREAMS: usize = 8192;
 
-/// What was published longer ago than this, in milliseconds, has come by now, or was lost (every socket resyncs then), or
-/// was never meant to come. Leaves room for the difference of the nodes' clocks.
+/// An event older than this, in milliseconds, has arrived, was lost (which has triggered a resync), or is an import, which is
+/// never pushed. Leaves room for the difference of the nodes' clocks.
 pub(super) const RECENT: Millis = 10_000;
 
 /// The newest events of a stream, all of them delivered.

@@ -1,6 +1,6 @@
 //! Push: events to the WebSocket connections of their recipients.
 //!
-//! Protocol: whoever commits a change publishes its [`Event`]s afterwards, those of one conversation always from one
+//! Protocol: the thread that commits a change publishes its [`Event`]s afterwards, those of one conversation always one
 //! thread at a time and in `seq` order. [`Hub::publish`] puts each event's shared bytes into the bounded outbox of every
 //! connection of its recipients, hands the events to the [`Relay`] for the other nodes, and returns; each connection's own
 //! thread sends what waits for it.
@@ -8,14 +8,14 @@
 //! Invariants, and what would break them:
 //! - A frame leaves only after its commit (invariant 2): nothing here is called before.
 //! - Frames of one conversation leave every socket in the order of their publication: an outbox is first in, first out.
-//!   With other nodes, whoever publishes includes what its own sockets have not been given yet, and an event that comes
-//!   again is passed over (`delivered.rs`).
+//!   With several nodes, a publisher first publishes the events it has read from the database but not yet delivered.
+//!   Duplicates are dropped (`delivered.rs`).
 //! - A socket counts against the limits, of its user, of its address and of the node, until its connection has ended; one that
 //!   is closing holds next to nothing and ends within seconds ([`crate::ws::upgrade`]).
 //! - One slow socket delays no other (invariant 8): pushing never waits, a full outbox closes its socket.
 //! - A connection is registered before its replay reads the database, and what is published meanwhile is held back: the other
 //!   way round, a message between the two would be lost.
-//! - What a replay has sent is not sent again by a live frame that is published later than its commit could be read.
+//! - A replay can read a commit before its frame is published; that frame is then dropped.
 //! - No lock is held across an await; the registry's lock is held for a fan-out, that of what was delivered for one
 //!   event's, an outbox's for one push.
 //!

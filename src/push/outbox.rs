@@ -60,7 +60,7 @@ struct Queue {
     replayed: Option<Box<Replayed>>,
     /// No frame is taken any more; what is queued still goes out, then the body ends.
     closing: bool,
-    /// There while the body has nothing to send.
+    /// The waker of the body, while the body has nothing to send.
     waker: Option<Waker>,
 }
 

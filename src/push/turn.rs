@@ -73,7 +73,7 @@ impl Line {
     }
 }
 
-/// Ushers who have something to do; dropping this calls them.
+/// The ushers whose lines have grown; dropping this wakes them.
 #[derive(Default)]
 pub(super) struct Calls(Vec<Waker>);
 

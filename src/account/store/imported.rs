@@ -18,7 +18,7 @@ use crate::id::{TenantId, UserId};
 use crate::tenant;
 use crate::text::{Name, PictureUrl};
 
-/// Stands for the hash of a password: none fits it.
+/// In the column of the password's hash: an account that has no password and that no password opens.
 pub(super) const NO_PASSWORD: &str = "";
 
 /// What is known of a user elsewhere.
