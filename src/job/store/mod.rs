@@ -44,6 +44,11 @@ impl State {
         }
     }
 
+    fn from_code(code: i32) -> Result<Self> {
+        let known = Self::ALL.into_iter().find(|state| state.code() == code);
+        known.ok_or_else(|| Error::internal(format!("a job has the state {code}")))
+    }
+
     /// The name in metrics and on the command line.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {

@@ -53,27 +53,26 @@ pub(crate) struct Stored {
     pub last_error: String,
 }
 
-/// The first `limit` jobs, all or those in one state: by time, the dead before the others.
+/// The first `limit` jobs, all or those in one state: the dead before the running before the waiting ones, each by time.
+///
+/// One statement, so that a job that changes its state meanwhile is listed once. It sorts every job: the cost of an
+/// operator's command grows with their number.
 pub(crate) fn list(connection: &mut AnyConnection, only: Option<State>, limit: usize) -> Result<Vec<Stored>> {
-    type Row = (i64, String, String, i32, NaiveDateTime, String);
-    let mut jobs = Vec::new();
-    for state in [State::Dead, State::Running, State::Waiting] {
-        if only.is_some_and(|only| only != state) {
-            continue;
-        }
-        let room = i64::try_from(limit.saturating_sub(jobs.len())).unwrap_or(i64::MAX);
-        let rows: Vec<Row> = t::table
-            .filter(t::state.eq(state.code()))
-            .order((t::run_at, t::id))
-            .select((t::id, t::kind, t::key, t::attempts, t::run_at, t::last_error))
-            .limit(room)
-            .load(connection)?;
-        jobs.extend(rows.into_iter().map(|(id, kind, key, attempts, run_at, last_error)| {
+    type Row = (i64, String, String, i32, i32, NaiveDateTime, String);
+    let wanted = State::ALL.into_iter().filter(|state| only.is_none_or(|only| only == *state));
+    let rows: Vec<Row> = t::table
+        .filter(t::state.eq_any(wanted.map(State::code)))
+        .order((t::state.desc(), t::run_at, t::id))
+        .select((t::id, t::kind, t::key, t::state, t::attempts, t::run_at, t::last_error))
+        .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+        .load(connection)?;
+    rows.into_iter()
+        .map(|(id, kind, key, code, attempts, run_at, last_error)| {
+            let state = State::from_code(code)?;
             let run_at = (state != State::Running).then(|| from_timestamp(run_at));
-            Stored { id, kind, key, state, attempts, run_at, last_error }
-        }));
-    }
-    Ok(jobs)
+            Ok(Stored { id, kind, key, state, attempts, run_at, last_error })
+        })
+        .collect()
 }
 
 /// Makes a waiting or dead job due with all its attempts; returns whether there is one.
