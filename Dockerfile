@@ -13,14 +13,16 @@ COPY .cargo .cargo
 COPY Cargo.toml Cargo.lock ./
 COPY bench/Cargo.toml bench/
 RUN mkdir src bench/src \
-    && echo 'fn main() {}' > src/main.rs \
+    && echo 'fn main() {}' | tee src/main.rs > build.rs \
     && touch src/lib.rs bench/src/main.rs \
     && cargo build --profile dist --locked --package kefu --features mysql,postgres \
     && rm -r src
+COPY build.rs ./
+COPY web/dist web/dist
 COPY src src
 COPY migrations migrations
 # Cargo goes by times, and these files may be older than the layer above.
-RUN touch src/main.rs src/lib.rs \
+RUN touch build.rs src/main.rs src/lib.rs \
     && cargo build --profile dist --locked --package kefu --features mysql,postgres
 
 FROM debian:bookworm-slim

@@ -12,10 +12,12 @@ use std::time::Duration;
 use actix_cors::Cors;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::guard::GuardContext;
+use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ContentType};
 use actix_web::middleware::from_fn;
 use actix_web::web::Redirect;
 use actix_web::{App as ActixApp, HttpResponse, Resource, guard, web};
+use futures_util::future::ready;
 use socket2::{Domain, Socket, Type};
 use tokio::task::JoinHandle;
 use utoipa_actix_web::AppExt;
@@ -45,13 +47,15 @@ use crate::settings::{self, Settings};
 use crate::socket;
 use crate::telemetry::metrics::Metrics;
 use crate::tenant::Tenants;
+use crate::web::Web;
+use crate::web::api::{self as pages, CONSOLE_PATH};
 use crate::writer::{self, Stream, WriterThread};
 use crate::ws::CloseReason;
 
 /// How often sockets are looked at and revocations of other processes are read.
 const SWEEP: Duration = Duration::from_secs(1);
-/// Where `/` sends a browser.
-const HOME: &str = "/swagger-ui/";
+/// Where the documentation is, with a form for every call.
+const SWAGGER: &str = "/swagger-ui/";
 /// Where the OpenAPI document is.
 const OPENAPI: &str = "/v3/api-docs";
 /// Where the AsyncAPI document is.
@@ -67,6 +71,8 @@ pub struct App {
     pub first_admin: Option<(String, String)>,
     /// Whether no admin has a login: perhaps none has ever seen the first password.
     pub is_without_admins: bool,
+    /// Whether the agents' console is served.
+    pub has_console: bool,
     handle: ServerHandle,
     server: JoinHandle<std::io::Result<()>>,
     sweeper: JoinHandle<()>,
@@ -91,6 +97,7 @@ impl App {
         }
         let of_database = |error: String| db::described(&settings, &error);
         let text = |error: Error| of_database(error.to_string());
+        let web = Web::new(&settings)?;
         place::may_create(&settings)?;
         settings.create_data_dir().map_err(|error| error.to_string())?;
         let db = Db::open(Backend::parse(&settings.database_url())?, &settings.database).map_err(of_database)?;
@@ -147,6 +154,7 @@ impl App {
         let asyncapi = routes::asyncapi().map_err(text)?;
         let documents = Documents { openapi: document.to_string().into(), asyncapi: asyncapi.to_string().into() };
         let config = settings.server.clone();
+        let has_console = web.is_some();
         let services = Services::new(web::PayloadConfig::new(settings.limits.body_bytes))
             .with(settings)
             .with(db)
@@ -160,14 +168,16 @@ impl App {
             .with(metrics)
             .with(sockets)
             .with(RequestIds::new())
-            .with(known_paths);
-        let server = serve(&config, services, documents, listener)
+            .with(known_paths)
+            .with_optional(web);
+        let server = serve(&config, services, documents, has_console, listener)
             .map_err(|error| format!("cannot start the server: {error}"))?;
         let handle = server.handle();
         Ok(Self {
             address,
             first_admin,
             is_without_admins,
+            has_console,
             handle,
             server: tokio::spawn(server),
             sweeper,
@@ -223,6 +233,13 @@ impl Services {
         self.with_shared(web::Data::new(service))
     }
 
+    fn with_optional<T: Send + Sync + 'static>(self, service: Option<T>) -> Self {
+        match service {
+            Some(service) => self.with(service),
+            None => self,
+        }
+    }
+
     fn with_shared<T: Send + Sync + 'static>(mut self, service: web::Data<T>) -> Self {
         self.0.push(Arc::new(move |config| {
             config.app_data(service.clone());
@@ -254,6 +271,7 @@ fn serve(
     settings: &settings::Server,
     services: Services,
     documents: Documents,
+    has_console: bool,
     listener: TcpListener,
 ) -> std::io::Result<Server> {
     let config = settings.clone();
@@ -271,8 +289,14 @@ fn serve(
         // Without a validator: the page would show the document to a server of swagger.io.
         let swagger = SwaggerUi::new("/swagger-ui/{_:.*}").config(SwaggerConfig::new([OPENAPI]).validator_url("none"));
         let home = web::resource("/").guard(guard::Get()).guard(guard::fn_guard(accepts_pages));
-        app.service(home.to(async || Redirect::to(HOME).temporary()))
-            .service(web::redirect("/swagger-ui", "/swagger-ui/"))
+        let home_page = if has_console { CONSOLE_PATH } else { SWAGGER };
+        app.service(home.to(move || ready(Redirect::to(home_page).using_status_code(StatusCode::FOUND))))
+            .configure(|config| {
+                if has_console {
+                    pages::routes(config);
+                }
+            })
+            .service(web::redirect("/swagger-ui", SWAGGER))
             .service(document(OPENAPI, documents.openapi.clone()))
             .service(document(ASYNCAPI, documents.asyncapi.clone()))
             .service(swagger)

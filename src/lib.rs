@@ -13,6 +13,7 @@
 //! | [`import`] | conversations of a yudao shop, taken over |
 //! | [`health`], [`telemetry`] | health and metrics; numbers and logs |
 //! | [`job`] | work that outlives the process |
+//! | [`web`] | the agents' console |
 //! | [`shop`] | empty answers to what stock clients ask of a shop |
 //! | [`http`], [`limit`] | extractors, envelope, middleware; rate limits |
 //! | [`db`] | pool, migrations, checkpoints, ids |
@@ -51,6 +52,7 @@ mod socket;
 mod telemetry;
 mod tenant;
 mod text;
+mod web;
 mod writer;
 mod ws;
 

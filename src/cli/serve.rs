@@ -71,6 +71,9 @@ fn greeting(app: &App) -> String {
          Socket         ws://{address}/infra/ws?token=…\n",
         version = env!("CARGO_PKG_VERSION"),
     );
+    if app.has_console {
+        text.push_str(&format!("  Console        http://{address}/console/\n"));
+    }
     if let Some((username, password)) = &app.first_admin {
         text.push_str(&format!(
             "\nThe first admin was created; the password is shown this once:\n  username  {username}\n  \

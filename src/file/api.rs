@@ -27,7 +27,7 @@ use crate::access::AnyAdmin;
 use crate::auth::extract::{Admin, Member};
 use crate::error::{Error, Failure, Result};
 use crate::http::describe::{failures, failures_with_status};
-use crate::http::{Answer, Data, routes};
+use crate::http::{Answer, Data, is_known, routes};
 use crate::id::UserKey;
 use crate::limit::RateLimits;
 
@@ -290,7 +290,7 @@ async fn answer(request: &HttpRequest, files: &Files, path: &FilePath) -> Result
     if plain {
         return Ok(respond(StatusCode::OK, tag).body(SizedStream::new(size, file.into_stream())));
     }
-    if range::is_known(request, &tag) {
+    if is_known(request, &tag) {
         return Ok(respond(StatusCode::NOT_MODIFIED, tag).finish());
     }
     let content_range = |range| ContentRange(ContentRangeSpec::Bytes { range, instance_length: Some(size) });

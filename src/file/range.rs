@@ -2,7 +2,7 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::Method;
-use actix_web::http::header::{EntityTag, Header, IfNoneMatch, IfRange, Range};
+use actix_web::http::header::{EntityTag, Header, IfRange, Range};
 
 /// What to send of a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,15 +13,6 @@ pub(super) enum Part {
     Bytes(u64, u64),
     /// No byte of the wanted range exists: 416.
     Unsatisfiable,
-}
-
-/// Whether the client has the file already: 304.
-pub(super) fn is_known(request: &HttpRequest, tag: &EntityTag) -> bool {
-    match IfNoneMatch::parse(request) {
-        Ok(IfNoneMatch::Any) => true,
-        Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|known| known.weak_eq(tag)),
-        Err(_) => false,
-    }
 }
 
 /// The part of a file of `size` bytes that a request wants. A range that cannot be read, is for another version of the
@@ -90,14 +81,5 @@ mod tests {
         assert_eq!(wanted(&request("W/\"abc\""), &tag(), 10), Part::Whole);
         assert_eq!(wanted(&request("\"other\""), &tag(), 10), Part::Whole);
         assert_eq!(wanted(&request("Sat, 29 Oct 1994 19:43:31 GMT"), &tag(), 10), Part::Whole);
-    }
-
-    #[test]
-    fn known_versions() {
-        let request = |known: &str| TestRequest::get().insert_header((header::IF_NONE_MATCH, known)).to_http_request();
-        assert!(is_known(&request("\"x\", W/\"abc\""), &tag()));
-        assert!(is_known(&request("*"), &tag()));
-        assert!(!is_known(&request("\"x\""), &tag()));
-        assert!(!is_known(&TestRequest::get().to_http_request(), &tag()));
     }
 }

@@ -12,7 +12,8 @@ pub(crate) mod route;
 pub(crate) mod server;
 pub(crate) mod stream;
 
-use actix_web::http::header::{self, HeaderMap};
+use actix_web::HttpRequest;
+use actix_web::http::header::{self, EntityTag, Header, HeaderMap, IfNoneMatch};
 
 use crate::error::Language;
 
@@ -27,4 +28,30 @@ pub(crate) fn language(headers: &HeaderMap) -> Language {
         .and_then(|value| value.to_str().ok())
         .is_some_and(|value| value.trim_start().get(..2).is_some_and(|tag| tag.eq_ignore_ascii_case("en")));
     if english { Language::English } else { Language::Chinese }
+}
+
+/// Whether the client has this version of a file already: 304 (RFC 9110, section 13.1.2).
+pub(crate) fn is_known(request: &HttpRequest, tag: &EntityTag) -> bool {
+    match IfNoneMatch::parse(request) {
+        Ok(IfNoneMatch::Any) => true,
+        Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|known| known.weak_eq(tag)),
+        Err(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn known_versions() {
+        let tag = EntityTag::new_strong("abc".to_owned());
+        let request = |known: &str| TestRequest::get().insert_header((header::IF_NONE_MATCH, known)).to_http_request();
+        assert!(is_known(&request("\"x\", W/\"abc\""), &tag));
+        assert!(is_known(&request("*"), &tag));
+        assert!(!is_known(&request("\"x\""), &tag));
+        assert!(!is_known(&TestRequest::get().to_http_request(), &tag));
+    }
 }

@@ -92,6 +92,9 @@ pub struct Server {
     /// Whether what the stock clients ask of a shop's backend gets empty answers here (see [`crate::shop`]). Default
     /// true.
     pub shop_placeholders: bool,
+    /// A folder laid out like `web/dist` whose pages are served instead of those in the binary, for those who work on
+    /// them. Default: those in the binary.
+    pub web_dir: Option<PathBuf>,
 }
 
 /// `[database]`
@@ -370,6 +373,7 @@ impl Default for Server {
             trust_forwarded_for: false,
             trusted_proxies: Vec::new(),
             shop_placeholders: true,
+            web_dir: None,
         }
     }
 }

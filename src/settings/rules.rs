@@ -72,6 +72,11 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
         ),
         switch("server.shop_placeholders"),
         rule(
+            "server.web_dir",
+            "a folder's path",
+            server.web_dir.as_ref().is_none_or(|path| !path.as_os_str().is_empty()),
+        ),
+        rule(
             "database.url",
             &format!(
                 "sqlite:<path>, mysql://user:password@host/database or postgres://user:password@host/database, {ESCAPED}"

@@ -17,7 +17,7 @@ async fn the_first_start_makes_a_secret_and_an_admin_whose_password_it_prints_on
     let secret = std::fs::metadata(folder.path().join("data/secret")).unwrap();
     assert_eq!(secret.permissions().mode() & 0o777, 0o600);
     let password = serve.first_password().expect("a password is printed").to_owned();
-    for part in ["/swagger-ui/", "ws://", "http://"] {
+    for part in ["/swagger-ui/", "ws://", "http://", "/console/"] {
         assert!(serve.greeting.contains(part), "{}", serve.greeting);
     }
     let login = json!({"username": "admin", "password": password});

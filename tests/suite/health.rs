@@ -177,10 +177,7 @@ async fn the_root_leads_browsers_on_and_is_unknown_to_others() {
     for method in [Method::GET, Method::HEAD] {
         let browser = http.request(method, app.url("/")).header("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
         let response = browser.send().await.unwrap();
-        assert_eq!(
-            (response.status().as_u16(), &response.headers()["location"]),
-            (307, &"/swagger-ui/".parse().unwrap())
-        );
+        assert_eq!((response.status().as_u16(), &response.headers()["location"]), (302, &"/console/".parse().unwrap()));
     }
     app.anonymous().get("/").await.fails(404, "请求未找到");
     app.stop().await;

@@ -18,7 +18,7 @@ fn storey(module: &Module) -> Option<u8> {
         ["fact", "table"] => 4,
         ["id" | "clock" | "error" | "settings" | "access" | "fact" | "text" | "credential" | "backoff", ..] => 1,
         ["db" | "http" | "ws" | "push" | "job" | "limit" | "telemetry", ..] => 2,
-        ["socket" | "health" | "shop" | "import", ..] | [_, "api", ..] => 6,
+        ["socket" | "health" | "shop" | "import" | "web", ..] | [_, "api", ..] => 6,
         ["writer", ..] => 4,
         // A domain's commands go through the writer.
         ["message", "send" | "read" | "resync" | "imported", ..] => 5,

@@ -69,4 +69,5 @@ mod tls;
 mod typing;
 mod unread;
 mod upgrade;
+mod web;
 mod write_queue;

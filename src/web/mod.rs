@@ -1,0 +1,35 @@
+//! The web pages that the service brings along: the agents' console at `/console/`.
+//!
+//! They are built from `web/` with Node, committed as `web/dist` and put into the binary by `build.rs`, so that neither a
+//! build of kefu nor its operation needs Node (the feature `web`). `server.web_dir` names a folder that is laid out like `web/dist`
+//! and is read anew for each request, for those who work on the pages.
+
+pub(crate) mod api;
+mod assets;
+mod policy;
+
+use actix_web::http::header::HeaderValue;
+
+use crate::settings::Settings;
+use assets::Assets;
+
+/// The pages, and what their answers carry.
+#[derive(Clone)]
+pub(crate) struct Web {
+    assets: Assets,
+    /// The `Content-Security-Policy`.
+    policy: HeaderValue,
+}
+
+impl Web {
+    /// As the settings say; `None` when neither the binary nor a folder has pages.
+    ///
+    /// # Errors
+    /// One line for the operator: the folder is not there.
+    pub(crate) fn new(settings: &Settings) -> Result<Option<Self>, String> {
+        let Some(assets) = Assets::new(settings.server.web_dir.as_deref())? else { return Ok(None) };
+        let policy = policy::content_security_policy(settings.server.public_url.as_deref());
+        let policy = HeaderValue::try_from(policy).map_err(|_| "server.public_url: no origin".to_owned())?;
+        Ok(Some(Self { assets, policy }))
+    }
+}
