@@ -55,11 +55,9 @@ pub(crate) struct Page {
     bytes: Vec<u8>,
 }
 
-#[expect(clippy::print_stdout, reason = "so a build script speaks to Cargo")]
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let (root, out) = (folder("CARGO_MANIFEST_DIR"), folder("OUT_DIR"));
-    let version = env::var("CARGO_PKG_VERSION").unwrap_or_default();
     let web = root.join("web");
     let written = if env::var_os("CARGO_FEATURE_WEB").is_none() {
         write_table(&[], "", &out)
@@ -68,7 +66,7 @@ fn main() {
         for source in SOURCES.iter().filter(|source| web.join(source).exists()) {
             println!("cargo::rerun-if-changed=web/{source}");
         }
-        pages(&web, &version).and_then(|(pages, build)| write_table(&pages, &build, &out))
+        pages(&web, env!("CARGO_PKG_VERSION")).and_then(|(pages, build)| write_table(&pages, &build, &out))
     };
     if let Err(sentence) = written {
         println!("cargo::error={sentence}");
