@@ -168,7 +168,10 @@ impl Wanted {
 
     fn read(self, connection: &mut AnyConnection, head: Head) -> Result<Vec<MessageView>> {
         match self {
-            Self::Page(page, limit) => store::page(connection, head.id, page, limit),
+            Self::Page(Page::Before(seq), limit) => {
+                store::page(connection, head.id, Page::Before(seq.min(head.last_seq.saturating_add(1))), limit)
+            }
+            Self::Page(page @ Page::After(_), limit) => store::page(connection, head.id, page, limit),
             Self::BeforeTime(cursor, limit) => {
                 store::page_before_time(connection, head.id, head.last_seq, cursor, limit)
             }

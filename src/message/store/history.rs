@@ -81,23 +81,33 @@ macro_rules! shown {
 /// Which part of a conversation a client wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Page {
-    /// The newest messages below this `seq`, newest first.
+    /// The newest messages below this `seq`, at most one above the last, newest first.
     Before(i64),
     /// The oldest messages above this `seq`, oldest first.
     After(i64),
 }
 
 /// One page along the index `kefu_message_seq`: at most `limit` rows are read, however long the conversation.
+///
+/// Both ends of the page are in the statement, since `seq` has no gaps: with one of them MariaDB reads the conversation
+/// from its other end and passes over what lies between.
 pub(crate) fn page(
     connection: &mut AnyConnection,
     conversation: ConversationId,
     page: Page,
     limit: i64,
 ) -> Result<Vec<MessageView>> {
-    let query = messages().filter(t::conversation_id.eq(conversation.get())).select(shown!());
+    let (first, last) = match page {
+        Page::Before(seq) => (seq.saturating_sub(limit), seq.saturating_sub(1)),
+        Page::After(seq) => (seq.saturating_add(1), seq.saturating_add(limit)),
+    };
+    let query = messages()
+        .filter(t::conversation_id.eq(conversation.get()))
+        .filter(t::seq.between(first, last))
+        .select(shown!());
     let rows: Vec<Found> = match page {
-        Page::Before(seq) => query.filter(t::seq.lt(seq)).order(t::seq.desc()).limit(limit).load(connection)?,
-        Page::After(seq) => query.filter(t::seq.gt(seq)).order(t::seq.asc()).limit(limit).load(connection)?,
+        Page::Before(_) => query.order(t::seq.desc()).limit(limit).load(connection)?,
+        Page::After(_) => query.order(t::seq.asc()).limit(limit).load(connection)?,
     };
     Ok(rows.into_iter().map(view).collect())
 }
