@@ -364,6 +364,7 @@ fn cors(origins: &[String]) -> Cors {
 /// Registers every kind of job, asks for those of a start, and runs what is due.
 async fn start_jobs(db: &Db, clock: &Clock, files: &Files, jobs: &Jobs, metrics: &Metrics) -> Result<Runner, Error> {
     let kinds = Kinds::default()
+        .with::<account::indexing::IndexWords>(())
         .with::<auth::cleanup::DeleteExpiredLogins>(clock.clone())
         .with::<file::unfinished::RemoveUnfinished>(files.clone())
         .with::<file::unfinished::RemoveStaged>(files.clone());
@@ -372,6 +373,7 @@ async fn start_jobs(db: &Db, clock: &Clock, files: &Files, jobs: &Jobs, metrics:
         if alone {
             job::recover(connection, now)?;
         }
+        account::indexing::at_start(connection, now)?;
         auth::cleanup::at_start(connection, now)?;
         file::unfinished::at_start(connection, alone, now)
     })

@@ -59,7 +59,10 @@ impl Role {
             (Self::Viewer, Permission::SendMessages | Permission::UpdateMessages | Permission::UpdateConversations)
             | (
                 Self::Viewer | Self::Agent,
-                Permission::DeleteConversations | Permission::QuerySettings | Permission::UpdateSettings,
+                Permission::DeleteConversations
+                | Permission::QuerySettings
+                | Permission::UpdateSettings
+                | Permission::ManageLogins,
             ) => false,
         }
     }
@@ -109,6 +112,8 @@ pub(crate) trait Privilege: 'static {
     const PERMISSION: Option<Permission>;
     /// With this permission alone, too, the operation is answered, but changes nothing.
     const WITHOUT_EFFECT: Option<Permission> = None;
+    /// What the operation does to the caller's own things, this permission lets it do to those of others.
+    const FOR_OTHERS: Option<Permission> = None;
 }
 
 /// What `P` asks for; with what `Q` asks for alone, the operation is answered, too, but changes nothing.
@@ -118,6 +123,15 @@ pub(crate) struct ElseWithoutEffect<P, Q>(PhantomData<(P, Q)>);
 impl<P: Privilege, Q: Privilege> Privilege for ElseWithoutEffect<P, Q> {
     const PERMISSION: Option<Permission> = P::PERMISSION;
     const WITHOUT_EFFECT: Option<Permission> = Q::PERMISSION;
+}
+
+/// Any admin for the own things; with what `P` asks for, those of others, too.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OwnOr<P>(PhantomData<P>);
+
+impl<P: Privilege> Privilege for OwnOr<P> {
+    const PERMISSION: Option<Permission> = None;
+    const FOR_OTHERS: Option<Permission> = P::PERMISSION;
 }
 
 /// No permission: any admin.
@@ -179,6 +193,8 @@ permissions! {
     QuerySettings => "promotion:kefu-setting:query";
     /// Change the settings of the tenant.
     UpdateSettings => "promotion:kefu-setting:update";
+    /// See and end the logins of others.
+    ManageLogins => "system:login:manage";
 }
 
 #[cfg(test)]
@@ -188,7 +204,7 @@ mod tests {
     #[test]
     fn roles_hold_what_the_contract_gives_them() {
         let count = |role: Role| role.permissions().count();
-        assert_eq!((count(Role::Owner), count(Role::Agent), count(Role::Viewer)), (8, 5, 2));
+        assert_eq!((count(Role::Owner), count(Role::Agent), count(Role::Viewer)), (9, 5, 2));
         assert!(!Role::Agent.may(Permission::DeleteConversations));
         assert!(Role::Viewer.permissions().all(|permission| permission.as_str().ends_with(":query")));
         assert!(Role::ALL.into_iter().all(|role| Role::from_name(role.as_str()) == Some(role)));

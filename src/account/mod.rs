@@ -2,13 +2,15 @@
 //! in `auth::admin`.
 
 pub(crate) mod api;
+pub(crate) mod indexing;
 mod look_alike;
 pub(crate) mod password;
 mod store;
+mod words;
 
 pub(crate) use store::{
     admin, admin_by_name, confirm_password, imported, member, member_by_id, set_admin_enabled, set_admin_role,
-    set_logout_time, set_password_hash,
+    set_logout_time, set_password_hash, words::find as find_members,
 };
 
 use crate::access::Role;

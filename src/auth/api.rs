@@ -1,7 +1,10 @@
 //! HTTP: logins. The paths and answers that the stock clients use (docs/contract.md#auth).
 
+mod logins;
+
 use std::sync::Arc;
 
+use actix_web::http::header::USER_AGENT;
 use actix_web::{HttpRequest, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -10,6 +13,7 @@ use validator::Validate;
 
 use super::address::ClientAddress;
 use super::extract::{self, Admin, Member, Optional};
+use super::origin::Origin;
 use super::{Auth, Principal, Tokens};
 use crate::access::AnyAdmin;
 use crate::error::{Error, Result};
@@ -21,6 +25,7 @@ use crate::tenant::DEFAULT_TENANT;
 /// Registers the routes; they need [`Auth`] and [`ClientAddress`] in the application's data.
 pub(crate) fn routes(config: &mut ServiceConfig) {
     routes!(config => login_admin, logout_admin, refresh_admin, logout_member, refresh_member);
+    config.configure(logins::routes);
 }
 
 impl Data for Tokens {}
@@ -60,7 +65,13 @@ async fn login_admin(
     Json(Login { username, password }): Json<Login>,
 ) -> Result<Answer<Tokens>> {
     let tenant = extract::tenant(request.headers())?.unwrap_or(DEFAULT_TENANT);
-    Ok(Answer(auth.login(tenant, &username, &password, address.of(&request)).await?))
+    Ok(Answer(auth.login(tenant, &username, &password, origin(&request, &address)).await?))
+}
+
+/// What a request says of the client's device.
+fn origin(request: &HttpRequest, address: &ClientAddress) -> Origin {
+    let device = request.headers().get(USER_AGENT).map(|name| String::from_utf8_lossy(name.as_bytes()));
+    Origin::new(address.of(request), device.as_deref().unwrap_or_default())
 }
 
 /// Log an admin out
@@ -147,8 +158,13 @@ struct Refresh {
         Error::TooManyLogins { retry_after_s: 1 },
     ])))),
 )]
-async fn refresh_admin(auth: web::Data<Auth>, Query(query): Query<Refresh>) -> Result<Answer<Tokens>> {
-    Ok(Answer(auth.refresh(&query.refresh_token, UserType::Admin).await?))
+async fn refresh_admin(
+    auth: web::Data<Auth>,
+    address: web::Data<ClientAddress>,
+    request: HttpRequest,
+    Query(query): Query<Refresh>,
+) -> Result<Answer<Tokens>> {
+    Ok(Answer(auth.refresh(&query.refresh_token, UserType::Admin, origin(&request, &address)).await?))
 }
 
 /// Get a member's new access token
@@ -165,8 +181,13 @@ async fn refresh_admin(auth: web::Data<Auth>, Query(query): Query<Refresh>) -> R
         Error::TooManyLogins { retry_after_s: 1 },
     ])))),
 )]
-async fn refresh_member(auth: web::Data<Auth>, Query(query): Query<Refresh>) -> Result<Answer<Tokens>> {
-    Ok(Answer(auth.refresh(&query.refresh_token, UserType::Member).await?))
+async fn refresh_member(
+    auth: web::Data<Auth>,
+    address: web::Data<ClientAddress>,
+    request: HttpRequest,
+    Query(query): Query<Refresh>,
+) -> Result<Answer<Tokens>> {
+    Ok(Answer(auth.refresh(&query.refresh_token, UserType::Member, origin(&request, &address)).await?))
 }
 
 #[cfg(test)]

@@ -59,6 +59,13 @@ impl<P: Privilege> FromRequest for Admin<P> {
     }
 }
 
+impl<P: Privilege> Admin<P> {
+    /// Whether the operation may be done to the things of others.
+    pub(crate) fn may_for_others(&self) -> bool {
+        P::FOR_OTHERS.is_some_and(|permission| self.0.may(permission))
+    }
+}
+
 impl Describe for Member {
     fn describe(description: &mut Description) {
         description.caller(Caller::AnyMember);

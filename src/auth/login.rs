@@ -1,7 +1,6 @@
 //! Logins: their beginning, their refreshes and their end.
 
-use std::net::IpAddr;
-
+use super::origin::Origin;
 use super::revocation::{RevokeReason, Revoked};
 use super::token::{self, Kind, OwnToken};
 use super::{Auth, Inner, Principal, Tokens, enabled_profile, refuse, store};
@@ -9,10 +8,18 @@ use crate::account;
 use crate::clock::Millis;
 use crate::credential::{Credential, Ended, TokenIdentity};
 use crate::db::AnyConnection;
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result};
 use crate::id::{LoginId, TenantId, UserKey, UserType};
 use crate::limit::logins::Attempt;
 use crate::tenant;
+
+/// How exactly it is kept when a login was used last, in milliseconds.
+const USED_WITHIN: Millis = 60_000;
+
+/// The refusal of a login that is not there or belongs to someone else.
+pub(super) const fn unknown() -> Problem {
+    Problem::new("登录记录不存在", "the login does not exist")
+}
 
 impl Auth {
     /// Logs an admin in. Unknown user and wrong password get one answer, after the same time.
@@ -20,9 +27,9 @@ impl Auth {
     /// # Errors
     /// [`Error::LoginFailed`]; [`Error::AccountDisabled`] for the right password; [`Error::TooManyLogins`] after too
     /// many failures, see [`crate::limit::logins`]; [`Error::Busy`] when too many others are logging in.
-    pub async fn login(&self, tenant: TenantId, username: &str, password: &str, address: IpAddr) -> Result<Tokens> {
+    pub async fn login(&self, tenant: TenantId, username: &str, password: &str, origin: Origin) -> Result<Tokens> {
         let inner = &*self.0;
-        let (attempt, failures) = (Attempt::new(tenant, username, address), &inner.limits.failures);
+        let (attempt, failures) = (Attempt::new(tenant, username, origin.address), &inner.limits.failures);
         failures.check(&attempt)?;
         let name = username.to_owned();
         let found = inner.db.run(move |connection| account::admin_by_name(connection, tenant, &name)).await?;
@@ -33,7 +40,7 @@ impl Auth {
         let fits = turn.fits(password.to_owned(), hash).await?;
         match found {
             Some((admin, hash)) if fits => {
-                let tokens = inner.begin(admin.key, Some(hash)).await?;
+                let tokens = inner.begin(admin.key, Some(hash), Some(origin)).await?;
                 failures.succeeded(attempt);
                 Ok(tokens)
             }
@@ -49,7 +56,7 @@ impl Auth {
     /// # Errors
     /// [`Error::AccountDisabled`] when there is no such user or the account is disabled.
     pub async fn issue(&self, key: UserKey) -> Result<Tokens> {
-        self.0.begin(key, None).await
+        self.0.begin(key, None, None).await
     }
 
     /// A new access token for a refresh token, which stays the same unless the settings ask for rotation. With
@@ -59,7 +66,7 @@ impl Auth {
     /// [`Error::RefreshTokenExpired`] for one of ours past its time, [`Error::RefreshTokenInvalid`] for whatever else
     /// is wrong, also when it belongs to the other user type; [`Error::TooManyLogins`] when the login was refreshed too
     /// often.
-    pub async fn refresh(&self, refresh_token: &str, user_type: UserType) -> Result<Tokens> {
+    pub async fn refresh(&self, refresh_token: &str, user_type: UserType, origin: Origin) -> Result<Tokens> {
         let inner = &*self.0;
         let token = (refresh_token.len() <= token::LENGTH_LIMIT)
             .then(|| inner.own.verify(refresh_token))
@@ -78,13 +85,19 @@ impl Auth {
         if !inner.rotate {
             let current = inner.db.run(move |connection| is_current(connection, &token)).await?;
             let tokens = inner.tokens(token.key, token.login, token.generation, now, token.expires_at)?;
+            if current {
+                inner.note_use(token.login, origin, now).await;
+            }
             return current
                 .then_some(Tokens { refresh_token: refresh_token.to_owned(), ..tokens })
                 .ok_or(Error::RefreshTokenInvalid);
         }
         let latest = inner.refresh_expiry(now);
         match inner.db.write(move |connection| rotate(connection, &token, latest, now)).await? {
-            Rotation::Done(ends) => inner.tokens(token.key, token.login, token.generation + 1, now, ends),
+            Rotation::Done(ends) => {
+                inner.note_use(token.login, origin, now).await;
+                inner.tokens(token.key, token.login, token.generation + 1, now, ends)
+            }
             Rotation::Refused => Err(Error::RefreshTokenInvalid),
             Rotation::Reused => {
                 tracing::warn!(user = %token.key.user, login = %token.login, "a rotated refresh token came back");
@@ -143,6 +156,36 @@ impl Auth {
         Ok(())
     }
 
+    /// A user's logins that have not ended, the newest first, at most some hundred.
+    ///
+    /// # Errors
+    /// As [`crate::db::Db::run`].
+    pub(super) async fn logins(&self, key: UserKey) -> Result<Vec<store::OpenLogin>> {
+        let now = self.0.clock.now();
+        self.0.db.run(move |connection| store::open_logins(connection, key, now)).await
+    }
+
+    /// Ends a login of the caller's own or, for one who manages them, of another user of the tenant. One that has ended stays
+    /// so.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when there is none that the caller may see.
+    pub(crate) async fn end_login(&self, own: UserKey, manages: bool, id: LoginId) -> Result<()> {
+        let now = self.0.clock.now();
+        let end = move |connection: &mut AnyConnection| {
+            let found = store::login(connection, id)?;
+            let visible = found.filter(|login| login.key == own || (manages && login.key.tenant == own.tenant));
+            let login = visible.ok_or(Error::Invalid(unknown()))?;
+            if !login.revoked {
+                store::revoke_login(connection, login.key, id, now)?;
+            }
+            Ok(login.key)
+        };
+        let key = self.0.db.write(end).await?;
+        self.publish_logout(key, Ended::Login(id));
+        Ok(())
+    }
+
     fn publish_logout(&self, key: UserKey, ended: Ended) {
         self.publish(Revoked { key, ended, reason: RevokeReason::LoggedOut });
     }
@@ -150,7 +193,7 @@ impl Auth {
 
 impl Inner {
     /// Begins a login of an enabled user whose password hash, when given, is still the one that was compared.
-    async fn begin(&self, key: UserKey, password_hash: Option<String>) -> Result<Tokens> {
+    async fn begin(&self, key: UserKey, password_hash: Option<String>, origin: Option<Origin>) -> Result<Tokens> {
         let now = self.clock.now();
         let latest = self.refresh_expiry(now);
         let insert = move |connection: &mut AnyConnection| {
@@ -161,7 +204,7 @@ impl Inner {
             }
             enabled_profile(connection, key)?.ok_or(Error::AccountDisabled)?;
             let ends = end_of_login(connection, key, latest, now)?;
-            Ok((store::insert_login(connection, key, ends, now)?, ends))
+            Ok((store::insert_login(connection, key, origin.as_ref(), ends, now)?, ends))
         };
         let (login, ends) = self.db.write(insert).await?;
         self.tokens(key, login, 0, now, ends)
@@ -183,6 +226,19 @@ impl Inner {
             refresh_token: self.own.sign(&refresh, now)?,
             expires_time: access.expires_at,
         })
+    }
+
+    /// Notes that a login was used, for the list of logins. A refresh does not fail when it cannot be noted.
+    async fn note_use(&self, login: LoginId, origin: Origin, now: Millis) {
+        let used = self.db.run(move |connection| store::last_used(connection, login)).await;
+        let noted = match used {
+            Ok(Some(used)) if (0..USED_WITHIN).contains(&(now - used)) => Ok(()),
+            Ok(_) => self.db.write(move |connection| store::note_use(connection, login, &origin, now)).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = noted {
+            tracing::debug!(%error, "the use of a login was not noted");
+        }
     }
 
     const fn refresh_expiry(&self, now: Millis) -> Millis {

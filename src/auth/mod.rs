@@ -18,6 +18,7 @@ mod key_source;
 mod login;
 mod member_claims;
 mod member_token;
+mod origin;
 mod revocation;
 mod store;
 mod token;

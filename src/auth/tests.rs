@@ -16,6 +16,10 @@ const SHARED: &str = "a secret shared with the integrator";
 const PASSWORD: &str = "correct horse";
 const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
+fn origin() -> origin::Origin {
+    origin::Origin::new(ADDRESS, "test")
+}
+
 struct World {
     _folder: tempfile::TempDir,
     db: Db,
@@ -49,7 +53,7 @@ async fn world(change: impl FnOnce(&mut settings::Auth)) -> World {
 
 impl World {
     async fn login(&self, password: &str) -> Result<Tokens> {
-        self.auth.login(DEFAULT_TENANT, "red", password, ADDRESS).await
+        self.auth.login(DEFAULT_TENANT, "red", password, origin()).await
     }
 
     async fn rest(&self, token: &str) -> Result<Arc<Principal>> {
@@ -79,7 +83,10 @@ async fn each_token_is_good_for_its_use_until_it_ends() {
     assert!(world.socket(&tokens.refresh_token).await.is_ok());
     // Also when the socket's handshake has put it into the cache.
     assert_eq!(world.rest(&tokens.refresh_token).await, Err(Error::Unauthenticated));
-    assert_eq!(world.auth.refresh(&tokens.access_token, UserType::Admin).await, Err(Error::RefreshTokenInvalid));
+    assert_eq!(
+        world.auth.refresh(&tokens.access_token, UserType::Admin, origin()).await,
+        Err(Error::RefreshTokenInvalid)
+    );
     world.clock.advance(1_800_000);
     assert_eq!(world.rest(&tokens.access_token).await, Err(Error::Unauthenticated));
     assert!(world.socket(&tokens.refresh_token).await.is_ok());
@@ -90,15 +97,15 @@ async fn a_refresh_keeps_the_refresh_token() {
     let world = world(|_| ()).await;
     let tokens = world.login(PASSWORD).await.unwrap();
     world.clock.advance(10_000);
-    let refreshed = world.auth.refresh(&tokens.refresh_token, UserType::Admin).await.unwrap();
+    let refreshed = world.auth.refresh(&tokens.refresh_token, UserType::Admin, origin()).await.unwrap();
     assert_eq!(refreshed.refresh_token, tokens.refresh_token);
     assert_eq!(refreshed.expires_time, tokens.expires_time + 10_000);
     assert!(world.rest(&refreshed.access_token).await.is_ok());
-    let other_side = world.auth.refresh(&tokens.refresh_token, UserType::Member).await;
+    let other_side = world.auth.refresh(&tokens.refresh_token, UserType::Member, origin()).await;
     assert_eq!(other_side, Err(Error::RefreshTokenInvalid));
-    assert_eq!(world.auth.refresh("garbage", UserType::Admin).await, Err(Error::RefreshTokenInvalid));
+    assert_eq!(world.auth.refresh("garbage", UserType::Admin, origin()).await, Err(Error::RefreshTokenInvalid));
     world.clock.advance(30 * 24 * 3_600_000);
-    let late = world.auth.refresh(&tokens.refresh_token, UserType::Admin).await;
+    let late = world.auth.refresh(&tokens.refresh_token, UserType::Admin, origin()).await;
     assert_eq!(late, Err(Error::RefreshTokenExpired));
 }
 
@@ -107,14 +114,14 @@ async fn a_rotated_refresh_token_that_comes_back_ends_the_login() {
     let world = world(|settings| settings.rotate_refresh_tokens = true).await;
     let mut revoked = world.auth.revocations();
     let first = world.login(PASSWORD).await.unwrap();
-    let second = world.auth.refresh(&first.refresh_token, UserType::Admin).await.unwrap();
+    let second = world.auth.refresh(&first.refresh_token, UserType::Admin, origin()).await.unwrap();
     assert_ne!(first.refresh_token, second.refresh_token);
     assert!(world.rest(&second.access_token).await.is_ok());
     assert_eq!(world.socket(&first.refresh_token).await, Err(Error::Unauthenticated));
-    let again = world.auth.refresh(&first.refresh_token, UserType::Admin).await;
+    let again = world.auth.refresh(&first.refresh_token, UserType::Admin, origin()).await;
     assert_eq!(again, Err(Error::RefreshTokenInvalid));
     assert_eq!(world.rest(&second.access_token).await, Err(Error::Unauthenticated));
-    let newest = world.auth.refresh(&second.refresh_token, UserType::Admin).await;
+    let newest = world.auth.refresh(&second.refresh_token, UserType::Admin, origin()).await;
     assert_eq!(newest, Err(Error::RefreshTokenInvalid));
     assert_eq!(revoked.try_recv().unwrap().reason, RevokeReason::LoggedOut);
 }
@@ -129,7 +136,7 @@ async fn a_logout_ends_one_login_at_once() {
     world.auth.logout(&principal).await.unwrap();
     assert_eq!(world.rest(&one.access_token).await, Err(Error::Unauthenticated));
     assert_eq!(world.socket(&one.refresh_token).await, Err(Error::Unauthenticated));
-    let refreshed = world.auth.refresh(&one.refresh_token, UserType::Admin).await;
+    let refreshed = world.auth.refresh(&one.refresh_token, UserType::Admin, origin()).await;
     assert_eq!(refreshed, Err(Error::RefreshTokenInvalid));
     assert!(world.rest(&other.access_token).await.is_ok());
     let Credential::Login(login) = principal.credential else { panic!("a login") };
@@ -146,9 +153,9 @@ async fn an_expired_access_token_still_logs_out() {
     world.clock.advance(3_600_000);
     world.auth.logout_expired("garbage", UserType::Admin).await.unwrap();
     world.auth.logout_expired(&tokens.access_token, UserType::Member).await.unwrap();
-    assert!(world.auth.refresh(&tokens.refresh_token, UserType::Admin).await.is_ok());
+    assert!(world.auth.refresh(&tokens.refresh_token, UserType::Admin, origin()).await.is_ok());
     world.auth.logout_expired(&tokens.access_token, UserType::Admin).await.unwrap();
-    let refreshed = world.auth.refresh(&tokens.refresh_token, UserType::Admin).await;
+    let refreshed = world.auth.refresh(&tokens.refresh_token, UserType::Admin, origin()).await;
     assert_eq!(refreshed, Err(Error::RefreshTokenInvalid));
 }
 
@@ -167,7 +174,7 @@ async fn members_come_with_the_integrators_token() {
     assert_eq!(world.rest(&token).await, Err(Error::Unauthenticated));
     let issued = world.auth.issue(principal.key).await.unwrap();
     assert_eq!(world.rest(&issued.access_token).await.unwrap().key, principal.key);
-    assert!(world.auth.refresh(&issued.refresh_token, UserType::Member).await.is_ok());
+    assert!(world.auth.refresh(&issued.refresh_token, UserType::Member, origin()).await.is_ok());
 }
 
 #[tokio::test]
@@ -206,7 +213,7 @@ async fn failures_lock_the_account_for_the_right_password_too() {
         assert_eq!(world.login("wrong").await, Err(Error::LoginFailed));
     }
     assert!(matches!(world.login(PASSWORD).await, Err(Error::TooManyLogins { retry_after_s: 1..=60 })));
-    let unknown = world.auth.login(DEFAULT_TENANT, "nobody", PASSWORD, ADDRESS).await;
+    let unknown = world.auth.login(DEFAULT_TENANT, "nobody", PASSWORD, origin()).await;
     assert_eq!(unknown, Err(Error::LoginFailed), "other accounts are not locked");
     world.clock.advance(60_000);
     assert!(world.login(PASSWORD).await.is_ok());

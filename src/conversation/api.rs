@@ -8,23 +8,30 @@ use validator::Validate;
 
 use super::delete::Delete;
 use super::mark_unread::MarkUnread;
+use super::open::Open;
 use super::pin::Pin;
-use super::{ConversationView, Cursor, store};
+use super::{ConversationCounts, ConversationView, Cursor, store};
 use crate::access::{DeleteConversations, QueryConversations, UpdateConversations};
+use crate::account;
 use crate::auth::extract::{Admin, Member};
-use crate::db::Db;
+use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Problem, Result};
 use crate::http::describe::failures;
 use crate::http::{Answer, Data, Json, Query, Then, routes};
-use crate::id::ConversationId;
+use crate::id::{ConversationId, UserId};
+use crate::limit::RateLimits;
 use crate::writer::Writer;
 
 /// Registers the routes.
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
-    routes!(config => list, get, pin, mark_unread, delete, get_own);
+    routes!(config => list, counts, get, open, pin, mark_unread, delete, get_own);
 }
 
 impl Data for ConversationView {}
+
+impl Data for ConversationCounts {}
+
+impl Data for ConversationId {}
 
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[serde(rename_all = "camelCase")]
@@ -37,6 +44,13 @@ struct ListQuery {
     /// Continue below the conversation that carries this cursor.
     #[param(max_length = 64, pattern = r"^[01]\.\d{1,16}\.\d{1,16}$")]
     cursor: Option<String>,
+    /// Only those whose member is found by this text: the beginning of a word of the nickname in upper or lower case, or
+    /// the member's id here or in the integrator's system. The first 1000 members that a text finds are looked at.
+    #[validate(length(max = 64))]
+    #[param(max_length = 64, example = "小明")]
+    q: Option<String>,
+    /// Only those with unread messages, and those that were marked as unread.
+    unread: Option<bool>,
 }
 
 /// List conversations
@@ -52,12 +66,67 @@ async fn list(
     Then(admin, query): Then<Admin<QueryConversations>, Query<ListQuery>>,
     db: web::Data<Db>,
 ) -> Result<Answer<Vec<ConversationView>>> {
-    let Query(ListQuery { limit, cursor }) = query;
+    let Query(ListQuery { limit, cursor, q, unread }) = query;
     let cursor = cursor
         .map(|text| Cursor::parse(&text).ok_or(Error::Invalid(Problem::new("翻页位置不合法", "cursor is not valid"))))
         .transpose()?;
     let tenant = admin.0.key.tenant;
-    Ok(Answer(db.run(move |connection| store::list(connection, tenant, limit, cursor)).await?))
+    let (unread_only, q) = (unread.unwrap_or(false), q.filter(|text| !text.trim().is_empty()));
+    let read = move |connection: &mut AnyConnection| match &q {
+        Some(text) => {
+            let members = account::find_members(connection, tenant, text)?;
+            store::list_of_members(connection, tenant, &members, unread_only, limit, cursor)
+        }
+        None => store::list(connection, tenant, unread_only, limit, cursor),
+    };
+    Ok(Answer(db.run(read).await?))
+}
+
+/// Count conversations
+///
+/// The numbers beside the tabs of a console's list; 10,000 means that or more.
+#[utoipa::path(
+    get,
+    path = "/admin-api/promotion/kefu-conversation/counts",
+    operation_id = "count_conversations",
+    tag = "admin conversation"
+)]
+async fn counts(admin: Admin<QueryConversations>, db: web::Data<Db>) -> Result<Answer<ConversationCounts>> {
+    let tenant = admin.0.key.tenant;
+    Ok(Answer(db.run(move |connection| store::counts(connection, tenant)).await?))
+}
+
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct OpenRequest {
+    /// The member.
+    user_id: UserId,
+}
+
+/// Begin a conversation with a member
+///
+/// Answers the conversation's id. A member who has none gets one, and one that admins have deleted from their list comes
+/// back to it.
+#[utoipa::path(
+    post,
+    path = "/admin-api/promotion/kefu-conversation/open",
+    operation_id = "open_conversation",
+    tag = "admin conversation",
+    extensions(
+        ("x-errors" = json!(failures(&[Error::ConversationNotFound, Error::TooManyRequests { retry_after_s: 1 }])))
+    )
+)]
+async fn open(
+    Then(admin, Json(OpenRequest { user_id: member })): Then<Admin<UpdateConversations>, Json<OpenRequest>>,
+    db: web::Data<Db>,
+    writer: web::Data<Writer>,
+    limits: web::Data<RateLimits>,
+) -> Result<Answer<ConversationId>> {
+    let key = admin.0.key;
+    limits.calls.check(&key)?;
+    let known = db.run(move |connection| account::member(connection, key.tenant, member)).await?;
+    known.ok_or(Error::ConversationNotFound)?;
+    Ok(Answer(writer.run(Open { tenant: key.tenant, member }).await?))
 }
 
 #[derive(Debug, Deserialize, Validate, IntoParams)]

@@ -2,11 +2,12 @@
 //!
 //! This module owns `kefu_conversation`. Changes go through the [`crate::writer`], which holds the row's lock while `seq` is
 //! assigned and unread messages are counted; this module gives it the rules ([`Conversation`]) and the statements
-//! (`store`), and never looks at messages itself. Its own commands are `pin`, `delete` and `mark_unread`.
+//! (`store`), and never looks at messages itself. Its own commands are `open`, `pin`, `delete` and `mark_unread`.
 
 pub(crate) mod api;
 pub(crate) mod delete;
 mod mark_unread;
+mod open;
 mod pin;
 mod store;
 
@@ -204,6 +205,34 @@ pub(crate) struct ConversationView {
     /// Pass it as `cursor` to get the list's part after this one.
     #[schema(example = "0.1795235421115.1")]
     pub cursor: String,
+    /// There when admins have read something: their newest mark's `seq`. The member's first message above it that is not read is the
+    /// first unread one.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false, minimum = 1, example = 7)]
+    pub admin_read_seq: i64,
+    /// There when the member has read something: the newest mark's `seq`. The admins' messages up to it are read.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false, minimum = 1, example = 7)]
+    pub member_read_seq: i64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(seq: &i64) -> bool {
+    *seq == 0
+}
+
+/// The largest number in [`ConversationCounts`].
+pub(crate) const MOST_COUNTED: i64 = 10_000;
+
+/// The numbers beside the tabs of the console's list. 10,000 means that or more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct ConversationCounts {
+    /// The conversations that admins have not deleted.
+    #[schema(minimum = 0, maximum = 10_000)]
+    pub all: i64,
+    /// Those of them that have unread messages or were marked as unread.
+    #[schema(minimum = 0, maximum = 10_000)]
+    pub unread: i64,
 }
 
 /// A place in the console's list: below the conversation with these values.

@@ -25,6 +25,7 @@ mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod probe;
+pub(crate) mod progress;
 #[expect(missing_docs, reason = "generated")]
 pub mod schema;
 pub(crate) mod sqlite;

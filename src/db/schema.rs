@@ -74,6 +74,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    kefu_member_word (tenant_id, word, user_id) {
+        tenant_id -> BigInt,
+        word -> Text,
+        user_id -> BigInt,
+        creator -> Text,
+        create_time -> Timestamp,
+        updater -> Text,
+        update_time -> Timestamp,
+        deleted -> Bool,
+    }
+}
+
+diesel::table! {
     kefu_member_token (token_hash) {
         token_hash -> Text,
         user_id -> BigInt,
@@ -119,6 +132,9 @@ diesel::table! {
         update_time -> Timestamp,
         deleted -> Bool,
         tenant_id -> BigInt,
+        device -> Text,
+        address -> Text,
+        last_used_time -> Nullable<Timestamp>,
     }
 }
 
@@ -204,6 +220,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     kefu_login,
     kefu_member,
     kefu_member_token,
+    kefu_member_word,
     kefu_message,
     kefu_revocation,
     kefu_tenant,

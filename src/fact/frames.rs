@@ -55,6 +55,8 @@ frame_types! {
         Marked = "kefu_conversation_marked",
         /// Someone is typing.
         Typing = "kefu_typing",
+        /// Which admins look at a conversation.
+        Viewers = "kefu_viewers",
         /// Frames were lost between nodes.
         ResyncRequired = "kefu_resync_required",
         /// The end of a replay.
@@ -69,6 +71,8 @@ frame_types! {
     ClientFrameType {
         /// The user is typing.
         Typing = "kefu_typing",
+        /// The admin looks at a conversation, or at none any more.
+        Viewing = "kefu_viewing",
         /// A request to replay what was missed.
         Resync = "kefu_resync",
     }
@@ -126,6 +130,15 @@ pub(crate) struct Typing {
     /// Which side is typing.
     #[schema(value_type = UserType, example = 1)]
     pub user_type: i32,
+}
+
+/// Content of [`ServerFrame::Viewers`].
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Viewers {
+    pub conversation_id: ConversationId,
+    /// The admins, the receiver among them.
+    pub user_ids: Vec<UserId>,
 }
 
 /// Content of [`ServerFrame::ResyncRequired`].

@@ -72,4 +72,7 @@ pub(crate) struct MessageView {
     pub seq: i64,
     /// As the sender gave it.
     pub client_message_id: Option<String>,
+    /// The sender's name; empty when it is not known.
+    #[schema(example = "小明")]
+    pub sender_nickname: String,
 }

@@ -1,7 +1,7 @@
 //! What people call the fields of requests: the Chinese messages name them so, the English ones as the wire does.
 
 /// The Chinese names, by the names on the wire.
-const NAMES: [(&str, &str); 27] = [
+const NAMES: [(&str, &str); 31] = [
     ("adminPinned", "置顶状态"),
     ("afterSeq", "起始序号"),
     ("avatar", "头像"),
@@ -21,11 +21,15 @@ const NAMES: [(&str, &str); 27] = [
     ("newPassword", "新密码"),
     ("nickname", "昵称"),
     ("oldPassword", "旧密码"),
+    ("pageNo", "页码"),
+    ("pageSize", "每页条数"),
     ("password", "密码"),
+    ("q", "搜索内容"),
     ("refreshToken", "刷新令牌"),
     ("seq", "消息序号"),
     ("since", "起始时间"),
     ("token", "令牌"),
+    ("unread", "未读"),
     ("userId", "用户编号"),
     ("userType", "用户类型"),
     ("username", "用户名"),

@@ -31,6 +31,8 @@ pub(crate) struct Sender {
     pub id: UserId,
     /// Shown beside the message; empty for none.
     pub avatar: Arc<str>,
+    /// Shown beside the message.
+    pub nickname: Arc<str>,
 }
 
 /// A checked message on its way to the writer.

@@ -155,6 +155,7 @@ fn view(row: &NewRow<'_>) -> MessageView {
         create_time: row.create_time,
         seq: row.seq,
         client_message_id: message.client_message_id.clone(),
+        sender_nickname: message.sender.nickname.as_ref().to_owned(),
     }
 }
 

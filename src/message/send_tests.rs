@@ -26,7 +26,7 @@ const READ: MarkRead = MarkRead { tenant: TENANT, reader: UserType::Admin, targe
 fn message(text: &str) -> NewMessage {
     NewMessage {
         tenant: TENANT,
-        sender: Sender { user_type: UserType::Member, id: MEMBER, avatar: "".into() },
+        sender: Sender { user_type: UserType::Member, id: MEMBER, avatar: "".into(), nickname: "".into() },
         target: Target::OfMember(MEMBER),
         content: Content::parse(1, text.into(), MAX_BYTES).unwrap(),
         client_message_id: None,

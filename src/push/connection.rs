@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix_web::error::PayloadError;
@@ -12,6 +12,7 @@ use futures_util::Stream;
 
 use super::outbox::{Bounds, Outbox, Pushed};
 use super::turn::Calls;
+use super::viewing::Viewing;
 use super::{Position, User};
 use crate::access::{Permission, Permissions};
 use crate::clock::{Clock, Millis};
@@ -61,6 +62,8 @@ pub(crate) struct Connection {
     permissions: AtomicU64,
     /// Where the hub keeps it among those of admins; the hub's lock guards it.
     pub(super) slot: AtomicUsize,
+    /// What an admin's client shows.
+    viewing: Mutex<Viewing>,
 }
 
 impl Connection {
@@ -77,6 +80,7 @@ impl Connection {
             pinged: AtomicBool::new(false),
             permissions: AtomicU64::new(permissions),
             slot: AtomicUsize::new(0),
+            viewing: Mutex::default(),
         }
     }
 
@@ -98,6 +102,11 @@ impl Connection {
     /// Its user, in the tenant.
     pub(super) const fn user(&self) -> User {
         (self.ticket.key.user_type, self.ticket.key.user)
+    }
+
+    /// What its client shows.
+    pub(super) fn viewing(&self) -> MutexGuard<'_, Viewing> {
+        self.viewing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What waits for the socket.

@@ -30,6 +30,7 @@ mod places;
 mod registration;
 pub(crate) mod relay;
 mod turn;
+mod viewing;
 
 use bytes::Bytes;
 

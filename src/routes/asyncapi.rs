@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::fact::MessageView;
 use crate::fact::frames::{
     ClientFrameType, Created, Deleted, Marked, Pinned, Read, Refusal, ResyncDone, ResyncRequired, ServerFrame, Typing,
+    Viewers,
 };
 use crate::http::describe::{Schemas, refer_to};
 use crate::socket::api::Handshake;
@@ -79,6 +80,7 @@ fn content(frame: ServerFrame, schemas: &mut Schemas) -> utoipa::openapi::RefOr<
         ServerFrame::Deleted => refer_to::<Deleted>(schemas),
         ServerFrame::Marked => refer_to::<Marked>(schemas),
         ServerFrame::Typing => refer_to::<Typing>(schemas),
+        ServerFrame::Viewers => refer_to::<Viewers>(schemas),
         ServerFrame::ResyncRequired => refer_to::<ResyncRequired>(schemas),
         ServerFrame::ResyncDone => refer_to::<ResyncDone>(schemas),
         ServerFrame::Error => refer_to::<Refusal<'_>>(schemas),

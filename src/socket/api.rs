@@ -237,6 +237,7 @@ impl Socket {
     async fn act(&mut self, frame: ClientFrame) -> Result<()> {
         match frame {
             ClientFrame::Typing(conversation) => self.typing(conversation).await,
+            ClientFrame::Viewing(conversation) => self.viewing(conversation).await,
             ClientFrame::Resync(resync) => {
                 may_replay(self.principal.key.user_type, self.connection.may(Permission::QueryMessages))?;
                 match (self.principal.key.user_type, resync) {
@@ -287,6 +288,21 @@ impl Socket {
                 connection.close(CloseReason::Fault);
             }
         });
+    }
+
+    /// Tells the admins who look at the same conversation.
+    async fn viewing(&self, conversation: Option<crate::id::ConversationId>) -> Result<()> {
+        let key = self.principal.key;
+        if key.user_type != UserType::Admin || !self.connection.may(Permission::QueryMessages) {
+            return Err(Error::Forbidden);
+        }
+        if let Some(id) = conversation {
+            self.context.limits.calls.check(&key)?;
+            let head = move |connection: &mut _| conversation::head(connection, key.tenant, Target::Id(id));
+            self.context.db.run(head).await?.ok_or(Error::ConversationNotFound)?;
+        }
+        self.context.hub.view(&self.connection, conversation.map(crate::id::ConversationId::get));
+        Ok(())
     }
 
     /// Tells the other side; more than the limit allows are dropped.

@@ -11,6 +11,7 @@ use crate::fact::frames::ClientFrameType;
 use crate::id::ConversationId;
 
 const TYPING: &str = ClientFrameType::Typing.as_str();
+const VIEWING: &str = ClientFrameType::Viewing.as_str();
 const RESYNC: &str = ClientFrameType::Resync.as_str();
 
 /// A frame that was understood.
@@ -18,6 +19,8 @@ const RESYNC: &str = ClientFrameType::Resync.as_str();
 pub enum ClientFrame {
     /// The user is typing. Admins name the conversation.
     Typing(Option<ConversationId>),
+    /// An admin looks at this conversation, or at none.
+    Viewing(Option<ConversationId>),
     /// Replay what was missed.
     Resync(Resync),
 }
@@ -70,6 +73,7 @@ pub fn parse(text: &str) -> Result<ClientFrame> {
     };
     match (frame.r#type.as_ref(), content) {
         (TYPING, Content { conversation_id, .. }) => Ok(ClientFrame::Typing(conversation_id)),
+        (VIEWING, Content { conversation_id, .. }) => Ok(ClientFrame::Viewing(conversation_id)),
         (RESYNC, Content { conversation_id, after_seq: Some(seq), since: None }) if seq >= 0 => {
             Ok(ClientFrame::Resync(Resync::AfterSeq(conversation_id, seq)))
         }
@@ -98,6 +102,8 @@ mod tests {
             (r#"{"type":"kefu_typing","content":"{\"conversationId\":7}"}"#, ClientFrame::Typing(conversation)),
             (r#"{"type":"kefu_typing","content":{"conversationId":7}}"#, ClientFrame::Typing(conversation)),
             (r#"{"type":"kefu_resync","content":{"afterSeq":3}}"#, ClientFrame::Resync(Resync::AfterSeq(None, 3))),
+            (r#"{"type":"kefu_viewing","content":{"conversationId":7}}"#, ClientFrame::Viewing(conversation)),
+            (r#"{"type":"kefu_viewing","content":{"conversationId":null}}"#, ClientFrame::Viewing(None)),
             (
                 r#"{"type":"kefu_resync","content":{"since":1795235421115}}"#,
                 ClientFrame::Resync(Resync::Since(1_795_235_421_115)),

@@ -121,7 +121,8 @@ async fn each_role_may_call_what_its_permissions_name_and_nothing_else() {
     let app = TestApp::spawn().await;
     let operations = rest_of("/admin-api");
     let named: BTreeSet<&str> = operations.iter().filter_map(|operation| operation.permission.as_deref()).collect();
-    assert_eq!(named.len(), Permission::ALL.len(), "each permission guards something: {named:?}");
+    // What any admin may do to the own logins, one permission lets do to those of others.
+    assert_eq!(named.len(), Permission::ALL.len() - 1, "each permission guards something: {named:?}");
     for role in Role::ALL {
         let admin = app.admin(role.as_str(), role).await;
         for operation in &operations {

@@ -22,7 +22,7 @@ fn storey(module: &Module) -> Option<u8> {
         ["writer", ..] => 4,
         // A domain's commands go through the writer.
         ["message", "send" | "read" | "resync" | "imported", ..] => 5,
-        ["conversation", "pin" | "delete" | "mark_unread", ..] => 5,
+        ["conversation", "open" | "pin" | "delete" | "mark_unread", ..] => 5,
         [domain, ..] if DOMAINS.contains(domain) => 3,
         _ => return None,
     })

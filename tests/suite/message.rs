@@ -47,13 +47,13 @@ async fn a_listed_message_has_exactly_the_fields_of_the_contract() {
             "id": answer, "conversationId": conversation, "senderId": owner.id(), "senderAvatar": null,
             "senderType": 2, "receiverId": 1001, "receiverType": 1, "contentType": 2,
             "content": "{\"picUrl\":\"x\"}", "readStatus": false, "createTime": START + 1500, "seq": 2,
-            "clientMessageId": "a-1"
+            "clientMessageId": "a-1", "senderNickname": "客服"
         },
         {
             "id": question, "conversationId": conversation, "senderId": 1001, "senderAvatar": null,
             "senderType": 1, "receiverId": null, "receiverType": null, "contentType": 1,
             "content": "{\"text\":\"你好\"}", "readStatus": false, "createTime": START, "seq": 1,
-            "clientMessageId": null
+            "clientMessageId": null, "senderNickname": "会员1001"
         }
     ]);
     assert_eq!(json!(member.own_messages("").await), expected);

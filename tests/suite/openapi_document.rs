@@ -198,7 +198,7 @@ fn what_an_answer_always_has_is_required_and_what_it_may_lack_is_never_null() {
         }
     }
     let message = &document["components"]["schemas"]["MessageView"];
-    assert_eq!(message["required"].as_array().unwrap().len(), 13);
+    assert_eq!(message["required"].as_array().unwrap().len(), 14);
     assert_eq!(message["properties"]["receiverType"]["enum"], json!([1, 2, null]));
     assert_eq!(document["components"]["schemas"]["ContentType"]["enum"], json!([1, 2, 3, 4, 5, 10, 11]));
 }

@@ -252,6 +252,8 @@ async fn pushed_fields_equal_listed_ones_for_both_senders() {
     assert_eq!(member.id(), owner.id());
     assert_eq!(listed[0]["senderAvatar"], json!("http://x/member.png"));
     assert_eq!(listed[1]["senderAvatar"], json!("http://x/admin.png"));
+    assert_eq!(listed[0]["senderNickname"], json!(format!("会员{}", owner.id())));
+    assert_eq!(listed[1]["senderNickname"], json!("客服"));
     app.stop().await;
 }
 

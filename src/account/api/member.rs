@@ -1,5 +1,7 @@
 //! HTTP: a member's own profile, and the card that the console shows beside a conversation.
 
+use std::collections::HashMap;
+
 use actix_web::web;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -7,7 +9,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
 use crate::access::QueryConversations;
-use crate::account::store;
+use crate::account::{self, store};
 use crate::auth::extract::{Admin, Member};
 use crate::clock::Millis;
 use crate::db::Db;
@@ -17,12 +19,14 @@ use crate::id::UserId;
 
 /// Registers the routes.
 pub(super) fn routes(config: &mut ServiceConfig) {
-    routes!(config => own_profile, member_card);
+    routes!(config => own_profile, member_card, member_page);
 }
 
 impl Data for MemberProfile {}
 
 impl Data for MemberCard {}
+
+impl Data for MemberPage {}
 
 /// The member who asks.
 #[derive(Serialize, ToSchema)]
@@ -116,4 +120,87 @@ async fn member_card(
         experience: None,
         level_name: None,
     }))
+}
+
+/// Members that are listed; whoever stands behind them is found by the name.
+const LISTED: i64 = store::words::MOST_FOUND;
+
+#[derive(Deserialize, Validate, utoipa::IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+struct PageQuery {
+    /// How a word of the nickname begins, or the member's id here or in the integrator's system. Without it the newest
+    /// members by their ids.
+    #[validate(length(max = 64))]
+    #[param(max_length = 64, example = "小明")]
+    nickname: Option<String>,
+    /// The page, from 1; 1 by default.
+    #[validate(range(min = 1, max = 1000))]
+    #[param(minimum = 1, maximum = 1000)]
+    page_no: Option<usize>,
+    /// Members on a page, 1–200; 10 by default.
+    #[validate(range(min = 1, max = 200))]
+    #[param(minimum = 1, maximum = 200)]
+    page_size: Option<usize>,
+}
+
+/// A part of the members.
+#[derive(Serialize, ToSchema)]
+struct MemberPage {
+    list: Vec<ListedMember>,
+    /// How many there are, at most 1000.
+    #[schema(minimum = 0)]
+    total: usize,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ListedMember {
+    id: UserId,
+    /// The member's id in the integrator's system, when it is another than `id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "550e8400-e29b-41d4-a716-446655440000")]
+    external_id: Option<String>,
+    #[schema(example = "小明")]
+    nickname: String,
+    /// Empty when there is none.
+    #[schema(example = "")]
+    avatar: String,
+    /// When the member was first seen, epoch milliseconds.
+    #[schema(value_type = i64, example = 1_795_235_421_115_i64)]
+    create_time: Millis,
+}
+
+impl From<account::Member> for ListedMember {
+    fn from(member: account::Member) -> Self {
+        let account::Member { key, external_id, nickname, avatar, created_at, .. } = member;
+        let external_id = (external_id != key.user.to_string()).then_some(external_id);
+        Self { id: key.user, external_id, nickname, avatar, create_time: created_at }
+    }
+}
+
+/// Search members
+///
+/// To begin a conversation with one. At most the first 1000 are looked at: a longer text finds the others.
+#[utoipa::path(get, path = "/admin-api/member/user/page", operation_id = "list_members", tag = "member")]
+async fn member_page(
+    db: web::Data<Db>,
+    Then(Admin(caller, _), Query(query)): Then<Admin<QueryConversations>, Query<PageQuery>>,
+) -> Result<Answer<MemberPage>> {
+    let PageQuery { nickname, page_no, page_size } = query;
+    let (tenant, size) = (caller.key.tenant, page_size.unwrap_or(10));
+    let before = page_no.unwrap_or(1).saturating_sub(1).saturating_mul(size);
+    let text = nickname.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    let page = db.run(move |connection| {
+        let found = match &text {
+            Some(text) => account::find_members(connection, tenant, text)?,
+            None => store::newest_members(connection, tenant, LISTED)?,
+        };
+        let users: Vec<UserId> = found.iter().copied().skip(before).take(size).collect();
+        let mut known: HashMap<UserId, account::Member> =
+            store::members(connection, tenant, &users)?.into_iter().map(|member| (member.key.user, member)).collect();
+        let list = users.iter().filter_map(|user| known.remove(user)).map(ListedMember::from).collect();
+        Ok(MemberPage { list, total: found.len() })
+    });
+    Ok(Answer(page.await?))
 }

@@ -101,6 +101,9 @@ pub(crate) fn insert_missing_members(
         ]
     });
     execute(connection, BulkStatement::new(&INSERT_MEMBERS, rows))?;
+    let named: Vec<(TenantId, i64, &str)> =
+        texts.iter().map(|(_, tenant, user, [_, nickname, _])| (*tenant, user.get(), nickname.as_str())).collect();
+    super::words::insert(connection, &named, now)?;
     Ok(texts.len())
 }
 

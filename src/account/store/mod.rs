@@ -1,6 +1,7 @@
 //! SQL of `kefu_admin` and `kefu_member`.
 
 pub(crate) mod imported;
+pub(crate) mod words;
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -278,7 +279,11 @@ pub(crate) fn insert_member(
             kefu_member::profile_time.eq(claim.issued_at.map(to_timestamp)),
         ))
         .execute(connection);
-    Ok(is_new(inserted)?.then_some(member))
+    if !is_new(inserted)? {
+        return Ok(None);
+    }
+    words::insert(connection, &[(member.key.tenant, user, &member.nickname)], now)?;
+    Ok(Some(member))
 }
 
 /// Gives a member the name and picture of the claim, as far as it has them.
@@ -288,6 +293,7 @@ pub(crate) fn update_member(
     claim: &MemberClaim,
     now: Millis,
 ) -> Result<Member> {
+    let renamed = claim.nickname.as_ref().is_some_and(|claimed| *claimed != member.nickname);
     let nickname = claim.nickname.clone().unwrap_or(member.nickname);
     let avatar = claim.avatar.clone().unwrap_or(member.avatar);
     let profile_at = claim.issued_at.max(member.profile_at);
@@ -302,7 +308,34 @@ pub(crate) fn update_member(
             kefu_member::update_time.eq(to_timestamp(now)),
         ))
         .execute(connection)?;
+    if renamed {
+        words::replace(connection, member.key.tenant, member.key.user, &nickname, now)?;
+    }
     Ok(Member { nickname, avatar, profile_at, ..member })
+}
+
+/// The newest members by their numbers here, at most `limit`: one read along an index.
+pub(crate) fn newest_members(connection: &mut AnyConnection, tenant: TenantId, limit: i64) -> Result<Vec<UserId>> {
+    let users: Vec<i64> = kefu_member::table
+        .filter(kefu_member::tenant_id.eq(tenant.get()))
+        .order(kefu_member::user_id.desc())
+        .limit(limit)
+        .select(kefu_member::user_id)
+        .load(connection)?;
+    Ok(users.into_iter().map(UserId::new).collect())
+}
+
+/// These members, in the order of their numbers.
+pub(crate) fn members(connection: &mut AnyConnection, tenant: TenantId, users: &[UserId]) -> Result<Vec<Member>> {
+    let users: Vec<i64> = users.iter().map(|user| user.get()).collect();
+    let rows: Vec<MemberRow> = kefu_member::table
+        .filter(kefu_member::tenant_id.eq(tenant.get()))
+        .filter(kefu_member::user_id.eq_any(&users))
+        .filter(kefu_member::deleted.eq(false))
+        .order(kefu_member::user_id)
+        .select(MemberRow::as_select())
+        .load(connection)?;
+    Ok(rows.into_iter().map(Member::from).collect())
 }
 
 /// Notes that a member has logged out.

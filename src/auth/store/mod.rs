@@ -5,6 +5,7 @@ pub(crate) mod seen;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
+use super::origin::Origin;
 use crate::clock::{Millis, from_timestamp, to_timestamp};
 use crate::credential::{Ended, Hash};
 use crate::db::AnyConnection;
@@ -36,10 +37,23 @@ pub(super) struct Revocation {
     pub ended: Ended,
 }
 
+/// A login that has not ended.
+pub(in crate::auth) struct OpenLogin {
+    pub id: LoginId,
+    pub device: String,
+    pub address: String,
+    pub began: Millis,
+    pub last_used: Millis,
+}
+
+/// Logins that are listed at most.
+const MOST_LISTED: i64 = 200;
+
 /// Begins a login.
 pub(super) fn insert_login(
     connection: &mut AnyConnection,
     key: UserKey,
+    origin: Option<&Origin>,
     expires_at: Millis,
     now: Millis,
 ) -> Result<LoginId> {
@@ -54,9 +68,57 @@ pub(super) fn insert_login(
             kefu_login::create_time.eq(to_timestamp(now)),
             kefu_login::update_time.eq(to_timestamp(now)),
             kefu_login::tenant_id.eq(key.tenant.get()),
+            kefu_login::device.eq(origin.map(|origin| origin.device.as_str()).unwrap_or_default()),
+            kefu_login::address.eq(origin.map(|origin| origin.address.to_string()).unwrap_or_default()),
+            kefu_login::last_used_time.eq(to_timestamp(now)),
         ))
         .execute(connection)?;
     Ok(LoginId::new(id))
+}
+
+/// A user's logins that have not ended, the newest first.
+pub(super) fn open_logins(connection: &mut AnyConnection, key: UserKey, now: Millis) -> Result<Vec<OpenLogin>> {
+    type Row = (i64, String, String, NaiveDateTime, Option<NaiveDateTime>);
+    let rows: Vec<Row> = kefu_login::table
+        .filter(kefu_login::tenant_id.eq(key.tenant.get()))
+        .filter(kefu_login::user_type.eq(key.user_type.code()))
+        .filter(kefu_login::user_id.eq(key.user.get()))
+        .filter(kefu_login::revoked.eq(false))
+        .filter(kefu_login::expires_time.gt(to_timestamp(now)))
+        .order(kefu_login::id.desc())
+        .limit(MOST_LISTED)
+        .select((
+            kefu_login::id,
+            kefu_login::device,
+            kefu_login::address,
+            kefu_login::create_time,
+            kefu_login::last_used_time,
+        ))
+        .load(connection)?;
+    let read = |(id, device, address, began, used): Row| {
+        let (began, used) = (from_timestamp(began), used.map(from_timestamp));
+        OpenLogin { id: LoginId::new(id), device, address, began, last_used: used.unwrap_or(began) }
+    };
+    Ok(rows.into_iter().map(read).collect())
+}
+
+/// When a login was used last, as far as it was noted.
+pub(super) fn last_used(connection: &mut AnyConnection, id: LoginId) -> Result<Option<Millis>> {
+    let used = kefu_login::table.find(id.get()).select(kefu_login::last_used_time);
+    let used: Option<Option<NaiveDateTime>> = used.first(connection).optional()?;
+    Ok(used.flatten().map(from_timestamp))
+}
+
+/// Notes that a login is used now.
+pub(super) fn note_use(connection: &mut AnyConnection, id: LoginId, origin: &Origin, now: Millis) -> Result<()> {
+    diesel::update(kefu_login::table.find(id.get()))
+        .set((
+            kefu_login::device.eq(&origin.device),
+            kefu_login::address.eq(origin.address.to_string()),
+            kefu_login::last_used_time.eq(to_timestamp(now)),
+        ))
+        .execute(connection)?;
+    Ok(())
 }
 
 /// Whether an admin of any tenant has a login, ended or not.

@@ -3,10 +3,11 @@
 mod statements;
 
 use chrono::NaiveDateTime;
+use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Integer, Timestamp};
 
-use super::{Conversation, ConversationView, Cursor, Target};
+use super::{Conversation, ConversationCounts, ConversationView, Cursor, MOST_COUNTED, Target};
 use crate::clock::{from_timestamp, to_timestamp};
 use crate::db::bulk::{BulkStatement, Value, execute};
 use crate::db::schema::{kefu_conversation as t, kefu_member};
@@ -93,6 +94,8 @@ struct ShownRow {
     last_seq: i64,
     create_time: Instant,
     marked_unread: bool,
+    admin_read_seq: i64,
+    member_read_seq: i64,
 }
 
 /// A row with the member's nickname, avatar and external id, `None` for a member who is not known.
@@ -118,6 +121,8 @@ fn view((row, nickname, avatar, external_id): Found) -> ConversationView {
         marked_unread: row.marked_unread.then_some(true),
         create_time: row.create_time.0,
         cursor: cursor.to_string(),
+        admin_read_seq: row.admin_read_seq,
+        member_read_seq: row.member_read_seq,
     }
 }
 
@@ -141,11 +146,17 @@ macro_rules! shown {
     };
 }
 
+/// What is unread, as the index of PostgreSQL says it; it has to be the same text. The other databases read the columns in the
+/// index of the list.
+const UNREAD: &str = "(kefu_conversation.admin_unread_message_count > 0 OR kefu_conversation.marked_unread)";
+
 /// The console's list: pinned first, then the newest message's time, descending; two reads along the index
-/// `kefu_conversation_list`, each of at most `limit` rows wherever the cursor stands.
+/// `kefu_conversation_list`, each of at most `limit` rows wherever the cursor stands. Of what is unread alone, PostgreSQL
+/// reads `limit` entries of an index and the others as many as lie between: at most one for each conversation of the list.
 pub(crate) fn list(
     connection: &mut AnyConnection,
     tenant: TenantId,
+    unread_only: bool,
     limit: Option<i64>,
     cursor: Option<Cursor>,
 ) -> Result<Vec<ConversationView>> {
@@ -166,6 +177,9 @@ pub(crate) fn list(
             .order((t::last_message_time.desc(), t::id.desc()))
             .select(shown!())
             .into_boxed::<MultiBackend>();
+        if unread_only {
+            query = query.filter(sql::<Bool>(UNREAD));
+        }
         if let Some(cursor) = cursor.filter(|cursor| cursor.pinned == pinned) {
             let time = to_timestamp(cursor.last_message_time);
             query = query
@@ -178,6 +192,62 @@ pub(crate) fn list(
         rows.extend(query.load(connection)?);
     }
     Ok(rows.into_iter().map(view).collect())
+}
+
+/// The part of the list that belongs to these members: one read of a row for each of them, then one of the rows that are shown.
+pub(crate) fn list_of_members(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    members: &[UserId],
+    unread_only: bool,
+    limit: Option<i64>,
+    cursor: Option<Cursor>,
+) -> Result<Vec<ConversationView>> {
+    let members: Vec<i64> = members.iter().map(|member| member.get()).collect();
+    let mut query = t::table
+        .filter(t::tenant_id.eq(tenant.get()))
+        .filter(t::user_id.eq_any(&members))
+        .filter(t::admin_deleted.eq(false))
+        .filter(t::deleted.eq(false))
+        .select((t::admin_pinned, t::last_message_time, t::id))
+        .into_boxed::<MultiBackend>();
+    if unread_only {
+        query = query.filter(sql::<Bool>(UNREAD));
+    }
+    let mut places: Vec<(bool, Instant, i64)> = query.load(connection)?;
+    let place = |place: &(bool, Instant, i64)| (place.0, place.1.0, place.2);
+    places.sort_unstable_by_key(|one| std::cmp::Reverse(place(one)));
+    if let Some(Cursor { pinned, last_message_time, id }) = cursor {
+        places.retain(|one| place(one) < (pinned, last_message_time, id));
+    }
+    if let Some(limit) = limit {
+        places.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    }
+    let ids: Vec<i64> = places.into_iter().map(|(.., id)| id).collect();
+    let rows: Vec<Found> = conversations().filter(t::id.eq_any(&ids)).select(shown!()).load(connection)?;
+    let mut views: Vec<ConversationView> = rows.into_iter().map(view).collect();
+    views.sort_unstable_by_key(|view| std::cmp::Reverse((view.admin_pinned, view.last_message_time, view.id)));
+    Ok(views)
+}
+
+/// A number that a statement counts.
+#[derive(QueryableByName)]
+struct Counted {
+    #[diesel(sql_type = BigInt)]
+    counted: i64,
+}
+
+/// How many conversations the list has and how many of them are unread, each up to [`MOST_COUNTED`]: two reads of an index,
+/// as [`list`] reads it.
+pub(crate) fn counts(connection: &mut AnyConnection, tenant: TenantId) -> Result<ConversationCounts> {
+    let mut count = |condition: &str| -> Result<i64> {
+        let text = format!(
+            "SELECT COUNT(*) AS counted FROM (SELECT 1 AS one FROM kefu_conversation WHERE tenant_id = {tenant} \
+             AND admin_deleted = FALSE AND deleted = FALSE{condition} LIMIT {MOST_COUNTED}) AS bounded"
+        );
+        Ok(diesel::sql_query(text).get_result::<Counted>(connection)?.counted)
+    };
+    Ok(ConversationCounts { all: count("")?, unread: count(&format!(" AND {UNREAD}"))? })
 }
 
 /// Hides conversations from their members, until new mail brings them back.

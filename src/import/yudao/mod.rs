@@ -180,7 +180,7 @@ impl Conversations {
         let content = Content::imported(kind, content.unwrap_or_default()).map_err(refused)?;
         let message = NewMessage {
             tenant,
-            sender: Sender { user_type, id, avatar: "".into() },
+            sender: Sender { user_type, id, avatar: "".into(), nickname: "".into() },
             target: Target::OfMember(member),
             content,
             client_message_id: Some(format!("{ORIGIN}-{}", entry.id)),

@@ -94,7 +94,12 @@ fn new_message(
     }
     Ok(NewMessage {
         tenant: sender.key.tenant,
-        sender: Sender { user_type, id: sender.key.user, avatar: sender.avatar.clone() },
+        sender: Sender {
+            user_type,
+            id: sender.key.user,
+            avatar: sender.avatar.clone(),
+            nickname: sender.nickname.clone(),
+        },
         target,
         content,
         client_message_id,

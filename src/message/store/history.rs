@@ -1,4 +1,4 @@
-//! Messages as lists and replays show them. Each row comes with its sender's avatar, by two joins along unique keys.
+//! Messages as lists and replays show them. Each row comes with its sender's name and avatar, by two joins along unique keys.
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -37,15 +37,18 @@ struct Row {
     create_time: Instant,
 }
 
-/// A row with the avatar of the member and that of the admin who sent it: one of them at most.
-type Found = (Row, Option<String>, Option<String>);
+/// What the member or the admin who sent a message is called and looks like: one of them at most is there.
+type Sender = (Option<String>, Option<String>);
 
-fn view((row, member, admin): Found) -> MessageView {
+/// A row with avatars and nicknames.
+type Found = (Row, Sender, Sender);
+
+fn view((row, (member_avatar, admin_avatar), (member_name, admin_name)): Found) -> MessageView {
     MessageView {
         id: MessageId::new(row.id),
         conversation_id: ConversationId::new(row.conversation_id),
         sender_id: UserId::new(row.sender_id),
-        sender_avatar: member.or(admin).filter(|avatar| !avatar.is_empty()),
+        sender_avatar: member_avatar.or(admin_avatar).filter(|avatar| !avatar.is_empty()),
         sender_type: row.sender_type,
         receiver_id: row.receiver_id.map(UserId::new),
         receiver_type: row.receiver_type,
@@ -55,6 +58,7 @@ fn view((row, member, admin): Found) -> MessageView {
         create_time: row.create_time.0,
         seq: row.seq,
         client_message_id: row.client_message_id,
+        sender_nickname: member_name.or(admin_name).unwrap_or_default(),
     }
 }
 
@@ -74,7 +78,11 @@ fn messages() -> _ {
 /// What [`messages`] selects.
 macro_rules! shown {
     () => {
-        (Row::as_select(), kefu_member::avatar.nullable(), kefu_admin::avatar.nullable())
+        (
+            Row::as_select(),
+            (kefu_member::avatar.nullable(), kefu_admin::avatar.nullable()),
+            (kefu_member::nickname.nullable(), kefu_admin::nickname.nullable()),
+        )
     };
 }
 
@@ -130,8 +138,8 @@ pub(crate) fn between(connection: &mut AnyConnection, spans: &[Span]) -> Result<
             Nullable<Text>,
             Timestamp,
         ),
-        Nullable<Text>,
-        Nullable<Text>,
+        (Nullable<Text>, Nullable<Text>),
+        (Nullable<Text>, Nullable<Text>),
     );
     let rows = spans.iter().map(|span| {
         let since = to_timestamp(span.since);

@@ -21,7 +21,8 @@ pub(super) const FIND_REPEATS: Statement = Statement {
 
 pub(super) const BETWEEN: Statement = Statement {
     head: "SELECT m.id, m.conversation_id, m.seq, m.sender_id, m.sender_type, m.receiver_id, m.receiver_type, \
-         m.content_type, m.content, m.read_status, m.client_message_id, m.create_time, u.avatar, a.avatar FROM",
+         m.content_type, m.content, m.read_status, m.client_message_id, m.create_time, u.avatar, a.avatar, \
+         u.nickname, a.nickname FROM",
     tail: "CROSS JOIN kefu_message AS m LEFT JOIN kefu_member AS u ON m.sender_type = 1 AND u.tenant_id = m.tenant_id AND u.user_id = m.sender_id \
          LEFT JOIN kefu_admin AS a ON m.sender_type = 2 AND a.id = m.sender_id \
          WHERE m.conversation_id = v.column1 AND m.seq >= v.column2 \
@@ -29,7 +30,7 @@ pub(super) const BETWEEN: Statement = Statement {
     postgres_tail: "",
     mysql: MysqlText {
         head: "SELECT m.id, m.conversation_id, m.seq, m.sender_id, m.sender_type, m.receiver_id, m.receiver_type, \
-             m.content_type, m.content, m.read_status, m.client_message_id, m.create_time, u.avatar, a.avatar \
+             m.content_type, m.content, m.read_status, m.client_message_id, m.create_time, u.avatar, a.avatar, u.nickname, a.nickname \
              FROM kefu_message AS m FORCE INDEX (kefu_message_seq) LEFT JOIN kefu_member AS u ON m.sender_type = 1 AND u.tenant_id = m.tenant_id AND u.user_id = m.sender_id \
              LEFT JOIN kefu_admin AS a ON m.sender_type = 2 AND a.id = m.sender_id \
              WHERE",

@@ -10,12 +10,14 @@
 //! over those that it does not know. A tag from [`LIMITS`] on takes recipients away: a node that does not know it delivers
 //! the event to nobody.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes};
 
 use crate::access::Permission;
 use crate::id::{TenantId, UserId, UserKey, UserType};
+use crate::push::viewing::Viewer;
 use crate::push::{Audience, Event, Position, User};
 
 const VERSION: u8 = 1;
@@ -30,6 +32,7 @@ const EVENTS: u8 = 1;
 const HEARTBEAT: u8 = 2;
 const GOODBYE: u8 = 3;
 const PRESENCE: u8 = 4;
+const VIEWERS: u8 = 5;
 
 const TO_MEMBER: u8 = 1;
 const TO_ADMINS: u8 = 2;
@@ -66,6 +69,8 @@ pub(super) enum Body {
     Goodbye,
     /// The users who have a socket at the node.
     Presence(Vec<UserKey>),
+    /// Who shows which stream at the node.
+    Viewers(BTreeSet<Viewer>),
 }
 
 /// A packet to be sent, complete but for what the publisher knows.
@@ -105,6 +110,17 @@ impl Draft {
             draft.0.put_i64(user.tenant.get());
             draft.0.put_i64(user.user.get());
             draft.0.put_i32(user.user_type.code());
+        }
+        draft
+    }
+
+    /// Who shows what here.
+    pub(super) fn viewers(viewers: &BTreeSet<Viewer>) -> Self {
+        let mut draft = Self::new(VIEWERS);
+        for (tenant, stream, user) in viewers {
+            draft.0.put_i64(tenant.get());
+            draft.0.put_i64(*stream);
+            draft.0.put_i64(user.get());
         }
         draft
     }
@@ -217,6 +233,7 @@ impl Packet {
             HEARTBEAT => Body::Heartbeat,
             GOODBYE => Body::Goodbye,
             PRESENCE => Body::Presence(read_all(bytes, read_user)?),
+            VIEWERS => Body::Viewers(read_all(bytes, read_viewer)?.into_iter().collect()),
             _ => return None,
         };
         Some(Self { node, age, number, body })
@@ -289,6 +306,11 @@ fn user_bytes((user_type, user): User) -> [u8; 12] {
 fn read_named(bytes: &mut Bytes) -> Option<User> {
     let user_type = UserType::from_code(bytes.try_get_i32().ok()?)?;
     Some((user_type, UserId::new(bytes.try_get_i64().ok()?)))
+}
+
+fn read_viewer(bytes: &mut Bytes) -> Option<Viewer> {
+    let (tenant, stream) = (bytes.try_get_i64().ok()?, bytes.try_get_i64().ok()?);
+    Some((TenantId::new(tenant), stream, UserId::new(bytes.try_get_i64().ok()?)))
 }
 
 fn read_user(bytes: &mut Bytes) -> Option<UserKey> {

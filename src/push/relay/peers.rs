@@ -74,7 +74,7 @@ impl Peers {
         match &mut packet.body {
             Body::Presence(users) => peer.users = std::mem::take(users),
             Body::Goodbye => drop(self.known.remove(&packet.node)),
-            Body::Events(_) | Body::Heartbeat => {}
+            Body::Events(_) | Body::Heartbeat | Body::Viewers(_) => {}
         }
         if packet.number == expected { Heard::Complete } else { Heard::Gap(before) }
     }

@@ -176,16 +176,23 @@ impl Node {
         let mut rounds: u32 = 0;
         let mut drafts = Vec::with_capacity(PIPELINE);
         let mut stopping = false;
+        let mut has_told_viewers = false;
         while !stopping {
-            let mut last = None;
+            let mut last = Vec::new();
             tokio::select! {
                 biased;
                 _ = heartbeats.tick() => {
-                    last = Some(if rounds.is_multiple_of(PRESENCE_EVERY) {
+                    last.push(if rounds.is_multiple_of(PRESENCE_EVERY) {
                         Draft::presence(&self.hub.users())
                     } else {
                         Draft::heartbeat()
                     });
+                    // The last list that is told is an empty one.
+                    let viewers = self.hub.viewers();
+                    if has_told_viewers || !viewers.is_empty() {
+                        has_told_viewers = !viewers.is_empty();
+                        last.push(Draft::viewers(&viewers));
+                    }
                     rounds = rounds.wrapping_add(1);
                 }
                 _ = queue.recv_many(&mut drafts, PIPELINE) => {}
@@ -194,7 +201,7 @@ impl Node {
                     while let Ok(draft) = queue.try_recv() {
                         drafts.push(draft);
                     }
-                    last = Some(Draft::goodbye());
+                    last.push(Draft::goodbye());
                 }
             }
             let count = drafts.len();
@@ -207,7 +214,7 @@ impl Node {
                     .publish(&self.channel, draft.seal(self.link.node, self.link.began.elapsed(), *number))
                     .ignore();
             }
-            if let Some(last) = last {
+            for last in last {
                 pipeline.publish(&self.channel, last.seal(self.link.node, self.link.began.elapsed(), *number)).ignore();
             }
             let sent: RedisResult<()> = pipeline.query_async(&mut connection).await;
@@ -275,9 +282,13 @@ impl Node {
             Heard::Gap(since) => self.require_resync("packets of another node were lost", since),
             Heard::Stale => return,
         }
-        if let Body::Events(events) = packet.body {
-            self.link.metrics.relay_received.inc();
-            self.hub.deliver(&events);
+        match packet.body {
+            Body::Events(events) => {
+                self.link.metrics.relay_received.inc();
+                self.hub.deliver(&events);
+            }
+            Body::Viewers(viewers) => self.hub.hear_viewers(packet.node, viewers),
+            Body::Heartbeat | Body::Goodbye | Body::Presence(_) => {}
         }
     }
 

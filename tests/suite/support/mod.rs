@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use diesel::{BoolExpressionMethods, ExpressionMethods, QueryDsl, RunQueryDsl};
 use kefu::clock::{Clock, Millis, to_timestamp};
-use kefu::id::{TenantId, UserId};
+use kefu::id::{TenantId, UserId, UserKey};
 use kefu::settings::{Relay, Settings, signing_secret};
 use kefu::testing::App;
 use kefu::testing::access::Role;
@@ -228,6 +228,11 @@ impl TestApp {
         let key = account::ensure_member(&self.db, &self.clock, tenant, UserId::new(id), Some(&nickname), None)
             .await
             .unwrap();
+        User::new(self, Some(self.auth.issue(key).await.unwrap()))
+    }
+
+    /// A user who is known already.
+    pub(crate) async fn user_of(&self, key: UserKey) -> User {
         User::new(self, Some(self.auth.issue(key).await.unwrap()))
     }
 

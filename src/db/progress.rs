@@ -1,0 +1,36 @@
+//! How far work over a whole table has come: a row of `kefu_id_block` that holds the highest id that is done.
+
+use diesel::prelude::*;
+
+use super::AnyConnection;
+use super::schema::kefu_id_block;
+use crate::error::Result;
+
+/// What is worked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TableProgress {
+    /// Members of `kefu_member` whose words stand in `kefu_member_word`.
+    MemberWords,
+}
+
+impl TableProgress {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::MemberWords => "member_words",
+        }
+    }
+
+    /// The highest id that is done, 0 before the first.
+    pub(crate) fn get(self, connection: &mut AnyConnection) -> Result<i64> {
+        let row = kefu_id_block::table.find(self.name()).select(kefu_id_block::next_id);
+        Ok(row.first(connection).optional()?.unwrap_or(0))
+    }
+
+    /// Notes the highest id that is done, inside a write transaction.
+    pub(crate) fn set(self, connection: &mut AnyConnection, done: i64) -> Result<()> {
+        let row = (kefu_id_block::name.eq(self.name()), kefu_id_block::next_id.eq(done));
+        diesel::delete(kefu_id_block::table.find(self.name())).execute(connection)?;
+        diesel::insert_into(kefu_id_block::table).values(row).execute(connection)?;
+        Ok(())
+    }
+}
