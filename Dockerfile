@@ -13,7 +13,8 @@ COPY .cargo .cargo
 COPY Cargo.toml Cargo.lock ./
 COPY bench/Cargo.toml bench/
 RUN mkdir src bench/src \
-    && echo 'fn main() {}' | tee src/main.rs > build.rs \
+    && echo 'fn main() {}' > build.rs \
+    && cp build.rs src/main.rs \
     && touch src/lib.rs bench/src/main.rs \
     && cargo build --profile dist --locked --package kefu --features mysql,postgres \
     && rm -r src

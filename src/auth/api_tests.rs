@@ -93,7 +93,7 @@ async fn the_console_logs_in_and_finds_its_page() {
     let token = text(&login, "/data/accessToken");
     let info = world.get(INFO, &[("authorization", &format!("Bearer {token}")), ("tenant-id", "1")]).await;
     assert_eq!(info["data"]["roles"], json!(["super_admin"]));
-    assert_eq!(info["data"]["permissions"].as_array().unwrap().len(), 8);
+    assert_eq!(info["data"]["permissions"].as_array().unwrap().len(), 9);
     assert_eq!(info["data"]["user"]["username"], "boss");
     assert_eq!(info["data"]["menus"][0]["path"], "/mall");
     let page = &info["data"]["menus"][0]["children"][0];
@@ -223,7 +223,7 @@ fn every_route_is_in_the_document_with_its_parameters() {
     let (_, document) =
         App::new().into_utoipa_app().configure(routes).configure(account::api::routes).split_for_parts();
     let document = serde_json::to_value(&document).unwrap();
-    assert_eq!(document["paths"].as_object().unwrap().len(), 11);
+    assert_eq!(document["paths"].as_object().unwrap().len(), 14);
     let parameters = |pointer: &str| document.pointer(pointer).unwrap()["parameters"].clone();
     let refresh = parameters("/paths/~1admin-api~1system~1auth~1refresh-token/post");
     assert_eq!(refresh.as_array().unwrap().len(), 1);

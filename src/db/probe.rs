@@ -19,7 +19,7 @@ const fn uses(table: &'static str, changed: Option<&'static str>, deleted: bool)
 }
 
 /// Every table of the schema; a test compares both.
-const USES: [Use; 11] = [
+const USES: [Use; 12] = [
     uses("kefu_admin", Some("status"), false),
     uses("kefu_conversation", Some("last_seq"), false),
     uses("kefu_file", None, false),
@@ -28,6 +28,7 @@ const USES: [Use; 11] = [
     uses("kefu_login", Some("revoked"), true),
     uses("kefu_member", Some("status"), false),
     uses("kefu_member_token", None, true),
+    uses("kefu_member_word", None, true),
     uses("kefu_message", Some("read_status"), false),
     uses("kefu_revocation", None, true),
     uses("kefu_tenant", Some("settings"), false),

@@ -1,6 +1,8 @@
 //! The registry: user → connections of this node.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod viewers;
+
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -9,14 +11,14 @@ use super::delivered::{Delivered, RECENT, Undelivered};
 use super::outbox::{Bounds, Pushed};
 use super::places::Places;
 use super::turn::Calls;
-use super::viewing::{Change, Elsewhere, Stream, Viewer};
+use super::viewing::Elsewhere;
 use super::{Audience, Connection, Event, Opening, Registration, Relay};
-use crate::access::{Permission, Permissions};
+use crate::access::Permissions;
 use crate::clock::{Clock, Millis};
 use crate::credential::Ended;
 use crate::error::{Error, Result};
-use crate::fact::frames::{ResyncRequired, ServerFrame, Viewers};
-use crate::id::{ConversationId, TenantId, UserId, UserKey, UserType};
+use crate::fact::frames::{ResyncRequired, ServerFrame};
+use crate::id::{TenantId, UserId, UserKey, UserType};
 use crate::settings;
 use crate::telemetry::metrics::Metrics;
 use crate::ws::{CloseReason, frame};
@@ -188,62 +190,6 @@ impl Hub {
         self.viewed(change.map(|change| (key.tenant, change)));
     }
 
-    /// The client of an admin's connection shows this stream from now on, or none.
-    pub(crate) fn view(&self, connection: &Connection, stream: Option<i64>) {
-        let change = connection.viewing().notice(stream, self.0.clock.monotonic());
-        self.viewed(change.map(|change| (connection.ticket.key.tenant, change)));
-    }
-
-    /// Who shows which stream at this node.
-    pub(super) fn viewers(&self) -> BTreeSet<Viewer> {
-        let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);
-        let admins = tenants.values().flat_map(|tenant| &tenant.admins).filter(|connection| !connection.is_closing());
-        let viewer = |connection: &Arc<Connection>| {
-            let UserKey { tenant, user, .. } = connection.ticket.key;
-            Some((tenant, connection.viewing().shown()?, user))
-        };
-        admins.filter_map(viewer).collect()
-    }
-
-    /// Takes another node's list of who shows what there.
-    pub(super) fn hear_viewers(&self, node: u64, viewers: BTreeSet<Viewer>) {
-        let mut elsewhere = self.viewed_elsewhere();
-        let changed = elsewhere.hear(node, viewers, self.0.clock.monotonic());
-        changed.into_iter().for_each(|stream| self.tell_viewers(stream, &elsewhere));
-    }
-
-    fn viewed_elsewhere(&self) -> MutexGuard<'_, Elsewhere> {
-        self.0.viewed_elsewhere.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Tells those whom changes of what is shown concern.
-    fn viewed(&self, changes: impl IntoIterator<Item = (TenantId, Change)>) {
-        for (tenant, Change { before, now }) in changes {
-            let elsewhere = self.viewed_elsewhere();
-            for stream in before.into_iter().chain(now) {
-                self.tell_viewers((tenant, stream), &elsewhere);
-            }
-        }
-    }
-
-    /// Sends the viewers of a stream to those of them who are at this node.
-    fn tell_viewers(&self, (tenant, stream): Stream, elsewhere: &Elsewhere) {
-        let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(registered) = tenants.get(&tenant) else { return };
-        let wanted = Permissions::only(Permission::QueryMessages);
-        let shows =
-            |one: &&Arc<Connection>| !one.is_closing() && one.holds(wanted) && one.viewing().shown() == Some(stream);
-        let here: Vec<&Arc<Connection>> = registered.admins.iter().filter(shows).collect();
-        let users: BTreeSet<UserId> =
-            here.iter().map(|one| one.ticket.key.user).chain(elsewhere.viewers((tenant, stream))).collect();
-        let content = Viewers { conversation_id: ConversationId::new(stream), user_ids: users.into_iter().collect() };
-        let Ok(frame) = frame::event(ServerFrame::Viewers.as_str(), &content) else { return };
-        let (mut pushed, mut calls) = (Count::default(), Calls::default());
-        here.iter().for_each(|one| pushed.add(one.push(&frame, None, &mut calls)));
-        drop(calls);
-        self.count(&pushed);
-    }
-
     /// Hands the events, in their order, to every connection of their recipients on this node, and then to the relay for
     /// the other nodes. Costs one push per recipient, without allocation and serialisation; with Redis, one copy more.
     pub(crate) fn publish(&self, events: &[Event]) {
@@ -388,9 +334,7 @@ impl Hub {
             }
         });
         self.viewed(changes);
-        let mut elsewhere = self.viewed_elsewhere();
-        let changed = elsewhere.sweep(now);
-        changed.into_iter().for_each(|stream| self.tell_viewers(stream, &elsewhere));
+        self.sweep_viewers(now);
     }
 
     /// Whether the node is shutting down: no new socket should be opened.

@@ -6,8 +6,8 @@ use actix_web::web::{self, Redirect};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 
-use super::Web;
 use super::assets::{Asset, CONSOLE};
+use super::{Limits, Web};
 use crate::error::{Error, Result};
 use crate::http::is_known;
 
@@ -33,16 +33,17 @@ pub(crate) async fn to_console(request: HttpRequest) -> Result<Redirect> {
     Ok(Redirect::to(CONSOLE_PATH).using_status_code(StatusCode::FOUND))
 }
 
-/// What is served, so that an open page notices that there is a newer one.
+/// What is served, so that an open page notices that there is a newer one, and what it has to know of the settings.
 #[derive(Serialize)]
 struct Version {
     version: &'static str,
     build: String,
+    limits: Limits,
 }
 
 async fn version(request: HttpRequest, web: web::Data<Web>) -> Result<HttpResponse> {
     must_read(&request)?;
-    let version = Version { version: env!("CARGO_PKG_VERSION"), build: web.assets.build().await };
+    let version = Version { version: env!("CARGO_PKG_VERSION"), build: web.assets.build().await, limits: web.limits };
     Ok(web.respond(StatusCode::OK).insert_header((header::CACHE_CONTROL, "no-store")).json(version))
 }
 

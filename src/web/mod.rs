@@ -9,8 +9,9 @@ mod assets;
 mod policy;
 
 use actix_web::http::header::HeaderValue;
+use serde::Serialize;
 
-use crate::settings::Settings;
+use crate::settings::{self, Settings};
 use assets::Assets;
 
 /// The pages, and what their answers carry.
@@ -19,6 +20,18 @@ pub(crate) struct Web {
     assets: Assets,
     /// The `Content-Security-Policy`.
     policy: HeaderValue,
+    /// Told to the pages, which say so before a message or a file is refused.
+    limits: Limits,
+}
+
+/// The limits that pages know.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Limits {
+    /// The longest content of a message, in characters.
+    content_length: usize,
+    /// The largest upload, in bytes.
+    upload_bytes: usize,
 }
 
 impl Web {
@@ -30,6 +43,7 @@ impl Web {
         let Some(assets) = Assets::new(settings.server.web_dir.as_deref())? else { return Ok(None) };
         let policy = policy::content_security_policy(settings.server.public_url.as_deref());
         let policy = HeaderValue::try_from(policy).map_err(|_| "server.public_url: no origin".to_owned())?;
-        Ok(Some(Self { assets, policy }))
+        let settings::Limits { content_length, upload_bytes, .. } = settings.limits;
+        Ok(Some(Self { assets, policy, limits: Limits { content_length, upload_bytes } }))
     }
 }

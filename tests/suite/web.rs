@@ -70,7 +70,8 @@ async fn the_console_comes_with_the_binary() {
     assert_eq!(headers["cache-control"], "no-store");
     let version: Value = serde_json::from_slice(&version).unwrap();
     let build = build::hash(&manifest);
-    assert_eq!(version, json!({"version": env!("CARGO_PKG_VERSION"), "build": build}));
+    let limits = json!({"contentLength": 2048, "uploadBytes": 16 * 1024 * 1024});
+    assert_eq!(version, json!({"version": env!("CARGO_PKG_VERSION"), "build": build, "limits": limits}));
     // Every file that is in the binary is served as it is in the folder, plain and compressed.
     let manifest: Value = serde_json::from_slice(&manifest).unwrap();
     for (path, file) in manifest["files"].as_object().unwrap() {
