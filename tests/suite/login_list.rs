@@ -85,7 +85,7 @@ async fn those_of_others_need_the_permission() {
     agent.get(&format!("{}?{}", path::LOGIN_LIST, of(&member, 1))).await.fails(403, "没有该操作权限");
     let (of_agent, of_member) = (logins(&owner, &of(&agent, 2)).await, logins(&owner, &of(&member, 1)).await);
     assert_eq!((of_agent.len(), of_member.len()), (1, 1));
-    assert_eq!(logins(&stranger, &of(&agent, 2)).await, [] as [Value; 0]);
+    assert_eq!(logins(&stranger, &of(&agent, 2)).await, Vec::<Value>::new());
 
     let own = logins(&owner, "").await.remove(0);
     let unknown = "请求参数不正确:登录记录不存在";

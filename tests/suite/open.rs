@@ -44,7 +44,7 @@ async fn one_that_admins_have_deleted_comes_back() {
     let id = member.own_conversation().await;
     let before = owner.conversation(id).await;
     owner.deletes(id).await;
-    assert_eq!(owner.conversations().await, [] as [Value; 0]);
+    assert_eq!(owner.conversations().await, Vec::<Value>::new());
     let mut at_owner = owner.socket("").await;
     assert_eq!(opens(&owner, 1001).await, id);
     assert_eq!(at_owner.events_so_far().await, [created(id, 1001)]);
@@ -66,6 +66,6 @@ async fn only_members_of_the_tenant_and_with_the_permission() {
     member.post(path::OPEN, body()).await.fails(403, "没有该操作权限");
     app.anonymous().post(path::OPEN, body()).await.fails(401, "账号未登录");
     owner.post(path::OPEN, json!({})).await.fails(400, "请求参数缺失:userId");
-    assert_eq!(owner.conversations().await, [] as [Value; 0]);
+    assert_eq!(owner.conversations().await, Vec::<Value>::new());
     app.stop().await;
 }

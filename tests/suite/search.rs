@@ -70,7 +70,7 @@ async fn conversations_are_found_by_words_of_the_name_and_by_ids() {
     assert_eq!(users(&list(&owner, &[("q", "bob")]).await), [0_i64; 0]);
     // Another tenant's admin finds nothing.
     let stranger = app.admin_of(TenantId::new(2), "stranger", Role::Owner).await;
-    assert_eq!(list(&stranger, &[("q", "amy")]).await, [] as [Value; 0]);
+    assert_eq!(list(&stranger, &[("q", "amy")]).await, Vec::<Value>::new());
     let too_long = "a".repeat(65);
     assert_eq!(
         User::send(owner.request(reqwest::Method::GET, path::CONVERSATIONS).query(&[("q", &too_long)])).await.code,
@@ -169,7 +169,7 @@ async fn members_whom_an_older_version_has_made_are_found_after_a_start() {
     let app = TestApp::spawn().await;
     writes(&app, 7, "Amy").await;
     app.execute("DELETE FROM kefu_member_word");
-    assert_eq!(list(&app.owner().await, &[("q", "amy")]).await, [] as [Value; 0]);
+    assert_eq!(list(&app.owner().await, &[("q", "amy")]).await, Vec::<Value>::new());
     let app = app.restart().await;
     let owner = app.owner().await;
     eventually("the words are written", async || !list(&owner, &[("q", "amy")]).await.is_empty()).await;

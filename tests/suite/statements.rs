@@ -108,6 +108,11 @@ async fn a_read_takes_the_same_statements_however_much_there_is() {
         assert_eq!(reads(&app, &owner, &format!("{list}&beforeSeq=15&limit=5")).await, 2, "of {messages}");
         // The pinned ones and the others.
         assert_eq!(reads(&app, &owner, path::CONVERSATIONS).await, 2, "{conversations} conversations");
+        assert_eq!(reads(&app, &owner, &format!("{}?unread=true", path::CONVERSATIONS)).await, 2);
+        // The places of those who are found, and the rows that are shown.
+        let found = format!("{}?q=%E4%BC%9A%E5%91%98&limit=2", path::CONVERSATIONS);
+        assert_eq!(reads(&app, &owner, &found).await, 2, "{conversations} conversations");
+        assert_eq!(reads(&app, &owner, path::COUNTS).await, 2);
         assert_eq!(reads(&app, &owner, &format!("{}?id={conversation}", path::CONVERSATION)).await, 1);
     }
     app.stop().await;
