@@ -1,0 +1,57 @@
+/** The service's data, from its OpenAPI document, and its frames (docs/websocket.md). */
+import type { components, paths } from './schema'
+import type { Upcoming } from './upcoming'
+
+type Schemas = components['schemas']
+
+export type Paths = Omit<paths, keyof Upcoming> & Upcoming
+export type Message = Schemas['MessageView'] & {
+  /** The sender's name. */
+  senderNickname?: string | null
+}
+export type Conversation = Schemas['ConversationView']
+export type Tokens = Schemas['Tokens']
+export type ContentType = Schemas['ContentType']
+/** 1 a member, 2 an admin. */
+export type UserType = Schemas['UserType']
+export const MEMBER = 1 satisfies UserType
+export const ADMIN = 2 satisfies UserType
+
+/** What the server sends, by the frame's type, with `content` read from its JSON. */
+export interface ServerFrames {
+  kefu_message_type: Message
+  /** An admin has read the member's messages up to `seq`. */
+  kefu_message_read_status_change: ReadMark
+  /** The member has read the admins' messages up to `seq`. */
+  kefu_message_read_by_member: ReadMark
+  kefu_conversation_created: { conversationId: number; userId: number }
+  kefu_conversation_pinned: { conversationId: number; adminPinned: boolean }
+  kefu_conversation_deleted: { conversationId: number }
+  kefu_conversation_marked: { conversationId: number; markedUnread: boolean }
+  kefu_typing: { conversationId: number; userId: number; userType: UserType }
+  /** The admins who view a conversation. */
+  kefu_viewers: { conversationId: number; userIds: number[] }
+  kefu_resync_required: { since: number }
+  kefu_resync_done: { restoredAt: number | null; reload?: boolean }
+  error: { code: number; msg: string }
+}
+
+/** What a client sends, by the frame's type. */
+export interface ClientFrames {
+  /** A member names no conversation. */
+  kefu_typing: { conversationId: number } | undefined
+  /** What an admin looks at; `null`: at none. */
+  kefu_viewing: { conversationId: number | null }
+  kefu_resync: { afterSeq: number } | { conversationId: number; afterSeq: number } | { since: number }
+}
+
+export interface ReadMark {
+  conversationId: number
+  readerType: UserType
+  seq: number
+}
+
+/** A frame from the server. Types that this version does not know arrive, too. */
+export type ServerFrame = { [T in keyof ServerFrames]: { type: T; content: ServerFrames[T] } }[keyof ServerFrames]
+/** A frame to the server. */
+export type ClientFrame = { [T in keyof ClientFrames]: { type: T; content?: ClientFrames[T] } }[keyof ClientFrames]
