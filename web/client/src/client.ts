@@ -1,6 +1,51 @@
-import type { Client, ClientOptions } from './types'
+import { createExchange, createHttp } from './http'
+import { Sender } from './outbox'
+import type { Clock, Fetch, SocketConstructor } from './platform'
+import { Session } from './session'
+import { LiveSocket } from './socket'
+import { MemoryStore } from './store'
+import type { Client, ClientOptions, EndReason } from './types'
+
+/** What browsers and Node have built in. */
+const platform = globalThis as unknown as {
+  fetch: Fetch
+  WebSocket: SocketConstructor
+  setTimeout(work: () => void, milliseconds: number): unknown
+  clearTimeout(timer: unknown): void
+}
+
+const realClock: Clock = {
+  now: () => Date.now(),
+  after(milliseconds, work) {
+    const timer = platform.setTimeout(work, milliseconds)
+    return () => platform.clearTimeout(timer)
+  },
+}
 
 /** Makes a client of one login. */
 export function createClient(options: ClientOptions): Client {
-  throw new Error(`not written yet: ${options.baseUrl}`)
+  const { clock = realClock, random = Math.random, userType, tokens, keep = 50 } = options
+  // `fetch` must be called as the platform's own.
+  const fetch: Fetch = options.fetch ?? ((url, request) => platform.fetch(url, request))
+  const exchange = createExchange(options, fetch, clock)
+  const ended = (reason: EndReason) => {
+    socket.end(reason)
+    options.onEnded?.(reason)
+  }
+  const session = new Session(options, exchange, ended)
+  const http = createHttp(exchange, session, tokens)
+  const store = new MemoryStore(userType === 'member', keep)
+  const WebSocket = options.WebSocket ?? platform.WebSocket
+  const socket: LiveSocket = new LiveSocket(options, session, store, clock, random, WebSocket)
+  const outbox = new Sender(http, socket, store, userType === 'admin', clock, random, options.outbox)
+  return {
+    http,
+    socket,
+    outbox,
+    store,
+    dispose() {
+      outbox.dispose()
+      socket.stop()
+    },
+  }
 }

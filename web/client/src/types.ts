@@ -63,10 +63,10 @@ export interface Client {
 // Calls ---------------------------------------------------------------------------------------------------------------
 
 export type Method = 'get' | 'post' | 'put' | 'delete'
-type Operation<M extends Method, P extends PathOf<M>> = Paths[P][M]
+type Operation<M extends Method, P extends PathOf<M>> = Paths[P] extends Record<M, infer O> ? O : never
 /** The paths that know the method. */
 export type PathOf<M extends Method> = {
-  [P in keyof Paths]: Paths[P] extends { [K in M]: { responses: unknown } } ? P : never
+  [P in keyof Paths]: Paths[P] extends Record<M, { responses: unknown }> ? P : never
 }[keyof Paths]
 type QueryOf<O> = O extends { parameters: { query?: infer Q } } ? Exclude<Q, undefined> : never
 type BodyOf<O> = O extends { requestBody: { content: infer C } }
@@ -75,17 +75,17 @@ type BodyOf<O> = O extends { requestBody: { content: infer C } }
     : C[keyof C]
   : never
 type DataOf<O> = O extends { responses: { 200: { content: { 'application/json': { data: infer D } } } } } ? D : unknown
-/** What a call answers. `null` is what failures carry; `nullable` names the calls that answer it with code 0. */
+/** Calls whose success may carry `null`: there is none. */
+export type Nullable = '/admin-api/promotion/kefu-conversation/get' | '/app-api/promotion/kefu-conversation/get'
+/** What a call answers. Elsewhere than at `Nullable` paths only failures carry `null`. */
 export type Data<M extends Method, P extends PathOf<M>> = P extends Nullable
   ? DataOf<Operation<M, P>>
   : Exclude<DataOf<Operation<M, P>>, null>
-/** Calls whose success may carry `null`: there is none. */
-export type Nullable = '/admin-api/promotion/kefu-conversation/get' | '/app-api/promotion/kefu-conversation/get'
 type Part<K extends string, T> = [T] extends [never]
-  ? { [_ in K]?: never }
+  ? Partial<Record<K, never>>
   : object extends T
-    ? { [_ in K]?: T }
-    : { [_ in K]: T }
+    ? Partial<Record<K, T>>
+    : Record<K, T>
 export type Request<M extends Method, P extends PathOf<M>> = Part<'query', QueryOf<Operation<M, P>>> &
   Part<'body', BodyOf<Operation<M, P>>> & { signal?: Signal }
 type Arguments<R> = object extends R ? [request?: R] : [request: R]
