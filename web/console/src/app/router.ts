@@ -1,0 +1,41 @@
+import { createRouter, createWebHistory } from 'vue-router'
+import { useSession } from './session'
+
+export const router = createRouter({
+  history: createWebHistory(import.meta.env.BASE_URL),
+  routes: [
+    { path: '/login', name: 'login', component: () => import('@/login/LoginPage.vue'), meta: { open: true } },
+    {
+      path: '/',
+      component: () => import('./Frame.vue'),
+      children: [
+        {
+          path: '',
+          component: () => import('@/workbench/Workbench.vue'),
+          children: [
+            { path: '', name: 'home', component: () => import('@/workbench/Home.vue') },
+            {
+              path: 'c/:id(\\d+)',
+              name: 'conversation',
+              component: () => import('@/workbench/timeline/ConversationPane.vue'),
+              props: (route) => ({ conversationId: Number(route.params['id']) }),
+            },
+          ],
+        },
+        { path: 'profile', name: 'profile', component: () => import('@/profile/ProfilePage.vue') },
+      ],
+    },
+    { path: '/:path(.*)*', name: 'missing', component: () => import('./NotFound.vue'), meta: { open: true } },
+  ],
+})
+
+router.beforeEach(async (to) => {
+  const session = useSession()
+  await session.known
+  if (session.status === 'out' && !to.meta['open']) {
+    const ended = session.endReason ? { ended: session.endReason } : {}
+    return { name: 'login', query: { ...(to.path !== '/' && { next: to.fullPath }), ...ended } }
+  }
+  if (session.status === 'in' && to.name === 'login') return { name: 'home' }
+  return true
+})

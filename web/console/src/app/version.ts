@@ -1,0 +1,38 @@
+/**
+ * Notices that the service has got another console than this page.
+ *
+ * The service names its build at `version.json`. It is asked when the page starts and after each break of the connection,
+ * since a new version needs a restart. A part of the old build that cannot be loaded any more means the same.
+ */
+import { ref, readonly } from 'vue'
+
+/** `ready`: reload when convenient; `stale`: the page cannot go on without. */
+export type VersionState = 'current' | 'ready' | 'stale'
+
+const state = ref<VersionState>('current')
+let build: string | null = null
+
+export const versionState = readonly(state)
+
+/** Asks the service for its build, and compares it with the first answer. */
+export async function checkVersion(): Promise<void> {
+  let answer: Response
+  try {
+    answer = await fetch(`${import.meta.env.BASE_URL}version.json`, { cache: 'no-store' })
+    if (!answer.ok || !answer.headers.get('content-type')?.includes('json')) return
+    const named = (await answer.json()) as { build?: unknown }
+    if (typeof named.build !== 'string') return
+    if (build !== null && build !== named.build && state.value === 'current') state.value = 'ready'
+    build ??= named.build
+  } catch {
+    // The service is away. It is asked again after the next break.
+  }
+}
+
+/** Listens for parts of the page that are gone. A part that is missing without a new version is reported as any fault. */
+export function watchForMissingParts(): void {
+  addEventListener('vite:preloadError', (event) => {
+    state.value = 'stale'
+    event.preventDefault()
+  })
+}

@@ -1,0 +1,2 @@
+/** The version of the binary that this console is built into. */
+declare const __VERSION__: string

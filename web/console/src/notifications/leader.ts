@@ -1,0 +1,65 @@
+/**
+ * Elects the one tab of a user that plays and notifies.
+ *
+ * Protocol: tabs queue for a lock of the browser; its holder leads until it is closed. The tab that the user clicks first in
+ * takes the lock over, because only a tab that was clicked may play. Locks exist in secure contexts only: without them each
+ * message is claimed in the shared storage, and the first tab to claim it leads for that message.
+ */
+import { local } from '@/app/storage'
+
+export class Leader {
+  private leads = false
+  private readonly abort = new AbortController()
+
+  constructor(private readonly name: string) {
+    if (this.locks) this.queue({})
+  }
+
+  /** Takes the lead over from another tab. */
+  takeOver(): void {
+    if (this.locks && !this.leads) this.queue({ steal: true })
+  }
+
+  /** Whether this tab tells the user of a message. */
+  tells(messageId: number): boolean {
+    if (this.locks) return this.leads
+    return this.claim('told', messageId, (last) => last < messageId)
+  }
+
+  /** Whether this tab repeats the sound now, once in so many milliseconds. */
+  repeats(period: number): boolean {
+    if (this.locks) return this.leads
+    const now = Date.now()
+    return this.claim('repeated', now, (last) => last < now - period / 2)
+  }
+
+  dispose(): void {
+    this.abort.abort()
+  }
+
+  private get locks(): boolean {
+    return 'locks' in navigator
+  }
+
+  private claim(what: string, value: number, free: (last: number) => boolean): boolean {
+    const key = `${this.name}.${what}`
+    if (!free(Number(local.get(key) ?? 0))) return false
+    local.set(key, String(value))
+    return true
+  }
+
+  private queue(options: LockOptions): void {
+    const held = () =>
+      new Promise<void>((resolve) => {
+        this.leads = true
+        this.abort.signal.addEventListener('abort', () => resolve(), { once: true })
+      })
+    // A lock cannot be stolen and waited for at once, so that only waiting can be aborted.
+    const wait = options.steal ? {} : { signal: this.abort.signal }
+    navigator.locks.request(this.name, { ...options, ...wait }, held).catch(() => {
+      // Another tab took over, or this one is done.
+      this.leads = false
+      if (!this.abort.signal.aborted) this.queue({})
+    })
+  }
+}

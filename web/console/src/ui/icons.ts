@@ -1,0 +1,30 @@
+/** Icons that Element Plus's family lacks, drawn to go with it. */
+import { h, type FunctionalComponent } from 'vue'
+
+function icon(...paths: string[]): FunctionalComponent {
+  const drawn: FunctionalComponent = () =>
+    h(
+      'svg',
+      {
+        viewBox: '0 0 24 24',
+        fill: 'none',
+        stroke: 'currentColor',
+        'stroke-width': 1.6,
+        'stroke-linecap': 'round',
+        'stroke-linejoin': 'round',
+        'aria-hidden': 'true',
+      },
+      paths.map((d) => h('path', { d })),
+    )
+  drawn.inheritAttrs = true
+  return drawn
+}
+
+export const Pin = icon('M9 3h6l-1 7 3.5 3.5h-11L10 10zM12 13.5V21')
+export const Unpin = icon('M9 3h6l-1 7 3.5 3.5h-11L10 10zM12 13.5V21M4 4l16 16')
+export const Keyboard = icon(
+  'M4 6h16a1.5 1.5 0 0 1 1.5 1.5v9A1.5 1.5 0 0 1 20 18H4a1.5 1.5 0 0 1-1.5-1.5v-9A1.5 1.5 0 0 1 4 6z',
+  'M6.5 10h.01M10 10h.01M13.5 10h.01M17 10h.01M8 14.2h8',
+)
+export const Language = icon('M3.5 6h9M8 4v2M11 6c-.6 4-3.2 6.8-7 8.2M5.5 9c1 2.4 3 4 5.7 5M12.5 20l4-10 4 10M13.9 16.8h5.2')
+export const MarkUnread = icon('M20.5 11v6A1.5 1.5 0 0 1 19 18.5H5A1.5 1.5 0 0 1 3.5 17V8A1.5 1.5 0 0 1 5 6.5h9', 'm4 8 8 5.5 4-2.7', 'M19.5 4.5a2 2 0 1 1 0 4 2 2 0 0 1 0-4z')

@@ -1,0 +1,302 @@
+/**
+ * The list of conversations: which of them it shows, in which order, and what can be done with them.
+ *
+ * Protocol. The rows mirror the client's store, which frames keep up to date; no frame causes a call. The list shows one
+ * view at a time: all, unread, or what a search has found. A view is loaded from the top in pages. Until its end is
+ * loaded it is complete only down to its `floor`, the last row of the last page: what stands below is not shown, so that
+ * no row appears at a place where others are lacking.
+ *
+ * Invariants. `ids` is sorted by `compare` and holds only rows of the view, once each. A frame moves a row within the view
+ * or brings it in only when the row belongs there: the unread view takes unread ones, a search takes none that the
+ * service did not find. A call's answer is dropped when the view has changed meanwhile.
+ */
+import { MEMBER, type Conversation } from '@kefu/client'
+import { defineStore } from 'pinia'
+import { computed, markRaw, ref, shallowReactive, shallowRef } from 'vue'
+import { faultOf, type Fault } from '@/app/faults'
+import { local, session as tabStorage } from '@/app/storage'
+import { useSession } from '@/app/session'
+import { Actions } from './list/actions'
+import { Counts } from './list/counts'
+import { compare, isUnread, place } from './order'
+import { Presence } from './list/presence'
+import { Typing } from './list/typing'
+
+export type Tab = 'all' | 'unread'
+
+const PAGE = 100
+/** The most rows that one call answers. */
+const LARGEST_PAGE = 1000
+/** Rows that are painted at once after a reload, before the service has answered. */
+const CACHED = 40
+const BURST = 60
+const MOST_SINGLE_CALLS = 5
+
+interface View {
+  tab: Tab
+  query: string
+  /** What a search has found; `null` for a view that takes what fits its tab. */
+  found: Set<number> | null
+  /** The last row of the last page; `null` before the first page and after the end. */
+  floor: Conversation | null
+  loaded: boolean
+  done: boolean
+}
+
+export const useConversations = defineStore('conversations', () => {
+  const session = useSession()
+  const { http, store, socket } = session.client()
+  const cacheKey = `kefu.list.${session.user?.id ?? 0}`
+  const cacheStorage = session.remembers() ? local : tabStorage
+
+  const rows = shallowReactive(new Map<number, Conversation>())
+  const ids = shallowRef<readonly number[]>([])
+  const tab = ref<Tab>('all')
+  const query = ref('')
+  /** `loading` only while there is nothing to show. */
+  const phase = ref<'loading' | 'ready' | 'fault'>('loading')
+  const more = ref<'idle' | 'loading' | 'fault' | 'end'>('idle')
+  const searching = ref(false)
+  const fault = shallowRef<Fault | null>(null)
+  const openId = ref<number | null>(null)
+  const views: Record<Tab, View> = { all: makeView('all', ''), unread: makeView('unread', '') }
+  let view = views.all
+
+  const counts = new Counts(http)
+  const presence = new Presence(http, socket)
+  const typing = new Typing()
+  const actions = new Actions(http, store)
+
+  function makeView(forTab: Tab, text: string): View {
+    return { tab: forTab, query: text, found: text ? new Set() : null, floor: null, loaded: false, done: false }
+  }
+
+  function belongs(row: Conversation, shown: boolean): boolean {
+    if (row.adminDeleted) return false
+    if (view.found) return view.found.has(row.id)
+    // The open conversation stays in the unread view after it was read, so that it does not vanish below the pointer.
+    if (view.tab === 'unread' && !isUnread(row) && !(shown && row.id === openId.value)) return false
+    return view.done || !view.floor || compare(row, view.floor) <= 0
+  }
+
+  function rebuild(): void {
+    const before = new Set(ids.value)
+    const kept = [...rows.values()].filter((row) => belongs(row, before.has(row.id)))
+    ids.value = kept.sort(compare).map((row) => row.id)
+  }
+
+  function mirror(id: number): void {
+    const row = store.conversations.get(id)
+    const old = rows.get(id)
+    if (row === old) return
+    if (row) rows.set(id, row)
+    else rows.delete(id)
+    const known = row ?? old
+    if (!known) return
+    counts.changed(old, row)
+    ids.value = place(ids.value, known, row !== undefined && belongs(row, ids.value.includes(id)), (other) => rows.get(other))
+  }
+
+  function fetchPage(of: View, cursor: string | undefined, limit: number): Promise<Conversation[]> {
+    return http.call('get', '/admin-api/promotion/kefu-conversation/list', {
+      query: {
+        limit,
+        ...(cursor !== undefined && { cursor }),
+        ...(of.query && { q: of.query }),
+        ...(of.tab === 'unread' && { unread: true }),
+      },
+    })
+  }
+
+  function takePage(page: Conversation[], limit: number): void {
+    for (const row of page) view.found?.add(row.id)
+    view.done = page.length < limit
+    view.floor = view.done ? null : (page.at(-1) ?? null)
+    view.loaded = true
+    more.value = view.done ? 'end' : 'idle'
+    phase.value = 'ready'
+    rebuild()
+  }
+
+  /** Loads the view from its top, as deep as it was before. What is shown stays until the answer is there. */
+  async function refresh(): Promise<void> {
+    const of = view
+    const limit = Math.min(LARGEST_PAGE, Math.max(PAGE, of.loaded ? ids.value.length : 0))
+    if (ids.value.length === 0) phase.value = 'loading'
+    try {
+      const page = await fetchPage(of, undefined, limit)
+      if (of !== view) return
+      const first = of.tab === 'all' && !of.query
+      if (first) store.load({ conversations: page })
+      else store.upsert(page)
+      if (of.found) of.found.clear()
+      takePage(page, limit)
+      if (first) dropMissing(page)
+      fault.value = null
+    } catch (error) {
+      if (of !== view) return
+      fault.value = faultOf(error)
+      // What is shown already is better than an error in its place.
+      phase.value = ids.value.length > 0 ? 'ready' : 'fault'
+    } finally {
+      if (of === view) searching.value = false
+    }
+  }
+
+  /** Takes out what another agent has removed while nothing told so: rows above the floor that the service did not name. */
+  function dropMissing(page: Conversation[]): void {
+    const named = new Set(page.map((row) => row.id))
+    const newest = Math.max(0, ...page.map((row) => row.lastMessageTime))
+    for (const id of ids.value) {
+      const row = rows.get(id)
+      // A row that a frame has brought meanwhile is newer than the answer.
+      if (!row || named.has(id) || row.lastMessageTime > newest) continue
+      if (store.conversations.has(id))
+        store.apply({ type: 'kefu_conversation_deleted', content: { conversationId: id } })
+      rows.delete(id)
+    }
+    rebuild()
+  }
+
+  /** Loads the next page of the view, if there is one. */
+  async function loadMore(): Promise<void> {
+    if (!view.loaded || view.done || more.value === 'loading') return
+    const of = view
+    more.value = 'loading'
+    try {
+      const page = await fetchPage(of, of.floor?.cursor, PAGE)
+      if (of !== view) return
+      store.upsert(page)
+      takePage(page, PAGE)
+    } catch {
+      if (of === view) more.value = 'fault'
+    }
+  }
+
+  /** Shows another view: what is known of it at once, then what the service says. */
+  function show(nextTab: Tab, nextQuery: string): void {
+    const text = nextQuery.trim()
+    tab.value = nextTab
+    query.value = nextQuery
+    view = text ? makeView(nextTab, text) : views[nextTab]
+    searching.value = view.found !== null
+    more.value = view.done ? 'end' : 'idle'
+    fault.value = null
+    // A search keeps what was shown until its own answer comes.
+    if (view.found) view.found = new Set(ids.value)
+    else rebuild()
+    void refresh()
+  }
+
+  const wanted = new Set<number>()
+  let fetching: ReturnType<typeof setTimeout> | undefined
+
+  /** Fetches conversations that frames named and nobody knows, several at a time. */
+  function want(id: number): void {
+    wanted.add(id)
+    fetching ??= setTimeout(() => void fetchWanted(), BURST)
+  }
+
+  async function fetchWanted(): Promise<void> {
+    fetching = undefined
+    const batch = [...wanted]
+    wanted.clear()
+    if (batch.length > MOST_SINGLE_CALLS) return refresh()
+    await Promise.all(batch.map((id) => ensure(id).catch(() => null)))
+  }
+
+  /** Fetches one conversation; `null` when there is none. @throws KefuError */
+  async function ensure(id: number): Promise<Conversation | null> {
+    const row = await http.call('get', '/admin-api/promotion/kefu-conversation/get', { query: { id } })
+    if (row) store.upsert([row])
+    return row
+  }
+
+  store.subscribe((change) => {
+    switch (change.type) {
+      case 'conversation':
+        return mirror(change.id)
+      case 'conversations': {
+        for (const id of change.ids) {
+          const row = store.conversations.get(id)
+          if (row) rows.set(id, row)
+        }
+        return rebuild()
+      }
+      case 'unknown':
+        return want(change.id)
+      case 'messages': {
+        const last = change.added.at(-1)
+        if (last?.senderType === MEMBER) typing.stop(change.id)
+        return
+      }
+      case 'typing':
+        return void (change.userType === MEMBER && typing.start(change.id))
+      case 'reload':
+        if (change.forgotten) rows.clear()
+        return void refresh()
+    }
+  })
+
+  function readCache(): void {
+    for (const row of cacheStorage.read<Conversation[]>(cacheKey) ?? []) rows.set(row.id, row)
+    if (rows.size > 0) {
+      rebuild()
+      phase.value = 'ready'
+    }
+  }
+
+  function writeCache(): void {
+    if (tab.value !== 'all' || query.value) return
+    cacheStorage.write(cacheKey, ids.value.slice(0, CACHED).map((id) => rows.get(id)))
+  }
+
+  let started = false
+  /** Paints what is cached, loads the first page and opens the socket. Once. */
+  async function start(): Promise<void> {
+    if (started) return
+    started = true
+    readCache()
+    addEventListener('pagehide', writeCache)
+    socket.on('recovered', () => {
+      void refresh()
+      counts.refresh()
+    })
+    counts.refresh()
+    presence.start()
+    await refresh()
+    // After a failed first load the socket starts from nothing; the list's own retry then loads it.
+    socket.start()
+  }
+
+  /** Tells which conversation is looked at. */
+  function setOpen(id: number | null): void {
+    const before = openId.value
+    openId.value = id
+    const row = before === null ? undefined : rows.get(before)
+    if (row) ids.value = place(ids.value, row, belongs(row, true), (other) => rows.get(other))
+  }
+
+  /** The conversation beside the open one, or the first; `unread`: the next that is. Wraps around. */
+  function neighbour(step: 1 | -1, unread = false): number | null {
+    const list = ids.value
+    const at = openId.value === null ? -1 : list.indexOf(openId.value)
+    const start = at < 0 ? (step === 1 ? -1 : list.length) : at
+    for (let index = 1; index <= list.length; index++) {
+      const position = start + step * index
+      if (!unread && (position < 0 || position >= list.length)) return null
+      const id = list[(position + list.length * 2) % list.length]
+      const row = id === undefined ? undefined : rows.get(id)
+      if (row && id !== openId.value && (!unread || isUnread(row))) return row.id
+    }
+    return null
+  }
+
+  const isForbidden = computed(() => !session.may('promotion:kefu-conversation:query'))
+
+  return {
+    rows, ids, tab, query, phase, more, searching, fault, openId, isForbidden,
+    counts: counts.value, presence: presence.value, typing: typing.value, actions: markRaw(actions),
+    start, refresh, loadMore, show, ensure, setOpen, neighbour,
+  }
+})

@@ -1,0 +1,38 @@
+/** Who has an open socket. No frame tells, so the service is asked once a minute while the page is visible. */
+import { ADMIN, MEMBER, type Http, type Socket } from '@kefu/client'
+import { shallowRef } from 'vue'
+
+const PERIOD = 60_000
+
+export interface Online {
+  members: ReadonlySet<number>
+  agents: ReadonlySet<number>
+}
+
+export class Presence {
+  readonly value = shallowRef<Online>({ members: new Set(), agents: new Set() })
+  private last = 0
+
+  constructor(
+    private readonly http: Http,
+    private readonly socket: Socket,
+  ) {}
+
+  start(): void {
+    setInterval(() => void this.fetch(), PERIOD)
+    document.addEventListener('visibilitychange', () => void this.fetch())
+    this.socket.on('state', (state) => state === 'open' && void this.fetch(true))
+  }
+
+  private async fetch(now = false): Promise<void> {
+    if (document.visibilityState !== 'visible' || (!now && Date.now() - this.last < PERIOD / 2)) return
+    this.last = Date.now()
+    try {
+      const users = await this.http.call('get', '/admin-api/promotion/kefu-presence/list')
+      const of = (type: number) => new Set(users.filter((user) => user.userType === type).map((user) => user.userId))
+      this.value.value = { members: of(MEMBER), agents: of(ADMIN) }
+    } catch {
+      // The dots stay as they are until the next minute.
+    }
+  }
+}
