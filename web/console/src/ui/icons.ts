@@ -28,3 +28,4 @@ export const Keyboard = icon(
 )
 export const Language = icon('M3.5 6h9M8 4v2M11 6c-.6 4-3.2 6.8-7 8.2M5.5 9c1 2.4 3 4 5.7 5M12.5 20l4-10 4 10M13.9 16.8h5.2')
 export const MarkUnread = icon('M20.5 11v6A1.5 1.5 0 0 1 19 18.5H5A1.5 1.5 0 0 1 3.5 17V8A1.5 1.5 0 0 1 5 6.5h9', 'm4 8 8 5.5 4-2.7', 'M19.5 4.5a2 2 0 1 1 0 4 2 2 0 0 1 0-4z')
+export const Smile = icon('M12 3.5a8.5 8.5 0 1 1 0 17 8.5 8.5 0 0 1 0-17z', 'M8.6 14.2a4 4 0 0 0 6.8 0M9 9.6v.01M15 9.6v.01')

@@ -1,5 +1,6 @@
 import { type Client, KefuError, type Message } from '@kefu/client'
 import { computed, shallowReactive, shallowRef } from 'vue'
+import { firstIndex } from './timeline/sorted'
 
 /** Messages per call. */
 export const pageSize = 50
@@ -145,15 +146,13 @@ export class History {
     const limit = Math.min(200, Math.max(pageSize, wanted))
     const messages = await this.#list({ limit, beforeSeq: Number.MAX_SAFE_INTEGER })
     // The first unread message may stand further up: the agents' own messages are in between.
-    while (
-      messages.length < windowSize &&
-      messages.length % limit === 0 &&
-      messages.length > 0 &&
-      !holdsUnread(messages, opening)
+    for (
+      let full = messages.length === limit;
+      full && messages.length < windowSize && !holdsUnread(messages, opening);
     ) {
-      const page = await this.#list({ limit: pageSize, beforeSeq: messages.at(-1)!.seq })
+      const page = await this.#list({ limit: pageSize, beforeSeq: messages.at(-1)?.seq ?? 1 })
       messages.push(...page)
-      if (page.length < pageSize) break
+      full = page.length === pageSize
     }
     return messages
   }
@@ -170,7 +169,7 @@ export class History {
     const last = stored.at(-1)
     if (last === undefined || last.seq < this.#known()) return false
     let first = stored.length - 1
-    while (first > 0 && stored[first - 1]!.seq === stored[first]!.seq - 1) first--
+    while (stored[first - 1]?.seq === last.seq - (stored.length - first)) first--
     if (stored.length - first < Math.min(last.seq, 20)) return false
     this.#setWindow(stored.slice(first).reverse())
     this.state.value = 'ready'
@@ -252,14 +251,7 @@ export class History {
 
 /** The index of the first message above a `seq`; messages are in order. */
 function indexAfter(messages: readonly Message[], seq: number): number {
-  let low = 0
-  let high = messages.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (messages[middle]!.seq > seq) high = middle
-    else low = middle + 1
-  }
-  return low
+  return firstIndex(messages, (message) => message.seq > seq)
 }
 
 function holdsUnread(messages: readonly Message[], opening: Opening): boolean {

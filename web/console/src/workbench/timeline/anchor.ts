@@ -1,3 +1,5 @@
+import { firstIndex } from './sorted'
+
 /**
  * The arithmetic that keeps a timeline still. The component measures rows and applies what comes out; nothing here touches the DOM.
  *
@@ -54,14 +56,7 @@ export function scrollTopFor(anchor: Anchor, view: View, rows: readonly RowBox[]
 
 /** The index of the first row whose bottom is below `y`; rows are in order. */
 export function firstBelow(rows: readonly RowBox[], y: number): number {
-  let low = 0
-  let high = rows.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (rows[middle]!.bottom > y) high = middle
-    else low = middle + 1
-  }
-  return low
+  return firstIndex(rows, (row) => row.bottom > y)
 }
 
 /** The last row whose bottom is in view; what is read is read up to there. */

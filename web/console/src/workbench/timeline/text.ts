@@ -30,7 +30,7 @@ export function splitLinks(text: string): Piece[] {
 function withoutTrailing(link: string): string {
   let end = link.length
   for (; end > 0; end--) {
-    const last = link[end - 1]!
+    const last = link.charAt(end - 1)
     if (".,;:!?'*".includes(last)) continue
     // A closing bracket belongs to the address only when it was opened in it.
     const open = last === ')' ? '(' : last === ']' ? '[' : undefined
