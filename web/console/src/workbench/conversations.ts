@@ -94,7 +94,9 @@ export const useConversations = defineStore('conversations', () => {
     const known = row ?? old
     if (!known) return
     counts.changed(old, row)
-    ids.value = place(ids.value, known, row !== undefined && belongs(row, ids.value.includes(id)), (other) => rows.get(other))
+    ids.value = place(ids.value, known, row !== undefined && belongs(row, ids.value.includes(id)), (other) =>
+      rows.get(other),
+    )
   }
 
   function fetchPage(of: View, cursor: string | undefined, limit: number): Promise<Conversation[]> {
@@ -248,7 +250,10 @@ export const useConversations = defineStore('conversations', () => {
 
   function writeCache(): void {
     if (tab.value !== 'all' || query.value) return
-    cacheStorage.write(cacheKey, ids.value.slice(0, CACHED).map((id) => rows.get(id)))
+    cacheStorage.write(
+      cacheKey,
+      ids.value.slice(0, CACHED).map((id) => rows.get(id)),
+    )
   }
 
   let started = false
@@ -295,8 +300,26 @@ export const useConversations = defineStore('conversations', () => {
   const isForbidden = computed(() => !session.may('promotion:kefu-conversation:query'))
 
   return {
-    rows, ids, tab, query, phase, more, searching, fault, openId, isForbidden,
-    counts: counts.value, presence: presence.value, typing: typing.value, actions: markRaw(actions),
-    start, refresh, loadMore, show, ensure, setOpen, neighbour,
+    rows,
+    ids,
+    tab,
+    query,
+    phase,
+    more,
+    searching,
+    fault,
+    openId,
+    isForbidden,
+    counts: counts.value,
+    presence: presence.value,
+    typing: typing.value,
+    actions: markRaw(actions),
+    start,
+    refresh,
+    loadMore,
+    show,
+    ensure,
+    setOpen,
+    neighbour,
   }
 })
