@@ -43,5 +43,5 @@ export default defineConfig(
     languageOptions: { globals: { ...globals.node, ...globals.browser } },
     rules: { 'no-console': 'off' },
   },
-  { files: ['**/*.test.ts'], rules: { '@typescript-eslint/no-non-null-assertion': 'off' } },
+  { files: ['**/*.test.ts', '*/test/**'], rules: { '@typescript-eslint/no-non-null-assertion': 'off' } },
 )

@@ -1,10 +1,10 @@
-import { createExchange, createHttp } from './http'
-import { Sender } from './outbox'
-import type { Clock, Fetch, SocketConstructor } from './platform'
-import { Session } from './session'
-import { LiveSocket } from './socket'
-import { MemoryStore } from './store'
-import type { Client, ClientOptions, EndReason } from './types'
+import { createExchange, createHttp } from './http.js'
+import { Sender } from './outbox.js'
+import type { Clock, Fetch, SocketConstructor } from './platform.js'
+import { Session } from './session.js'
+import { LiveSocket } from './socket.js'
+import { MemoryStore } from './store.js'
+import type { Client, ClientOptions, EndReason } from './types.js'
 
 /** What browsers and Node have built in. */
 const platform = globalThis as unknown as {

@@ -1,8 +1,8 @@
 /** Calls: the envelope, the headers, a limit of time. */
-import { KefuError } from './error'
-import type { Clock, Fetch, HttpAnswer, Signal } from './platform'
-import type { ClientOptions, Http, TokenStore } from './types'
-import type { Session } from './session'
+import { KefuError } from './error.js'
+import type { Clock, Fetch, HttpAnswer, Signal } from './platform.js'
+import type { ClientOptions, Http, TokenStore } from './types.js'
+import type { Session } from './session.js'
 
 declare const AbortController: new () => { signal: Signal; abort(): void }
 

@@ -1,6 +1,6 @@
 /** The service's data, from its OpenAPI document, and its frames (docs/websocket.md). */
-import type { components, paths } from './schema'
-import type { Upcoming } from './upcoming'
+import type { components, paths } from './schema.js'
+import type { Upcoming } from './upcoming.js'
 
 type Schemas = components['schemas']
 

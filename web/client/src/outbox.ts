@@ -6,10 +6,10 @@
  * after a pause, or at once when a socket opens. Without an open socket that goes on for ever; with one, `TRIES` times. An
  * entry leaves when its message is in the store, whichever comes first: the frame, the answer to the call, a list.
  */
-import { Emitter } from './emitter'
-import { KefuError } from './error'
-import type { Clock } from './platform'
-import type { Client, Draft, Http, Outbox, OutboxEntry, OutboxStorage, Socket } from './types'
+import { Emitter } from './emitter.js'
+import { KefuError } from './error.js'
+import type { Clock } from './platform.js'
+import type { Client, Draft, Http, Outbox, OutboxEntry, OutboxStorage, Socket } from './types.js'
 
 const TRIES = 4
 const LONGEST_PAUSE = 30_000
@@ -25,6 +25,7 @@ export class Sender implements Outbox {
   /** Ends the pause of one entry, or of all. */
   readonly #woken = new Emitter<string | undefined>()
   #disposed = false
+  #count = 0
 
   constructor(
     private readonly http: Http,
@@ -170,7 +171,9 @@ export class Sender implements Outbox {
     this.#changes.emit(key)
   }
 
+  /** Unique by its random part over all clients, and by the count within this one. */
   #newId(): string {
-    return Array.from({ length: 4 }, () => Math.floor(this.random() * 2 ** 32).toString(36)).join('')
+    const parts = Array.from({ length: 4 }, () => Math.floor(this.random() * 2 ** 32).toString(36))
+    return `${parts.join('')}-${++this.#count}`
   }
 }

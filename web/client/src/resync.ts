@@ -5,9 +5,9 @@
  * asked for waits here until `kefu_resync_done`. An admin's loss between nodes (`#lost`) moves to `#asked` when it is asked
  * for and back when the socket breaks before the answer was complete, so that the next handshake asks for it again.
  */
-import type { ClientFrame, ServerFrame } from './model'
-import type { Clock } from './platform'
-import type { MemoryStore } from './store'
+import type { ClientFrame, ServerFrame } from './model.js'
+import type { Clock } from './platform.js'
+import type { MemoryStore } from './store.js'
 
 /** How long after a refusal (code 429) a replay is asked for again, in milliseconds. */
 const AGAIN = 1_000

@@ -5,10 +5,10 @@
  * stored one any more gets the stored one without a refresh: another call, or another tab, was faster. A refresh that the
  * service refuses ends the login; one that got no answer does not.
  */
-import { KefuError } from './error'
-import type { Exchange } from './http'
-import type { Tokens } from './model'
-import type { ClientOptions, EndReason } from './types'
+import { KefuError } from './error.js'
+import type { Exchange } from './http.js'
+import type { Tokens } from './model.js'
+import type { ClientOptions, EndReason } from './types.js'
 
 export class Session {
   #refresh: Promise<string> | null = null

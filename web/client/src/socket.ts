@@ -8,14 +8,14 @@
  * Browsers do not tell why a handshake failed. So after the second failure in a row the token is renewed before each further
  * attempt: the answer to that call says whether the login still lives, and for how long to wait.
  */
-import { Emitter } from './emitter'
-import { KefuError } from './error'
-import type { ClientFrame, ServerFrame } from './model'
-import type { Clock, SocketConstructor, Socketlike } from './platform'
-import { Resync } from './resync'
-import type { Session } from './session'
-import type { MemoryStore } from './store'
-import type { ClientOptions, EndReason, Socket, SocketEvents, SocketState } from './types'
+import { Emitter } from './emitter.js'
+import { KefuError } from './error.js'
+import type { ClientFrame, ServerFrame } from './model.js'
+import type { Clock, SocketConstructor, Socketlike } from './platform.js'
+import { Resync } from './resync.js'
+import type { Session } from './session.js'
+import type { MemoryStore } from './store.js'
+import type { ClientOptions, EndReason, Socket, SocketEvents, SocketState } from './types.js'
 
 /** How often an open socket is tested, in milliseconds. */
 const PING = 20_000

@@ -7,9 +7,17 @@
  *
  * Arrays and objects that were handed out are never changed: a change makes new ones.
  */
-import { Emitter } from './emitter'
-import { ADMIN, MEMBER, type Conversation, type Message, type ReadMark, type ServerFrame, type UserType } from './model'
-import type { Change, Store } from './types'
+import { Emitter } from './emitter.js'
+import {
+  ADMIN,
+  MEMBER,
+  type Conversation,
+  type Message,
+  type ReadMark,
+  type ServerFrame,
+  type UserType,
+} from './model.js'
+import type { Change, Store } from './types.js'
 
 interface Thread {
   messages: readonly Message[]

@@ -1,7 +1,7 @@
 /** The client's parts as its users see them. Each is made by the module of its name. */
-import type { KefuError } from './error'
-import type { ClientFrame, ContentType, Conversation, Message, Paths, ServerFrame, Tokens, UserType } from './model'
-import type { Clock, Fetch, Signal, SocketConstructor } from './platform'
+import type { KefuError } from './error.js'
+import type { ClientFrame, ContentType, Conversation, Message, Paths, ServerFrame, Tokens, UserType } from './model.js'
+import type { Clock, Fetch, Signal, SocketConstructor } from './platform.js'
 
 export interface ClientOptions {
   /** The service's origin, without a slash at its end: `https://kefu.example`, in a page `location.origin`. */

@@ -1,5 +1,5 @@
 /** Calls that the service is getting and that openapi.json does not have yet. Goes when it does. */
-import type { components, paths } from './schema'
+import type { components, paths } from './schema.js'
 
 interface Call<Query, Body, D> {
   parameters: { query?: Query }

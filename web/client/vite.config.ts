@@ -1,0 +1,24 @@
+import { copyFileSync } from 'node:fs'
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  build: {
+    outDir: 'dist',
+    emptyOutDir: true,
+    target: 'es2022',
+    modulePreload: false,
+    rollupOptions: {
+      input: 'src/index.ts',
+      preserveEntrySignatures: 'strict',
+      output: { format: 'es', entryFileNames: 'index.js' },
+    },
+  },
+  plugins: [
+    {
+      name: 'schema',
+      // tsc copies no declarations.
+      closeBundle: () => copyFileSync('src/schema.d.ts', 'dist/schema.d.ts'),
+    },
+  ],
+  test: { name: 'client', include: ['test/**/*.test.ts'] },
+})
