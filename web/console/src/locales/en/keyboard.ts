@@ -16,7 +16,7 @@ export default {
     markUnread: 'Mark as unread',
     hide: 'Remove from the list',
     list: 'Back to the list',
-    panel: 'Show or hide the member’s details',
+    panel: "Show or hide the member's details",
     widen: 'Show or hide the list',
     begin: 'New conversation',
     profile: 'Profile',

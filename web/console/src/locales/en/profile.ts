@@ -32,7 +32,7 @@ export default {
     lastUsed: 'Last used {time}',
     end: 'End',
     endTitle: 'End this login?',
-    endText: '“{device}” is logged out at once and has to log in again.',
+    endText: '"{device}" is logged out at once and has to log in again.',
     fault: 'The logins could not be loaded',
     ended: 'Ended',
   },

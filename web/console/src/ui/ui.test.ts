@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest'
+import { avatarColour, avatarInitial } from './avatar'
+import { clockTime, dayName, daysAgo, rowTime } from './time'
+
+/** The contrast of white letters, as WCAG counts it. */
+function contrastWithWhite(colour: string): number {
+  const [red, green, blue] = [1, 3, 5].map((at) => {
+    const value = parseInt(colour.slice(at, at + 2), 16) / 255
+    return value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4
+  })
+  return 1.05 / (0.2126 * red! + 0.7152 * green! + 0.0722 * blue! + 0.05)
+}
+
+describe('avatars', () => {
+  it('knows a Chinese name of address by its second character', () => {
+    expect(['小明', '小', '李女士', 'zoë', ' ', '😀a'].map(avatarInitial)).toEqual(['明', '小', '李', 'Z', '?', '😀'])
+  })
+
+  it('has colours on which white can be read', () => {
+    for (let id = 0; id < 8; id++) expect(contrastWithWhite(avatarColour(id))).toBeGreaterThan(4.5)
+    expect(avatarColour(9)).toBe(avatarColour(1))
+  })
+})
+
+describe('times', () => {
+  const at = (day: number, hour = 12) => new Date(2026, 10, day, hour, 5).getTime()
+  const now = at(27, 14)
+
+  it('shortens the time of a row with its age', () => {
+    expect(rowTime(at(27, 9), now, 'zh-CN')).toBe('09:05')
+    expect(rowTime(at(26, 23), now, 'zh-CN')).toBe('昨天')
+    expect(rowTime(at(26, 23), now, 'en')).toBe('Yesterday')
+    expect(rowTime(at(24), now, 'en')).toBe('Tue')
+    expect(rowTime(at(3), now, 'en')).toBe('11/3')
+    expect(rowTime(new Date(2025, 0, 2).getTime(), now, 'en')).toBe('1/2/2025')
+  })
+
+  it('counts calendar days, and never shows a time of the future as another day', () => {
+    expect(daysAgo(at(26, 23), at(27, 0))).toBe(1)
+    expect(rowTime(at(28, 1), now, 'en')).toBe('01:05')
+    expect(dayName(at(27), now, 'zh-CN')).toBe('今天')
+    expect(dayName(at(23), now, 'zh-CN')).toBe('星期一')
+    expect(clockTime(new Date(2026, 0, 1, 0, 3).getTime(), 'en')).toBe('00:03')
+  })
+})
