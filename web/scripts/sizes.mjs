@@ -1,0 +1,55 @@
+// Compares what a visitor loads with the limits, as `gzip -9` makes it. The first load of the workbench is what its page
+// names, and what its chunk imports statically; chunks that load later do not count.
+import { readFileSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+
+const WEB = fileURLToPath(new URL('..', import.meta.url))
+const CONSOLE = join(WEB, 'dist/console')
+const KB = 1024
+
+const gzipped = (path) => gzipSync(readFileSync(path), { level: 9 }).length
+
+/** The console's files that the page and the workbench's chunk load before anything is shown. */
+function firstLoad() {
+  const assets = readdirSync(join(CONSOLE, 'assets'))
+  const page = readFileSync(join(CONSOLE, 'index.html'), 'utf8')
+  const workbench = assets.filter((name) => /^Workbench-.*\.(js|css)$/.test(name))
+  if (!workbench.some((name) => name.endsWith('.js'))) throw new Error('dist/console has no chunk of the workbench')
+  const entry = [...page.matchAll(/assets\/[\w.-]+\.(?:js|css)/g)].map(([path]) => path.replace('assets/', ''))
+  const found = new Set([...entry, ...workbench])
+  for (const name of found) {
+    if (!name.endsWith('.js')) continue
+    const code = readFileSync(join(CONSOLE, 'assets', name), 'utf8')
+    for (const [, file] of code.matchAll(/(?:from|import)\s*["'`]\.\/([\w.-]+\.js)["'`]/g)) found.add(file)
+  }
+  // The style sheets of the workbench's chunks load with them (`__vite__mapDeps`).
+  const all = [...found]
+  const bases = all.map((name) => name.replace(/-[\w-]{8}\.js$/, ''))
+  for (const name of assets)
+    if (name.endsWith('.css') && bases.includes(name.replace(/-[\w-]{8}\.css$/, ''))) found.add(name)
+  return [join(CONSOLE, 'index.html'), ...[...found].map((name) => join(CONSOLE, 'assets', name))]
+}
+
+function total(folder) {
+  return readdirSync(folder, { recursive: true })
+    .map((name) => statSync(join(folder, name)))
+    .reduce((bytes, file) => bytes + (file.isFile() ? file.size : 0), 0)
+}
+
+const sum = (paths) => paths.reduce((bytes, path) => bytes + gzipped(path), 0)
+const limits = [
+  ["the workbench's first load, gzipped", sum(firstLoad()), 180 * KB],
+  ['@kefu/client, gzipped', gzipped(join(WEB, 'client/dist/index.js')), 6 * KB],
+  ['dist, as it is', total(join(WEB, 'dist')), 1.2 * KB * KB],
+]
+let fault = false
+for (const [what, bytes, limit] of limits) {
+  const over = bytes > limit
+  fault ||= over
+  console.log(`${over ? 'TOO BIG' : 'ok'}  ${what}: ${(bytes / KB).toFixed(1)} of ${(limit / KB).toFixed(1)} KiB`)
+}
+if (process.argv.includes('--list'))
+  for (const path of firstLoad()) console.log(String(gzipped(path)).padStart(8), path)
+process.exit(fault ? 1 : 0)
