@@ -5,6 +5,8 @@
  * since a new version needs a restart. A part of the old build that cannot be loaded any more means the same.
  */
 import { ref, readonly } from 'vue'
+import { t } from '@/locales'
+import { toast } from '@/ui/toast'
 
 /** `ready`: reload when convenient; `stale`: the page cannot go on without. */
 export type VersionState = 'current' | 'ready' | 'stale'
@@ -29,10 +31,15 @@ export async function checkVersion(): Promise<void> {
   }
 }
 
-/** Listens for parts of the page that are gone. A part that is missing without a new version is reported as any fault. */
+/**
+ * Listens for parts of the page that cannot be loaded. With a new build they are gone for good; otherwise the service is
+ * out of reach, and the part can be asked for again.
+ */
 export function watchForMissingParts(): void {
-  addEventListener('vite:preloadError', (event) => {
-    state.value = 'stale'
-    event.preventDefault()
+  addEventListener('vite:preloadError', () => {
+    void checkVersion().then(() => {
+      if (state.value === 'current') void toast(t('app.fault.network'), 'error').catch(() => undefined)
+      else state.value = 'stale'
+    })
   })
 }

@@ -8,6 +8,8 @@ export interface MenuItem {
   keys?: string
   danger?: boolean
   disabled?: boolean
+  /** What this item and those after it are about. */
+  heading?: string
   /** A line above this item. */
   separated?: boolean
   /** Shows a mark: the item is a choice, and this one is in force. */
