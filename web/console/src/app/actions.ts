@@ -15,12 +15,35 @@ export function usePageActions(): void {
   const dark = () => document.documentElement.classList.contains('dark')
 
   useActions([
-    { label: 'keyboard.action.palette', group: 'general', keys: ['Ctrl+KeyK'], icon: Search, hidden: true, run: () => (overlay.value = 'palette') },
-    { label: 'keyboard.action.sheet', group: 'general', keys: ['=?'], icon: Keyboard, run: () => (overlay.value = 'shortcuts') },
+    {
+      label: 'keyboard.action.palette',
+      group: 'general',
+      keys: ['Ctrl+KeyK'],
+      icon: Search,
+      hidden: true,
+      run: () => (overlay.value = 'palette'),
+    },
+    {
+      label: 'keyboard.action.sheet',
+      group: 'general',
+      keys: ['=?'],
+      icon: Keyboard,
+      run: () => (overlay.value = 'shortcuts'),
+    },
     { label: 'keyboard.action.home', group: 'general', icon: House, run: () => router.push({ name: 'home' }) },
     { label: 'keyboard.action.profile', group: 'general', icon: User, run: () => router.push({ name: 'profile' }) },
-    { label: 'keyboard.action.sound', group: 'general', icon: Bell, run: () => (preferences.own.sound = !preferences.own.sound) },
-    { label: 'keyboard.action.theme', group: 'general', icon: Brush, run: () => preferences.setTheme(dark() ? 'light' : 'dark') },
+    {
+      label: 'keyboard.action.sound',
+      group: 'general',
+      icon: Bell,
+      run: () => (preferences.own.sound = !preferences.own.sound),
+    },
+    {
+      label: 'keyboard.action.theme',
+      group: 'general',
+      icon: Brush,
+      run: () => preferences.setTheme(dark() ? 'light' : 'dark'),
+    },
     {
       label: 'keyboard.action.language',
       group: 'general',

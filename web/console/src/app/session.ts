@@ -3,7 +3,14 @@
  *
  * One page has one login. To end it the page is loaded anew, so that nothing of it stays in memory.
  */
-import { createClient, type Client, type Data, type EndReason, type OutboxEntry, type OutboxStorage } from '@kefu/client'
+import {
+  createClient,
+  type Client,
+  type Data,
+  type EndReason,
+  type OutboxEntry,
+  type OutboxStorage,
+} from '@kefu/client'
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
 import { language, LOCALES } from '@/locales'

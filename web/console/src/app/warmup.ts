@@ -20,7 +20,13 @@ export function warmUp(): void {
   const next = (index: number): void => {
     const part = PARTS[index]
     // A part that does not come now is asked for again when it is needed.
-    if (part) idle(() => void part().catch(() => undefined).finally(() => next(index + 1)))
+    if (part)
+      idle(
+        () =>
+          void part()
+            .catch(() => undefined)
+            .finally(() => next(index + 1)),
+      )
   }
   next(0)
 }

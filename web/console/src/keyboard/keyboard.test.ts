@@ -3,7 +3,8 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { availableActions, runByKey, useActions, type Action } from './actions'
 import { keyNames, matches, takesText, worksInText } from './keys'
 
-const key = (code: string, init: KeyboardEventInit = {}) => new KeyboardEvent('keydown', { code, cancelable: true, ...init })
+const key = (code: string, init: KeyboardEventInit = {}) =>
+  new KeyboardEvent('keydown', { code, cancelable: true, ...init })
 
 function at(element: HTMLElement, event: KeyboardEvent): KeyboardEvent {
   document.body.append(element)

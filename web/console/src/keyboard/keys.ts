@@ -53,6 +53,10 @@ export function matches(event: KeyboardEvent, keys: Keys, mac = isMac): boolean 
 /** Whether keys go into a text there: fields, text areas, editable parts. */
 export function takesText(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false
-  if (target.isContentEditable || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement) return true
-  return target instanceof HTMLInputElement && !['button', 'checkbox', 'radio', 'range', 'submit', 'file'].includes(target.type)
+  if (target.isContentEditable || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement)
+    return true
+  return (
+    target instanceof HTMLInputElement &&
+    !['button', 'checkbox', 'radio', 'range', 'submit', 'file'].includes(target.type)
+  )
 }

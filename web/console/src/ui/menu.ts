@@ -42,7 +42,14 @@ export function openMenu(
   const up = options.up ?? false
   if (at instanceof HTMLElement) {
     const box = at.getBoundingClientRect()
-    openedMenu.value = { label, items, x: box.left, y: up ? box.top - 4 : box.bottom + 4, up, opener: options.opener ?? at }
+    openedMenu.value = {
+      label,
+      items,
+      x: box.left,
+      y: up ? box.top - 4 : box.bottom + 4,
+      up,
+      opener: options.opener ?? at,
+    }
   } else {
     openedMenu.value = { label, items, x: at.clientX, y: at.clientY, up, opener }
   }

@@ -41,7 +41,8 @@ export function rowTime(time: number, now: number, locale: string): string {
 /** The day of a message, for the separators of a timeline: by its word, the weekday within a week, else the date. */
 export function dayName(time: number, now: number, locale: string): string {
   const days = daysAgo(time, now)
-  if (days >= 0 && days <= 1) return capital(new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }).format(-days, 'day'))
+  if (days >= 0 && days <= 1)
+    return capital(new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }).format(-days, 'day'))
   if (days > 1 && days < 7) return format(locale, { weekday: 'long' }).format(time)
   const sameYear = new Date(time).getFullYear() === new Date(now).getFullYear()
   return sameYear

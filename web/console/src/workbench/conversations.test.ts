@@ -230,7 +230,9 @@ describe('the list of conversations', () => {
     expect(list.ids).toEqual([1, 4, 3, 2])
     expect(list.neighbour(1)).toBe(1)
     list.setOpen(4)
-    expect([list.neighbour(1), list.neighbour(-1), list.neighbour(-1, true), list.neighbour(1, true)]).toEqual([3, 1, 2, 2])
+    expect([list.neighbour(1), list.neighbour(-1), list.neighbour(-1, true), list.neighbour(1, true)]).toEqual([
+      3, 1, 2, 2,
+    ])
     list.setOpen(2)
     expect([list.neighbour(1), list.neighbour(1, true)]).toEqual([null, null])
   })

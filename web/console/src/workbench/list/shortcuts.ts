@@ -44,11 +44,38 @@ export function useListActions(part: {
   useActions([
     { label: 'keyboard.action.next', group: 'move', keys: ['KeyJ'], icon: ArrowDown, run: () => go(1) },
     { label: 'keyboard.action.previous', group: 'move', keys: ['KeyK'], icon: ArrowUp, run: () => go(-1) },
-    { label: 'keyboard.action.nextUnread', group: 'move', keys: ['Alt+Shift+ArrowDown'], icon: Bottom, run: () => go(1, true) },
-    { label: 'keyboard.action.previousUnread', group: 'move', keys: ['Alt+Shift+ArrowUp'], icon: Top, run: () => go(-1, true) },
+    {
+      label: 'keyboard.action.nextUnread',
+      group: 'move',
+      keys: ['Alt+Shift+ArrowDown'],
+      icon: Bottom,
+      run: () => go(1, true),
+    },
+    {
+      label: 'keyboard.action.previousUnread',
+      group: 'move',
+      keys: ['Alt+Shift+ArrowUp'],
+      icon: Top,
+      run: () => go(-1, true),
+    },
     { label: 'keyboard.action.search', group: 'move', keys: ['Slash'], icon: Search, run: part.focusSearch },
-    { label: 'keyboard.action.list', group: 'move', keys: ['Escape'], icon: Tickets, enabled: isOpen, hidden: true, run: leave },
-    { label: 'keyboard.action.begin', group: 'conversation', keys: ['KeyC'], icon: Plus, enabled: mayUpdate, run: () => (overlay.value = 'begin') },
+    {
+      label: 'keyboard.action.list',
+      group: 'move',
+      keys: ['Escape'],
+      icon: Tickets,
+      enabled: isOpen,
+      hidden: true,
+      run: leave,
+    },
+    {
+      label: 'keyboard.action.begin',
+      group: 'conversation',
+      keys: ['KeyC'],
+      icon: Plus,
+      enabled: mayUpdate,
+      run: () => (overlay.value = 'begin'),
+    },
     {
       label: 'keyboard.action.pin',
       group: 'conversation',
@@ -71,7 +98,14 @@ export function useListActions(part: {
         if (open) void actions.markUnread(open)
       },
     },
-    { label: 'keyboard.action.panel', group: 'conversation', keys: ['BracketRight'], icon: Postcard, enabled: isOpen, run: part.togglePanel },
+    {
+      label: 'keyboard.action.panel',
+      group: 'conversation',
+      keys: ['BracketRight'],
+      icon: Postcard,
+      enabled: isOpen,
+      run: part.togglePanel,
+    },
     {
       label: 'keyboard.action.hide',
       group: 'conversation',
