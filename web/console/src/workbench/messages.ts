@@ -10,7 +10,11 @@ export const windowSize = 400
 const context = 10
 
 /** Where a conversation is opened: at its end, at what is unread, or where the reader was. */
-export type Opening = { at: 'end' } | { at: 'unread'; count: number } | { at: 'seq'; seq: number }
+export type Opening =
+  | { at: 'end' }
+  /** `count` messages are unread; up to `readSeq` all were read, where frames have said so. */
+  | { at: 'unread'; count: number; readSeq?: number | undefined }
+  | { at: 'seq'; seq: number }
 
 /**
  * The part of one conversation that the timeline shows: a window of consecutive messages, `low` to `high` by `seq`.
@@ -142,6 +146,11 @@ export class History {
       const page = await this.#list({ afterSeq: Math.max(0, opening.seq - half - 1), limit: pageSize })
       if (page.length > 0) return page.reverse()
     }
+    if (opening.at === 'unread' && opening.readSeq !== undefined && opening.count + context > pageSize) {
+      const page = await this.#list({ afterSeq: Math.max(0, opening.readSeq - context), limit: pageSize })
+      // Another agent may have read further while there was no socket.
+      if (page.some(isUnread)) return page.reverse()
+    }
     const wanted = opening.at === 'unread' ? opening.count + context : 0
     const limit = Math.min(200, Math.max(pageSize, wanted))
     const messages = await this.#list({ limit, beforeSeq: Number.MAX_SAFE_INTEGER })
@@ -256,7 +265,11 @@ function indexAfter(messages: readonly Message[], seq: number): number {
 
 function holdsUnread(messages: readonly Message[], opening: Opening): boolean {
   if (opening.at !== 'unread') return true
-  return messages.filter((message) => message.senderType === 1 && !message.readStatus).length >= opening.count
+  return messages.filter(isUnread).length >= opening.count
+}
+
+function isUnread(message: Message): boolean {
+  return message.senderType === 1 && !message.readStatus
 }
 
 /** An error as the client's, so that there is always a text, a code and an id to show. */

@@ -60,6 +60,7 @@ export default {
     empty: 'Empty message',
   },
   picture: { open: 'View picture', failed: 'The picture cannot be shown', openLink: 'Open link' },
+  video: { play: 'Play video' },
   voice: { seconds: '{n} s' },
   file: { download: 'Download {name}' },
   product: { stock: '{n} in stock', sales: '{n} sold', unnamed: 'Unnamed product' },

@@ -60,6 +60,7 @@ export default {
     empty: '空消息',
   },
   picture: { open: '查看图片', failed: '图片无法显示', openLink: '打开链接' },
+  video: { play: '播放视频' },
   voice: { seconds: '{n} 秒' },
   file: { download: '下载 {name}' },
   product: { stock: '库存 {n}', sales: '已售 {n}', unnamed: '未命名商品' },

@@ -17,7 +17,7 @@ export interface Keeper {
 }
 
 /** Keeps nothing. */
-export const noKeeper: Keeper = { keep: () => {}, forget: () => {}, all: () => Promise.resolve([]) }
+export const noKeeper: Keeper = { keep: () => undefined, forget: () => undefined, all: () => Promise.resolve([]) }
 
 const database = 'kefu'
 const table = 'attachments'

@@ -34,7 +34,7 @@ function clientWith(total: number, calls: number[] = []): Client {
 }
 
 const read = (total: number, calls?: number[]) =>
-  readTranscript(clientWith(total, calls), 1, () => {}, new AbortController().signal)
+  readTranscript(clientWith(total, calls), 1, () => undefined, new AbortController().signal)
 
 test('a transcript has all messages, oldest first', async () => {
   const { messages, complete } = await read(401)
