@@ -39,7 +39,7 @@ export class History {
   /** Whether the window ends with the conversation's last message. */
   readonly atEnd = computed(() => this.state.value === 'ready' && this.#high.value >= this.#newest.value)
   /** How many messages follow the window. */
-  readonly newer = computed(() => Math.max(0, this.#newest.value - this.#high.value))
+  readonly newer = computed(() => this.newerThan(0))
 
   #client: Client
   #low = shallowRef(0)
@@ -60,6 +60,11 @@ export class History {
         else if (change.type === 'reload') void this.#onReload(change.forgotten)
       }),
     ]
+  }
+
+  /** How many messages follow the window and are above `seq`, reactive. */
+  newerThan(seq: number): number {
+    return Math.max(0, this.#newest.value - Math.max(this.#high.value, seq))
   }
 
   /** Lets go of the conversation. */

@@ -25,7 +25,6 @@ export default {
     began: 'Began',
     last: 'Last message',
     count: 'Messages',
-    unread: 'Unread',
     memberUnread: 'Unread by member',
     state: 'State',
     hidden: 'Not in the list; comes back with the next message',

@@ -6,7 +6,6 @@ export default {
     online: 'Online',
     offline: 'Offline',
     viewers: 'Also viewing: {names}',
-    viewersMore: '{n} more agent is viewing | {n} more agents are viewing',
     pin: 'Pin',
     unpin: 'Unpin',
     markUnread: 'Mark as unread',
@@ -26,7 +25,6 @@ export default {
     unread: '{n} unread',
     newer: '{n} new',
     end: 'To the newest message',
-    group: 'Jump to',
   },
   state: {
     sending: 'Sending',
@@ -44,7 +42,6 @@ export default {
     first: 'The messages could not be loaded',
     older: 'Earlier messages could not be loaded',
     newer: 'New messages could not be loaded',
-    loading: 'Loading…',
     start: 'Conversation began on {date}',
     requestId: 'Request id {id}',
   },

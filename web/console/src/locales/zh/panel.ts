@@ -25,7 +25,6 @@ export default {
     began: '开始于',
     last: '最近消息',
     count: '消息数',
-    unread: '未读',
     memberUnread: '会员未读',
     state: '状态',
     hidden: '已移出列表，会员来信时会重新出现',

@@ -6,7 +6,6 @@ export default {
     online: '在线',
     offline: '离线',
     viewers: '正在查看：{names}',
-    viewersMore: '另有 {n} 人正在查看',
     pin: '置顶',
     unpin: '取消置顶',
     markUnread: '标为未读',
@@ -26,7 +25,6 @@ export default {
     unread: '{n} 条未读',
     newer: '{n} 条新消息',
     end: '回到最新',
-    group: '跳转',
   },
   state: {
     sending: '正在发送',
@@ -44,7 +42,6 @@ export default {
     first: '消息加载失败',
     older: '更早的消息加载失败',
     newer: '新消息加载失败',
-    loading: '正在加载…',
     start: '对话开始于 {date}',
     requestId: '请求编号 {id}',
   },
