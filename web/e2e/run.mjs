@@ -23,7 +23,14 @@ function words() {
     : readdirSync(HERE).flatMap((name) => /^(.*)\.test\.mjs$/.exec(name)?.[1] ?? [])
   const files = names.map((name) => join(HERE, `${name}.test.mjs`))
   // One file after the other: each has a service and a browser.
-  return ['--test', '--test-concurrency=1', '--test-timeout=180000', '--test-reporter=spec', ...files]
+  return [
+    '--test',
+    '--test-concurrency=1',
+    '--test-timeout=400000',
+    '--test-force-exit',
+    '--test-reporter=spec',
+    ...files,
+  ]
 }
 
 // Node 20 keeps its WebSocket behind a flag that later versions accept as well.

@@ -109,7 +109,7 @@ export class Agent {
 
   async openConversation(name) {
     await this.row(name).click()
-    await this.page.getByRole('heading', { name, exact: true }).waitFor()
+    await this.page.getByRole('heading', { name, exact: true, level: 1 }).waitFor()
     await this.log.waitFor()
   }
 

@@ -25,7 +25,13 @@ export function world(settings = {}) {
     },
   }
   before(async () => {
-    ;[it.service, it.browser] = await Promise.all([Service.start(settings), launch()])
+    // Each is there to be ended even when the other does not start.
+    const starts = [
+      Service.start(settings).then((service) => (it.service = service)),
+      launch().then((browser) => (it.browser = browser)),
+    ]
+    await Promise.allSettled(starts)
+    await Promise.all(starts)
   })
   afterEach(async () => {
     for (const member of members.splice(0)) member.client?.dispose()
