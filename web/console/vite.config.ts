@@ -47,5 +47,9 @@ export default defineConfig({
       '/infra': { target: service, ws: true },
     },
   },
-  test: { environment: 'happy-dom', include: ['src/**/*.test.ts'], server: { deps: { inline: ['element-plus'] } } },
+  test: {
+    environment: 'happy-dom',
+    // The first test of a file waits for its languages, on machines that have other things to do.
+    testTimeout: 30_000,
+   , include: ['src/**/*.test.ts'], server: { deps: { inline: ['element-plus'] } } },
 })

@@ -68,7 +68,11 @@ export const useConnection = defineStore('connection', () => {
     online.value = true
     retryNow()
   })
-  addEventListener('offline', () => (online.value = false))
+  addEventListener('offline', () => {
+    online.value = false
+    // An open socket does not notice by itself: it is tested.
+    retryNow()
+  })
   document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && retryNow())
   addEventListener('pageshow', (event) => event.persisted && retryNow())
 

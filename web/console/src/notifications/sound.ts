@@ -38,7 +38,7 @@ export const soundLocked = readonly(locked)
 
 let context: AudioContext | null = null
 
-/** Makes the page able to play; has an effect only during a click or a key. */
+/** Makes the page able to play; has an effect only once the page was used. */
 function unlock(): void {
   context ??= new AudioContext()
   void context.resume().then(() => {
@@ -46,13 +46,18 @@ function unlock(): void {
   })
 }
 
-/** Unlocks the sound with the first click or key, and calls `listener` then. */
+/** Unlocks the sound with the first click or key, at once when there was one, and calls `listener` then. */
 export function unlockWithFirstUse(listener: () => void): () => void {
   const events = ['pointerup', 'keydown'] as const
   const first = () => {
     for (const event of events) removeEventListener(event, first)
     unlock()
     listener()
+  }
+  // The login was a click, too.
+  if ((navigator as { userActivation?: UserActivation }).userActivation?.hasBeenActive) {
+    first()
+    return () => undefined
   }
   for (const event of events) addEventListener(event, first)
   return () => {
