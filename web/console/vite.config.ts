@@ -51,5 +51,7 @@ export default defineConfig({
     environment: 'happy-dom',
     // The first test of a file waits for its languages, on machines that have other things to do.
     testTimeout: 30_000,
-   , include: ['src/**/*.test.ts'], server: { deps: { inline: ['element-plus'] } } },
+    include: ['src/**/*.test.ts'],
+    server: { deps: { inline: ['element-plus'] } },
+  },
 })
