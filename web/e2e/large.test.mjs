@@ -1,36 +1,21 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { inParallel, Member } from './support/people.mjs'
 import { png } from './support/picture.mjs'
+import { allRows, longConversation, manyConversations } from './support/seed.mjs'
 import { world } from './support/world.mjs'
 
 const it = world()
 const ROWS = 10_000
 
 test('ten thousand conversations are a few nodes, and all of them can be reached', async () => {
-  const ids = Array.from({ length: ROWS }, (_, index) => 100_000 + index)
-  await inParallel(64, ids, (id) => new Member(it.service, id, `M${id}`).send('hello'))
+  const [last] = await manyConversations(it.service, ROWS)
   const amy = await it.agent()
   await amy.page.getByRole('option').first().waitFor()
   const nodes = () => amy.page.evaluate(() => document.querySelectorAll('*').length)
   assert.ok((await nodes()) < 2000, `${await nodes()} nodes at first`)
-  // Scrolls until everything is there.
-  const rows = () => amy.list.getByRole('option').first().getAttribute('aria-setsize').then(Number)
-  for (let known = await rows(); known < ROWS;) {
-    await amy.list.focus()
-    await amy.page.evaluate(() => {
-      const list = document.querySelector('[role=listbox]')
-      list.scrollTop = list.scrollHeight
-    })
-    await amy.page.waitForFunction(
-      (before) => Number(document.querySelector('[role=option]')?.ariaSetSize) > before,
-      known,
-    )
-    known = await rows()
-  }
+  await allRows(amy, ROWS)
   assert.ok((await nodes()) < 2000, `${await nodes()} nodes with all rows`)
   await amy.page.evaluate(() => (document.querySelector('[role=listbox]').scrollTop = 0))
-  const last = new Member(it.service, ids[0], `M${ids[0]}`)
   await last.send('to the top')
   await amy.page.waitForFunction(() => document.querySelector('[role=option]')?.textContent.includes('to the top'))
   assert.ok((await nodes()) < 2000, `${await nodes()} nodes after a row has moved`)
@@ -38,9 +23,8 @@ test('ten thousand conversations are a few nodes, and all of them can be reached
 
 test('a conversation of two thousand messages opens with its newest, and goes up to its first', async () => {
   const member = it.member('Mia')
-  for (let index = 1; index <= 2000; index++) await member.send(`line ${index}`)
+  await longConversation(member, 2000)
   const amy = await it.agent()
-  await amy.context.clearCookies()
   await amy.page.getByRole('textbox', { name: 'Search' }).fill('Mia')
   await amy.openConversation('Mia')
   await amy.log.getByRole('article').first().waitFor()

@@ -104,7 +104,7 @@ export class Agent {
   }
 
   row(name) {
-    return this.page.getByRole('option', { name: new RegExp(`^${name}(,|$)`) })
+    return this.page.getByRole('option', { name: new RegExp(`^${name}(?![\\w])`) })
   }
 
   async openConversation(name) {
