@@ -1,7 +1,7 @@
 export default {
   title: 'Member details',
   close: 'Close member details',
-  failed: 'The member’s details could not be loaded',
+  failed: "The member's details could not be loaded",
   section: { member: 'Profile', conversation: 'Conversation', shop: 'Shop' },
   member: {
     id: 'Member id',

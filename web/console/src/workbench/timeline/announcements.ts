@@ -12,7 +12,11 @@ export function inShort(content: Content): string {
     case 'video':
       return `[${t(`timeline.kind.${content.kind}`)}]`
     case 'file':
-      return [`[${t('timeline.kind.file')}] ${content.file.name}`, content.text]
+      // The name is the text of many messages already.
+      return [
+        `[${t('timeline.kind.file')}] ${content.file.name}`,
+        content.text === content.file.name ? '' : content.text,
+      ]
         .filter((part) => part !== '')
         .join('\n')
     case 'product':
