@@ -152,17 +152,40 @@ test('what was missed before a live message is fetched: the window has no gap', 
   expect(calls.at(-1)).toEqual({ afterSeq: 60, limit: pageSize })
 })
 
-test('unread messages far up: all of them are loaded, or one page from there when the service says where', async () => {
-  const unread = (seq: number) => ({ readStatus: seq <= 500, senderType: seq % 2 === 0 ? (1 as const) : (2 as const) })
-  const without = service(700, unread)
-  const history = new History(without.client, 1)
-  await history.open({ at: 'unread', count: 100 })
-  expect(history.shown.value.filter(({ readStatus, senderType }) => !readStatus && senderType === 1).length).toBe(100)
-  const told = service(700, unread)
-  const other = new History(told.client, 1)
-  await other.open({ at: 'unread', count: 100, readSeq: 500 })
-  expect(range(other)).toEqual([491, 540])
-  expect(told.calls.length).toBe(1)
+test('a few unread messages among many answers: all of them are loaded', async () => {
+  const { client } = service(700, (seq) => ({ readStatus: seq <= 500, senderType: seq % 10 === 0 ? 1 : 2 }))
+  const history = new History(client, 1)
+  await history.open({ at: 'unread', count: 20 })
+  expect(history.shown.value.filter(({ readStatus, senderType }) => !readStatus && senderType === 1).length).toBe(20)
+})
+
+test('many unread messages: the first of them is found, and no more than two pages are loaded', async () => {
+  const only = service(2000, (seq) => ({ readStatus: seq <= 1500 }))
+  const history = new History(only.client, 1)
+  await history.open({ at: 'unread', count: 500 })
+  expect(range(history)).toEqual([1491, 1540])
+  expect([only.calls.length, history.newer.value]).toEqual([1, 460])
+
+  const all = service(2000, () => ({ readStatus: false }))
+  const whole = new History(all.client, 1)
+  await whole.open({ at: 'unread', count: 2000 })
+  expect([...range(whole), whole.atStart.value]).toEqual([1, 50, true])
+
+  // Agents have written in between, so that the first unread message is further up than the count says.
+  const mixed = service(2000, (seq) => ({ readStatus: seq <= 1500, senderType: seq % 5 === 0 ? 2 : 1 }))
+  const other = new History(mixed.client, 1)
+  await other.open({ at: 'unread', count: 400 })
+  const shown = other.shown.value
+  expect(shown.find(({ readStatus, senderType }) => !readStatus && senderType === 1)?.seq).toBe(1501)
+  expect(shown.length).toBeLessThanOrEqual(2 * pageSize)
+  range(other)
+})
+
+test('when nothing is unread any more, the end is shown', async () => {
+  const { client } = service(700)
+  const history = new History(client, 1)
+  await history.open({ at: 'unread', count: 300 })
+  expect(range(history)).toEqual([651, 700])
 })
 
 test('a first load that fails is said and tried again; a later one keeps what is shown', async () => {

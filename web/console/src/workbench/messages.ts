@@ -10,11 +10,7 @@ export const windowSize = 400
 const context = 10
 
 /** Where a conversation is opened: at its end, at what is unread, or where the reader was. */
-export type Opening =
-  | { at: 'end' }
-  /** `count` messages are unread; up to `readSeq` all were read, where frames have said so. */
-  | { at: 'unread'; count: number; readSeq?: number | undefined }
-  | { at: 'seq'; seq: number }
+export type Opening = { at: 'end' } | { at: 'unread'; count: number } | { at: 'seq'; seq: number }
 
 /**
  * The part of one conversation that the timeline shows: a window of consecutive messages, `low` to `high` by `seq`.
@@ -151,17 +147,14 @@ export class History {
       const page = await this.#list({ afterSeq: Math.max(0, opening.seq - half - 1), limit: pageSize })
       if (page.length > 0) return page.reverse()
     }
-    if (opening.at === 'unread' && opening.readSeq !== undefined && opening.count + context > pageSize) {
-      const page = await this.#list({ afterSeq: Math.max(0, opening.readSeq - context), limit: pageSize })
-      // Another agent may have read further while there was no socket.
-      if (page.some(isUnread)) return page.reverse()
+    if (opening.at === 'unread' && opening.count + context > pageSize) {
+      const page = await this.#findUnread(opening.count)
+      if (page !== undefined) return page
     }
-    const wanted = opening.at === 'unread' ? opening.count + context : 0
-    const limit = Math.min(200, Math.max(pageSize, wanted))
-    const messages = await this.#list({ limit, beforeSeq: Number.MAX_SAFE_INTEGER })
+    const messages = await this.#list({ limit: pageSize, beforeSeq: Number.MAX_SAFE_INTEGER })
     // The first unread message may stand further up: the agents' own messages are in between.
     for (
-      let full = messages.length === limit;
+      let full = messages.length === pageSize;
       full && messages.length < windowSize && !holdsUnread(messages, opening);
     ) {
       const page = await this.#list({ limit: pageSize, beforeSeq: messages.at(-1)?.seq ?? 1 })
@@ -169,6 +162,20 @@ export class History {
       full = page.length === pageSize
     }
     return messages
+  }
+
+  /**
+   * Finds the first unread message of many without loading all of them. It is at most `count` messages before the end; where agents have written in
+   * between it is further up, page by page. At most two pages are answered, newest first; `undefined` when nothing is unread there (any more).
+   */
+  async #findUnread(count: number): Promise<Message[] | undefined> {
+    let page = await this.#list({ afterSeq: Math.max(0, this.#known() - count - context), limit: pageSize })
+    for (let steps = 0; steps < windowSize / pageSize && !holdsRead(page); steps++) {
+      const older = await this.#list({ beforeSeq: page[0]?.seq ?? 1, limit: pageSize })
+      page = [...older.reverse(), ...page.slice(0, pageSize)]
+      if (older.length < pageSize) break
+    }
+    return page.some(isUnread) ? page.reverse() : undefined
   }
 
   #list(query: { limit: number; beforeSeq?: number; afterSeq?: number }): Promise<Message[]> {
@@ -268,9 +275,16 @@ function indexAfter(messages: readonly Message[], seq: number): number {
   return firstIndex(messages, (message) => message.seq > seq)
 }
 
+/** Whether messages hold everything that was unread. What is older than a message that was read was read, too. */
 function holdsUnread(messages: readonly Message[], opening: Opening): boolean {
-  if (opening.at !== 'unread') return true
+  if (opening.at !== 'unread' || messages.some((message) => message.senderType === 1 && message.readStatus)) return true
   return messages.filter(isUnread).length >= opening.count
+}
+
+/** Whether messages, oldest first, begin with what is read, or with the conversation. */
+function holdsRead(messages: readonly Message[]): boolean {
+  const first = messages.find((message) => message.senderType === 1)
+  return messages[0]?.seq === 1 || first === undefined || !isUnread(first)
 }
 
 function isUnread(message: Message): boolean {
