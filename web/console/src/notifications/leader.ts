@@ -8,7 +8,8 @@
 import { local } from '@/app/storage'
 
 export class Leader {
-  private leads = false
+  /** The locks that this tab holds: for a moment two, when it takes over from itself. */
+  private held = 0
   private readonly abort = new AbortController()
 
   constructor(private readonly name: string) {
@@ -17,18 +18,18 @@ export class Leader {
 
   /** Takes the lead over from another tab. */
   takeOver(): void {
-    if (this.locks && !this.leads) this.queue({ steal: true })
+    if (this.locks && this.held === 0) this.queue({ steal: true })
   }
 
   /** Whether this tab tells the user of a message. */
   tells(messageId: number): boolean {
-    if (this.locks) return this.leads
+    if (this.locks) return this.held > 0
     return this.claim('told', messageId, (last) => last < messageId)
   }
 
   /** Whether this tab repeats the sound now, once in so many milliseconds. */
   repeats(period: number): boolean {
-    if (this.locks) return this.leads
+    if (this.locks) return this.held > 0
     const now = Date.now()
     return this.claim('repeated', now, (last) => last < now - period / 2)
   }
@@ -49,17 +50,22 @@ export class Leader {
   }
 
   private queue(options: LockOptions): void {
-    const held = () =>
+    let granted = false
+    const hold = () =>
       new Promise<void>((resolve) => {
-        this.leads = true
+        granted = true
+        this.held++
         this.abort.signal.addEventListener('abort', () => resolve(), { once: true })
       })
+    const lost = () => {
+      if (granted) this.held--
+    }
     // A lock cannot be stolen and waited for at once, so that only waiting can be aborted.
     const wait = options.steal ? {} : { signal: this.abort.signal }
-    navigator.locks.request(this.name, { ...options, ...wait }, held).catch(() => {
+    navigator.locks.request(this.name, { ...options, ...wait }, hold).then(lost, () => {
       // Another tab took over, or this one is done.
-      this.leads = false
-      if (!this.abort.signal.aborted) this.queue({})
+      lost()
+      if (this.held === 0 && !this.abort.signal.aborted) this.queue({})
     })
   }
 }

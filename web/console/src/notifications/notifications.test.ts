@@ -48,10 +48,21 @@ describe('the one tab that tells', () => {
       await settle()
       expect(leads()).toEqual([false, true, false])
       two.takeOver()
-      two.dispose()
+      three.takeOver()
+      three.takeOver()
+      await settle()
+      expect(leads()).toEqual([false, false, true])
+      three.dispose()
       await settle()
       expect(leads().filter(Boolean)).toHaveLength(1)
-      expect(two.tells(1)).toBe(false)
+      expect(three.tells(1)).toBe(false)
+    })
+
+    it('leads when it takes over before its first turn', async () => {
+      const one = new Leader('tab')
+      one.takeOver()
+      await settle()
+      expect(one.tells(1)).toBe(true)
     })
   })
 

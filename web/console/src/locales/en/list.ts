@@ -41,6 +41,7 @@ export default {
     unreadTitle: 'All done',
     unreadText: 'No conversation is unread.',
     showAll: 'Show all conversations',
+    searchAll: 'Search all conversations',
     searchTitle: 'Nothing found for "{q}"',
     searchText: 'Search by the beginning of a name, a member id or an external id.',
   },

@@ -41,6 +41,7 @@ export default {
     unreadTitle: '都处理完了',
     unreadText: '没有未读会话。',
     showAll: '查看全部会话',
+    searchAll: '在全部会话中查找',
     searchTitle: '没有找到“{q}”',
     searchText: '可按昵称开头、会员编号或外部编号搜索。',
   },

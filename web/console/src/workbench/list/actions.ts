@@ -5,7 +5,8 @@ import { t } from '@/locales'
 import { ask } from '@/ui/confirm'
 import { toast } from '@/ui/toast'
 
-const MEMBER_UNKNOWN = 404
+/** The service answers so when there is no conversation and no member to make one for. */
+const UNKNOWN = 1013019000
 
 export class Actions {
   constructor(
@@ -70,5 +71,5 @@ export class Actions {
 
 /** Whether `begin` failed because there is no such member. */
 export function isUnknownMember(error: unknown): boolean {
-  return error instanceof KefuError && error.code === MEMBER_UNKNOWN
+  return error instanceof KefuError && error.code === UNKNOWN
 }
