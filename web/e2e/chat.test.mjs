@@ -124,6 +124,9 @@ test('two agents see each other view and type', async () => {
   const [amy, bob] = [await it.agent(), await it.agent({ username: 'bob' })]
   await amy.openConversation('Quinn')
   await bob.openConversation('Quinn')
+  // Frames name agents by id; their names are known from what they have written.
+  await bob.send('mine')
+  await amy.bubble('mine').waitFor()
   await bob.composer.pressSequentially('I am')
   await amy.page.getByText('Bob is replying…').waitFor()
   await amy.page.getByRole('img', { name: /Also viewing: Bob/ }).waitFor()

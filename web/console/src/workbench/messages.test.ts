@@ -10,6 +10,7 @@ function message(seq: number, fields: Partial<Message> = {}): Message {
     senderId: 1001,
     senderType: 1,
     senderAvatar: null,
+    senderNickname: 'Mia',
     receiverId: null,
     receiverType: null,
     contentType: 1,

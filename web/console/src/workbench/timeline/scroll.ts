@@ -30,6 +30,9 @@ class MeasuredRow implements RowBox {
   }
 }
 
+/** Where a row is: above the view, in it, below it, or not among the rows. */
+export type Place = 'above' | 'in' | 'below' | 'gone'
+
 /**
  * Holds the timeline still.
  *
@@ -101,8 +104,7 @@ export function useAnchoredScroll(
     return row instanceof MeasuredRow ? Number(row.element.dataset['seq']) : undefined
   }
 
-  /** Where a row is: above the view, in it, below it, or not among the rows. */
-  function placeOf(key: string): 'above' | 'in' | 'below' | 'gone' {
+  function placeOf(key: string): Place {
     const element = scroller.value
     if (element === null) return 'gone'
     const row = rows(element, '[data-key]').find((candidate) => candidate.key === key)

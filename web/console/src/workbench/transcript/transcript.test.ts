@@ -12,6 +12,7 @@ function message(seq: number, content = '{"text":"hello"}', contentType: Message
     senderId: 1001,
     senderType: 1,
     senderAvatar: null,
+    senderNickname: 'Mia',
     receiverId: null,
     receiverType: null,
     contentType,
