@@ -86,7 +86,7 @@ try {
   await mia.send('here')
   const open = []
   for (let run = 0; run < RUNS; run++) {
-    await amy.row('M10[0-9]+').first().click()
+    await amy.row(members[9000 + run].nickname).click()
     await amy.log.getByRole('article').first().waitFor()
     await amy.row('Mia').waitFor()
     open.push(

@@ -127,7 +127,7 @@ for (const language of ['en', 'zh']) {
       await page.getByRole('combobox').waitFor()
       await look('palette')
       await page.keyboard.press('Escape')
-      await page.locator('body').press('?')
+      await page.keyboard.press('Shift+Slash')
       await page.getByRole('dialog').waitFor()
       await look('shortcuts')
       await page.keyboard.press('Escape')

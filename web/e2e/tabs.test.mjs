@@ -34,7 +34,7 @@ test('of two tabs one plays the sound, and the next one does when it is closed',
   const arrives = async (text) => {
     await member.send(text)
     for (const page of tabs) {
-      await page.getByRole('option', { name: /^Mia/ }).getByText(text).waitFor()
+      await page.getByRole('option').filter({ hasText: 'Mia' }).getByText(text).waitFor()
       await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))))
     }
   }

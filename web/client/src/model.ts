@@ -1,14 +1,10 @@
 /** The service's data, from its OpenAPI document, and its frames (docs/websocket.md). */
 import type { components, paths } from './schema.js'
-import type { Upcoming } from './upcoming.js'
 
 type Schemas = components['schemas']
 
-export type Paths = Omit<paths, keyof Upcoming> & Upcoming
-export type Message = Schemas['MessageView'] & {
-  /** The sender's name. */
-  senderNickname?: string | null
-}
+export type Paths = paths
+export type Message = Schemas['MessageView']
 export type Conversation = Schemas['ConversationView']
 export type Tokens = Schemas['Tokens']
 export type ContentType = Schemas['ContentType']

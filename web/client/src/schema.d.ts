@@ -49,6 +49,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin-api/member/user/page": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Search members
+         * @description To begin a conversation with one. At most the first 1000 are looked at: a longer text finds the others.
+         *
+         *     Needs the permission `promotion:kefu-conversation:query`.
+         */
+        get: operations["list_members"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin-api/pay/wallet/get": {
         parameters: {
             query?: never;
@@ -85,6 +107,28 @@ export interface paths {
          *     Every admin may call it.
          */
         get: operations["admin_product_browse_history_page"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/promotion/kefu-conversation/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count conversations
+         * @description The numbers beside the tabs of a console's list; 10,000 means that or more.
+         *
+         *     Needs the permission `promotion:kefu-conversation:query`.
+         */
+        get: operations["count_conversations"];
         put?: never;
         post?: never;
         delete?: never;
@@ -176,6 +220,29 @@ export interface paths {
          */
         put: operations["mark_conversation_unread"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/promotion/kefu-conversation/open": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin a conversation with a member
+         * @description Answers the conversation's id. A member who has none gets one, and one that admins have deleted from their list comes
+         *     back to it.
+         *
+         *     Needs the permission `promotion:kefu-conversation:update`.
+         */
+        post: operations["open_conversation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -439,6 +506,51 @@ export interface paths {
          *     Every admin may call it.
          */
         get: operations["admin_system_dict_data_simple_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/system/login/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End a login
+         * @description Its tokens are refused from now on and its sockets closed with 4002, within about a second at other nodes. Those of others
+         *     need the permission `system:login:manage`.
+         *
+         *     Every admin may call it.
+         */
+        delete: operations["delete_login"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/system/login/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List logins
+         * @description Those that have not ended, the newest first, at most 200. Those of others need the permission `system:login:manage`.
+         *
+         *     Every admin may call it.
+         */
+        get: operations["list_logins"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1132,6 +1244,19 @@ export interface components {
          * @enum {integer}
          */
         ContentType: 1 | 2 | 3 | 4 | 5 | 10 | 11;
+        /** @description The numbers beside the tabs of the console's list. 10,000 means that or more. */
+        ConversationCounts: {
+            /**
+             * Format: int64
+             * @description The conversations that admins have not deleted.
+             */
+            all: number;
+            /**
+             * Format: int64
+             * @description Those of them that have unread messages or were marked as unread.
+             */
+            unread: number;
+        };
         /**
          * Format: int64
          * @description One member's conversation with the admins of the tenant.
@@ -1149,6 +1274,13 @@ export interface components {
              * @example false
              */
             adminPinned: boolean;
+            /**
+             * Format: int64
+             * @description There when admins have read something: their newest mark's `seq`. The member's first message above it that is not read is the
+             *     first unread one.
+             * @example 7
+             */
+            adminReadSeq?: number;
             /**
              * Format: int32
              * @description The member's messages that no admin has read.
@@ -1196,6 +1328,12 @@ export interface components {
              */
             markedUnread?: boolean;
             /**
+             * Format: int64
+             * @description There when the member has read something: the newest mark's `seq`. The admins' messages up to it are read.
+             * @example 7
+             */
+            memberReadSeq?: number;
+            /**
              * Format: int32
              * @description Admins' messages that the member has not read.
              */
@@ -1224,6 +1362,33 @@ export interface components {
             code: number;
             /** @description The answer; `null` on failure. */
             data: unknown;
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
+        Envelope_ConversationCounts: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: null | components["schemas"]["ConversationCounts"];
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
+        Envelope_ConversationId: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /**
+             * Format: int64
+             * @description The answer; `null` on failure.
+             */
+            data: number | null;
             /** @description Empty on success, else the message for the user, Chinese by default. */
             msg: string;
         };
@@ -1263,6 +1428,18 @@ export interface components {
             code: number;
             /** @description The answer; `null` on failure. */
             data: null | components["schemas"]["MemberCard"];
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
+        Envelope_MemberPage: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: null | components["schemas"]["MemberPage"];
             /** @description Empty on success, else the message for the user, Chinese by default. */
             msg: string;
         };
@@ -1354,6 +1531,18 @@ export interface components {
             msg: string;
         };
         /** @description What every answer is wrapped in. */
+        Envelope_Vec_LoginView: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: components["schemas"]["LoginView"][] | null;
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
         Envelope_Vec_MessageView: {
             /**
              * Format: int64
@@ -1412,6 +1601,27 @@ export interface components {
              */
             status: string;
         };
+        ListedMember: {
+            /**
+             * @description Empty when there is none.
+             * @example
+             */
+            avatar: string;
+            /**
+             * Format: int64
+             * @description When the member was first seen, epoch milliseconds.
+             * @example 1795235421115
+             */
+            createTime: number;
+            /**
+             * @description The member's id in the integrator's system, when it is another than `id`.
+             * @example 550e8400-e29b-41d4-a716-446655440000
+             */
+            externalId?: string;
+            id: components["schemas"]["UserId"];
+            /** @example 小明 */
+            nickname: string;
+        };
         /** @description What an admin logs in with. Further fields, such as the console's `tenantName`, are ignored. */
         Login: {
             /**
@@ -1424,6 +1634,42 @@ export interface components {
              * @example admin
              */
             username: string;
+        };
+        /**
+         * Format: int64
+         * @description One login: the refresh token that it gave and every access token made from it.
+         */
+        LoginId: number;
+        /** @description A login that has not ended. */
+        LoginView: {
+            /**
+             * @description The address from which it began or was refreshed last; empty when it is not known.
+             * @example 203.0.113.7
+             */
+            address: string;
+            /**
+             * Format: int64
+             * @description When it began, epoch milliseconds.
+             * @example 1795235421115
+             */
+            createTime: number;
+            /**
+             * @description Whether it is the one that asks.
+             * @example true
+             */
+            current: boolean;
+            /**
+             * @description What the browser or the app called itself; empty when it said nothing.
+             * @example Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0
+             */
+            device: string;
+            id: components["schemas"]["LoginId"];
+            /**
+             * Format: int64
+             * @description When it began or was refreshed last, epoch milliseconds, to the minute.
+             * @example 1795235421115
+             */
+            lastUsedTime: number;
         };
         MarkUnreadRequest: {
             /** @description The conversation. */
@@ -1468,6 +1714,12 @@ export interface components {
             sex: number | null;
             /** Format: int64 */
             totalPoint: number | null;
+        };
+        /** @description A part of the members. */
+        MemberPage: {
+            list: components["schemas"]["ListedMember"][];
+            /** @description How many there are, at most 1000. */
+            total: number;
         };
         /** @description The member who asks. */
         MemberProfile: {
@@ -1565,6 +1817,11 @@ export interface components {
             senderAvatar: string | null;
             /** @description The member's or the admin's id, by `senderType`. */
             senderId: components["schemas"]["UserId"];
+            /**
+             * @description The sender's name; empty when it is not known.
+             * @example 小明
+             */
+            senderNickname: string;
             /** @description Which side sent it. */
             senderType: components["schemas"]["UserType"];
             /**
@@ -1585,6 +1842,10 @@ export interface components {
             userId: components["schemas"]["UserId"];
             /** @description Which side the user is on. */
             userType: components["schemas"]["UserType"];
+        };
+        OpenRequest: {
+            /** @description The member. */
+            userId: components["schemas"]["UserId"];
         };
         /** @description The admin who asks. */
         OwnProfile: {
@@ -1879,6 +2140,59 @@ export interface operations {
             };
         };
     };
+    list_members: {
+        parameters: {
+            query?: {
+                /**
+                 * @description How a word of the nickname begins, or the member's id here or in the integrator's system. Without it the newest
+                 *     members by their ids.
+                 * @example 小明
+                 */
+                nickname?: string;
+                /** @description The page, from 1; 1 by default. */
+                pageNo?: number;
+                /** @description Members on a page, 1–200; 10 by default. */
+                pageSize?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_MemberPage"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     admin_pay_wallet_get: {
         parameters: {
             query?: never;
@@ -1937,6 +2251,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Envelope_Anything"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    count_conversations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_ConversationCounts"];
                 };
             };
             /** @description Too many requests; try again after `Retry-After` seconds */
@@ -2060,6 +2416,14 @@ export interface operations {
                 limit?: number;
                 /** @description Continue below the conversation that carries this cursor. */
                 cursor?: string;
+                /**
+                 * @description Only those whose member is found by this text: the beginning of a word of the nickname in upper or lower case, or
+                 *     the member's id here or in the integrator's system. The first 1000 members that a text finds are looked at.
+                 * @example 小明
+                 */
+                q?: string;
+                /** @description Only those with unread messages, and those that were marked as unread. */
+                unread?: boolean;
             };
             header?: never;
             path?: never;
@@ -2125,6 +2489,57 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Envelope_bool"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    open_conversation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "userId": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["OpenRequest"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_ConversationId"];
                 };
             };
             /** @description Too many requests; try again after `Retry-After` seconds */
@@ -2679,6 +3094,98 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Envelope_Anything"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    delete_login: {
+        parameters: {
+            query: {
+                /** @description The login. */
+                id: components["schemas"]["LoginId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_bool"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    list_logins: {
+        parameters: {
+            query?: {
+                /** @description Whose logins; by default the caller's own. */
+                userId?: components["schemas"]["UserId"];
+                /** @description Which side the user is on; by default an admin. */
+                userType?: 1 | 2;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_LoginView"];
                 };
             };
             /** @description Too many requests; try again after `Retry-After` seconds */

@@ -202,6 +202,7 @@ export function message(seq: number, fields: Partial<Message> = {}): Message {
     conversationId: 1,
     senderId: 7,
     senderAvatar: null,
+    senderNickname: '小明',
     senderType: 1,
     receiverId: null,
     receiverType: null,
@@ -212,7 +213,7 @@ export function message(seq: number, fields: Partial<Message> = {}): Message {
     seq,
     clientMessageId: null,
     ...fields,
-  } as Message
+  }
 }
 
 export function conversation(id: number, fields: Partial<Conversation> = {}): Conversation {

@@ -104,7 +104,7 @@ export class Agent {
   }
 
   row(name) {
-    return this.page.getByRole('option', { name: new RegExp(`^${name}(?![\\w])`) })
+    return this.page.getByRole('option').filter({ has: this.page.getByText(name, { exact: true }) })
   }
 
   async openConversation(name) {
