@@ -127,7 +127,10 @@ test('two agents see each other view and type', async () => {
   // Frames name agents by id; their names are known from what they have written.
   await bob.send('mine')
   await amy.bubble('mine').waitFor()
-  await bob.composer.pressSequentially('I am')
+  // Frames name agents by their ids; messages bring the names.
+  await bob.send('I am on it')
+  await amy.bubble('I am on it').waitFor()
+  await bob.composer.pressSequentially('one moment')
   await amy.page.getByText('Bob is replying…').waitFor()
   await amy.page.getByRole('img', { name: /Also viewing: Bob/ }).waitFor()
   await bob.page.getByRole('link', { name: 'Profile' }).click()

@@ -1,5 +1,5 @@
-// Compares what a visitor loads with the limits, as `gzip -9` makes it. The first load of the workbench is what its page
-// names, and what its chunk imports statically; chunks that load later do not count.
+// Compares what is loaded with the limits, as `gzip -9` makes it. Chunks that load later, for dialogs and other pages, do not
+// count to the first load. --list names the files of the first load.
 import { readFileSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -11,24 +11,24 @@ const KB = 1024
 
 const gzipped = (path) => gzipSync(readFileSync(path), { level: 9 }).length
 
-/** The console's files that the page and the workbench's chunk load before anything is shown. */
+/** The chunks of the workbench with an open conversation. */
+const CHUNKS = /^(Frame|Workbench|Home|ConversationPane|SidePanel|zh)-/
+
+/** The console's files that the page, these chunks and their static imports load. */
 function firstLoad() {
   const assets = readdirSync(join(CONSOLE, 'assets'))
   const page = readFileSync(join(CONSOLE, 'index.html'), 'utf8')
-  const workbench = assets.filter((name) => /^Workbench-.*\.(js|css)$/.test(name))
-  if (!workbench.some((name) => name.endsWith('.js'))) throw new Error('dist/console has no chunk of the workbench')
-  const entry = [...page.matchAll(/assets\/[\w.-]+\.(?:js|css)/g)].map(([path]) => path.replace('assets/', ''))
-  const found = new Set([...entry, ...workbench])
+  const found = new Set([...page.matchAll(/assets\/([\w.-]+\.(?:js|css))/g)].map(([, name]) => name))
+  for (const name of assets) if (CHUNKS.test(name)) found.add(name)
+  if (![...found].some((name) => name.startsWith('Workbench-'))) throw new Error('dist has no chunk of the workbench')
   for (const name of found) {
     if (!name.endsWith('.js')) continue
     const code = readFileSync(join(CONSOLE, 'assets', name), 'utf8')
     for (const [, file] of code.matchAll(/(?:from|import)\s*["'`]\.\/([\w.-]+\.js)["'`]/g)) found.add(file)
+    // The style sheet of a chunk bears its name.
+    const base = name.replace(/-[\w-]{8}\.js$/, '-')
+    for (const sheet of assets) if (sheet.endsWith('.css') && sheet.startsWith(base)) found.add(sheet)
   }
-  // The style sheets of the workbench's chunks load with them (`__vite__mapDeps`).
-  const all = [...found]
-  const bases = all.map((name) => name.replace(/-[\w-]{8}\.js$/, ''))
-  for (const name of assets)
-    if (name.endsWith('.css') && bases.includes(name.replace(/-[\w-]{8}\.css$/, ''))) found.add(name)
   return [join(CONSOLE, 'index.html'), ...[...found].map((name) => join(CONSOLE, 'assets', name))]
 }
 

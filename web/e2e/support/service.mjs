@@ -35,11 +35,11 @@ export class Service {
     }
   }
 
-  /** Starts a service with two agents, amy and bob. */
+  /** Starts a service with two admins: amy owns it, bob is an agent. */
   static async start(settings = {}) {
     const service = new Service(await mkdtemp(join(tmpdir(), 'kefu-e2e-')), settings)
     await service.run()
-    await service.addAdmin('amy', 'Amy')
+    await service.addAdmin('amy', 'Amy', 'owner')
     await service.addAdmin('bob', 'Bob')
     return service
   }
