@@ -78,7 +78,7 @@ try {
         }),
       `to the top ${run}`,
     )
-    await members[run * 1000].send(`to the top ${run}`)
+    await members[run].send(`to the top ${run}`)
     move.push(await moved)
   }
   report(`from a frame to its row at the top of ${ROWS}, ms`, move)
@@ -86,7 +86,7 @@ try {
   await mia.send('here')
   const open = []
   for (let run = 0; run < RUNS; run++) {
-    await amy.row(members[9000 + run].nickname).click()
+    await amy.row(members[run].nickname).click()
     await amy.log.getByRole('article').first().waitFor()
     await amy.row('Mia').waitFor()
     open.push(

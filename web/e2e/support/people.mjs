@@ -129,12 +129,3 @@ export async function login(service, username, password = PASSWORD) {
   const data = await call(service, null, 'POST', '/admin-api/system/auth/login', { body: { username, password } })
   return data.accessToken
 }
-
-/** Runs `work` for each value, so many at a time. */
-export async function inParallel(count, values, work) {
-  const rest = values[Symbol.iterator]()
-  const worker = async () => {
-    for (let next = rest.next(); !next.done; next = rest.next()) await work(next.value)
-  }
-  await Promise.all(Array.from({ length: count }, worker))
-}

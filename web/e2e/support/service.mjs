@@ -12,6 +12,11 @@ const BINARY = process.env.E2E_BINARY ?? fileURLToPath(new URL('../../../target/
 export const MEMBER_SECRET = 'a secret that the shop and kefu share, for tests'
 export const PASSWORD = 'correct horse battery'
 
+/** What runs; it must not outlive this process. */
+const running = new Set()
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')))
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
+
 export class Service {
   /** @type {import('node:child_process').ChildProcess | null} */
   #process = null
@@ -52,6 +57,8 @@ export class Service {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.#process = child
+    running.add(child)
+    child.on('exit', () => running.delete(child))
     createInterface({ input: child.stderr }).on('line', (line) => this.#log.push(line))
     const ended = once(child, 'exit').then(() => {
       if (this.#process === child) throw new Error(`kefu has ended:\n${this.#log.slice(-20).join('\n')}`)
