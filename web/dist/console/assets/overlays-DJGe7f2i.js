@@ -1,0 +1,1 @@
+import{Hn as e}from"./runtime-dom.esm-bundler-Bf4OZfcH.js";var t=e(null);export{t};
