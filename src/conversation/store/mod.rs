@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Integer, Timestamp};
 
 use super::{Conversation, ConversationCounts, ConversationView, Cursor, MOST_COUNTED, Target};
-use crate::clock::{from_timestamp, to_timestamp};
+use crate::clock::{Millis, from_timestamp, to_timestamp};
 use crate::db::bulk::{BulkStatement, Value, execute};
 use crate::db::schema::{kefu_conversation as t, kefu_member};
 use crate::db::timestamp::Instant;
@@ -194,6 +194,31 @@ pub(crate) fn list(
     Ok(rows.into_iter().map(view).collect())
 }
 
+/// What tells whether and where a conversation stands in the list.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = crate::db::schema::kefu_conversation)]
+struct PlaceRow {
+    id: i64,
+    last_message_time: Instant,
+    admin_pinned: bool,
+    admin_deleted: bool,
+    admin_unread_message_count: i32,
+    marked_unread: bool,
+    deleted: bool,
+}
+
+impl PlaceRow {
+    const fn is_listed(&self, unread_only: bool) -> bool {
+        let is_unread = self.admin_unread_message_count > 0 || self.marked_unread;
+        !self.admin_deleted && !self.deleted && (is_unread || !unread_only)
+    }
+
+    /// The greatest comes first.
+    const fn place(&self) -> (bool, Millis, i64) {
+        (self.admin_pinned, self.last_message_time.0, self.id)
+    }
+}
+
 /// The part of the list that belongs to these members: one read of a row for each of them, then one of the rows that are shown.
 pub(crate) fn list_of_members(
     connection: &mut AnyConnection,
@@ -204,21 +229,18 @@ pub(crate) fn list_of_members(
     cursor: Option<Cursor>,
 ) -> Result<Vec<ConversationView>> {
     let members: Vec<i64> = members.iter().map(|member| member.get()).collect();
-    let mut query = t::table
+    // What the list shows is chosen here and not in the statement: it would have SQLite read the index of the whole list
+    // instead of each member's entry in `kefu_conversation_member`.
+    let rows: Vec<PlaceRow> = t::table
         .filter(t::tenant_id.eq(tenant.get()))
         .filter(t::user_id.eq_any(&members))
-        .filter(t::admin_deleted.eq(false))
-        .filter(t::deleted.eq(false))
-        .select((t::admin_pinned, t::last_message_time, t::id))
-        .into_boxed::<MultiBackend>();
-    if unread_only {
-        query = query.filter(sql::<Bool>(UNREAD));
-    }
-    let mut places: Vec<(bool, Instant, i64)> = query.load(connection)?;
-    let place = |place: &(bool, Instant, i64)| (place.0, place.1.0, place.2);
-    places.sort_unstable_by_key(|one| std::cmp::Reverse(place(one)));
+        .select(PlaceRow::as_select())
+        .load(connection)?;
+    let mut places: Vec<(bool, Millis, i64)> =
+        rows.into_iter().filter(|row| row.is_listed(unread_only)).map(|row| row.place()).collect();
+    places.sort_unstable_by_key(|place| std::cmp::Reverse(*place));
     if let Some(Cursor { pinned, last_message_time, id }) = cursor {
-        places.retain(|one| place(one) < (pinned, last_message_time, id));
+        places.retain(|place| *place < (pinned, last_message_time, id));
     }
     if let Some(limit) = limit {
         places.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
