@@ -402,12 +402,13 @@ async fn sweep(hub: Hub, auth: Auth, tenants: Tenants, limits: std::sync::Arc<Ra
         hub.sweep();
         match auth.poll_revocations().await {
             Ok(revoked) => revoked.iter().for_each(|revoked| close(&hub, revoked)),
-            // An outage of the database is told once.
+            // `db` logs the outage once.
             Err(Error::Busy) => {}
             Err(error) => tracing::warn!(%error, "revocations could not be read"),
         }
-        if let Err(error) = tenants.poll().await {
-            tracing::warn!(%error, "changes of tenants' settings could not be read");
+        match tenants.poll().await {
+            Ok(()) | Err(Error::Busy) => {}
+            Err(error) => tracing::warn!(%error, "changes of tenants' settings could not be read"),
         }
         rounds = rounds.wrapping_add(1);
         if rounds.is_multiple_of(TIDY_EVERY) {

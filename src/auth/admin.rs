@@ -51,11 +51,17 @@ impl Auth {
         });
         let (admin, old_hash) = found.await?.ok_or(Error::Unauthenticated)?;
         let attempt = Attempt::new(key.tenant, &admin.username, address);
-        inner.limits.failures.check(&attempt).map_err(|error| match error {
-            Error::TooManyLogins { retry_after_s } => Error::TooManyRequests { retry_after_s },
-            error => error,
-        })?;
-        if !inner.passwords.turn().await?.fits(old.to_owned(), Some(old_hash.clone())).await? {
+        let check = || {
+            inner.limits.failures.check(&attempt).map_err(|error| match error {
+                Error::TooManyLogins { retry_after_s } => Error::TooManyRequests { retry_after_s },
+                error => error,
+            })
+        };
+        check()?;
+        let turn = inner.passwords.turn().await?;
+        // Others may have failed while this one waited.
+        check()?;
+        if !turn.fits(old.to_owned(), Some(old_hash.clone())).await? {
             inner.limits.failures.failed(attempt);
             return Err(wrong_password());
         }

@@ -69,6 +69,8 @@ async fn run(worker: Worker, name: String, jobs: Jobs, stop: Arc<Notify>) {
                 }
                 rest
             }
+            // `db` logs the outage once.
+            Err(Error::Busy) => SHORT_REST,
             Err(error) => {
                 tracing::warn!(%error, "jobs could not be claimed");
                 SHORT_REST
@@ -219,6 +221,7 @@ impl Worker {
         let now = self.clock.now();
         match self.db.run(move |connection| store::operator::backlog(connection, now)).await {
             Ok(backlog) => self.metrics.measured(backlog.counts, backlog.oldest),
+            Err(Error::Busy) => {}
             Err(error) => tracing::warn!(%error, "jobs could not be counted"),
         }
     }

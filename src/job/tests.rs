@@ -30,6 +30,8 @@ enum Act {
     Panic,
     /// Says that it runs, and goes on when it may.
     Wait(Arc<Notify>),
+    /// The same, and then it fails.
+    WaitAndFail(Arc<Notify>),
     Hang,
 }
 
@@ -63,6 +65,10 @@ impl Job for Step {
             Act::Busy => return Err(Error::Busy),
             Act::Panic => panic!("it panics"),
             Act::Wait(go_on) => go_on.notified().await,
+            Act::WaitAndFail(go_on) => {
+                go_on.notified().await;
+                return Err(Error::internal("it does not work"));
+            }
             Act::Hang => pending().await,
         }
         Ok(Effect::new(|connection| reserve_one(connection, IdKind::File).map(|_| Next::Done)))
@@ -231,6 +237,38 @@ async fn a_request_during_a_run_is_not_lost_and_others_are_one() {
     world.clock.advance(1000);
     world.until_none_is_left().await;
     assert_eq!((world.runs(), world.effects().await), (2, 2));
+    node.runner.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_during_the_last_run_has_runs_of_its_own() {
+    let go_on = Arc::new(Notify::new());
+    let gate = Arc::clone(&go_on);
+    let last = u32::try_from(MAX_ATTEMPTS).unwrap();
+    let world = World::new(move |run| match run.cmp(&last) {
+        std::cmp::Ordering::Less => Act::Fail,
+        std::cmp::Ordering::Equal => Act::WaitAndFail(Arc::clone(&gate)),
+        std::cmp::Ordering::Greater => Act::Succeed,
+    });
+    let node = world.node();
+    world.enqueue("a", NOW).await;
+    node.jobs.wake();
+    for attempt in 1..MAX_ATTEMPTS {
+        world.until("it has failed", |jobs| jobs[0].state == State::Waiting && jobs[0].attempts == attempt).await;
+        world.clock.advance(world.list().await[0].run_at.unwrap() - world.clock.now());
+    }
+    world.until("it runs for the last time", |jobs| jobs[0].state == State::Running && world.runs() == last).await;
+    let wanted = world.clock.now() + 1000;
+    world.enqueue("a", wanted).await;
+    go_on.notify_one();
+    world
+        .until("it waits for the request", |jobs| {
+            (jobs[0].state, jobs[0].attempts, jobs[0].run_at) == (State::Waiting, 0, Some(wanted))
+        })
+        .await;
+    world.clock.advance(1000);
+    world.until_none_is_left().await;
+    assert_eq!((world.runs(), world.effects().await), (last + 1, 1));
     node.runner.stop().await;
 }
 

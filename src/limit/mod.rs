@@ -13,7 +13,8 @@
 //! Invariants:
 //! - Counts live in one process and run on the monotonic time: a corrected clock refuses nobody.
 //! - Their memory is bounded by who was active lately: [`RateLimits::forget_idle`] is called every few seconds.
-//! - Refused is never counted: who waits as long as `Retry-After` says is let through.
+//! - What is refused is not counted, apart from the KiB with which an upload asks how much is left. A caller that waits as
+//!   long as `Retry-After` says is let through.
 //!
 //! What one connection may hold or send (sizes, queues, sockets) is limited where it is held: [`crate::push`], [`crate::ws`],
 //! [`crate::http::server`].

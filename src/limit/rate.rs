@@ -32,13 +32,9 @@ pub(super) fn limiter<K: Clone + Eq + Hash>(quota: Quota, clock: &Clock) -> Limi
     RateLimiter::new(quota, DashMapStateStore::default(), MonotonicClock(clock.clone()))
 }
 
-/// Seconds until what was refused is allowed, at least 1.
-pub(super) fn seconds_until<K>(refused: &NotUntil<Nanos>, limiter: &Limiter<K>) -> u64
-where
-    K: Clone + Eq + Hash,
-{
-    let wait = refused.earliest_possible().duration_since(limiter.clock().now());
-    whole_seconds(wait.into())
+/// The time until what was refused is allowed.
+pub(super) fn wait<K: Clone + Eq + Hash>(refused: &NotUntil<Nanos>, limiter: &Limiter<K>) -> Duration {
+    refused.earliest_possible().duration_since(limiter.clock().now()).into()
 }
 
 /// A wait as `Retry-After` has it, at least 1.
@@ -73,7 +69,7 @@ impl<K: Clone + Eq + Hash> Rate<K> {
         let Some(limiter) = &self.0 else { return Ok(()) };
         match limiter.check_key(key) {
             Ok(_) => Ok(()),
-            Err(refused) => Err(Error::TooManyRequests { retry_after_s: seconds_until(&refused, limiter) }),
+            Err(refused) => Err(Error::TooManyRequests { retry_after_s: whole_seconds(wait(&refused, limiter)) }),
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use governor::Quota;
 
-use super::rate::{Limiter, limiter, seconds_until, whole_seconds};
+use super::rate::{Limiter, limiter, wait, whole_seconds};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 
@@ -57,28 +57,36 @@ impl<K: Clone + Eq + Hash> Volume<K> {
 }
 
 impl<K: Clone + Eq + Hash> Inner<K> {
-    /// Takes the first unit, which tells how many are left.
+    /// Takes the first unit, which tells how many are left. The next attempt takes one again.
     fn expect(&self, key: &K, bytes: u64) -> Result<()> {
+        let wanted = bytes.div_ceil(UNIT_BYTES);
         let left = match self.limiter.check_key(key) {
-            Ok(left) => left.remaining_burst_capacity().saturating_add(1),
+            Ok(left) => u64::from(left.remaining_burst_capacity()),
             Err(refused) => {
-                return Err(Error::TooManyRequests { retry_after_s: seconds_until(&refused, &self.limiter) });
+                return Err(self.refusal(wait(&refused, &self.limiter), wanted.saturating_sub(1)));
             }
         };
-        let lacking = bytes.div_ceil(UNIT_BYTES).saturating_sub(left.into());
-        if lacking == 0 {
+        if wanted <= left.saturating_add(1) {
             return Ok(());
         }
-        let wait = u32::try_from(lacking).ok().and_then(|units| self.unit.checked_mul(units));
-        Err(Error::TooManyRequests { retry_after_s: whole_seconds(wait.unwrap_or(DAY).min(DAY)) })
+        Err(self.refusal(Duration::ZERO, wanted.saturating_sub(left)))
     }
 
-    fn take(&self, key: &K, units: NonZeroU32) -> Result<()> {
+    /// Takes `units` for a key for which `taken` were taken before.
+    fn take(&self, key: &K, units: NonZeroU32, taken: u64) -> Result<()> {
         match self.limiter.check_key_n(key, units) {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(refused)) => Err(Error::TooManyRequests { retry_after_s: seconds_until(&refused, &self.limiter) }),
+            // The next attempt begins anew.
+            Ok(Err(refused)) => Err(self.refusal(wait(&refused, &self.limiter), taken)),
             Err(_) => Err(Error::TooManyRequests { retry_after_s: DAY.as_secs() }),
         }
+    }
+
+    /// The answer when `units` have to come back after a wait.
+    fn refusal(&self, wait: Duration, units: u64) -> Error {
+        let more = u32::try_from(units).ok().and_then(|units| self.unit.checked_mul(units));
+        let all = more.and_then(|more| wait.checked_add(more)).unwrap_or(DAY);
+        Error::TooManyRequests { retry_after_s: whole_seconds(all.min(DAY)) }
     }
 }
 
@@ -104,7 +112,7 @@ impl<K: Clone + Eq + Hash> Taking<'_, K> {
         let Some(units) = NonZeroU32::new(u32::try_from(units).unwrap_or(inner.units_per_day.get())) else {
             return Ok(());
         };
-        inner.take(&self.key, units)?;
+        inner.take(&self.key, units, self.units)?;
         self.units = self.units.saturating_add(units.get().into());
         Ok(())
     }
@@ -132,6 +140,37 @@ mod tests {
         clock.advance(24 * 3_600_000);
         assert!(volume.begin("a", 99 * 1024).is_ok());
         volume.forget_idle();
+    }
+
+    #[test]
+    fn after_the_time_that_a_refusal_names_the_same_is_allowed() {
+        let wait_of = |refused: Result<()>| match refused {
+            Err(Error::TooManyRequests { retry_after_s }) => i64::try_from(retry_after_s * 1000).unwrap(),
+            other => panic!("{other:?}"),
+        };
+        // How much is left when an upload of 40 KiB begins; -1: the others have been refused, too.
+        for left in [0, 1, 20, 38, 39] {
+            let clock = Clock::manual(1_000_000);
+            let volume = Volume::per_day(100 * 1024, &clock);
+            volume.begin("a", 0).unwrap().take((100 - left) * 1024).unwrap();
+            let wait = wait_of(volume.begin("a", 40 * 1024).map(drop));
+            clock.advance(wait);
+            assert!(volume.begin("a", 40 * 1024).unwrap().take(40 * 1024).is_ok(), "{left}: after {wait}");
+        }
+        // One that does not say how much it brings.
+        let clock = Clock::manual(1_000_000);
+        let volume = Volume::per_day(100 * 1024, &clock);
+        volume.begin("a", 0).unwrap().take(70 * 1024).unwrap();
+        let upload = || {
+            let mut taking = volume.begin("a", 0)?;
+            (0..40).try_for_each(|_| taking.take(1024))
+        };
+        let mut waits = 0;
+        while let Err(refused) = upload() {
+            clock.advance(wait_of(Err(refused)));
+            waits += 1;
+        }
+        assert_eq!(waits, 2, "as far as it had come, and to its end");
     }
 
     #[test]

@@ -14,8 +14,8 @@ pub(crate) struct Audience {
     pub member: Option<UserId>,
     /// The admins who hold this permission.
     pub admins: Option<Permission>,
-    /// These users.
-    pub users: Vec<User>,
+    /// These users, each once.
+    pub(super) users: Vec<User>,
     /// Not this user, whatever else names it.
     pub except: Option<User>,
 }
@@ -29,6 +29,14 @@ impl Audience {
     /// And this member.
     pub(crate) fn and_member(self, member: UserId) -> Self {
         Self { member: Some(member), ..self }
+    }
+
+    /// And these users, of whom any may be named twice.
+    pub(crate) fn and_users(mut self, users: impl IntoIterator<Item = User>) -> Self {
+        self.users.extend(users);
+        self.users.sort_unstable();
+        self.users.dedup();
+        self
     }
 
     /// But not this user.

@@ -99,6 +99,14 @@ impl Connection {
         self.permissions.store(permissions.bits(), Ordering::Relaxed);
     }
 
+    /// What a second look at the user's token has found after the registration, unless the user was given other permissions
+    /// since then: the look may have begun before that.
+    pub(crate) fn settle_permissions(&self, permissions: Permissions) {
+        let registered = self.ticket.permissions.bits();
+        // Fails when they are others by now, which stay.
+        drop(self.permissions.compare_exchange(registered, permissions.bits(), Ordering::Relaxed, Ordering::Relaxed));
+    }
+
     /// Its user, in the tenant.
     pub(super) const fn user(&self) -> User {
         (self.ticket.key.user_type, self.ticket.key.user)

@@ -242,7 +242,7 @@ impl Hub {
     /// Tells the clients of all nodes to resync: in the last `period` this node may have stored what it will never publish.
     pub(crate) fn may_have_missed(&self, period: Duration) {
         self.require_resync(period);
-        self.0.relay.skip();
+        self.0.relay.missed(period);
     }
 
     /// Tells every client of this node that it may have missed something in the last `period`.

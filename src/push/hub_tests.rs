@@ -73,13 +73,31 @@ async fn only_admins_who_hold_the_permission_get_what_goes_to_them_as_long_as_th
 }
 
 #[actix_web::test]
+async fn a_role_that_changes_while_a_socket_opens_is_not_undone_by_what_was_read_before() {
+    let hub = hub(10);
+    let [viewer, agent] = [Role::Viewer, Role::Agent].map(|role| Permissions::of(Some(role)));
+    let connect = || connect(&hub, 1, Some(Role::Agent)).map_err(|error| error.to_string()).unwrap();
+    let may_send = |registration: &Registration| registration.connection().may(Permission::SendMessages);
+
+    let told = connect();
+    hub.set_permissions(key(1), viewer);
+    told.connection().settle_permissions(agent);
+    assert!(!may_send(&told), "the second look at the token has found the role from before");
+
+    // The change came before the registration.
+    let untold = connect();
+    untold.connection().settle_permissions(viewer);
+    assert!(!may_send(&untold));
+}
+
+#[actix_web::test]
 async fn whoever_is_named_twice_receives_once_and_who_is_excepted_never() {
     let hub = hub(10);
     let mut sockets: Vec<_> =
         (1..=4).map(|admin| Socket::open(&hub, admin, (admin < 3).then_some(Role::Agent))).collect();
     let user = |admin| (UserType::Admin, UserId::new(admin));
     let frame = frame::text("news");
-    let audience = Audience { users: vec![user(1), user(3)], ..Audience::admins(Permission::QueryMessages) };
+    let audience = Audience::admins(Permission::QueryMessages).and_users([user(3), user(1), user(3)]);
     publish(&hub, audience.clone(), &frame);
     publish(&hub, audience.except(user(1)), &frame);
     for (socket, expected) in sockets.iter_mut().zip([1, 2, 2, 0]) {

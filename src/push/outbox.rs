@@ -1,10 +1,11 @@
 //! What waits for one socket, and the response body that sends it.
 //!
-//! Whoever publishes pushes shared frames and puts the body in line among its thread's sockets ([`super::turn`]); the
+//! A publisher pushes shared frames and puts the body in line among its thread's sockets ([`super::turn`]); the
 //! body, polled by the connection's own thread when its turn comes, joins what waits into chunks of up to [`CHUNK`]
 //! bytes, so that a burst costs one write. One short lock guards both sides and is never held across an await. The queue
 //! is bounded in frames and bytes; going over empties it and closes the socket as too slow. A socket that is closing keeps
-//! at most one chunk. While a replay runs, live frames are held back and follow it (see [`Outbox::end_replay`]).
+//! at most one chunk. While a replay runs, live frames are held back, within the same bounds, and follow it (see
+//! [`Outbox::end_replay`]).
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
@@ -75,7 +76,26 @@ fn covers(replayed: &Replayed, position: Position) -> bool {
 #[derive(Default)]
 struct Held {
     frames: Vec<(Bytes, Option<Position>)>,
+    bytes: usize,
+    /// More came than may be held: the replay reads it from the database.
     overflowed: bool,
+}
+
+impl Held {
+    fn push(&mut self, frame: &Bytes, position: Option<Position>, bounds: Bounds) {
+        if self.frames.len() < bounds.frames && self.bytes + frame.len() <= bounds.bytes {
+            self.bytes += frame.len();
+            self.frames.push((frame.clone(), position));
+        } else {
+            *self = Self { overflowed: true, ..Self::default() };
+        }
+    }
+
+    /// Keeps the frames whose position is such.
+    fn retain(&mut self, is_kept: impl Fn(Option<Position>) -> bool) {
+        self.frames.retain(|(_, position)| is_kept(*position));
+        self.bytes = self.frames.iter().map(|(frame, _)| frame.len()).sum();
+    }
 }
 
 /// What became of a frame.
@@ -106,20 +126,15 @@ impl Outbox {
         if queue.closing {
             return Pushed::Ignored;
         }
-        if let Some(held) = &mut queue.held {
-            if held.frames.len() < self.bounds.frames {
-                held.frames.push((frame.clone(), position));
-            } else {
-                // The replay reads these from the database instead.
-                held.overflowed = true;
-                held.frames.clear();
-            }
-            return Pushed::Queued;
-        }
+        // Before it is held: a second replay does not repeat what the first has sent.
         if let (Some(replayed), Some(position)) = (&queue.replayed, position)
             && covers(replayed, position)
         {
             return Pushed::Ignored;
+        }
+        if let Some(held) = &mut queue.held {
+            held.push(frame, position, self.bounds);
+            return Pushed::Queued;
         }
         self.append(queue, frame.clone(), calls)
     }
@@ -213,16 +228,17 @@ impl Outbox {
     /// more.
     pub(crate) fn end_replay(&self, replayed: &Replayed, last: Bytes) -> bool {
         let mut queue = self.lock();
-        let waiting = queue.frames.len();
+        let (frames, bytes) = (queue.frames.len(), queue.bytes);
         let Some(held) = &mut queue.held else { return true };
         if std::mem::take(&mut held.overflowed) {
             return false;
         }
-        held.frames.retain(|(_, position)| !position.is_some_and(|position| covers(replayed, position)));
+        held.retain(|position| !position.is_some_and(|position| covers(replayed, position)));
         let in_database = held.frames.iter().any(|(_, position)| position.is_some());
-        if in_database && waiting + held.frames.len() > self.bounds.frames / 2 {
-            // Live frames that follow need room, too.
-            held.frames.retain(|(_, position)| position.is_none());
+        // Live frames that follow need room, too.
+        let is_much = frames + held.frames.len() > self.bounds.frames / 2 || bytes + held.bytes > self.bounds.bytes / 2;
+        if in_database && is_much {
+            held.retain(|position| position.is_none());
             return false;
         }
         let held = queue.held.take().unwrap_or_default();
@@ -379,6 +395,44 @@ mod tests {
         assert_eq!(push(&outbox, 2), Pushed::Ignored, "read by the replay, published after it");
         assert_eq!(push(&outbox, 3), Pushed::Queued);
         assert_eq!(outbox.lock().frames, ["last", "frame"]);
+    }
+
+    #[test]
+    fn what_is_held_back_is_bounded_in_frames_and_in_bytes() {
+        for (bounds, size, fit) in
+            [(Bounds { frames: 8, bytes: 1 << 20 }, 10, 8), (Bounds { frames: 64, bytes: 1000 }, 300, 3)]
+        {
+            let outbox = Outbox::new(bounds, true, Arc::default());
+            let frame = Bytes::from(vec![0; size]);
+            let push = |seq| outbox.push(&frame, Some(Position { stream: STREAM, seq }), &mut Calls::default());
+            let held = || outbox.lock().held.as_ref().map(|held| (held.frames.len(), held.bytes));
+            (1..=fit).for_each(|seq| assert_eq!(push(seq), Pushed::Queued));
+            let count = usize::try_from(fit).unwrap();
+            assert_eq!(held(), Some((count, count * size)));
+            assert_eq!(push(fit + 1), Pushed::Queued);
+            assert_eq!(held(), Some((0, 0)), "the replay reads them from the database");
+            assert!(!outbox.end_replay(&Replayed::new(), Bytes::new()));
+
+            // Held alone they fit, but leave less than half of the room to live frames that follow.
+            (1..=fit).for_each(|seq| assert_eq!(push(seq), Pushed::Queued));
+            assert!(!outbox.end_replay(&Replayed::from([(STREAM, 1)]), Bytes::new()));
+            assert_eq!(held(), Some((0, 0)));
+            push(fit);
+            assert!(outbox.end_replay(&Replayed::from([(STREAM, 1)]), Bytes::from_static(b"last")));
+            assert_eq!(outbox.lock().frames, [&frame[..], b"last"]);
+        }
+    }
+
+    #[test]
+    fn a_second_replay_does_not_repeat_what_the_first_has_sent() {
+        let outbox = Outbox::new(Bounds { frames: 16, bytes: 1024 }, true, Arc::default());
+        let other = Position { stream: STREAM + 1, seq: 1 };
+        assert!(outbox.end_replay(&Replayed::from([(STREAM, 2)]), Bytes::from_static(b"first")));
+        assert!(outbox.begin_replay());
+        assert_eq!(push(&outbox, 2), Pushed::Ignored, "sent by the first, published during the second");
+        assert_eq!(push(&outbox, 3), Pushed::Queued);
+        assert!(outbox.end_replay(&Replayed::from([(other.stream, other.seq)]), Bytes::from_static(b"second")));
+        assert_eq!(outbox.lock().frames, ["first", "frame", "second"]);
     }
 
     #[test]

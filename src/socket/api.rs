@@ -34,7 +34,7 @@ use crate::tenant::Tenants;
 use crate::ws::handshake::{self, HandedOver};
 use crate::ws::{CloseReason, Reader, frame};
 
-/// The subprotocol that is spoken, with whoever offers it as with others.
+/// The subprotocol that is spoken, also when the client offers none.
 const PROTOCOL: &str = "kefu.v1";
 /// Before a token among the subprotocols that a client offers: a token in the URL would stand in the logs of proxies.
 const TOKEN_PROTOCOL: &str = "kefu.token.";
@@ -108,11 +108,7 @@ async fn connect(
     let handshake: Handshake = parse_query(request.query_string())?;
     let in_header = || offered(&request).find_map(|offered| offered.strip_prefix(TOKEN_PROTOCOL)).map(str::to_owned);
     let Some(token) = handshake.token.clone().or_else(in_header) else { return Ok(refused()) };
-    let principal = match auth.authenticate(&token, TokenUse::Socket).await {
-        Ok(principal) => principal,
-        Err(Error::Unauthenticated) => return Ok(refused()),
-        Err(error) => return Err(error),
-    };
+    let Some(principal) = bearer(&auth, &token).await? else { return Ok(refused()) };
     if context.hub.is_draining() {
         return Err(Error::Busy);
     }
@@ -135,12 +131,9 @@ async fn connect(
         Ticket { key: principal.key, permissions, credential: principal.credential, expires_at: principal.expires_at };
     let opening = Opening { ticket, network: network(address.of(&request)), replaying: resync.is_some(), closing };
     let registration = context.hub.connect(opening)?;
-    // Whoever was revoked between the check above and the registration would be closed by nobody.
-    match auth.authenticate(&token, TokenUse::Socket).await {
-        // The same holds for a role that has changed meanwhile.
-        Ok(principal) => registration.connection().set_permissions(Permissions::of(principal.role)),
-        Err(_) => return Ok(refused()),
-    }
+    // A revocation or another role between the check above and the registration reaches no socket: check again.
+    let Some(found) = bearer(&auth, &token).await? else { return Ok(refused()) };
+    registration.connection().settle_permissions(Permissions::of(found.role));
     let connection = Arc::clone(registration.connection());
     // Boxed, so that the future stores a pointer instead of several copies of this large value.
     let reader = Box::pin(Reader::new(payload, context.settings.push.client_message_bytes));
@@ -156,6 +149,14 @@ async fn connect(
         response.insert_header((header::SEC_WEBSOCKET_PROTOCOL, PROTOCOL));
     }
     Ok(response.message_body(BoxBody::new(OutboxBody::new(registration))).map_err(Error::internal)?.into())
+}
+
+/// Whose token this is; `None` when it is not valid.
+async fn bearer(auth: &Auth, token: &str) -> Result<Option<Arc<Principal>>> {
+    match auth.authenticate(token, TokenUse::Socket).await {
+        Err(Error::Unauthenticated) => Ok(None),
+        found => found.map(Some),
+    }
 }
 
 /// The subprotocols that a client offers.

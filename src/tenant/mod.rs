@@ -3,7 +3,8 @@
 //! The row of a tenant is made in the transaction that makes its first member or admin. [`Tenants`] keeps the settings in
 //! memory. Every change gets a number from `kefu_id_block`, whose row stays locked until the change is committed, so that
 //! changes become visible in the order of their numbers: a node that asks each second for what is above the newest
-//! number it has seen misses none, whatever the clocks say. An older state never replaces a newer one in memory.
+//! number it has seen misses none, whatever the clocks say. An older state never replaces a newer one in memory, unless the
+//! database itself has gone back: its newest number is then below what was seen, and nothing in memory counts any more.
 
 pub(crate) mod api;
 pub(crate) mod settings;
@@ -16,7 +17,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use serde_json::Value;
 
 use crate::clock::Clock;
-use crate::db::Db;
+use crate::db::{AnyConnection, Db};
 use crate::error::Result;
 use crate::id::TenantId;
 
@@ -84,7 +85,16 @@ impl Tenants {
     /// Takes over what other processes have changed. To be called every second or so.
     pub(crate) async fn poll(&self) -> Result<()> {
         let seen = self.0.seen.load(Ordering::Relaxed);
-        for (tenant, change, settings) in self.0.db.run(move |connection| store::changes(connection, seen)).await? {
+        let read = move |connection: &mut AnyConnection| {
+            Ok((store::newest_change(connection)?, store::changes(connection, seen)?))
+        };
+        let (newest, changes) = self.0.db.run(read).await?;
+        if newest < seen {
+            // The server's successor knows less, or an older state was put back: numbers will come again.
+            self.0.known.write().unwrap_or_else(PoisonError::into_inner).clear();
+            self.0.seen.store(newest, Ordering::Relaxed);
+        }
+        for (tenant, change, settings) in changes {
             self.keep(tenant, change, settings);
             self.0.seen.fetch_max(change, Ordering::Relaxed);
         }

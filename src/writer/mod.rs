@@ -17,8 +17,9 @@
 //! - A frame follows its commit, and frames of one conversation leave in `seq` order (invariant 2): publishing from
 //!   anywhere but this thread breaks the order. What other nodes have just committed is published first
 //!   ([`recovered`]).
-//! - If the connection breaks during `COMMIT`, the outcome is unknown and no event is published. When the database is back,
-//!   every client is asked to resync (invariant 7). The repeat of such a send would push nothing.
+//! - If the connection breaks during `COMMIT`, the outcome is unknown and no event is published. As soon as the
+//!   database works again, which the thread tries each second, every client is asked to resync (invariant 7). The repeat
+//!   of such a send would push nothing.
 //! - The queue is bounded in commands and in bytes (invariant 8): a full one refuses at once.
 //! - One bad row fails its own sender only: a batch that fails is run again command by command.
 //! - The thread ends when every [`Writer`] is dropped and the queue is empty: nothing accepted is left unwritten.

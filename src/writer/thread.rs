@@ -1,15 +1,16 @@
 //! The writer's thread: takes what waits, commits it, publishes it, answers.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::batch::{Applied, Batch, Queued, Written};
 use super::queue::{Load, Writer};
 use super::{BATCH_BYTES, Ids, Stream};
 use crate::clock::{Clock, Millis};
 use crate::db::Db;
+use crate::db::id_block::{self, IdKind};
 use crate::db::kept::KeptConnection;
 use crate::error::{Error, Result};
 use crate::push::Hub;
@@ -18,6 +19,8 @@ use crate::telemetry::metrics::Metrics;
 
 /// How far the clock may go back, in milliseconds, before that counts as the correction of a wrong clock.
 const CORRECTION: Millis = 600_000;
+/// How often the thread tries the server while a commit's outcome is unknown and no command comes.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// The running thread.
 pub(crate) struct WriterThread(JoinHandle<()>);
@@ -83,7 +86,7 @@ struct Thread {
 
 impl Thread {
     fn run(&mut self, waiting: &Receiver<Box<dyn Queued>>, batch_size: usize) {
-        while let Ok(first) = waiting.recv() {
+        while let Some(first) = self.next(waiting) {
             let mut batch = Batch::default();
             let mut bytes = 0;
             for command in std::iter::once(first).chain(waiting.try_iter()).take(batch_size) {
@@ -102,14 +105,43 @@ impl Thread {
         }
     }
 
+    /// Waits for a command; `None` when every [`Writer`] has been dropped. As long as a commit's outcome is unknown, the
+    /// thread tries the server meanwhile: no command may come for hours, and clients lack a message until they resync.
+    fn next(&mut self, waiting: &Receiver<Box<dyn Queued>>) -> Option<Box<dyn Queued>> {
+        while self.unsure_since.is_some() {
+            match waiting.recv_timeout(RETRY) {
+                Ok(command) => return Some(command),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.load.set_at_work(Some(Instant::now()));
+                    if self.try_out().is_ok() {
+                        self.require_resync();
+                    }
+                    self.load.set_at_work(None);
+                }
+            }
+        }
+        waiting.recv().ok()
+    }
+
+    /// Commits something. A server that can only be read works for no client.
+    fn try_out(&mut self) -> Result<()> {
+        self.connection.transaction(|connection| id_block::reserve_one(connection, IdKind::File)).map(drop)
+    }
+
+    /// Asks all clients to resync if a commit's outcome is unknown. The server works again.
+    fn require_resync(&mut self) {
+        if let Some(since) = self.unsure_since.take() {
+            self.hub.may_have_missed(since.elapsed());
+        }
+    }
+
     /// Writes a batch, publishes its events and answers its callers.
     fn write(&mut self, batch: Batch) {
         let begun = Instant::now();
         let error = match self.commit(&batch) {
             Ok(Written { events, applied }) => {
-                if let Some(since) = self.unsure_since.take() {
-                    self.hub.may_have_missed(since.elapsed());
-                }
+                self.require_resync();
                 self.hub.publish(&events);
                 applied.into_iter().for_each(Applied::answer);
                 return;
@@ -119,7 +151,7 @@ impl Thread {
         if error == Error::Busy {
             if self.unsure_since.is_none() && self.connection.is_to_server() {
                 self.unsure_since = Some(begun);
-                self.hub.relay().skip();
+                self.hub.relay().missed(begun.elapsed());
             }
             batch.refuse(&error);
         } else if batch.len() == 1 {

@@ -1,5 +1,6 @@
 //! What an admin changes of the own account, over HTTP and on the command line.
 
+use futures_util::future::join_all;
 use kefu::testing::access::Role;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -108,6 +109,23 @@ async fn wrong_old_passwords_count_as_failed_logins() {
         assert_eq!(red.put_json(PASSWORD, body("wrong")).await.code, 400);
     }
     assert_eq!(red.put_json(PASSWORD, body("password-of-red")).await.code, 429);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn wrong_old_passwords_at_once_are_as_few_as_one_after_the_other() {
+    let app = TestApp::spawn_with(|settings| {
+        (settings.limits.login_failures_per_account, settings.limits.calls_per_s) = (1, Some(0));
+    })
+    .await;
+    let red = app.admin("red", Role::Agent).await;
+    let body = json!({"oldPassword": "wrong", "newPassword": "correct horse"});
+    let guesses = join_all((0..20).map(|_| red.put_json(PASSWORD, body.clone()))).await;
+    let compared = guesses.iter().filter(|reply| reply.code == 400).count();
+    // Those that are compared at the same time do not know of each other: one per core.
+    let most = std::thread::available_parallelism().unwrap().get();
+    assert!((1..=most).contains(&compared), "{compared}");
+    assert!(guesses.iter().all(|reply| [400, 429].contains(&reply.code)));
     app.stop().await;
 }
 

@@ -11,6 +11,10 @@ use serde_json::{Value, json};
 use crate::support::process::Serve;
 use crate::support::{Forwarder, Redis, START, Socket, TestApp, User, eventually};
 
+/// Kinds of packets between nodes, as `push::relay` numbers them.
+const HEARTBEAT: u8 = 2;
+const MISSED: u8 = 5;
+
 pub(crate) fn by(url: String) -> impl Fn(&mut Settings) {
     move |settings| {
         settings.push.relay = Relay::Redis;
@@ -250,6 +254,45 @@ async fn a_subscription_that_dies_silently_is_noticed() {
     eventually("it is opened again", async || outage.b.metric("kefu_relay_reconnects_total").await >= 1).await;
     assert_eq!(outage.a.metric("kefu_relay_dropped_total").await, 0, "only the subscription is broken");
     outage.end().await;
+}
+
+#[tokio::test]
+async fn a_node_that_could_hear_nothing_resyncs_its_sockets_whoever_was_there_meanwhile() {
+    let redis = Redis::spawn().await;
+    let forwarder = Forwarder::to(&redis).await;
+    // No node is left that could count what another one, which has come and gone, has published.
+    let app = TestApp::spawn_with(by(forwarder.url())).await;
+    relay_is(&app, "ok").await;
+    let mut socket = app.member(1001).await.socket("").await;
+    assert_eq!(socket.events_so_far().await, []);
+    forwarder.make_subscriptions_deaf();
+    assert!(socket.expect("kefu_resync_required").await["since"].as_i64().unwrap() <= START);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_another_node_may_have_stored_is_resynced_from_the_time_that_it_names() {
+    let redis = Redis::spawn().await;
+    let app = TestApp::spawn_with(by(redis.url())).await;
+    let mut socket = app.member(1001).await.socket("").await;
+    // The other node's heartbeats went on while its commit had no answer.
+    let client = redis::Client::open(redis.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    for (kind, number, body) in [(HEARTBEAT, 0_u64, vec![]), (MISSED, 1, 60_000_u64.to_be_bytes().to_vec())] {
+        let header = [vec![1, kind], [77_u64, 90_000, number].map(u64::to_be_bytes).concat()].concat();
+        let packet = [header, body].concat();
+        let heard: i64 = redis::cmd("PUBLISH")
+            .arg(&app.settings.push.redis_channel)
+            .arg(packet)
+            .query_async(&mut connection)
+            .await
+            .unwrap();
+        assert_eq!(heard, 1);
+    }
+    let since = socket.expect("kefu_resync_required").await["since"].as_i64().unwrap();
+    assert!((START - 61_000..=START - 60_000).contains(&since), "{}", since - START);
+    assert_eq!(socket.events_so_far().await, []);
+    app.stop().await;
 }
 
 #[tokio::test]

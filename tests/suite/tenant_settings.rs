@@ -102,6 +102,25 @@ async fn the_command_line_reaches_a_running_service() {
 }
 
 #[tokio::test]
+async fn a_database_that_has_gone_back_is_believed() {
+    let app = TestApp::spawn().await;
+    let owner = app.owner().await;
+    for ttl in [600, 900] {
+        owner.put_json(UPDATE, json!({"login": {"ttl": ttl}})).await.ok();
+    }
+    app.clock.advance(1000);
+    assert_eq!(settings(&owner).await["login"]["ttl"], 900);
+    // As after a failover to a server that has not got the last change.
+    app.execute("UPDATE kefu_tenant SET settings = '{\"login\":{\"ttl\":600}}', change_no = change_no - 1");
+    app.clock.advance(1000);
+    eventually("the older state counts", async || settings(&owner).await["login"]["ttl"] == 600).await;
+    // A number that comes again.
+    owner.put_json(UPDATE, json!({"login": {"ttl": 1200}})).await.ok();
+    assert_eq!(settings(&owner).await["login"]["ttl"], 1200);
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn a_member_sees_an_admin_type_unless_the_tenant_does_not_want_it() {
     let app = TestApp::spawn().await;
     let (member, owner) = (app.member(1001).await, app.owner().await);

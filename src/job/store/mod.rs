@@ -280,6 +280,20 @@ pub(super) fn fail(connection: &mut AnyConnection, claimed: &Claimed, failure: &
         Failure::Busy => ("the database could not be used", claimed.attempts - 1, false),
         Failure::Lasting(text) => (text.as_str(), claimed.attempts, true),
     };
+    if *failure != Failure::Busy {
+        // A request that came meanwhile has its own run, at the time in `run_at`.
+        let requested = diesel::update(t::table.filter(t::id.eq(claimed.id)).filter(t::requests.ne(claimed.requests)))
+            .set((
+                t::state.eq(State::Waiting.code()),
+                t::attempts.eq(0),
+                t::last_error.eq(last_error(text)),
+                t::update_time.eq(to_timestamp(now)),
+            ))
+            .execute(connection)?;
+        if requested > 0 {
+            return Ok(false);
+        }
+    }
     let pause = if *failure == Failure::Busy { DELAYS.0 } else { delay(attempts) };
     let state = if dead { State::Dead } else { State::Waiting };
     diesel::update(t::table.filter(t::id.eq(claimed.id)))
@@ -287,11 +301,16 @@ pub(super) fn fail(connection: &mut AnyConnection, claimed: &Claimed, failure: &
             t::state.eq(state.code()),
             t::run_at.eq(to_timestamp(now + pause)),
             t::attempts.eq(attempts),
-            t::last_error.eq(text.chars().take(ERROR_LENGTH).collect::<String>()),
+            t::last_error.eq(last_error(text)),
             t::update_time.eq(to_timestamp(now)),
         ))
         .execute(connection)?;
     Ok(dead)
+}
+
+/// An error's text as it is kept.
+fn last_error(text: &str) -> String {
+    text.chars().take(ERROR_LENGTH).collect()
 }
 
 /// Gives back what a runner that stops has claimed, as if it had not.

@@ -7,7 +7,9 @@
 //! Invariants, and what would break them:
 //! - A send never waits for Redis (invariant 8): what does not fit into the queue, or finds Redis away, is dropped.
 //! - Nothing is dropped unnoticed (invariant 7): packets are numbered, a number that was dropped is not used again, and a
-//!   node that sees a gap tells its sockets to resync from the database, see `peers.rs`.
+//!   node that sees a gap tells its sockets to resync from the database, see `peers.rs`. It does the same for the time in
+//!   which its own subscription received nothing, and for the time of which another node says that it may have stored
+//!   what it never publishes ([`Relay::missed`]). The publisher repeats that until Redis has taken it.
 //! - Packets of one node arrive in the order of their publication: one queue, one task, one connection at a time, and a
 //!   late packet of a former connection is thrown away.
 //! - Events are packed after their commit and before the next batch's; packing anywhere else breaks the order.
@@ -58,10 +60,11 @@ impl Relay {
         }
     }
 
-    /// Leaves out a number, as if a packet had been lost: the other nodes' clients then resync.
-    pub(crate) fn skip(&self) {
+    /// Asks the other nodes' clients to resync: in the last `period` this node may have stored what it never publishes.
+    /// They are asked before they get any later event.
+    pub(crate) fn missed(&self, period: Duration) {
         if let Self::Redis(link) = self {
-            link.dropped.fetch_add(1, Ordering::Relaxed);
+            link.missed_since(Instant::now().checked_sub(period).unwrap_or(link.began));
         }
     }
 
@@ -100,6 +103,8 @@ pub(crate) struct Link {
     waiting: AtomicUsize,
     /// Packets that were dropped since their numbers were last skipped.
     dropped: AtomicU64,
+    /// Since when this node may have stored what it never publishes, until the other nodes know.
+    missed_since: Mutex<Option<Instant>>,
     up: AtomicBool,
     peers: Mutex<Peers>,
     metrics: Metrics,
@@ -114,6 +119,15 @@ impl Link {
                 self.drop_packets(1);
             }
         }
+    }
+
+    fn missed_since(&self, since: Instant) {
+        let mut missed = self.missed_since.lock().unwrap_or_else(PoisonError::into_inner);
+        *missed = Some(missed.map_or(since, |earlier| earlier.min(since)));
+    }
+
+    fn take_missed(&self) -> Option<Instant> {
+        self.missed_since.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn drop_packets(&self, count: u64) {
@@ -176,6 +190,7 @@ pub(crate) async fn start(
         queue,
         waiting: AtomicUsize::new(0),
         dropped: AtomicU64::new(0),
+        missed_since: Mutex::default(),
         up: AtomicBool::new(false),
         peers: Mutex::new(Peers::new(began)),
         metrics: metrics.clone(),
@@ -183,7 +198,7 @@ pub(crate) async fn start(
     let hub = Hub::with_relay(settings, clock.clone(), metrics.clone(), Relay::Redis(Arc::clone(&link)));
     let node = Arc::new(Node { servers, channel: settings.redis_channel.clone(), link, hub: hub.clone() });
     let tasks = RelayTasks { running: Some(Running::spawn(&node, waiting)) };
-    // Whoever is sent here by a balancer should hear the other nodes from the first moment.
+    // A client that a balancer sends here should get the other nodes' frames from the first moment.
     let works = async {
         while !node.link.up.load(Ordering::Relaxed) {
             tokio::time::sleep(Duration::from_millis(10)).await;

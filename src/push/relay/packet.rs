@@ -1,7 +1,7 @@
 //! What nodes say to each other: a fixed header, then the body of its kind; numbers are big-endian.
 //!
 //! `version u8, kind u8, node u64, age u64, number u64`. The age is how many milliseconds the sender has been running. The
-//! number counts its event packets: one of events carries its own, the others that of the last.
+//! number counts the packets of events and of what was missed: each of them carries its own, the others that of the last.
 //!
 //! Nodes of two releases run side by side. A packet of another version or kind is passed over; a packet of events from
 //! which this happens is missing in the count, so that sockets resync. An event whose audience the first release does not
@@ -33,6 +33,7 @@ const HEARTBEAT: u8 = 2;
 const GOODBYE: u8 = 3;
 const PRESENCE: u8 = 4;
 const VIEWERS: u8 = 5;
+const MISSED: u8 = 6;
 
 const TO_MEMBER: u8 = 1;
 const TO_ADMINS: u8 = 2;
@@ -54,7 +55,7 @@ pub(super) struct Packet {
     pub(super) node: u64,
     /// How long the node has been running.
     pub(super) age: Duration,
-    /// How many event packets the node has sent or lost until now, this one included.
+    /// How many packets that count the node has sent or lost until now, this one included.
     pub(super) number: u64,
     pub(super) body: Body,
 }
@@ -71,6 +72,9 @@ pub(super) enum Body {
     Presence(Vec<UserKey>),
     /// Who shows which stream at the node.
     Viewers(BTreeSet<Viewer>),
+    /// The node may have stored what it never publishes, in this time before now. It counts as events do: a node of a
+    /// release that does not know it sees a gap.
+    Missed(Duration),
 }
 
 /// A packet to be sent, complete but for what the publisher knows.
@@ -125,6 +129,13 @@ impl Draft {
         draft
     }
 
+    /// What may be missing of the last `period`.
+    pub(super) fn missed(period: Duration) -> Self {
+        let mut draft = Self::new(MISSED);
+        draft.0.put_u64(milliseconds(period));
+        draft
+    }
+
     /// Its size in bytes.
     pub(super) fn len(&self) -> usize {
         self.0.len()
@@ -134,7 +145,7 @@ impl Draft {
     pub(super) fn seal(mut self, node: u64, age: Duration, number: u64) -> Vec<u8> {
         if let Some(mut header) = self.0.get_mut(2..HEADER) {
             header.put_u64(node);
-            header.put_u64(u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+            header.put_u64(milliseconds(age));
             header.put_u64(number);
         }
         self.0
@@ -156,7 +167,9 @@ impl Draft {
         }
         // An event with a position is delivered once, so that it cannot be split.
         match (*member, event.position) {
-            (Some(member), None) if *except != Some((UserType::Member, member)) => {
+            (Some(member), None)
+                if !users.contains(&(UserType::Member, member)) && *except != Some((UserType::Member, member)) =>
+            {
                 self.plain(event, Some(member), false);
                 self.with_audience(event, &Audience { member: None, ..event.audience.clone() });
             }
@@ -234,10 +247,15 @@ impl Packet {
             GOODBYE => Body::Goodbye,
             PRESENCE => Body::Presence(read_all(bytes, read_user)?),
             VIEWERS => Body::Viewers(read_all(bytes, read_viewer)?.into_iter().collect()),
+            MISSED => Body::Missed(Duration::from_millis(bytes.try_get_u64().ok()?)),
             _ => return None,
         };
         Some(Self { node, age, number, body })
     }
+}
+
+fn milliseconds(period: Duration) -> u64 {
+    u64::try_from(period.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn read_all<T>(mut bytes: Bytes, read: impl Fn(&mut Bytes) -> Option<T>) -> Option<Vec<T>> {
@@ -283,7 +301,7 @@ fn read_audience(bytes: &mut Bytes) -> Option<(Audience, Option<Position>)> {
         match tag {
             MEMBER => audience.member = Some(UserId::new(part.try_get_i64().ok()?)),
             ADMINS => audience.admins = std::str::from_utf8(&part).ok().and_then(Permission::from_name),
-            USERS => audience.users = read_all(part, read_named)?,
+            USERS => audience = audience.and_users(read_all(part, read_named)?),
             POSITION => {
                 position = Some(Position { stream: part.try_get_i64().ok()?, seq: part.try_get_i64().ok()? });
             }
@@ -340,7 +358,7 @@ mod tests {
         [
             event_to(Audience::admins(Permission::QueryConversations), None, 20),
             event_to(Audience::admins(ALL_ADMINS).except(agent), position, 20),
-            event_to(Audience { users: vec![member, agent], ..Audience::default() }, None, 0),
+            event_to(Audience::default().and_users([member, agent]), None, 0),
             event_to(Audience::admins(Permission::SendMessages).and_member(member.1), position, 20),
         ]
     }
@@ -378,6 +396,10 @@ mod tests {
         let expected =
             [event(Some(1001), false, None, 9), event_to(Audience::admins(ALL_ADMINS).except(agent), None, 9)];
         assert_eq!(format!("{:?}", read(&[typing])), format!("{expected:?}"));
+        // One that is named twice is not split from the event that names it again.
+        let named = Audience::admins(ALL_ADMINS).and_member(member).and_users([(UserType::Member, member), agent]);
+        let twice = [event_to(named, None, 9)];
+        assert_eq!(format!("{:?}", read(&twice)), format!("{twice:?}"));
     }
 
     /// The bytes of an event of the first release: to member 1001 and all admins, at 5 of stream 2.
@@ -471,6 +493,8 @@ mod tests {
     fn the_others_come_back_too() {
         assert!(matches!(sent(Draft::heartbeat()).body, Body::Heartbeat));
         assert!(matches!(sent(Draft::goodbye()).body, Body::Goodbye));
+        let period = Duration::from_millis(12_345);
+        assert!(matches!(sent(Draft::missed(period)).body, Body::Missed(read) if read == period));
         let user = UserKey { tenant: TenantId::new(2), user_type: UserType::Admin, user: UserId::new(3) };
         assert!(matches!(sent(Draft::presence(&[user])).body, Body::Presence(users) if users == [user]));
     }

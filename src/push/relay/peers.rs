@@ -1,6 +1,6 @@
 //! What this node knows of the others, and how it learns that it has missed something.
 //!
-//! Every node numbers its event packets and repeats the last number in its heartbeats. A number that does not follow says
+//! Every node numbers its packets of events and repeats the last number in its heartbeats. A number that does not follow says
 //! that packets were lost, wherever that was: in the sender's full queue, in a Redis that was away, in a subscription that
 //! was down. A node that falls silent without a goodbye may have committed what it never sent.
 
@@ -64,7 +64,7 @@ impl Peers {
         let before = std::mem::replace(&mut peer.heard, now);
         (peer.waited_for, peer.silent) = (now, false);
         let (new, expected) = match packet.body {
-            Body::Events(_) => (packet.number > peer.number, peer.number + 1),
+            Body::Events(_) | Body::Missed(_) => (packet.number > peer.number, peer.number + 1),
             _ => (packet.number >= peer.number, peer.number),
         };
         if !new {
@@ -74,7 +74,7 @@ impl Peers {
         match &mut packet.body {
             Body::Presence(users) => peer.users = std::mem::take(users),
             Body::Goodbye => drop(self.known.remove(&packet.node)),
-            Body::Events(_) | Body::Heartbeat | Body::Viewers(_) => {}
+            Body::Events(_) | Body::Missed(_) | Body::Heartbeat | Body::Viewers(_) => {}
         }
         if packet.number == expected { Heard::Complete } else { Heard::Gap(before) }
     }
@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(hear(1, heartbeat(1, 0)), Heard::Complete);
         assert_eq!(hear(2, events(1, 1)), Heard::Complete);
         assert_eq!(hear(3, heartbeat(1, 1)), Heard::Complete);
-        assert_eq!(hear(8, events(1, 3)), gap(3));
+        assert_eq!(hear(8, packet(1, 3, Body::Missed(SECOND))), gap(3), "it counts as events do");
         assert_eq!(hear(9, events(1, 2)), Heard::Stale, "it comes too late to be in order");
         assert_eq!(hear(9, heartbeat(1, 2)), Heard::Stale);
         assert_eq!(hear(9, events(1, 4)), Heard::Complete);

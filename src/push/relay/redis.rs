@@ -155,7 +155,7 @@ impl Node {
                 () = sleep(backoff.next()) => {}
                 _ = stop.wait_for(|stop| *stop) => return,
             }
-            // Old frames help nobody: the other nodes' sockets resync.
+            // Old frames are useless: the other nodes' sockets resync.
             while let Ok(draft) = queue.try_recv() {
                 self.link.waiting.fetch_sub(draft.len(), Ordering::Relaxed);
                 self.link.drop_packets(1);
@@ -205,43 +205,71 @@ impl Node {
                 }
             }
             let count = drafts.len();
-            let mut pipeline = ::redis::pipe();
             *number += self.link.dropped.swap(0, Ordering::Relaxed);
-            for draft in drafts.drain(..) {
-                self.link.waiting.fetch_sub(draft.len(), Ordering::Relaxed);
-                *number += 1;
-                pipeline
-                    .publish(&self.channel, draft.seal(self.link.node, self.link.began.elapsed(), *number))
-                    .ignore();
-            }
-            for last in last {
-                pipeline.publish(&self.channel, last.seal(self.link.node, self.link.began.elapsed(), *number)).ignore();
-            }
+            // Taken after the drafts, so that it leaves before every event that was published after it was set.
+            let missed = self.link.take_missed();
+            let pipeline = self.pack(number, missed, &mut drafts, last);
             let sent: RedisResult<()> = pipeline.query_async(&mut connection).await;
             let counter =
                 if sent.is_ok() { &self.link.metrics.relay_published } else { &self.link.metrics.relay_dropped };
             counter.inc_by(u64::try_from(count).unwrap_or_default());
+            if sent.is_err() {
+                missed.into_iter().for_each(|since| self.link.missed_since(since));
+            }
             sent?;
             backoff.reset();
         }
         Ok(())
     }
 
+    /// One pipeline of what is to be published: the packets that count, numbered, and then those in `last`, which do not.
+    fn pack(
+        &self,
+        number: &mut u64,
+        missed: Option<Instant>,
+        drafts: &mut Vec<Draft>,
+        last: Vec<Draft>,
+    ) -> ::redis::Pipeline {
+        let mut pipeline = ::redis::pipe();
+        let mut publish = |draft: Draft, number: u64| {
+            let packet = draft.seal(self.link.node, self.link.began.elapsed(), number);
+            pipeline.publish(&self.channel, packet).ignore();
+        };
+        if let Some(since) = missed {
+            *number += 1;
+            publish(Draft::missed(since.elapsed()), *number);
+        }
+        for draft in drafts.drain(..) {
+            self.link.waiting.fetch_sub(draft.len(), Ordering::Relaxed);
+            *number += 1;
+            publish(draft, *number);
+        }
+        last.into_iter().for_each(|last| publish(last, *number));
+        pipeline
+    }
+
     /// Gives what other nodes publish to this node's sockets, until it is aborted.
     pub(super) async fn listen(self: Arc<Self>) {
         let mut backoff = BACKOFF;
+        let mut heard = None;
         loop {
-            let Err(error) = self.subscribe(&mut backoff).await;
+            let Err(error) = self.subscribe(&mut heard, &mut backoff).await;
             self.link.set_down(&error);
             sleep(backoff.next()).await;
             self.link.metrics.relay_reconnects.inc();
         }
     }
 
-    async fn subscribe(&self, backoff: &mut Backoff) -> RedisResult<Infallible> {
+    /// Receives until the subscription fails. `heard` is when this node's own heartbeat came last, by this subscription or
+    /// the former one: what came to Redis before it was received.
+    async fn subscribe(&self, heard: &mut Option<Instant>, backoff: &mut Backoff) -> RedisResult<Infallible> {
         let subscription = self.servers.subscribe(&self.channel).await?;
-        let mut echoed = Instant::now();
-        self.peers(|peers| peers.listen_anew(echoed));
+        // Also a node may have come and gone meanwhile, whose numbers this one never learns.
+        if let Some(since) = *heard {
+            self.require_resync("this node could receive nothing", since);
+        }
+        let heard = heard.insert(Instant::now());
+        self.peers(|peers| peers.listen_anew(*heard));
         let mut messages = subscription.into_on_message();
         let mut ticks = interval(HEARTBEAT);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -254,7 +282,7 @@ impl Node {
                     let packet = message.get_payload().ok().and_then(|payload: Vec<u8>| Packet::read(Bytes::from(payload)));
                     match packet {
                         Some(packet) if packet.node == self.link.node => {
-                            echoed = Instant::now();
+                            *heard = Instant::now();
                             backoff.reset();
                             self.link.set_up();
                         }
@@ -264,7 +292,7 @@ impl Node {
                 }
                 _ = ticks.tick() => {
                     let now = Instant::now();
-                    if now.saturating_duration_since(echoed) > PROBE {
+                    if now.saturating_duration_since(*heard) > PROBE {
                         return Err((ErrorKind::Io, "this node's own heartbeats do not come back").into());
                     }
                     if let Some(since) = self.peers(|peers| peers.give_up_silent(now)) {
@@ -288,13 +316,17 @@ impl Node {
                 self.hub.deliver(&events);
             }
             Body::Viewers(viewers) => self.hub.hear_viewers(packet.node, viewers),
+            Body::Missed(period) => {
+                let since = Instant::now().checked_sub(period).unwrap_or(self.link.began);
+                self.require_resync("another node may have stored what it never publishes", since);
+            }
             Body::Heartbeat | Body::Goodbye | Body::Presence(_) => {}
         }
     }
 
     fn require_resync(&self, reason: &'static str, since: Instant) {
         let seconds = since.elapsed().as_secs();
-        tracing::info!(reason, seconds, "sockets are told to resync");
+        tracing::info!(reason, seconds, "sockets are asked to resync");
         self.link.metrics.relay_resyncs.inc();
         self.hub.require_resync(since.elapsed());
     }
