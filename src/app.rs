@@ -70,7 +70,7 @@ pub struct App {
     /// Name and password of the first admin, when this start made it.
     pub first_admin: Option<(String, String)>,
     /// Whether no admin has a login: perhaps none has ever seen the first password.
-    pub is_without_admins: bool,
+    pub has_no_admin_login: bool,
     /// Whether the agents' console is served.
     pub has_console: bool,
     handle: ServerHandle,
@@ -135,7 +135,7 @@ impl App {
             web::Data::clone(&limits).into_inner(),
             clock.clone(),
         ));
-        let is_without_admins = first_admin.is_none() && !db.run(has_admin_logins).await.map_err(text)?;
+        let has_no_admin_login = first_admin.is_none() && !db.run(has_admin_logins).await.map_err(text)?;
         let runner = start_jobs(&db, &clock, &files, &jobs, &metrics).await.map_err(text)?;
         let watcher = tokio::spawn(watch(db.clone(), clock.clone()));
         let restored_at = db.run(|connection| StoredInstant::Restored.get(connection)).await.map_err(text)?;
@@ -176,7 +176,7 @@ impl App {
         Ok(Self {
             address,
             first_admin,
-            is_without_admins,
+            has_no_admin_login,
             has_console,
             handle,
             server: tokio::spawn(server),
@@ -198,7 +198,7 @@ impl App {
         tokio::spawn(async move { auth.reload_keys().await });
     }
 
-    /// Takes the service down: see the module's text.
+    /// Stops in the order that the module describes.
     pub async fn stop(self) {
         self.hub.drain();
         self.handle.stop(true).await;

@@ -1,4 +1,4 @@
-//! A self-hosted customer-service chat backend: members and admins write over HTTP and hear over WebSocket.
+//! A self-hosted customer-service chat backend: members and admins write over HTTP and receive over WebSocket.
 //!
 //! | module | what it is |
 //! |---|---|
@@ -6,10 +6,10 @@
 //! | [`message`] | messages: written in groups, pushed after their commit, read along `seq` |
 //! | [`writer`], [`fact`] | the group commit; what has happened, who hears of it and how |
 //! | [`conversation`] | conversations: one per member and tenant |
-//! | [`account`], [`auth`] | admins and members; tokens, passwords, permissions |
+//! | [`account`], [`auth`], `access` | admins and members; tokens, logins, revocations; roles and permissions |
 //! | [`tenant`] | tenants and their settings |
 //! | [`mod@file`] | uploads |
-//! | [`socket`], [`push`] | the WebSocket's handshake and client frames; events to connections |
+//! | [`socket`], [`push`], `ws` | the WebSocket's handshake and client frames; events to connections; RFC 6455 |
 //! | [`import`] | conversations of a yudao shop, taken over |
 //! | [`health`], [`telemetry`] | health and metrics; numbers and logs |
 //! | [`job`] | work that outlives the process |
@@ -19,8 +19,9 @@
 //! | [`db`] | pool, migrations, checkpoints, ids |
 //! | [`settings`], [`error`], [`id`], [`credential`], [`clock`], [`text`], `backoff` | what everything stands on |
 //!
-//! Imports go one way: `cli` → `app` → `routes` → the `api` modules and `socket` → `message` → `conversation` →
-//! `account` → the foundation. `account` and `auth` are halves of one thing. `push` carries bytes and knows no domain.
+//! Imports go one way: `cli` → `app` → `routes` → the `api` modules and `socket` → the commands of `message` and
+//! `conversation` → `writer` → `fact` → `conversation` → `auth` → `account` → `tenant` → the foundation. `auth` asks `account`,
+//! which does not know `auth`. `push` carries bytes and knows no domain.
 //! Only `db` and the `store` modules query with Diesel. docs/architecture.md says more: one
 //! message's way, the invariants and where each is kept, and the exceptions.
 

@@ -185,7 +185,7 @@ permissions! {
     UpdateMessages => "promotion:kefu-message:update";
     /// List and read conversations.
     QueryConversations => "promotion:kefu-conversation:query";
-    /// Pin conversations.
+    /// Pin conversations and mark them as unread.
     UpdateConversations => "promotion:kefu-conversation:update";
     /// Hide conversations from the admin side.
     DeleteConversations => "promotion:kefu-conversation:delete";

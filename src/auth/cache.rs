@@ -9,7 +9,7 @@
 //! hash, as whoever sends such tokens chooses their length.
 //!
 //! A verification that was under way when something was dropped may be stale: it keeps nothing (`epoch` tells), and
-//! whoever comes after the drop does not join it. One lock makes keeping, joining and dropping exclude each other; hits do
+//! a caller after the drop starts its own. One lock makes keeping, joining and dropping exclude each other; hits do
 //! not take it.
 
 use std::collections::HashMap;
@@ -35,6 +35,7 @@ const TOKENS: usize = 16_384;
 /// How many refused ones.
 const REFUSED: usize = 4096;
 
+/// What is believed of tokens, and what is being verified.
 pub(super) struct Cache {
     tokens: quick_cache::sync::Cache<String, Verified>,
     /// When each was refused, and with which keys.
@@ -89,6 +90,7 @@ fn is_recent(at: Duration, monotonic: Duration) -> bool {
 }
 
 impl Cache {
+    /// Nothing is believed yet.
     pub(super) fn new() -> Self {
         Self {
             tokens: quick_cache::sync::Cache::new(TOKENS),

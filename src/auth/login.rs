@@ -280,7 +280,7 @@ fn end_of_login(connection: &mut AnyConnection, key: UserKey, latest: Millis, no
     if key.user_type != UserType::Admin {
         return Ok(latest);
     }
-    let (_, settings) = tenant::store::settings(connection, key.tenant)?;
+    let (_, settings) = tenant::stored_settings(connection, key.tenant)?;
     match Millis::try_from(settings.login.ttl) {
         Ok(ttl) if ttl > 0 => Ok(latest.min(whole_seconds(now + 1000 * ttl))),
         _ => Ok(latest),

@@ -12,6 +12,7 @@ use crate::account::{MemberClaim, MemberId, NICKNAME_LIMIT};
 use crate::clock::Millis;
 use crate::id::{ID_LIMIT, TenantId};
 use crate::settings;
+use crate::tenant::DEFAULT_TENANT;
 use crate::text::{Name, PictureUrl};
 
 /// How far the integrator's clock may be ahead of ours (`nbf`, `iat`).
@@ -112,7 +113,7 @@ fn check_audience(claims: &Map<String, Value>, wanted: Option<&str>) -> Result<(
 fn tenant(value: Option<&Value>) -> Result<TenantId, Refusal> {
     const WRONG: Refusal = "the claim auth.member_token.tenant_claim is no tenant's number";
     let number = match value {
-        None => 1,
+        None => DEFAULT_TENANT.get(),
         Some(Value::String(text)) => text.parse().map_err(|_| WRONG)?,
         Some(value) => value.as_i64().ok_or(WRONG)?,
     };

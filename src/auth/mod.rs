@@ -1,4 +1,4 @@
-//! Who calls: tokens, passwords, permissions.
+//! Who calls: tokens and logins.
 //!
 //! Two kinds of tokens are accepted. Our own (`token`) are made by a login or by `kefu token`; each names its row in
 //! `kefu_login`, so it can be revoked. The integrator's (`member_token`) introduce a member whom we may not know yet.

@@ -1,4 +1,4 @@
-//! What is no longer valid, told to those who hold sockets.
+//! What is no longer valid, published to the sockets' owner.
 //!
 //! What this process revokes leaves the cache and reaches [`Auth::revocations`] at once. What others revoke (the
 //! command line, another node) is found by polling `kefu_revocation`, by id: ids are reserved under a row's lock that is
@@ -93,10 +93,10 @@ impl Auth {
         self.0.revoked.subscribe()
     }
 
-    /// Drops the user's tokens from the cache, then tells whoever holds sockets.
+    /// Drops the user's tokens from the cache, then publishes the revocation.
     pub(super) fn publish(&self, revoked: Revoked) {
         self.0.cache.drop_users(|key| *key == revoked.key);
-        // Fails only when nobody listens.
+        // Fails only without a receiver.
         drop(self.0.revoked.send(revoked));
     }
 }

@@ -61,6 +61,7 @@ pub(super) struct OwnTokens {
 }
 
 impl OwnTokens {
+    /// By the secret that signs them.
     pub(super) fn new(secret: &[u8]) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
         // The expiry is checked by whoever asks, against our own clock.
@@ -70,6 +71,10 @@ impl OwnTokens {
         Self { signing: EncodingKey::from_secret(secret), checking: DecodingKey::from_secret(secret), validation }
     }
 
+    /// The text of a token that is made now.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when it cannot be signed, which no secret brings about.
     pub(super) fn sign(&self, token: &OwnToken, now: Millis) -> Result<String> {
         let claims = Claims {
             iss: ISSUER.to_owned(),

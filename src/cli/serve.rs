@@ -79,7 +79,7 @@ fn greeting(app: &App) -> String {
             "\nThe first admin was created; the password is shown this once:\n  username  {username}\n  \
              password  {password}\n",
         ));
-    } else if app.is_without_admins {
+    } else if app.has_no_admin_login {
         text.push_str(
             "\nNo admin is logged in. A lost password is replaced with: kefu admin password --username admin\n",
         );

@@ -18,7 +18,7 @@ pub(super) enum Command {
         #[command(flatten)]
         tenant: Tenant,
     },
-    /// Change one setting of a tenant, at once at all nodes
+    /// Change one setting of a tenant, at all nodes within about a second
     Set {
         /// The dotted key
         key: String,

@@ -1,4 +1,4 @@
-//! What a failed statement means for whoever sent it.
+//! What a failed statement means for its caller.
 //!
 //! Diesel has a kind for one SQLSTATE of those that pass (40001) and shows no other, and no error number of MySQL's: the
 //! rest is known by its text. Sessions ask for English ([`super::mysql`], [`super::postgres`]).

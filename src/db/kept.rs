@@ -21,6 +21,7 @@ pub(super) struct PooledConnection {
 }
 
 impl PooledConnection {
+    /// One that was just opened.
     pub(super) fn new(connection: AnyConnection) -> Self {
         Self { connection, used_at: Instant::now(), suspect: false }
     }
@@ -47,6 +48,7 @@ impl PooledConnection {
         !matches!(self.connection, AnyConnection::Sqlite(_))
     }
 
+    /// Whether it must not be used again.
     pub(super) const fn is_suspect(&self) -> bool {
         self.suspect
     }

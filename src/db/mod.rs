@@ -1,14 +1,14 @@
 //! The database: a pool of connections and the one hop to a blocking thread.
 //!
 //! [`Db::run`] reads, [`Db::write`] runs one write transaction. The message writer holds a connection of its own
-//! ([`kept::KeptConnection`]) and runs its transactions the same way ([`Db::transaction`]). Only `db` and the `store.rs` files
+//! ([`kept::KeptConnection`]) and runs its transactions the same way ([`Db::transaction`]). Only `db` and the `store` modules
 //! know Diesel.
 //!
 //! Several writers: those of one process take turns on SQLite, so that they never meet in its busy handler, which waits
 //! by sleeping. On a server the rows' locks do it, and a transaction that lost a deadlock is run again, so what is
 //! passed to [`Db::write`] may run more than once.
 //!
-//! A server that is restarted, cut off or hangs, a disk that is full or fails: whoever is in flight gets [`Error::Busy`],
+//! A server that is restarted, cut off or hangs, a disk that is full or fails: calls in flight get [`Error::Busy`],
 //! also when the commit's outcome is unknown. The outage is known ([`Db::is_unwritable`]) until a transaction is committed
 //! again, which [`watch`] tries every second, so that it ends without a client's help. A connection that has failed is not used again, one that was idle is tried before it is used.
 
@@ -78,7 +78,7 @@ struct Inner {
     permits: Arc<Semaphore>,
     acquire_timeout: Duration,
     answer_timeout: Duration,
-    /// Whoever writes to SQLite holds it: see the module's text.
+    /// Held by the writer of SQLite: see the module's text.
     write_turn: Mutex<()>,
     /// Who waits to write waits here first, without a connection: readers need those.
     writers: Semaphore,

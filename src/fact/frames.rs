@@ -82,7 +82,9 @@ frame_types! {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Created {
+    /// The new one.
     pub conversation_id: ConversationId,
+    /// Its member.
     pub user_id: UserId,
 }
 
@@ -90,7 +92,9 @@ pub(crate) struct Created {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Pinned {
+    /// Which one.
     pub conversation_id: ConversationId,
+    /// Whether it stands at the top of the admins' list now.
     pub admin_pinned: bool,
 }
 
@@ -98,6 +102,7 @@ pub(crate) struct Pinned {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Deleted {
+    /// Which one. A new message brings it back.
     pub conversation_id: ConversationId,
 }
 
@@ -105,7 +110,9 @@ pub(crate) struct Deleted {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Marked {
+    /// Which one.
     pub conversation_id: ConversationId,
+    /// Whether it is marked as unread now.
     pub marked_unread: bool,
 }
 
@@ -113,6 +120,7 @@ pub(crate) struct Marked {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Read {
+    /// Which one.
     pub conversation_id: ConversationId,
     /// Which side has read.
     #[schema(value_type = UserType, example = 2)]
@@ -125,7 +133,9 @@ pub(crate) struct Read {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Typing {
+    /// In which one.
     pub conversation_id: ConversationId,
+    /// Who is typing.
     pub user_id: UserId,
     /// Which side is typing.
     #[schema(value_type = UserType, example = 1)]

@@ -1,4 +1,4 @@
-//! The one table from what has happened to who hears of it and how (docs/contract.md#websocket; docs/websocket.md).
+//! The one table from a fact to its audience and frame (docs/contract.md#websocket; docs/websocket.md).
 //!
 //! Each match is exhaustive, so that a new fact does not compile until its row is complete.
 
@@ -13,7 +13,7 @@ use crate::push::{Audience, Event, Position};
 use crate::ws::frame;
 
 impl Fact {
-    /// The event for the sockets of those who may hear of it.
+    /// The event for the sockets of its audience.
     ///
     /// # Errors
     /// [`crate::error::Error::Internal`] when its content cannot be JSON, which no content of ours brings about.
@@ -50,7 +50,7 @@ impl Fact {
         }
     }
 
-    /// Who hears of it.
+    /// Its recipients.
     fn audience(&self) -> Audience {
         let admins = || Audience::admins(Permission::QueryMessages);
         match *self {

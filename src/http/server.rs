@@ -2,9 +2,8 @@
 //!
 //! [`actix_web::HttpServer`] has no setting for that, so its parts are put together here.
 //!
-//! A stop cuts no request off: nobody is accepted any more, and those who are connected are answered with
-//! `Connection: close`, so that their next request goes elsewhere. Whoever asks for nothing for [`LAST_ORDERS`] is
-//! disconnected. A client that writes in that very moment gets no answer, which HTTP/1.1 cannot avoid.
+//! A stop accepts no connection and answers requests on open ones with `Connection: close`. A connection without a request
+//! for [`IDLE_GRACE`] is closed. A client that writes in that very moment gets no answer, which HTTP/1.1 cannot avoid.
 //!
 //! An answer to a request with `Connection: upgrade` that upgrades nothing (`Upgrade: h2c`, which Java's client sends)
 //! closes the connection and says so: actix-http closes it in any case, and would answer `Connection: upgrade`.
@@ -40,7 +39,7 @@ const DISCONNECT: Duration = Duration::from_secs(1);
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long a stop leaves idle connections open: those in use are then closed by an answer, and not under a request that is
 /// on its way. Below the second after which actix looks first whether all connections have ended.
-const LAST_ORDERS: Duration = Duration::from_millis(750);
+const IDLE_GRACE: Duration = Duration::from_millis(750);
 
 /// Threads that wait for the database or for files, over all workers.
 const BLOCKING_THREADS: usize = 512;
@@ -98,7 +97,7 @@ where
                 async move {
                     signal.notified().await;
                     stopping.store(true, Ordering::Relaxed);
-                    tokio::time::sleep(LAST_ORDERS).await;
+                    tokio::time::sleep(IDLE_GRACE).await;
                 }
             })
             .upgrade(fn_factory(move || {

@@ -81,10 +81,12 @@ impl TimedStream {
         }
     }
 
+    /// The connection, for its options.
     pub(super) fn get_ref(&self) -> &TcpStream {
         &self.io
     }
 
+    /// Where the requests of this connection stand.
     pub(super) fn exchange(&self) -> Exchange {
         self.exchange.clone()
     }

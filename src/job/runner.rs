@@ -8,6 +8,7 @@ use futures_util::{FutureExt, poll};
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::store::operator::Backlog;
 use super::store::{self, Claimed, Failure, LEASE, Outlook};
 use super::{Effect, Jobs, Kinds, MAX_ATTEMPTS, Next};
 use crate::clock::{Clock, Millis};
@@ -220,7 +221,10 @@ impl Worker {
     async fn measure(&self) {
         let now = self.clock.now();
         match self.db.run(move |connection| store::operator::backlog(connection, now)).await {
-            Ok(backlog) => self.metrics.measured(backlog.counts, backlog.oldest),
+            Ok(Backlog { counts, oldest }) => {
+                let counts = counts.into_iter().map(|(state, count)| (state.as_str(), count));
+                self.metrics.measured(counts, oldest);
+            }
             Err(Error::Busy) => {}
             Err(error) => tracing::warn!(%error, "jobs could not be counted"),
         }

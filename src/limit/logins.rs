@@ -1,4 +1,4 @@
-//! Failed logins: whoever guesses passwords is stopped, and the owner of the account is not.
+//! Failed logins: a guesser is stopped, the owner of the account is not.
 //!
 //! Three counts of failures, each per minute: of an account from one network, of a network whatever the accounts, and of
 //! an account in all. The first refuses its own network only, so that a stranger elsewhere does not lock the owner out.

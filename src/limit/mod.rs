@@ -1,4 +1,4 @@
-//! Limits: how often and how much. Everything that refuses with 429 is counted here.
+//! Limits: how often and how much. Every limit by time is counted here.
 //!
 //! | what | per | counted by |
 //! |---|---|---|

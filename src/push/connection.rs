@@ -67,6 +67,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// A socket that opens now.
     pub(super) fn new(opening: Opening, bounds: Bounds, clock: &Clock) -> Self {
         let Opening { ticket, network, replaying, closing } = opening;
         let (left_ms, now) = (ticket.expires_at.saturating_sub(clock.now()), clock.monotonic());
@@ -104,7 +105,7 @@ impl Connection {
     pub(crate) fn settle_permissions(&self, permissions: Permissions) {
         let registered = self.ticket.permissions.bits();
         // Fails when they are others by now, which stay.
-        drop(self.permissions.compare_exchange(registered, permissions.bits(), Ordering::Relaxed, Ordering::Relaxed));
+        self.permissions.compare_exchange(registered, permissions.bits(), Ordering::Relaxed, Ordering::Relaxed).ok();
     }
 
     /// Its user, in the tenant.
@@ -132,6 +133,7 @@ impl Connection {
         self.outbox.close(reason);
     }
 
+    /// Queues a live frame.
     pub(super) fn push(&self, frame: &Bytes, position: Option<Position>, calls: &mut Calls) -> Pushed {
         self.outbox.push(frame, position, calls)
     }

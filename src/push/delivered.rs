@@ -1,6 +1,6 @@
 //! What this node's connections have been given of each stream, for a node among others.
 //!
-//! Two nodes may write to one stream within the time that a packet travels. Whoever writes later has read the earlier
+//! Two nodes may write to one stream within the time that a packet travels. The later writer has read the earlier
 //! event under the stream's lock and publishes it too, before its own: so an event may come twice, and the one that
 //! comes late is passed over here.
 //!

@@ -5,11 +5,11 @@
 //! else has its go. Frames that arrive meanwhile join those that wait: the busier the server, the fewer and larger its
 //! writes.
 //!
-//! Protocol: whoever gives idle sockets something to write puts their wakers in line, and then calls the thread's usher if
-//! it has nothing to do: a task that wakes a group, goes behind everything else that is ready, and comes back until nobody
-//! is left. So publishing to a thousand sockets wakes one task per thread, once all of them have their frame: woken
-//! earlier, the thread would take the processor from whoever publishes. Publishing takes one short lock per socket, which is
-//! never held while anybody is woken. A socket that ends while it waits leaves a waker behind that wakes nobody.
+//! Protocol: a publisher appends the wakers of idle sockets to the line, then wakes the thread's usher if it sleeps. The usher
+//! is a task that wakes a group, yields behind everything that is ready, and repeats until the line is empty. A publish to
+//! a thousand sockets wakes one task per thread, after all frames are queued: woken earlier, that thread would take the
+//! processor from the publisher. Publishing takes one short lock per socket, which is never held during a wake. The waker
+//! of a socket that ended has no effect.
 
 use std::cell::OnceCell;
 use std::collections::VecDeque;
@@ -32,7 +32,7 @@ pub(super) struct Line(Mutex<Waiting>);
 #[derive(Default)]
 struct Waiting {
     sockets: VecDeque<Waker>,
-    /// There while the usher has nothing to do.
+    /// The usher's waker while it sleeps.
     usher: Option<Waker>,
 }
 

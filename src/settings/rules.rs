@@ -134,9 +134,11 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
         number("limits.send_burst", limits.send_burst, 1..=1_000_000)
             .only_with("limits.sends_per_s is not 0", limits.sends_per_s > 0),
         number("limits.calls_per_s", limits.calls_per_s.unwrap_or_default(), 0..=1_000_000),
-        number("limits.call_burst", limits.call_burst, 1..=1_000_000),
+        number("limits.call_burst", limits.call_burst, 1..=1_000_000)
+            .only_with("limits.calls_per_s is not 0", limits.calls_per_s.unwrap_or(limits.sends_per_s) > 0),
         number("limits.uploads_per_minute", limits.uploads_per_minute, 0..=1_000_000),
-        number("limits.disk_reserve_bytes", limits.disk_reserve_bytes, 0..=1 << 50),
+        number("limits.disk_reserve_bytes", limits.disk_reserve_bytes, 0..=1 << 50)
+            .only_with("file.storage is local", !s3),
         number("limits.upload_bytes_per_day", limits.upload_bytes_per_day, 0..=1 << 40),
         number("limits.handshakes_per_minute", limits.handshakes_per_minute.unwrap_or_default(), 0..=1_000_000),
         number("limits.handshakes_per_minute_and_address", limits.handshakes_per_minute_and_address, 0..=100_000_000),

@@ -44,6 +44,7 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
     routes!(config => connect);
 }
 
+/// What a handshake asks for.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]

@@ -8,9 +8,6 @@ use prometheus_client::registry::Registry;
 
 use crate::clock::Millis;
 
-/// The names of the states that are counted, in the order that [`JobMetrics::measured`] takes.
-const STATES: [&str; 3] = ["waiting", "running", "dead"];
-
 /// How a run of a job ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -39,19 +36,17 @@ struct StateLabels {
 #[derive(Clone)]
 pub(crate) struct JobMetrics {
     runs: Family<RunLabels, Counter>,
-    states: [Gauge; 3],
+    states: Family<StateLabels, Gauge>,
     oldest_seconds: Gauge,
 }
 
 impl JobMetrics {
     /// All numbers at zero, registered.
     pub(crate) fn new(registry: &mut Registry) -> Self {
-        let (runs, states, oldest_seconds) =
-            (Family::default(), Family::<StateLabels, Gauge>::default(), Gauge::default());
+        let (runs, states, oldest_seconds) = (Family::default(), Family::default(), Gauge::default());
         registry.register("job_runs", "Runs of jobs by this node, by kind and outcome", runs.clone());
         registry.register("jobs", "Jobs in the database, by state", states.clone());
         registry.register("jobs_oldest_seconds", "How long the oldest due job has waited", oldest_seconds.clone());
-        let states = STATES.map(|state| states.get_or_create_owned(&StateLabels { state }));
         Self { runs, states, oldest_seconds }
     }
 
@@ -66,10 +61,10 @@ impl JobMetrics {
         self.runs.get_or_create(&RunLabels { kind: kind.to_owned(), outcome }).inc();
     }
 
-    /// Sets how many jobs wait, run and are dead, and for how many milliseconds the oldest due one has waited.
-    pub(crate) fn measured(&self, counts: [i64; 3], oldest: Millis) {
-        for (gauge, count) in self.states.iter().zip(counts) {
-            gauge.set(count);
+    /// Sets how many jobs are in each state, and for how many milliseconds the oldest due one has waited.
+    pub(crate) fn measured(&self, counts: impl IntoIterator<Item = (&'static str, i64)>, oldest: Millis) {
+        for (state, count) in counts {
+            self.states.get_or_create(&StateLabels { state }).set(count);
         }
         self.oldest_seconds.set(oldest / 1000);
     }

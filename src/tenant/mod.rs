@@ -8,7 +8,7 @@
 
 pub(crate) mod api;
 pub(crate) mod settings;
-pub(crate) mod store;
+mod store;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -20,6 +20,8 @@ use crate::clock::Clock;
 use crate::db::{AnyConnection, Db};
 use crate::error::Result;
 use crate::id::TenantId;
+
+pub(crate) use store::{ensure, settings as stored_settings};
 
 use settings::TenantSettings;
 

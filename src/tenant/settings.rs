@@ -14,8 +14,10 @@ use crate::settings::rules::{Rule, either, number, switch};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TenantSettings {
+    /// How members and admins write to each other.
     #[schema(inline)]
     pub message: Message,
+    /// Logins of the tenant's admins.
     #[schema(inline)]
     pub login: Login,
 }

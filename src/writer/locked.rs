@@ -183,6 +183,7 @@ impl<'a> Conversations<'a> {
         self.created.iter().filter_map(|id| self.locked.get(id)).map(|locked| &locked.conversation)
     }
 
+    /// Every one that the batch has locked.
     pub(super) fn all(&self) -> impl Iterator<Item = &Conversation> {
         self.locked.values().map(|locked| &locked.conversation)
     }

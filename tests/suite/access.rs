@@ -1,6 +1,6 @@
 //! Who may call what, for every operation of the OpenAPI document.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kefu::testing::access::{Permission, Role};
 use kefu::testing::auth::Tokens;
@@ -145,16 +145,41 @@ async fn each_role_may_call_what_its_permissions_name_and_nothing_else() {
     app.stop().await;
 }
 
+/// The permission that each call needs, by the table "Admin REST" of docs/contract.md.
+fn contract() -> BTreeMap<(String, String), String> {
+    let (_, section) = include_str!("../../docs/contract.md").split_once("\n## Admin REST\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let quoted = |cell: &str| cell.split('`').nth(1).map(str::to_owned);
+    let rows = section.lines().filter_map(|line| {
+        let cells: Vec<&str> = line.strip_prefix('|')?.strip_suffix('|')?.split('|').collect();
+        let call = quoted(cells[0])?;
+        let (method, path) = call.split_once(' ').unwrap();
+        let path = path.split('?').next().unwrap();
+        let path = if path.starts_with("/admin-api") { path.to_owned() } else { format!("/admin-api/promotion{path}") };
+        Some(((method.to_owned(), path), format!("promotion:{}", quoted(cells.last().unwrap()).unwrap())))
+    });
+    rows.collect()
+}
+
+#[test]
+fn the_document_names_the_permissions_of_the_contract() {
+    let permissions = rest_of("/admin-api")
+        .into_iter()
+        .filter_map(|operation| Some(((operation.method.to_string(), operation.path), operation.permission?)));
+    assert_eq!(permissions.collect::<BTreeMap<_, _>>(), contract());
+}
+
 #[tokio::test]
-async fn each_operation_is_opened_by_the_one_permission_that_the_document_names() {
+async fn each_operation_is_opened_by_the_one_permission_that_the_contract_names() {
     let app = TestApp::spawn().await;
-    let operations = rest_of("/admin-api");
+    let (operations, contract) = (rest_of("/admin-api"), contract());
+    let named = |operation: &Operation| contract.get(&(operation.method.to_string(), operation.path.clone()));
     for permission in Permission::ALL {
         let role = Role::Only(permission);
         let admin = app.admin(&role.as_str().replace(':', "-"), role).await;
         for operation in &operations {
             let answered = operation.path == path::ADMIN_READ && permission == Permission::QueryMessages;
-            let allowed = answered || operation.permission.as_deref().is_none_or(|named| named == permission.as_str());
+            let allowed = answered || named(operation).is_none_or(|named| named == permission.as_str());
             may(&admin, operation, allowed).await;
         }
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::process::{Serve, done, failed};
-use crate::support::{PATIENCE, path};
+use crate::support::{TIMEOUT, path};
 
 #[tokio::test]
 async fn the_first_start_makes_a_secret_and_an_admin_whose_password_it_prints_once() {
@@ -238,7 +238,7 @@ async fn what_clients_do_wrong_is_no_error_in_the_log_and_actix_is_silent() {
         let mut connection = tokio::net::TcpStream::connect(&serve.address).await.unwrap();
         connection.write_all(bytes.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
-        drop(tokio::time::timeout(PATIENCE, connection.read_to_end(&mut answer)).await.unwrap());
+        drop(tokio::time::timeout(TIMEOUT, connection.read_to_end(&mut answer)).await.unwrap());
     }
     let ended = serve.terminate().await;
     assert!(!ended.errors.contains("ERROR") && !ended.errors.contains("actix"), "{}", ended.errors);

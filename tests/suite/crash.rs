@@ -18,7 +18,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::Notify;
 
 use crate::support::tables::{StoredConversation, sound_conversations};
-use crate::support::{PATIENCE, User};
+use crate::support::{TIMEOUT, User};
 
 const ROUNDS: usize = 20;
 const MEMBERS: i64 = 4;
@@ -94,7 +94,7 @@ async fn start(data: &Path) -> (Child, String) {
             }
         }
     };
-    let base = tokio::time::timeout(PATIENCE, listening).await.expect("the service does not start");
+    let base = tokio::time::timeout(TIMEOUT, listening).await.expect("the service does not start");
     (server, base)
 }
 
@@ -201,7 +201,7 @@ impl Load {
         };
         let lanes = (0..self.users.len() * LANES).map(&lane);
         let kill = async {
-            tokio::time::timeout(PATIENCE, enough.notified()).await.expect("too few sends are answered");
+            tokio::time::timeout(TIMEOUT, enough.notified()).await.expect("too few sends are answered");
             server.kill().await.unwrap();
         };
         tokio::join!(join_all(lanes), kill);

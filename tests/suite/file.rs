@@ -106,6 +106,7 @@ async fn a_page_or_drawing_is_a_download_in_which_nothing_runs() {
     ] {
         let url = upload(&member, MEMBER, Form::new().part("file", file(bytes, name))).await.ok();
         let response = app.http.get(url.as_str().unwrap()).send().await.unwrap();
+        assert_eq!(app.count("kefu_job WHERE kind = 'file.remove_unfinished'").await, 0, "it is finished");
         let disposition = format!("attachment; filename=\"{saved_as}\"; filename*=UTF-8''{saved_as}");
         assert_eq!(response.headers()["content-disposition"], disposition.as_str());
         assert_eq!(response.headers()["content-security-policy"], "default-src 'none'; sandbox");

@@ -1,5 +1,6 @@
 //! The import rule (docs/architecture.md, "Who may import whom"): a room imports from its own storey or from below, a domain
-//! only from domains listed before it, no room imports in a circle, and no `store` is named outside of its domain.
+//! only from domains listed before it, no room imports in a circle, no `store` is named outside of its domain, and the writer
+//! knows conversations alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -28,16 +29,21 @@ fn storey(module: &Module) -> Option<u8> {
     })
 }
 
-/// Every module with the modules that its text names, tests left out.
-fn house() -> BTreeMap<Module, BTreeSet<Module>> {
+/// The text of every module, tests left out.
+fn texts() -> BTreeMap<Module, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     collect(&root, &mut files);
-    let modules: BTreeMap<Module, String> = files
+    files
         .iter()
         .filter(|file| !file.to_string_lossy().ends_with("tests.rs"))
         .map(|file| (module_of(file.strip_prefix(&root).unwrap()), code(&std::fs::read_to_string(file).unwrap())))
-        .collect();
+        .collect()
+}
+
+/// Every module with the modules that its text names, tests left out.
+fn house() -> BTreeMap<Module, BTreeSet<Module>> {
+    let modules = texts();
     let known: BTreeSet<Module> = modules.keys().cloned().collect();
     let imports = |module: &Module, text: &str| -> BTreeSet<Module> {
         let paths = paths(module, text).into_iter();
@@ -171,7 +177,23 @@ fn no_store_is_named_outside_of_its_domain() {
             .filter(|other| other.get(1).is_some_and(|name| name == "store") && other.first() != module.first());
         broken.extend(foreign.map(|other| format!("{} names {}", name(&module), name(other))));
     }
+    for (module, text) in texts() {
+        if text.contains("pub(crate) mod store") || text.contains("pub mod store") {
+            broken.push(format!("{} opens its store", name(&module)));
+        }
+    }
     assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn the_writer_knows_conversations_and_no_other_domain() {
+    let house = house();
+    let of_writer = house.iter().filter(|(module, _)| module.first().is_some_and(|name| name == "writer"));
+    let imported: BTreeSet<&str> = of_writer
+        .flat_map(|(_, imports)| imports)
+        .filter_map(|other| DOMAINS.into_iter().find(|domain| other.first().is_some_and(|name| name == domain)))
+        .collect();
+    assert_eq!(imported, ["conversation"].into());
 }
 
 #[test]

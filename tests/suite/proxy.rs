@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::node::Node;
 use crate::support::proxy::{FRONT, NGINX, Proxy};
-use crate::support::{PATIENCE, Redis, Reply, TestApp, User, path};
+use crate::support::{Redis, Reply, TIMEOUT, TestApp, User, path};
 
 const SOCKETS: &str = "kefu_sockets{user_type=\"member\"}";
 
@@ -44,7 +44,7 @@ async fn exchange(address: &str, bytes: &[u8]) -> String {
     let mut answer = Vec::new();
     let head =
         async { while !answer.ends_with(b"}") && connection.read_buf(&mut answer).await.is_ok_and(|read| read > 0) {} };
-    tokio::time::timeout(PATIENCE, head)
+    tokio::time::timeout(TIMEOUT, head)
         .await
         .unwrap_or_else(|_| panic!("no answer: {}", String::from_utf8_lossy(bytes)));
     String::from_utf8_lossy(&answer).into_owned()
@@ -205,7 +205,7 @@ async fn abuse(proxy: &Proxy) {
         connection.write_all(request.as_bytes()).await.unwrap();
         connection.shutdown().await.unwrap();
         let mut answer = Vec::new();
-        let end = tokio::time::timeout(PATIENCE, connection.read_to_end(&mut answer)).await;
+        let end = tokio::time::timeout(TIMEOUT, connection.read_to_end(&mut answer)).await;
         drop(end.unwrap_or_else(|_| panic!("neither answered nor closed: {request}")));
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::support::{PATIENCE, TestApp, path};
+use crate::support::{TIMEOUT, TestApp, path};
 
 async fn app() -> TestApp {
     TestApp::spawn_with(|settings| settings.server.request_timeout_s = 1).await
@@ -21,7 +21,7 @@ async fn send(app: &TestApp, bytes: &str) -> TcpStream {
 async fn rest(connection: &mut TcpStream) -> String {
     let mut read = Vec::new();
     let reading = connection.read_to_end(&mut read);
-    drop(tokio::time::timeout(PATIENCE, reading).await.expect("the connection does not end"));
+    drop(tokio::time::timeout(TIMEOUT, reading).await.expect("the connection does not end"));
     String::from_utf8(read).unwrap()
 }
 
@@ -78,7 +78,7 @@ async fn a_body_that_trickles_is_answered_408() {
     };
     tokio::select! {
         () = trickle => panic!("no answer"),
-        read = tokio::time::timeout(PATIENCE, reader.read_buf(&mut answer)) => drop(read.unwrap().unwrap()),
+        read = tokio::time::timeout(TIMEOUT, reader.read_buf(&mut answer)) => drop(read.unwrap().unwrap()),
     }
     assert!(answer.starts_with(b"HTTP/1.1 408 "));
     app.stop().await;
@@ -134,6 +134,6 @@ async fn a_client_that_takes_no_answers_is_disconnected() {
     let mut connection = socket.connect(app.address).await.unwrap();
     let request = head("GET", "/v3/api-docs", &[]);
     let asking = async { while connection.write_all(request.as_bytes()).await.is_ok() {} };
-    tokio::time::timeout(PATIENCE, asking).await.expect("it may ask for ever");
+    tokio::time::timeout(TIMEOUT, asking).await.expect("it may ask for ever");
     app.stop().await;
 }

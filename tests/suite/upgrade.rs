@@ -3,7 +3,7 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{PATIENCE, TestApp, path};
+use crate::support::{TIMEOUT, TestApp, path};
 
 const UPGRADE: &str = "host: kefu\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
                        sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -22,7 +22,7 @@ async fn send(app: &TestApp, bytes: &[u8]) -> TcpStream {
 async fn read_until(connection: &mut TcpStream, end: &[u8]) -> Vec<u8> {
     let mut read = Vec::new();
     let reading = async { while !read.ends_with(end) && connection.read_buf(&mut read).await.unwrap() > 0 {} };
-    tokio::time::timeout(PATIENCE, reading).await.expect("the rest never comes");
+    tokio::time::timeout(TIMEOUT, reading).await.expect("the rest never comes");
     read
 }
 
@@ -46,7 +46,7 @@ async fn frames_behind_the_handshake_and_in_one_large_piece_are_all_read() {
     let mut pongs = vec![0; pings * PONG.len()];
     let pings = PING.repeat(pings);
     let all = async { tokio::join!(writer.write_all(&pings), reader.read_exact(&mut pongs)) };
-    let (written, read) = tokio::time::timeout(PATIENCE, all).await.expect("some pings are not answered");
+    let (written, read) = tokio::time::timeout(TIMEOUT, all).await.expect("some pings are not answered");
     written.and(read.map(drop)).unwrap();
     assert!(pongs.chunks(PONG.len()).all(|pong| pong == PONG));
     app.stop().await;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use crate::support::database::{Kind, only_on};
-use crate::support::{PATIENCE, Reply, TestApp, User, eventually, path, text};
+use crate::support::{Reply, TIMEOUT, TestApp, User, eventually, path, text};
 
 /// The answer to a send and what its `Retry-After` says; `None` when the service was gone.
 type Sent = Option<(Reply, Option<String>)>;
@@ -212,7 +212,7 @@ async fn what_is_too_much_for_one_statement_is_stored_and_told_in_several_batche
         lock.release();
     };
     let both = async { tokio::join!(sends, release) };
-    let (mut ids, ()) = tokio::time::timeout(3 * PATIENCE, both).await.expect("all are stored");
+    let (mut ids, ()) = tokio::time::timeout(3 * TIMEOUT, both).await.expect("all are stored");
     ids.sort_unstable();
     let mut told = Vec::new();
     while told.len() < ids.len() {

@@ -72,7 +72,7 @@ pub(crate) fn insert_missing_members(
     for tenant in members.keys().map(|(tenant, _)| *tenant).collect::<HashSet<_>>() {
         let ids: Vec<i64> = members.keys().filter(|(of, _)| *of == tenant).map(|(_, user)| user.get()).collect();
         let known = known_members(connection, tenant, &ids)?;
-        tenant::store::ensure(connection, tenant, now)?;
+        tenant::ensure(connection, tenant, now)?;
         missing.extend(ids.into_iter().filter(|id| !known.contains(id)).map(|id| (tenant, UserId::new(id))));
     }
     if missing.is_empty() {
@@ -133,7 +133,7 @@ pub(crate) fn ensure_imported_admin(
     imported: &ImportedUser,
     now: Millis,
 ) -> Result<(UserId, bool)> {
-    tenant::store::ensure(connection, tenant, now)?;
+    tenant::ensure(connection, tenant, now)?;
     let creator = format!("{origin}-{id}");
     let made: Option<i64> = kefu_admin::table
         .filter(kefu_admin::tenant_id.eq(tenant.get()))

@@ -138,7 +138,7 @@ pub(crate) fn insert_admin(
     password_hash: &str,
     now: Millis,
 ) -> Result<Option<UserKey>> {
-    tenant::store::ensure(connection, new.tenant, now)?;
+    tenant::ensure(connection, new.tenant, now)?;
     let id = reserve_one(connection, IdKind::Admin)?;
     let inserted = diesel::insert_into(kefu_admin::table)
         .values((
@@ -250,7 +250,7 @@ pub(crate) fn insert_member(
     claim: &MemberClaim,
     now: Millis,
 ) -> Result<Option<Member>> {
-    tenant::store::ensure(connection, claim.tenant, now)?;
+    tenant::ensure(connection, claim.tenant, now)?;
     let user = match claim.id {
         MemberId::Number(number) => number.get(),
         MemberId::Text(_) => reserve_one(connection, IdKind::MemberUser)?,

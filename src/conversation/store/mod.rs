@@ -22,7 +22,7 @@ pub(crate) trait WriteConversations {
     fn lock_by_members(&mut self, members: &[(TenantId, UserId)]) -> QueryResult<Vec<Conversation>>;
     /// Reads and locks these conversations; unknown ids are left out.
     fn lock_by_ids(&mut self, ids: &[ConversationId]) -> QueryResult<Vec<Conversation>>;
-    /// Creates these conversations, which have no message yet, or those of them that nobody else has created meanwhile.
+    /// Creates these conversations, which have no message yet, or those that no other node has created meanwhile.
     fn create(&mut self, conversations: &[Conversation]) -> QueryResult<()>;
     /// Stores conversations that took new messages, with the newest one's content.
     fn store_advanced(

@@ -15,6 +15,7 @@ use diesel::connection::SimpleConnection;
 use diesel::sql_types::Integer;
 use diesel::{QueryableByName, RunQueryDsl};
 
+use super::lock::beside;
 use crate::db::{AnyConnection, Backend, Db};
 use crate::error::{Error, Result};
 use crate::telemetry::outage::Outage;
@@ -38,7 +39,8 @@ impl Checkpointer {
     pub(crate) fn start(db: &Db) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let thread = match db.backend() {
-            Backend::Sqlite(_) => {
+            Backend::Sqlite(path) => {
+                let wal = beside(path, "-wal");
                 let (db, stop, mut connection) = (db.clone(), Arc::clone(&stop), db.connect()?);
                 // Waiting for a reader with the writers' turn in hand would stall every sender.
                 connection.batch_execute("PRAGMA busy_timeout = 50")?;
@@ -50,7 +52,8 @@ impl Checkpointer {
                                 outage.worked();
                                 if log > LONG_FRAMES && !is_long {
                                     tracing::warn!(
-                                        "kefu.db-wal is above 1 GiB: something has been reading it for long"
+                                        "{} is above 1 GiB: something has been reading it for long",
+                                        wal.display()
                                     );
                                 }
                                 is_long = log > LONG_FRAMES || (is_long && log > RESTART_FRAMES);

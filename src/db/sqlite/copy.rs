@@ -63,6 +63,10 @@ pub(super) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
+    /// Opens a database for reading.
+    ///
+    /// # Errors
+    /// One line for the operator.
     pub(super) fn open(path: &'a Path, access: Access) -> Result<Self, String> {
         let is_file = fs::metadata(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?.is_file();
         if !is_file {

@@ -44,6 +44,10 @@ impl DatabaseLock {
         noted.map_err(|error| format!("cannot write to the database's lock file: {error}"))
     }
 
+    /// Takes the lock of the database in this file.
+    ///
+    /// # Errors
+    /// One line for the operator: another process has it, or its file cannot be opened.
     pub(super) fn of_file(database: &Path) -> Result<Self, String> {
         let database = resolved(database);
         let path = beside(&database, ".lock");

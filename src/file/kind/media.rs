@@ -31,6 +31,7 @@ fn is_picture_of(head: &[u8], wanted: &[&Brand]) -> bool {
     })
 }
 
+/// AVIF, also sequences of pictures.
 pub(super) fn is_avif(head: &[u8]) -> bool {
     is_picture_of(head, &AVIF)
 }
@@ -40,14 +41,17 @@ pub(super) fn is_heic(head: &[u8]) -> bool {
     is_picture_of(head, &HEIC) || brands(head).is_some_and(|(major, _)| PICTURE.contains(&&major))
 }
 
+/// MPEG-4 audio by Apple's brands.
 pub(super) fn is_m4a(head: &[u8]) -> bool {
     brands(head).is_some_and(|(major, _)| M4A.contains(&&major))
 }
 
+/// MPEG-4 video by Apple's brands.
 pub(super) fn is_m4v(head: &[u8]) -> bool {
     brands(head).is_some_and(|(major, _)| M4V.contains(&&major))
 }
 
+/// 3GPP and 3GPP2, as telephones record.
 pub(super) fn is_3gp(head: &[u8]) -> bool {
     brands(head).is_some_and(|(major, _)| major.starts_with(b"3g"))
 }
@@ -84,10 +88,12 @@ pub(super) fn is_amr_wb(head: &[u8]) -> bool {
     head.starts_with(b"#!AMR-WB\n") || head.starts_with(b"#!AMR-WB_MC1.0\n")
 }
 
+/// AMR, narrowband.
 pub(super) fn is_amr(head: &[u8]) -> bool {
     head.starts_with(b"#!AMR\n") || head.starts_with(b"#!AMR_MC1.0\n")
 }
 
+/// Apple's Core Audio Format.
 pub(super) fn is_caf(head: &[u8]) -> bool {
     head.starts_with(b"caff\0\x01")
 }

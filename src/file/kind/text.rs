@@ -77,10 +77,12 @@ fn is_text_in(encoding: &'static Encoding, bytes: &[u8]) -> bool {
     result == DecoderResult::InputEmpty && !decoded.is_empty() && !decoded.contains(is_control)
 }
 
+/// UTF-8 that browsers take for HTML.
 pub(super) fn is_html(head: &[u8]) -> bool {
     is_utf8(head) && text::is_html(without_byte_order_mark(head))
 }
 
+/// UTF-8 that begins like XML and names an `svg` element.
 pub(super) fn is_svg(head: &[u8]) -> bool {
     is_utf8(head)
         && without_byte_order_mark(head).trim_ascii_start().starts_with(b"<")

@@ -10,28 +10,28 @@ use crate::db::schema::kefu_job as t;
 use crate::error::Result;
 
 /// Jobs by state, and how long the oldest due one has waited.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::job) struct Backlog {
-    /// In the order of [`State::ALL`].
-    pub counts: [i64; 3],
+    /// How many jobs are in each state.
+    pub counts: Vec<(State, i64)>,
     /// Milliseconds; 0 when none is due.
     pub oldest: Millis,
 }
 
 /// Counts the jobs of all kinds.
 pub(in crate::job) fn backlog(connection: &mut AnyConnection, now: Millis) -> Result<Backlog> {
-    let mut backlog = Backlog::default();
-    for (state, count) in State::ALL.into_iter().zip(&mut backlog.counts) {
-        *count = t::table.filter(t::state.eq(state.code())).count().get_result(connection)?;
-    }
+    let mut count = |state: State| -> Result<(State, i64)> {
+        Ok((state, t::table.filter(t::state.eq(state.code())).count().get_result(connection)?))
+    };
+    let counts = State::ALL.into_iter().map(&mut count).collect::<Result<_>>()?;
     let first: Option<NaiveDateTime> = t::table
         .filter(t::state.eq(State::Waiting.code()))
         .order(t::run_at)
         .select(t::run_at)
         .first(connection)
         .optional()?;
-    backlog.oldest = first.map_or(0, |run_at| (now - from_timestamp(run_at)).max(0));
-    Ok(backlog)
+    let oldest = first.map_or(0, |run_at| (now - from_timestamp(run_at)).max(0));
+    Ok(Backlog { counts, oldest })
 }
 
 /// A job as operators see it.

@@ -30,7 +30,7 @@ send_body! {
 
 /// Send a message
 ///
-/// To the admins of the tenant; the first one creates the member's conversation. Every session of the member and of
+/// To the admins of the tenant; the first one creates the member's conversation. Every socket of the member and of
 /// every admin who may query messages receives it before the answer.
 #[utoipa::path(
     post,

@@ -7,8 +7,8 @@
 //! which this happens is missing in the count, so that sockets resync. An event whose audience the first release does not
 //! know has no recipients in its flags, for which that release passes it over and keeps the count, and
 //! [`HAS_AUDIENCE`]: then the audience stands before the frame, as parts `tag u8, length u32, …` of which a node passes
-//! over those that it does not know. A tag from [`LIMITS`] on takes recipients away: a node that does not know it delivers
-//! the event to nobody.
+//! over those that it does not know. A tag from [`LIMITS`] on takes recipients away: a node that does not know it drops the
+//! event.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -57,9 +57,11 @@ pub(super) struct Packet {
     pub(super) age: Duration,
     /// How many packets that count the node has sent or lost until now, this one included.
     pub(super) number: u64,
+    /// What it says.
     pub(super) body: Body,
 }
 
+/// What a packet says.
 #[derive(Debug)]
 pub(super) enum Body {
     /// Events in their order.

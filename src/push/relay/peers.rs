@@ -18,6 +18,7 @@ const SILENCE: Duration = Duration::from_secs(8);
 /// How long a silent node is remembered: when it was cut off from Redis only, it comes back and goes on with its numbers.
 const MEMORY: Duration = Duration::from_secs(3600);
 
+/// The other nodes, as far as this one has heard of them.
 pub(super) struct Peers {
     /// When this node began to listen.
     began: Instant,
@@ -45,7 +46,7 @@ pub(super) enum Heard {
 }
 
 impl Peers {
-    /// Knows nobody yet.
+    /// No peer is known yet.
     pub(super) fn new(now: Instant) -> Self {
         Self { began: now, known: HashMap::new() }
     }
@@ -79,7 +80,7 @@ impl Peers {
         if packet.number == expected { Heard::Complete } else { Heard::Gap(before) }
     }
 
-    /// This node could hear nothing until now: nobody's silence counts.
+    /// This node received nothing until now, so no peer's silence counts.
     pub(super) fn listen_anew(&mut self, now: Instant) {
         self.known.values_mut().filter(|peer| !peer.silent).for_each(|peer| peer.waited_for = now);
     }

@@ -24,7 +24,7 @@ const NEWCOMERS: i64 = 3;
 /// Between two sends of a lane: enough load to be disturbed, not enough to be a benchmark.
 const PACE: Duration = Duration::from_millis(20);
 /// How long a send may be repeated until it is stored, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What clients saw.
 #[derive(Debug, Default)]
@@ -195,7 +195,7 @@ impl Shared {
                 match post(node).await {
                     Some(id) => drop(ids.insert(id.as_i64().unwrap())),
                     None => {
-                        assert!(begun.elapsed() < PATIENCE, "never stored: {content}");
+                        assert!(begun.elapsed() < TIMEOUT, "never stored: {content}");
                         node += 1;
                         tokio::time::sleep(PACE).await;
                     }

@@ -31,7 +31,7 @@ use tempfile::TempDir;
 
 pub(crate) use database::TestDatabase;
 pub(crate) use redis::{Forwarder, Redis};
-pub(crate) use socket::{Event, PATIENCE, Socket, TEXT, client_frame};
+pub(crate) use socket::{Event, Socket, TEXT, TIMEOUT, client_frame};
 pub(crate) use user::{Reply, User, text};
 
 /// When every test begins: 2026-11-21 12:00:00 in Shanghai.
@@ -174,11 +174,11 @@ impl TestApp {
         self.app.take().unwrap().stop().await;
     }
 
-    /// How many jobs are due, run or are dead; 0 when the test has taken the database away.
+    /// How many jobs are due, run or are dead.
     async fn jobs_left(&self) -> i64 {
         let now = to_timestamp(self.clock.now());
         let left = kefu_job::table.filter(kefu_job::state.ne(0).or(kefu_job::run_at.le(now))).count();
-        self.db.run(move |connection| Ok(left.get_result(connection)?)).await.unwrap_or(0)
+        self.db.run(move |connection| Ok(left.get_result(connection)?)).await.unwrap()
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -210,7 +210,7 @@ impl TestApp {
     /// to wait for.
     pub(crate) async fn until_metric(&self, name: &str, value: i64) {
         let reached = async { while self.metric(name).await != value {} };
-        tokio::time::timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("{name} has not become {value}"));
+        tokio::time::timeout(TIMEOUT, reached).await.unwrap_or_else(|_| panic!("{name} has not become {value}"));
     }
 
     /// Someone without a token.

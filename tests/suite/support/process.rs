@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
-use super::{PATIENCE, User};
+use super::{TIMEOUT, User};
 
 /// How a command ended.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub(crate) async fn kefu(folder: &Path, arguments: &[&str], input: &str) -> Ende
     let mut child = command(folder, arguments).spawn().unwrap();
     // A command that reads nothing may be gone already.
     drop(child.stdin.take().unwrap().write_all(input.as_bytes()).await);
-    let ended = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
+    let ended = tokio::time::timeout(TIMEOUT, child.wait_with_output()).await;
     let output = ended.unwrap_or_else(|_| panic!("does not end: {arguments:?}")).unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ended { code: output.status.code(), output: text(output.stdout), errors: text(output.stderr) }

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 /// How long a frame that must come may take, on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The first byte of a whole text frame.
 pub(crate) const TEXT: u8 = 0x81;
@@ -64,7 +64,7 @@ impl Socket {
 
     /// The next message, protocol pings and pongs too; `None` at the end of the stream.
     pub(crate) async fn next_of_any_kind(&mut self) -> Option<Message> {
-        let next = tokio::time::timeout(PATIENCE, self.stream.next());
+        let next = tokio::time::timeout(TIMEOUT, self.stream.next());
         next.await.expect("no frame came in time").and_then(Result::ok)
     }
 
