@@ -20,8 +20,8 @@
 //! | [`settings`], [`error`], [`id`], [`credential`], [`clock`], [`text`], `backoff` | what everything stands on |
 //!
 //! Imports go one way: `cli` → `app` → `routes` → the `api` modules and `socket` → the commands of `message` and
-//! `conversation` → `writer` → `fact` → `conversation` → `auth` → `account` → `tenant` → the foundation. `auth` asks `account`,
-//! which does not know `auth`. `push` carries bytes and knows no domain.
+//! `conversation` → `writer` → `conversation` → `auth` → `account` → `tenant` → the foundation; `writer` → `fact` → `push`.
+//! `auth` asks `account`, which does not know `auth`. `push` carries bytes and knows no domain.
 //! Only `db` and the `store` modules query with Diesel. docs/architecture.md says more: one
 //! message's way, the invariants and where each is kept, and the exceptions.
 

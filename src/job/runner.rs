@@ -165,7 +165,7 @@ impl Worker {
             tokio::time::sleep(RENEWAL).await;
             let (job, now) = (job.clone(), self.clock.now());
             match self.db.write(move |connection| store::renew(connection, &job, now)).await {
-                Ok(true) => {}
+                Ok(true) | Err(Error::Busy) => {}
                 Ok(false) => return,
                 Err(error) => tracing::warn!(%error, "a job's lease could not be renewed"),
             }
@@ -206,6 +206,7 @@ impl Worker {
                 Outcome::Failed
             }
             Ok(None) => Outcome::Lost,
+            Err(Error::Busy) if failure == Failure::Busy => Outcome::Failed,
             Err(error) => {
                 tracing::warn!(id, kind, key, %error, ?failure, "a failed job goes on when its lease ends");
                 Outcome::Failed

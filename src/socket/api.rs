@@ -286,7 +286,10 @@ impl Socket {
                 resync::replay(&context.db, &context.clock, connection.outbox(), key.tenant, since, done).await
             };
             if let Err(error) = replayed.await {
-                tracing::warn!(%error, "a replay failed; its socket is closed");
+                // `db` logs an outage once, and not each socket of it.
+                if error != Error::Busy {
+                    tracing::warn!(%error, "a replay failed; its socket is closed");
+                }
                 connection.close(CloseReason::Fault);
             }
         });

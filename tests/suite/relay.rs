@@ -13,7 +13,7 @@ use crate::support::{Forwarder, Redis, START, Socket, TestApp, User, eventually}
 
 /// Kinds of packets between nodes, as `push::relay` numbers them.
 const HEARTBEAT: u8 = 2;
-const MISSED: u8 = 5;
+const MISSED: u8 = 6;
 
 pub(crate) fn by(url: String) -> impl Fn(&mut Settings) {
     move |settings| {
