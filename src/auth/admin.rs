@@ -24,7 +24,7 @@ pub async fn set_password(db: &Db, clock: &Clock, tenant: TenantId, username: &s
     db.write(move |connection| {
         let (admin, _) = account::admin_by_name(connection, tenant, &username)?.ok_or_else(unknown_admin)?;
         account::set_password_hash(connection, admin.key, &hash, now)?;
-        store::revoke_user(connection, admin.key, now)
+        store::revoke_logins(connection, admin.key, None, now)
     })
     .await
 }
@@ -74,7 +74,7 @@ impl Auth {
                     return Err(wrong_password());
                 }
                 account::set_password_hash(connection, key, &hash, now)?;
-                store::revoke_other_logins(connection, key, login, now)
+                store::revoke_logins(connection, key, Some(login), now)
             })
             .await?;
         self.publish(Revoked { key, ended: Ended::AllBut(login), reason: RevokeReason::PasswordChanged });
@@ -95,7 +95,7 @@ pub async fn set_enabled(db: &Db, clock: &Clock, tenant: TenantId, username: &st
     db.write(move |connection| {
         let (admin, _) = account::admin_by_name(connection, tenant, &username)?.ok_or_else(unknown_admin)?;
         account::set_admin_enabled(connection, admin.key, enabled, now)?;
-        if enabled { Ok(()) } else { store::revoke_user(connection, admin.key, now) }
+        if enabled { Ok(()) } else { store::revoke_logins(connection, admin.key, None, now) }
     })
     .await
 }

@@ -3,7 +3,10 @@
 //! Diesel has a kind for one SQLSTATE of those that pass (40001) and shows no other, and no error number of MySQL's: the
 //! rest is known by its text. Sessions ask for English ([`super::mysql`], [`super::postgres`]).
 
-use crate::error::Error;
+use diesel::QueryResult;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+
+use crate::error::{Error, Result};
 
 /// The transaction was rolled back in favour of another one.
 const CONFLICTS: [&str; 5] = [
@@ -49,6 +52,18 @@ const OUTAGES: [&str; 25] = [
     "Input/output error",
     "Read-only file system",
 ];
+
+/// Whether an insert met no row with the same unique key.
+///
+/// # Errors
+/// For every other reason for which it failed.
+pub(crate) fn inserted(outcome: QueryResult<usize>) -> Result<bool> {
+    match outcome {
+        Ok(_) => Ok(true),
+        Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
 
 impl From<diesel::result::Error> for Error {
     /// A database that cannot be used is [`Error::Unavailable`], a statement that was ended [`Error::Busy`]: trying again

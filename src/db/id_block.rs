@@ -142,7 +142,7 @@ impl IdStock {
     }
 
     /// Whether [`IdStock::refill`] would have to ask the table.
-    pub const fn lacks(&self, count: i64) -> bool {
+    const fn lacks(&self, count: i64) -> bool {
         self.end - self.next < count
     }
 

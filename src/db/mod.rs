@@ -41,6 +41,7 @@ use tokio::sync::Semaphore;
 pub use backend::Backend;
 pub use connection::AnyConnection;
 pub(crate) use connection::{MultiBackend, each_backend};
+pub(crate) use fault::inserted;
 pub use instant::mark_restored;
 pub use migration::migrate;
 pub(crate) use migration::{

@@ -1,14 +1,13 @@
 //! SQL of `kefu_tenant`.
 
 use diesel::prelude::*;
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use serde_json::Value;
 
 use super::settings::{TenantSettings, apply, read};
 use crate::clock::{Millis, to_timestamp};
-use crate::db::AnyConnection;
 use crate::db::id_block::{IdKind, reserve_one};
 use crate::db::schema::kefu_tenant as t;
+use crate::db::{AnyConnection, inserted};
 use crate::error::{Error, Result};
 use crate::id::TenantId;
 
@@ -24,7 +23,7 @@ pub(crate) fn ensure(connection: &mut AnyConnection, tenant: TenantId, now: Mill
     if found.is_some() {
         return Ok(());
     }
-    let inserted = diesel::insert_into(t::table)
+    let outcome = diesel::insert_into(t::table)
         .values((
             t::id.eq(tenant.get()),
             t::settings.eq("{}"),
@@ -33,11 +32,7 @@ pub(crate) fn ensure(connection: &mut AnyConnection, tenant: TenantId, now: Mill
             t::tenant_id.eq(tenant.get()),
         ))
         .execute(connection);
-    match inserted {
-        Ok(_) => Ok(()),
-        Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Err(Error::Conflict),
-        Err(error) => Err(error.into()),
-    }
+    if inserted(outcome)? { Ok(()) } else { Err(Error::Conflict) }
 }
 
 /// A tenant's settings and the number of their last change; the defaults for one without a row.

@@ -5,14 +5,13 @@ pub(crate) mod words;
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 use super::{Admin, Member, MemberClaim, MemberId, NewAdmin};
 use crate::access::Role;
 use crate::clock::{Millis, from_timestamp, to_timestamp};
-use crate::db::AnyConnection;
 use crate::db::id_block::{IdKind, reserve_one};
 use crate::db::schema::{kefu_admin, kefu_member};
+use crate::db::{AnyConnection, inserted};
 use crate::error::{Error, Result};
 use crate::id::{TenantId, UserId, UserKey, UserType};
 use crate::tenant;
@@ -140,7 +139,7 @@ pub(crate) fn insert_admin(
 ) -> Result<Option<UserKey>> {
     tenant::ensure(connection, new.tenant, now)?;
     let id = reserve_one(connection, IdKind::Admin)?;
-    let inserted = diesel::insert_into(kefu_admin::table)
+    let outcome = diesel::insert_into(kefu_admin::table)
         .values((
             kefu_admin::id.eq(id),
             kefu_admin::username.eq(&new.username),
@@ -152,9 +151,10 @@ pub(crate) fn insert_admin(
             kefu_admin::tenant_id.eq(new.tenant.get()),
         ))
         .execute(connection);
-    Ok(is_new(inserted)?.then(|| admin_key(new.tenant.get(), id)))
+    Ok(inserted(outcome)?.then(|| admin_key(new.tenant.get(), id)))
 }
 
+/// Gives an admin another password, by its hash.
 pub(crate) fn set_password_hash(
     connection: &mut AnyConnection,
     key: UserKey,
@@ -167,6 +167,7 @@ pub(crate) fn set_password_hash(
     Ok(())
 }
 
+/// Gives an admin another role.
 pub(crate) fn set_admin_role(connection: &mut AnyConnection, key: UserKey, role: Role, now: Millis) -> Result<()> {
     diesel::update(kefu_admin::table.find(key.user.get()))
         .set((kefu_admin::role.eq(role.as_str()), kefu_admin::update_time.eq(to_timestamp(now))))
@@ -174,6 +175,7 @@ pub(crate) fn set_admin_role(connection: &mut AnyConnection, key: UserKey, role:
     Ok(())
 }
 
+/// Lets an admin log in, or no longer.
 pub(crate) fn set_admin_enabled(
     connection: &mut AnyConnection,
     key: UserKey,
@@ -266,7 +268,7 @@ pub(crate) fn insert_member(
         logged_out_at: None,
     };
     let id = reserve_one(connection, IdKind::Member)?;
-    let inserted = diesel::insert_into(kefu_member::table)
+    let outcome = diesel::insert_into(kefu_member::table)
         .values((
             kefu_member::id.eq(id),
             kefu_member::user_id.eq(user),
@@ -279,7 +281,7 @@ pub(crate) fn insert_member(
             kefu_member::profile_time.eq(claim.issued_at.map(to_timestamp)),
         ))
         .execute(connection);
-    if !is_new(inserted)? {
+    if !inserted(outcome)? {
         return Ok(None);
     }
     words::insert(connection, &[(member.key.tenant, user, &member.nickname)], now)?;
@@ -345,13 +347,4 @@ pub(crate) fn set_logout_time(connection: &mut AnyConnection, key: UserKey, now:
         .filter(kefu_member::user_id.eq(key.user.get()));
     diesel::update(row).set(kefu_member::logout_time.eq(to_timestamp(now))).execute(connection)?;
     Ok(())
-}
-
-/// Whether an insert met no row with the same unique key.
-fn is_new(inserted: QueryResult<usize>) -> Result<bool> {
-    match inserted {
-        Ok(_) => Ok(true),
-        Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
 }

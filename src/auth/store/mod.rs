@@ -205,37 +205,25 @@ pub(super) fn revoke_tokens_until(connection: &mut AnyConnection, key: UserKey, 
     insert_revocation(connection, key, Ended::TokensUntil(now), now, now)
 }
 
-/// Ends every login of a user and says so to the other processes. For `account`, when it disables a user or changes
-/// the password, in the same transaction.
-pub(crate) fn revoke_user(connection: &mut AnyConnection, key: UserKey, now: Millis) -> Result<()> {
-    let logins = kefu_login::table
-        .filter(kefu_login::tenant_id.eq(key.tenant.get()))
-        .filter(kefu_login::user_type.eq(key.user_type.code()))
-        .filter(kefu_login::user_id.eq(key.user.get()))
-        .filter(kefu_login::revoked.eq(false));
-    diesel::update(logins)
-        .set((kefu_login::revoked.eq(true), kefu_login::update_time.eq(to_timestamp(now))))
-        .execute(connection)?;
-    insert_revocation(connection, key, Ended::All, now, now)
-}
-
-/// Ends every login of a user but one and says so to the other processes; in the transaction that changes the password.
-pub(super) fn revoke_other_logins(
+/// Ends every login of a user, or all but one, and says so to the other processes. For `auth::admin`, in the transaction
+/// that disables the user or changes the password.
+pub(super) fn revoke_logins(
     connection: &mut AnyConnection,
     key: UserKey,
-    kept: LoginId,
+    kept: Option<LoginId>,
     now: Millis,
 ) -> Result<()> {
-    let others = kefu_login::table
+    let ended = kefu_login::table
         .filter(kefu_login::tenant_id.eq(key.tenant.get()))
         .filter(kefu_login::user_type.eq(key.user_type.code()))
         .filter(kefu_login::user_id.eq(key.user.get()))
         .filter(kefu_login::revoked.eq(false))
-        .filter(kefu_login::id.ne(kept.get()));
-    diesel::update(others)
+        // No login has the id 0.
+        .filter(kefu_login::id.ne(kept.map_or(0, LoginId::get)));
+    diesel::update(ended)
         .set((kefu_login::revoked.eq(true), kefu_login::update_time.eq(to_timestamp(now))))
         .execute(connection)?;
-    insert_revocation(connection, key, Ended::AllBut(kept), now, now)
+    insert_revocation(connection, key, kept.map_or(Ended::All, Ended::AllBut), now, now)
 }
 
 /// The column `reason`: the logins named have ended.

@@ -5,13 +5,12 @@
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 use super::to_hex;
 use crate::clock::{Millis, from_timestamp, to_timestamp};
 use crate::credential::Hash;
-use crate::db::AnyConnection;
 use crate::db::schema::kefu_member_token as t;
+use crate::db::{AnyConnection, inserted};
 use crate::error::Result;
 use crate::id::UserKey;
 
@@ -44,7 +43,7 @@ pub(crate) fn insert(
     if kept >= PER_MEMBER {
         return Ok(Some(0));
     }
-    let inserted = diesel::insert_into(t::table)
+    let outcome = diesel::insert_into(t::table)
         .values((
             t::token_hash.eq(to_hex(hash)),
             t::user_id.eq(key.user.get()),
@@ -54,11 +53,7 @@ pub(crate) fn insert(
             t::tenant_id.eq(key.tenant.get()),
         ))
         .execute(connection);
-    match inserted {
-        Ok(_) => Ok(Some(now)),
-        Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+    Ok(inserted(outcome)?.then_some(now))
 }
 
 /// Deletes up to `limit` tokens that have expired; returns how many.

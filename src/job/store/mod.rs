@@ -5,13 +5,12 @@ pub(crate) mod operator;
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 use super::{DELAYS, MAX_ATTEMPTS, Next, delay};
 use crate::clock::{Millis, from_timestamp, to_timestamp};
-use crate::db::AnyConnection;
 use crate::db::id_block::{IdKind, reserve_one};
 use crate::db::schema::kefu_job as t;
+use crate::db::{AnyConnection, inserted};
 use crate::error::{Error, Result};
 
 /// How long a lease lasts unless it is renewed, in milliseconds.
@@ -87,7 +86,7 @@ pub(super) fn enqueue(connection: &mut AnyConnection, request: &Request<'_>) -> 
         return Ok(());
     }
     let id = reserve_one(connection, IdKind::Job)?;
-    let inserted = diesel::insert_into(t::table)
+    let outcome = diesel::insert_into(t::table)
         .values((
             t::id.eq(id),
             t::kind.eq(request.kind),
@@ -99,12 +98,8 @@ pub(super) fn enqueue(connection: &mut AnyConnection, request: &Request<'_>) -> 
             t::tenant_id.eq(request.tenant),
         ))
         .execute(connection);
-    match inserted {
-        Ok(_) => Ok(()),
-        // Another node has just added it: the transaction begins anew and finds it.
-        Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Err(Error::Conflict),
-        Err(error) => Err(error.into()),
-    }
+    // Another node may have just added it: the transaction begins anew and finds it.
+    if inserted(outcome)? { Ok(()) } else { Err(Error::Conflict) }
 }
 
 /// Takes back a job that waits; returns whether it was there and no node has begun it.
