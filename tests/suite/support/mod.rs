@@ -170,15 +170,15 @@ impl TestApp {
 
     /// Takes the service down in order, once its due jobs have run. A dead job fails the test.
     pub(crate) async fn stop(mut self) {
-        eventually("no due job is left", async || self.jobs_left().await == 0).await;
+        eventually("no due job is left", async || self.jobs_left().await == Ok(0)).await;
         self.app.take().unwrap().stop().await;
     }
 
     /// How many jobs are due, run or are dead.
-    async fn jobs_left(&self) -> i64 {
+    async fn jobs_left(&self) -> kefu::error::Result<i64> {
         let now = to_timestamp(self.clock.now());
         let left = kefu_job::table.filter(kefu_job::state.ne(0).or(kefu_job::run_at.le(now))).count();
-        self.db.run(move |connection| Ok(left.get_result(connection)?)).await.unwrap()
+        self.db.run(move |connection| Ok(left.get_result(connection)?)).await
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
