@@ -4,7 +4,7 @@
 //! memory. Every change gets a number from `kefu_id_block`, whose row stays locked until the change is committed, so that
 //! changes become visible in the order of their numbers: a node that asks each second for what is above the newest
 //! number it has seen misses none, whatever the clocks say. An older state never replaces a newer one in memory, unless the
-//! database itself has gone back: its newest number is then below what was seen, and nothing in memory counts any more.
+//! database itself has gone back: its newest number is then below one in memory, and nothing in memory counts any more.
 
 pub(crate) mod api;
 pub(crate) mod settings;
@@ -91,10 +91,14 @@ impl Tenants {
             Ok((store::newest_change(connection)?, store::changes(connection, seen)?))
         };
         let (newest, changes) = self.0.db.run(read).await?;
-        if newest < seen {
-            // The server's successor knows less, or an older state was put back: numbers will come again.
-            self.0.known.write().unwrap_or_else(PoisonError::into_inner).clear();
-            self.0.seen.store(newest, Ordering::Relaxed);
+        {
+            let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
+            // The server's successor knows less, or an older state was put back: numbers will come again. A change of this node's
+            // own that was made since the look does no harm: what is not in memory is read.
+            if newest < seen || known.values().any(|known| known.change > newest) {
+                known.clear();
+                self.0.seen.store(newest, Ordering::Relaxed);
+            }
         }
         for (tenant, change, settings) in changes {
             self.keep(tenant, change, settings);

@@ -287,7 +287,7 @@ async fn what_another_node_may_have_stored_is_resynced_from_the_time_that_it_nam
             .query_async(&mut connection)
             .await
             .unwrap();
-        assert_eq!(heard, 1);
+        assert!(heard >= 1);
     }
     let since = socket.expect("kefu_resync_required").await["since"].as_i64().unwrap();
     assert!((START - 61_000..=START - 60_000).contains(&since), "{}", since - START);
