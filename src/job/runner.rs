@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::store::operator::Backlog;
-use super::store::{self, Claimed, Failure, LEASE, Outlook};
+use super::store::{self, Claimed, Failure, LEASE, Outlook, State};
 use super::{Effect, Jobs, Kinds, MAX_ATTEMPTS, Next};
 use crate::clock::{Clock, Millis};
 use crate::db::Db;
@@ -41,6 +41,8 @@ impl Runner {
     pub(crate) fn start(db: &Db, clock: &Clock, kinds: Kinds, jobs: &Jobs, metrics: &JobMetrics) -> Result<Self> {
         let name = format!("{:016x}", getrandom::u64().map_err(Error::internal)?);
         let worker = Worker { db: db.clone(), clock: clock.clone(), kinds, metrics: metrics.clone() };
+        // Every number is there from the start.
+        metrics.measured(State::ALL.map(|state| (state.as_str(), 0)), 0);
         let stop = Arc::new(Notify::new());
         let task = tokio::spawn(run(worker, name, jobs.clone(), Arc::clone(&stop)));
         Ok(Self { task, stop })

@@ -163,6 +163,12 @@ async fn a_job_exists_when_its_transaction_is_committed_and_runs_at_its_time() {
         })
         .await;
     assert_eq!((rolled_back, world.list().await.len()), (Err(Error::NotFound), 0));
+    for state in State::ALL {
+        assert!(
+            node.metrics.encode().contains(&format!("kefu_jobs{{state=\"{}\"}} 0", state.as_str())),
+            "from the start"
+        );
+    }
 
     world.enqueue("later", NOW + 5000).await;
     world.enqueue("now", NOW).await;

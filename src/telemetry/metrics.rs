@@ -315,7 +315,6 @@ mod tests {
             "kefu_slow_closes_total 0",
             "kefu_relay_up 0",
             "kefu_relay_dropped_total 0",
-            "kefu_jobs{state=\"dead\"} 0",
             "kefu_jobs_oldest_seconds 0",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
