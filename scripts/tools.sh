@@ -69,6 +69,34 @@ free_port() {
   done
 }
 
+# start_kefu <binary> <folder> [VARIABLE=value]...: a service with its data in that folder, on a port of its own. Its log goes to
+# <folder>/server.log. Sets `server` to its process and `url` to its address once it answers; `KEFU_…` variables stay set, so
+# that commands such as `kefu token` reach the same data.
+start_kefu() {
+  local kefu=$1 folder=$2 found
+  unset "${!KEFU_@}"
+  export KEFU_DATA_DIR=$folder/data KEFU_SERVER__LISTEN=127.0.0.1:0 NO_PROXY=127.0.0.1 no_proxy=127.0.0.1 "${@:3}"
+  "$kefu" serve >"$folder/server.log" 2>&1 &
+  server=$!
+  for _ in {1..150}; do
+    kill -0 "$server" 2>/dev/null || fail "the server ended at its start"
+    found=$(grep -o -m 1 'http://127.0.0.1:[0-9]*' "$folder/server.log" || true)
+    url=${found%%$'\n'*}
+    [[ -z $url ]] || ! curl --silent --fail --output /dev/null "$url/healthz" || return 0
+    sleep 0.2
+  done
+  fail "the server did not answer within 30 s"
+}
+
+# end_kefu: ends the service, if one was started, whatever its state. For traps; `stop_server` of scripts/test-openapi asks it to
+# stop and checks how it does.
+end_kefu() {
+  [[ -n ${server-} ]] || return 0
+  kill -KILL "$server" 2>/dev/null || true
+  wait "$server" 2>/dev/null || true
+  server=
+}
+
 need_rust() {
   if ! command -v cargo >/dev/null; then
     by_hand=1

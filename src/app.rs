@@ -261,7 +261,7 @@ struct Documents {
 
 /// Answers one of the documents.
 fn document(path: &str, text: web::Bytes) -> Resource {
-    web::resource(path).guard(guard::Any(guard::Get()).or(guard::Head())).to(move || {
+    web::resource(path).guard(guard::Get()).to(move || {
         let text = text.clone();
         async { HttpResponse::Ok().content_type(ContentType::json()).body(text) }
     })

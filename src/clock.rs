@@ -31,6 +31,8 @@ struct Source {
     manual: Option<Manual>,
     /// When a correction of the time of day was noticed last, in milliseconds of the monotonic time; [`NEVER`] before.
     corrected_at: AtomicU64,
+    /// The time of day less the monotonic time, at the last look of a [`ClockWatch`] or at the beginning.
+    offset: AtomicI64,
 }
 
 #[derive(Debug)]
@@ -58,7 +60,15 @@ impl Clock {
     }
 
     fn from(manual: Option<Manual>) -> Self {
-        Self(Arc::new(Source { manual, corrected_at: AtomicU64::new(NEVER) }))
+        let source = Source { manual, corrected_at: AtomicU64::new(NEVER), offset: AtomicI64::new(0) };
+        let clock = Self(Arc::new(source));
+        clock.0.offset.store(clock.offset(), Ordering::SeqCst);
+        clock
+    }
+
+    /// The time of day less the monotonic time.
+    fn offset(&self) -> Millis {
+        self.now() - milliseconds(self.monotonic())
     }
 
     /// The time of day in milliseconds. It may go back.
@@ -83,8 +93,11 @@ impl Clock {
     }
 
     /// Whether the time of day can be trusted with what cannot be undone, such as deleting what has expired: no
-    /// correction was noticed within the last day.
+    /// correction was noticed within the last day, and none is there that the next look will notice.
     pub fn is_steady(&self) -> bool {
+        if (self.offset() - self.0.offset.load(Ordering::SeqCst)).abs() > DRIFT {
+            return false;
+        }
         let corrected_at = self.0.corrected_at.load(Ordering::SeqCst);
         corrected_at == NEVER || self.monotonic().saturating_sub(Duration::from_millis(corrected_at)) >= DOUBT
     }
@@ -126,12 +139,10 @@ impl Clock {
 /// How far the time of day and the monotonic time may drift apart between two looks.
 const DRIFT: Millis = 5000;
 
-/// Notices corrections of the time of day. To be asked every second or so.
+/// Notices corrections of the time of day. To be asked every second or so; a clock has one.
 #[derive(Debug)]
 pub struct ClockWatch {
     clock: Clock,
-    /// The time of day less the monotonic time, at the last look.
-    offset: Millis,
 }
 
 /// The time of day has jumped.
@@ -146,26 +157,27 @@ pub struct Correction {
 impl ClockWatch {
     /// Begins to watch.
     pub fn new(clock: Clock) -> Self {
-        let offset = Self::offset(&clock);
-        Self { clock, offset }
+        clock.0.offset.store(clock.offset(), Ordering::SeqCst);
+        Self { clock }
     }
 
     /// The correction since the last look, if there was one of more than five seconds. From then on the clock is not
     /// steady for a day.
     pub fn look(&mut self) -> Option<Correction> {
-        let offset = Self::offset(&self.clock);
-        let before = std::mem::replace(&mut self.offset, offset);
-        if (offset - before).abs() <= DRIFT {
+        let source = &self.clock.0;
+        let (offset, before) = (self.clock.offset(), source.offset.load(Ordering::SeqCst));
+        let monotonic = self.clock.monotonic();
+        let is_correction = (offset - before).abs() > DRIFT;
+        if is_correction {
+            let corrected_at = u64::try_from(monotonic.as_millis()).unwrap_or(0);
+            source.corrected_at.store(corrected_at, Ordering::SeqCst);
+        }
+        // Last, so that the clock is not steady for a moment in between.
+        source.offset.store(offset, Ordering::SeqCst);
+        if !is_correction {
             return None;
         }
-        let monotonic = self.clock.monotonic();
-        let corrected_at = u64::try_from(monotonic.as_millis()).unwrap_or(0);
-        self.clock.0.corrected_at.store(corrected_at, Ordering::SeqCst);
         Some(Correction { before: before + milliseconds(monotonic), after: offset + milliseconds(monotonic) })
-    }
-
-    fn offset(clock: &Clock) -> Millis {
-        clock.now() - milliseconds(clock.monotonic())
     }
 }
 
@@ -205,6 +217,7 @@ mod tests {
         let now = clock.now();
         clock.correct(now + 3_600_000);
         clock.advance(1000);
+        assert!(!clock.is_steady(), "before the watch has looked");
         assert_eq!(watch.look(), Some(Correction { before: now + 1000, after: now + 3_601_000 }));
         assert_eq!(watch.look(), None, "once is enough");
         assert!(!clock.is_steady());

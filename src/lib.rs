@@ -82,6 +82,16 @@ pub mod testing {
         pub use crate::db::{AnyConnection, Backend, Db, id_block, mark_restored, migrate, schema};
     }
 
+    /// The statements over lists of rows.
+    pub mod statements {
+        pub use crate::db::bulk::Texts;
+
+        /// The texts of every one, by its name.
+        pub fn texts() -> Vec<(&'static str, &'static Texts)> {
+            [crate::conversation::texts(), crate::message::texts(), crate::account::texts()].concat()
+        }
+    }
+
     /// The rules of what is sent.
     pub mod content {
         pub use crate::message::content::{Content, ContentType, MAX_BYTES, check};

@@ -10,7 +10,7 @@ mod words;
 
 pub(crate) use store::{
     admin, admin_by_name, confirm_password, imported, member, member_by_id, set_admin_enabled, set_admin_role,
-    set_logout_time, set_password_hash, words::find as find_members,
+    set_logout_time, set_password_hash, texts, words::find as find_members,
 };
 
 use crate::access::Role;

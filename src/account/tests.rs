@@ -1,13 +1,10 @@
 use super::*;
-use crate::db::Backend;
-use crate::settings;
+use crate::db::testing::temporary;
 
 const NOW: Millis = 1_795_000_000_000;
 
 fn database() -> (tempfile::TempDir, Db, Clock) {
-    let folder = tempfile::tempdir().unwrap();
-    let backend = Backend::parse(&format!("sqlite:{}", folder.path().join("kefu.db").display())).unwrap();
-    let db = Db::open(backend, &settings::Database::default()).unwrap();
+    let (folder, db) = temporary();
     (folder, db, Clock::manual(NOW))
 }
 

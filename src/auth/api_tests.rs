@@ -11,8 +11,8 @@ use crate::account::{self, NewAdmin};
 use crate::auth::{address::ClientAddress, admin};
 use crate::clock::Clock;
 use crate::clock::Millis;
-use crate::db::Backend;
 use crate::db::Db;
+use crate::db::testing::temporary;
 use crate::settings;
 
 const NOW: Millis = 1_795_000_000_000;
@@ -29,9 +29,7 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let backend = Backend::parse(&format!("sqlite:{}", folder.path().join("kefu.db").display())).unwrap();
-        let db = Db::open(backend, &settings::Database::default()).unwrap();
+        let (folder, db) = temporary();
         let clock = Clock::manual(NOW);
         let mut settings = settings::Auth::default();
         settings.member_token.secret = Some(SHARED.into());

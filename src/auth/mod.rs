@@ -25,6 +25,7 @@ mod token;
 
 use std::sync::Arc;
 
+use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, broadcast};
 use utoipa::ToSchema;
@@ -349,11 +350,8 @@ fn enabled_profile(connection: &mut AnyConnection, key: UserKey) -> Result<Optio
 }
 
 fn sha256(text: &str) -> Hash {
-    let mut hash = [0; 32];
-    // The digest has exactly that length.
-    hash.iter_mut()
-        .zip(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes()).as_ref())
-        .for_each(|(to, from)| *to = *from);
+    let mut hash = [0; digest::SHA256_OUTPUT_LEN];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
     hash
 }
 

@@ -7,7 +7,7 @@ use super::member_token::MemberTokens;
 use super::*;
 use crate::account::NewAdmin;
 use crate::credential::Ended;
-use crate::db::Backend;
+use crate::db::testing::temporary;
 use crate::tenant::DEFAULT_TENANT;
 
 const NOW: Millis = 1_795_000_000_000;
@@ -30,9 +30,7 @@ struct World {
 
 /// A fresh database with the agent `red`.
 async fn world(change: impl FnOnce(&mut settings::Auth)) -> World {
-    let folder = tempfile::tempdir().unwrap();
-    let backend = Backend::parse(&format!("sqlite:{}", folder.path().join("kefu.db").display())).unwrap();
-    let db = Db::open(backend, &settings::Database::default()).unwrap();
+    let (folder, db) = temporary();
     let clock = Clock::manual(NOW);
     let mut settings = settings::Auth::default();
     settings.member_token.secret = Some(SHARED.into());

@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use crate::clock::Millis;
 use crate::id::{ConversationId, TenantId, UserId, UserType};
 
-pub(crate) use store::{Head, LastMessage, WriteConversations, head, set_user_deleted};
+pub(crate) use store::{Head, LastMessage, WriteConversations, head, set_user_deleted, texts};
 
 /// Which conversation is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -159,14 +159,12 @@ impl IdStock {
 mod tests {
     use super::*;
     use crate::db::instant::NAMES;
-    use crate::db::{Backend, migrate};
+    use crate::db::testing::temporary;
 
     #[test]
     fn every_kind_has_its_row_and_every_row_its_kind() {
-        let folder = tempfile::tempdir().unwrap();
-        let backend = Backend::parse(&format!("sqlite:{}", folder.path().join("kefu.db").display())).unwrap();
-        let mut connection = backend.open().unwrap();
-        migrate(&mut connection).unwrap();
+        let (_folder, db) = temporary();
+        let mut connection = db.connect().unwrap();
         let mut rows: Vec<(String, i64)> = kefu_id_block::table.load(&mut connection).unwrap();
         rows.retain(|(name, _)| !NAMES.contains(&name.as_str()));
         let mut kinds: Vec<_> = IdKind::ALL.iter().map(|kind| (kind.name().to_owned(), kind.first())).collect();

@@ -29,6 +29,8 @@ pub(crate) mod progress;
 #[expect(missing_docs, reason = "generated")]
 pub mod schema;
 pub(crate) mod sqlite;
+#[cfg(test)]
+pub(crate) mod testing;
 pub(crate) mod timestamp;
 pub(crate) mod watch;
 

@@ -6,6 +6,8 @@
 //! socket or an IPv6 address. Such a list always has `ssl-verify-server-cert`: from 3.4 it encrypts and verifies unless it
 //! is told not to, before that only when told to.
 
+use std::fs::File;
+
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::Text;
 use diesel::{
@@ -34,12 +36,17 @@ const GALERA_SESSION: &str = "SET SESSION wsrep_sync_wait = 1";
 /// The parameters of a URL. Diesel passes over others, so that a misspelt `ssl_mode` would leave the connection plain.
 const PARAMETERS: [&str; 5] = ["ssl_mode", "ssl_ca", "ssl_cert", "ssl_key", "unix_socket"];
 
+/// Those of them that name a file.
+const FILES: [&str; 3] = ["ssl_ca", "ssl_cert", "ssl_key"];
+
 /// Where a server is and how to speak to it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MysqlServer {
     url: String,
     /// A plain connection is refused.
     encrypted: bool,
+    /// Files that the library reads, each with the parameter that names it.
+    files: Vec<(&'static str, String)>,
 }
 
 /// The URL holds a password.
@@ -73,7 +80,7 @@ impl MysqlServer {
             }
         };
         if tls == PLAIN
-            && let Some(unused) = ["ssl_ca", "ssl_cert", "ssl_key"].into_iter().find(|name| parameter(name).is_some())
+            && let Some(unused) = FILES.into_iter().find(|name| parameter(name).is_some())
         {
             return Err(format!("database.url: {unused} needs an ssl_mode: preferred, required or verify_identity"));
         }
@@ -93,10 +100,16 @@ impl MysqlServer {
                     .map_err(|error| format!("database.url: {error}"))?;
             }
         }
-        Ok(Self { url: url.into(), encrypted })
+        let file = |name: &&'static str| Some((*name, url.query_pairs().find(|(key, _)| key == name)?.1.into_owned()));
+        let files = FILES.iter().filter_map(file).collect();
+        Ok(Self { url: url.into(), encrypted, files })
     }
 
     pub(super) fn connect(&self) -> ConnectionResult<MysqlConnection> {
+        // The library says of a file that it cannot read that the server is gone.
+        for (name, path) in &self.files {
+            File::open(path).map_err(|error| ConnectionError::BadConnection(format!("{name} {path}: {error}")))?;
+        }
         let mut connection = MysqlConnection::establish(&self.url)?;
         let set_up = |connection: &mut MysqlConnection| {
             connection.batch_execute(SESSION)?;
@@ -148,6 +161,15 @@ mod tests {
         assert!(verified.ends_with("&ssl_ca=/etc/ca.pem"));
         assert_eq!(read("mysql://u@[::1]/kefu"), "mysql://u@[::1]/kefu");
         assert_eq!(read("mysql://u@localhost/kefu?unix_socket=/s"), "mysql://u@localhost/kefu?unix_socket=/s");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_named() {
+        for name in FILES {
+            let url = format!("mysql://u@127.0.0.1:1/kefu?ssl_mode=required&{name}=/nowhere/a%20file.pem");
+            let error = MysqlServer::parse(&url).unwrap().connect().err().unwrap().to_string();
+            assert!(error.contains(&format!("{name} /nowhere/a file.pem: No such file")), "{error}");
+        }
     }
 
     #[test]

@@ -10,10 +10,10 @@ use actix_multipart::Multipart;
 use actix_web::body::SizedStream;
 use actix_web::error::PayloadError;
 use actix_web::http::header::{self, ContentRange, ContentRangeSpec, ETag, EntityTag, HeaderMap, HeaderValue};
-use actix_web::http::{Method, StatusCode, uri};
+use actix_web::http::{StatusCode, uri};
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder};
-use futures_util::stream::{self, Fuse};
+use futures_util::stream::Fuse;
 use futures_util::{Stream, StreamExt};
 use object_store::{GetOptions, GetRange};
 use serde::Serialize;
@@ -281,9 +281,8 @@ async fn read_file(
 
 async fn answer(request: &HttpRequest, files: &Files, path: &FilePath) -> Result<HttpResponse> {
     let tag = EntityTag::new_strong(path.random.clone());
-    let plain = request.method() == Method::GET
-        && !request.headers().contains_key(header::RANGE)
-        && !request.headers().contains_key(header::IF_NONE_MATCH);
+    let plain =
+        !request.headers().contains_key(header::RANGE) && !request.headers().contains_key(header::IF_NONE_MATCH);
     let file = files.open(path, GetOptions { head: !plain, ..GetOptions::default() }).await?;
     let (size, name) = (file.meta.size, files.name(path).await);
     let respond = |status, tag| respond(status, path, name.as_deref(), tag);
@@ -306,10 +305,6 @@ async fn answer(request: &HttpRequest, files: &Files, path: &FilePath) -> Result
             (first, last, response)
         }
     };
-    if request.method() == Method::HEAD {
-        let nothing = stream::empty::<Result<Bytes, Error>>();
-        return Ok(response.body(SizedStream::new(size, nothing)));
-    }
     let range = first..last.saturating_add(1);
     let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
     let part = files.open(path, options).await?;

@@ -315,5 +315,5 @@ fn open_bucket(settings: &settings::File) -> Result<AmazonS3, String> {
 fn random_hex() -> Result<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(Error::internal)?;
-    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+    Ok(const_hex::encode(bytes))
 }

@@ -1,7 +1,6 @@
 //! Which part of a file a request wants (RFC 9110, sections 13 and 14).
 
 use actix_web::HttpRequest;
-use actix_web::http::Method;
 use actix_web::http::header::{EntityTag, Header, IfRange, Range};
 
 /// What to send of a file.
@@ -20,7 +19,7 @@ pub(super) enum Part {
 pub(super) fn wanted(request: &HttpRequest, tag: &EntityTag, size: u64) -> Part {
     let current = !request.headers().contains_key(IfRange::name())
         || matches!(IfRange::parse(request), Ok(IfRange::EntityTag(known)) if known.strong_eq(tag));
-    if request.method() != Method::GET || !current {
+    if !current {
         return Part::Whole;
     }
     let Ok(Range::Bytes(ranges)) = Range::parse(request) else { return Part::Whole };
@@ -65,8 +64,6 @@ mod tests {
         {
             assert_eq!(part(range), Part::Whole, "{range}");
         }
-        let head = TestRequest::default().method(Method::HEAD).insert_header((header::RANGE, "bytes=0-1"));
-        assert_eq!(wanted(&head.to_http_request(), &tag(), 10), Part::Whole);
     }
 
     #[test]

@@ -49,7 +49,6 @@ pub(super) fn insert(connection: &mut AnyConnection, file: &NewFile) -> Result<(
             kefu_file::create_time.eq(now),
             kefu_file::updater.eq(&user),
             kefu_file::update_time.eq(now),
-            kefu_file::deleted.eq(false),
             kefu_file::tenant_id.eq(file.owner.tenant.get()),
         ))
         .execute(connection)?;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::from_fn;
 use actix_web::test::{self, TestRequest};
 use actix_web::{App, HttpRequest, HttpServer, Responder, web};
 use diesel::{QueryDsl, RunQueryDsl};
@@ -14,6 +15,7 @@ use utoipa_actix_web::AppExt;
 use super::*;
 use crate::db::Backend;
 use crate::db::schema::kefu_file;
+use crate::http::middleware::observe;
 use crate::id::{TenantId, UserId, UserType};
 use crate::limit::RateLimits;
 
@@ -52,6 +54,7 @@ macro_rules! app {
             .into_utoipa_app()
             .configure(api::routes)
             .into_app()
+            .wrap(from_fn(observe))
     };
 }
 

@@ -118,17 +118,16 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
-    use crate::db::Backend;
+    use crate::db::testing::temporary_with;
     use crate::message;
     use crate::settings::Settings;
     use crate::writer::{self, Stream};
 
     /// Asks `/readyz` of a service with one database connection, after `before` has happened to it.
     async fn readiness(before: impl AsyncFnOnce(&Db, &Hub)) -> (StatusCode, Value) {
-        let folder = tempfile::tempdir().unwrap();
         let mut settings = Settings::default();
         (settings.database.pool_size, settings.database.acquire_timeout_ms) = (1, 20);
-        let db = Db::open(Backend::Sqlite(folder.path().join("kefu.db")), &settings.database).unwrap();
+        let (_folder, db) = temporary_with(&settings.database);
         let (clock, metrics) = (Clock::manual(0), Metrics::new());
         let hub = Hub::new(&settings.push, clock.clone(), metrics.clone());
         let (writer, thread) = {

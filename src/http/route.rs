@@ -34,14 +34,9 @@ where
     Args: FromRequest + 'static,
 {
     fn register(self, config: &mut AppService) {
-        // Guards and not routes of the resource: other methods go on to the default service.
-        let resource = web::resource(P::path());
-        let resource = match method::<P>() {
-            // The server sends no body in answer to HEAD.
-            Method::GET => resource.guard(guard::Any(guard::Get()).or(guard::Head())),
-            method => resource.guard(guard::Method(method)),
-        };
-        resource.to(self.handler).register(config);
+        // A guard and not a route of the resource: other methods go on to the default service. The middleware has made a GET
+        // of a HEAD.
+        web::resource(P::path()).guard(guard::Method(method::<P>())).to(self.handler).register(config);
     }
 }
 

@@ -11,10 +11,10 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::clock::Clock;
+use crate::db::Db;
 use crate::db::id_block::{IdKind, reserve_one};
 use crate::db::schema::kefu_id_block;
-use crate::db::{Backend, Db};
-use crate::settings::Settings;
+use crate::db::testing::temporary;
 use crate::telemetry::metrics::Metrics;
 
 /// 2026-11-21T00:00:00Z
@@ -91,9 +91,7 @@ struct Node {
 
 impl World {
     fn new(script: impl Fn(u32) -> Act + Send + Sync + 'static) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let settings = Settings { data_dir: folder.path().to_owned(), ..Settings::default() };
-        let db = Db::open(Backend::parse(&settings.database_url()).unwrap(), &settings.database).unwrap();
+        let (folder, db) = temporary();
         let stage = Stage { script: Arc::new(script), runs: Arc::default(), begun: Arc::default() };
         Self { db, clock: Clock::manual(NOW), stage, _folder: folder }
     }

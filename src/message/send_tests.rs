@@ -5,7 +5,7 @@ use crate::clock::{Clock, Millis};
 use crate::conversation::delete::Delete;
 use crate::conversation::{self, Target};
 use crate::db::schema::kefu_conversation;
-use crate::db::{Backend, Db};
+use crate::db::testing::temporary;
 use crate::id::{ConversationId, TenantId, UserId};
 use crate::message::content::{Content, MAX_BYTES};
 use crate::message::read::MarkRead;
@@ -36,9 +36,7 @@ fn message(text: &str) -> NewMessage {
 /// Commits each batch after the other; then the unread messages' contents, the admins' unread count, and whether the
 /// conversation is deleted.
 async fn committed(batches: Vec<Commands>) -> (Vec<String>, i32, bool) {
-    let folder = tempfile::tempdir().unwrap();
-    let backend = Backend::parse(&format!("sqlite:{}", folder.path().join("kefu.db").display())).unwrap();
-    let db = Db::open(backend, &settings::Database::default()).unwrap();
+    let (_folder, db) = temporary();
     let mut connection = db.connect().unwrap();
     let mut ids = Ids::default();
     let hub = Hub::new(&settings::Push::default(), Clock::manual(NOW), Metrics::new());

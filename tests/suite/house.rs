@@ -185,6 +185,21 @@ fn no_store_is_named_outside_of_its_domain() {
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
+/// It is one of the model's common columns. Nothing sets it, so nothing reads it: what the service deletes is gone, or has a column
+/// of its own that says who no longer sees it.
+#[test]
+fn no_statement_names_the_column_deleted() {
+    let mut files = Vec::new();
+    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+    let names_it = |file: &PathBuf| {
+        let text = code(&std::fs::read_to_string(file).unwrap());
+        let is_schema = file.ends_with("db/schema.rs");
+        !is_schema && text.contains("::deleted")
+    };
+    let broken: Vec<&PathBuf> = files.iter().filter(|file| names_it(file)).collect();
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
 #[test]
 fn the_writer_knows_conversations_and_no_other_domain() {
     let house = house();

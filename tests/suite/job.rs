@@ -114,6 +114,21 @@ async fn what_has_expired_is_deleted_each_hour_a_few_at_a_time() {
 }
 
 #[tokio::test]
+async fn nothing_expires_by_a_clock_that_has_jumped() {
+    let app = TestApp::spawn().await;
+    eventually("the run of the start", async || runs(&app, "auth.delete_expired", "done").await == 1).await;
+    app.owner().await;
+    let now = app.clock.now();
+    app.clock.correct(now + 400 * 24 * HOUR);
+    eventually("the run of that hour", async || runs(&app, "auth.delete_expired", "done").await == 2).await;
+    assert_eq!(app.count("kefu_login").await, 1);
+    // A day without a further correction, and the clock is believed.
+    app.clock.advance(24 * HOUR);
+    eventually("the login has expired", async || app.count("kefu_login").await == 0).await;
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn an_upload_that_fails_leaves_neither_file_nor_job() {
     let app = TestApp::spawn().await;
     let member = app.member(1001).await;

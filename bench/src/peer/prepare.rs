@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, params};
 
+use super::sqlite::insert_numbered;
 use crate::Result;
 
 /// Messages of every conversation, all of them read.
@@ -30,40 +31,39 @@ pub(crate) fn fill(file: &Path, sizes: Sizes) -> Result {
     let indexes = drop_indexes(&connection)?;
     let Sizes { conversations, unread } = sizes;
     let messages = conversations * EACH;
-    connection.execute(
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
-         INSERT INTO kefu_member (id, user_id, external_id, nickname, create_time, update_time, tenant_id)
-         SELECT i, i, CAST(i AS TEXT), '会员' || i, '2024-01-01 00:00:00.000', '2024-01-01 00:00:00.000', 1 FROM n",
-        [conversations],
-    )?;
-    connection.execute(
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
-         INSERT INTO kefu_message (id, conversation_id, seq, sender_id, sender_type, content_type, content, read_status,
-             creator, updater, create_time, update_time, tenant_id)
-         SELECT i, (i - 1) % ?2 + 1, (i - 1) / ?2 + 1, (i - 1) % ?2 + 1, 1, 1, '{\"text\":\"这是第' || i || '条消息\"}', 1,
-             '', '', time, time, 1
-         FROM (SELECT i, strftime('%Y-%m-%d %H:%M:%f', 1704067200 + i, 'unixepoch') AS time FROM n)",
-        [messages, conversations],
-    )?;
-    connection.execute(
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
-         INSERT INTO kefu_message (id, conversation_id, seq, sender_id, sender_type, content_type, content, read_status,
-             creator, updater, create_time, update_time, tenant_id)
-         SELECT ?3 + i, (i - 1) % ?2 + 1, ?4 + (i - 1) / ?2 + 1, (i - 1) % ?2 + 1, 1, 1, '{\"text\":\"还没有读\"}', 0,
-             '', '', time, time, 1
-         FROM (SELECT i, strftime('%Y-%m-%d %H:%M:%f', 1704067200 + ?3 + i, 'unixepoch') AS time FROM n)",
-        params![unread * UNREAD, unread, messages, EACH],
-    )?;
-    connection.execute(
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
-         INSERT INTO kefu_conversation (id, user_id, last_message_time, last_message_content, last_message_content_type,
-             admin_unread_message_count, last_seq, admin_read_seq, create_time, update_time, tenant_id)
-         SELECT i, i, time, '{\"text\":\"最后一条\"}', 1, CASE WHEN i <= ?2 THEN ?4 ELSE 0 END,
-             CASE WHEN i <= ?2 THEN ?3 + ?4 ELSE ?3 END, ?3, time, time, 1
-         FROM (SELECT i, strftime('%Y-%m-%d %H:%M:%f',
-             1704067200 + CASE WHEN i <= ?2 THEN ?5 + (?4 - 1) * ?2 + i ELSE ?5 - ?1 + i END, 'unixepoch') AS time FROM n)",
-        params![conversations, unread, EACH, UNREAD, messages],
-    )?;
+    const TIME: &str = "'2024-01-01 00:00:00.000'";
+    let members = [
+        ("id", "i"),
+        ("user_id", "i"),
+        ("external_id", "CAST(i AS TEXT)"),
+        ("nickname", "'会员' || i"),
+        ("create_time", TIME),
+        ("update_time", TIME),
+        ("tenant_id", "1"),
+    ];
+    connection.execute(&insert_numbered("kefu_member", &members, "n"), [conversations])?;
+    let text = "'{\"text\":\"这是第' || i || '条消息\"}'";
+    let read = message("i", "(i - 1) / ?2 + 1", text, "1");
+    connection.execute(&insert_numbered("kefu_message", &read, &at("i")), params![messages, conversations])?;
+    let left = message("?3 + i", "?4 + (i - 1) / ?2 + 1", "'{\"text\":\"还没有读\"}'", "0");
+    let left = insert_numbered("kefu_message", &left, &at("?3 + i"));
+    connection.execute(&left, params![unread * UNREAD, unread, messages, EACH])?;
+    let heads = [
+        ("id", "i"),
+        ("user_id", "i"),
+        ("last_message_time", "time"),
+        ("last_message_content", "'{\"text\":\"最后一条\"}'"),
+        ("last_message_content_type", "1"),
+        ("admin_unread_message_count", "CASE WHEN i <= ?2 THEN ?4 ELSE 0 END"),
+        ("last_seq", "CASE WHEN i <= ?2 THEN ?3 + ?4 ELSE ?3 END"),
+        ("admin_read_seq", "?3"),
+        ("create_time", "time"),
+        ("update_time", "time"),
+        ("tenant_id", "1"),
+    ];
+    let last = at("CASE WHEN i <= ?2 THEN ?5 + (?4 - 1) * ?2 + i ELSE ?5 - ?1 + i END");
+    let heads = insert_numbered("kefu_conversation", &heads, &last);
+    connection.execute(&heads, params![conversations, unread, EACH, UNREAD, messages])?;
     connection.execute(
         "UPDATE kefu_id_block SET next_id = ?1 WHERE name IN ('conversation', 'message', 'member')",
         [messages + unread * UNREAD + 1],
@@ -73,6 +73,31 @@ pub(crate) fn fill(file: &Path, sizes: Sizes) -> Result {
     drop(connection);
     // What follows is not to pay for these pages.
     Ok(std::fs::File::open(file)?.sync_all()?)
+}
+
+/// A member's message, for each number; `?2` is how many conversations there are.
+const fn message<'t>(id: &'t str, seq: &'t str, content: &'t str, read_status: &'t str) -> [(&'t str, &'t str); 13] {
+    const CONVERSATION: &str = "(i - 1) % ?2 + 1";
+    [
+        ("id", id),
+        ("conversation_id", CONVERSATION),
+        ("seq", seq),
+        ("sender_id", CONVERSATION),
+        ("sender_type", "1"),
+        ("content_type", "1"),
+        ("content", content),
+        ("read_status", read_status),
+        ("creator", "''"),
+        ("updater", "''"),
+        ("create_time", "time"),
+        ("update_time", "time"),
+        ("tenant_id", "1"),
+    ]
+}
+
+/// The numbers, each with its `time`: so many seconds after the first of January 2024.
+fn at(seconds: &str) -> String {
+    format!("(SELECT i, strftime('%Y-%m-%d %H:%M:%f', 1704067200 + {seconds}, 'unixepoch') AS time FROM n)")
 }
 
 /// Drops the indexes of the large tables; returns the statements that make them again.

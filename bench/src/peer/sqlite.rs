@@ -1,37 +1,17 @@
 //! SQLite by the bare driver: the product's very statements in batches (the ceiling of its writer), a transaction per
 //! send (what the naive endpoint does), and one durable commit.
-//!
-//! The statements are those of src/conversation/store/statements.rs and src/message/store/statements.rs and change with them.
 
 use std::collections::HashSet;
-use std::fmt::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use kefu::testing::db::{Backend, migrate};
+use kefu::testing::statements::{Texts, texts};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
 
 use super::kefu::CONTENT;
 use crate::Result;
-
-const SCHEMA: &str = concat!(
-    include_str!("../../../migrations/sqlite/00000000000001_initial/up.sql"),
-    include_str!("../../../migrations/sqlite/00000000000005_marked_unread/up.sql")
-);
-
-const LOCK: &str = "SELECT c.id, c.tenant_id, c.user_id, c.last_seq, c.last_message_time, c.admin_pinned, c.admin_deleted, \
-     c.admin_unread_message_count, c.member_unread_message_count, c.admin_read_seq, c.member_read_seq, c.marked_unread FROM";
-const LOCK_TAIL: &str = "CROSS JOIN kefu_conversation AS c WHERE c.tenant_id = v.column1 AND c.user_id = v.column2";
-const ADVANCE: &str = "UPDATE OR FAIL kefu_conversation SET last_seq = v.column2, last_message_time = v.column3, \
-     last_message_content = v.column4, last_message_content_type = v.column5, admin_pinned = v.column6, \
-     admin_deleted = v.column7, user_deleted = 0, admin_unread_message_count = v.column8, \
-     member_unread_message_count = v.column9, admin_read_seq = v.column10, member_read_seq = v.column11, \
-     updater = v.column12, update_time = v.column13, marked_unread = v.column14 FROM";
-const ADVANCE_TAIL: &str = "WHERE kefu_conversation.id = v.column1";
-const INSERT: &str = "INSERT OR FAIL INTO kefu_message (id, conversation_id, seq, sender_id, sender_type, receiver_id, \
-     receiver_type, content_type, content, client_message_id, create_time, tenant_id, creator, updater, \
-     update_time) SELECT *, column4, column4, column11 FROM";
-const INSERT_TAIL: &str = "WHERE column1 IS NOT NULL";
 
 /// The time as the product stores it.
 #[expect(clippy::disallowed_methods, reason = "the bench has no clock that tests could set")]
@@ -41,15 +21,30 @@ fn now() -> String {
 
 /// A new database with the product's tables and settings, and a conversation for each of the members `1..=members`.
 pub(crate) fn create(file: &Path, members: i64) -> Result<Connection> {
+    migrate(&mut Backend::Sqlite(file.to_owned()).open()?)?;
     let connection = open(file)?;
-    connection.execute_batch(SCHEMA)?;
-    connection.execute(
-        "INSERT INTO kefu_conversation (id, user_id, last_message_time, last_message_content, last_message_content_type, \
-         create_time, update_time, tenant_id) \
-         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) SELECT i, i, ?2, '', 1, ?2, ?2, 1 FROM n",
-        params![members, now()],
-    )?;
+    let columns = [
+        ("id", "i"),
+        ("user_id", "i"),
+        ("last_message_time", "?2"),
+        ("last_message_content", "''"),
+        ("last_message_content_type", "1"),
+        ("create_time", "?2"),
+        ("update_time", "?2"),
+        ("tenant_id", "1"),
+    ];
+    connection.execute(&insert_numbered("kefu_conversation", &columns, "n"), params![members, now()])?;
     Ok(connection)
+}
+
+/// Inserts rows that are made of the numbers `i` from 1 to `?1`, which stand in the table `n`: each column beside its value.
+pub(crate) fn insert_numbered(table: &str, columns: &[(&str, &str)], from: &str) -> String {
+    let (names, values): (Vec<&str>, Vec<&str>) = columns.iter().copied().unzip();
+    format!(
+        "INSERT INTO {table} ({}) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) SELECT {} FROM {from}",
+        names.join(", "),
+        values.join(", ")
+    )
 }
 
 /// Opens a database as the product does, but for checkpoints: with one thread they come inside commits, as by default.
@@ -86,13 +81,14 @@ pub(crate) fn ceiling(file: &Path, order: &[i64], batch: usize, duration: Durati
     if batches.is_empty() {
         return Err("the product has stored less than a batch".into());
     }
-    let (lock, advance, insert) = (
-        over_rows(LOCK, 2, batch, LOCK_TAIL),
-        over_rows(ADVANCE, 14, batch, ADVANCE_TAIL),
-        over_rows(INSERT, 12, batch, INSERT_TAIL),
-    );
-    let (mut lock, mut advance, mut insert) =
-        (connection.prepare(&lock)?, connection.prepare(&advance)?, connection.prepare(&insert)?);
+    let (advanced, inserted) = (product("conversation.store_advanced")?, product("message.insert")?);
+    let of_conversation = advanced.columns().iter().map(|name| of_conversation(name)).collect::<Result<Vec<_>>>()?;
+    let of_message = inserted.columns().iter().map(|name| of_message(name)).collect::<Result<Vec<_>>>()?;
+    let mut lock = connection.prepare(&product("conversation.lock_by_members")?.sqlite(batch)?)?;
+    let (mut advance, mut insert) =
+        (connection.prepare(&advanced.sqlite(batch)?)?, connection.prepare(&inserted.sqlite(batch)?)?);
+    let (id, member, last_seq) =
+        (lock.column_index("id")?, lock.column_index("user_id")?, lock.column_index("last_seq")?);
     let step = i64::try_from(batch)?;
     let (mut next_id, mut sent) = (1, 0);
     let started = Instant::now();
@@ -100,23 +96,14 @@ pub(crate) fn ceiling(file: &Path, order: &[i64], batch: usize, duration: Durati
         connection.execute_batch("BEGIN IMMEDIATE")?;
         let time = now();
         let keys = conversations.iter().flat_map(|conversation| [Value::from(1), Value::from(*conversation)]);
-        let locked: Vec<(i64, i64, i64)> = lock
-            .query_map(params_from_iter(keys), |row| Ok((row.get(0)?, row.get(2)?, row.get(3)?)))?
-            .collect::<rusqlite::Result<_>>()?;
-        let rows = locked.iter().flat_map(|&(id, member, seq)| {
-            let numbers = [id, seq + 1].map(Value::from);
-            let last = [Value::from(time.clone()), Value::from(CONTENT.to_owned()), Value::from(1)];
-            let marks = [0, 0, seq + 1, 0, 0, 0, member].map(Value::from);
-            numbers.into_iter().chain(last).chain(marks).chain([Value::from(time.clone()), Value::from(0)])
-        });
-        advance.execute(params_from_iter(rows))?;
-        let rows = locked.iter().zip(next_id..).flat_map(|(&(conversation, member, seq), id)| {
-            let numbers = [id, conversation, seq + 1, member, 1].map(Value::from);
-            let receiver = [Value::Null, Value::Null];
-            let content = [Value::from(1), Value::from(CONTENT.to_owned()), Value::Null];
-            numbers.into_iter().chain(receiver).chain(content).chain([Value::from(time.clone()), Value::from(1)])
-        });
-        insert.execute(params_from_iter(rows))?;
+        let locked = lock.query_map(params_from_iter(keys), |row| {
+            let (conversation, member, seq) = (row.get(id)?, row.get(member)?, row.get::<_, i64>(last_seq)? + 1);
+            Ok(Sent { id: 0, conversation, member, seq, time: time.clone() })
+        })?;
+        let numbered = locked.zip(next_id..).map(|(sent, id)| Ok(Sent { id, ..sent? }));
+        let rows = numbered.collect::<rusqlite::Result<Vec<Sent>>>()?;
+        advance.execute(params_from_iter(rows.iter().flat_map(|row| of_conversation.iter().map(move |of| of(row)))))?;
+        insert.execute(params_from_iter(rows.iter().flat_map(|row| of_message.iter().map(move |of| of(row)))))?;
         connection.execute_batch("COMMIT")?;
         next_id += step;
         sent += batch;
@@ -124,13 +111,56 @@ pub(crate) fn ceiling(file: &Path, order: &[i64], batch: usize, duration: Durati
     Ok(crate::report::float(sent) / started.elapsed().as_secs_f64())
 }
 
-/// `head (VALUES (?, …), …) AS v tail`
-fn over_rows(head: &str, columns: usize, rows: usize, tail: &str) -> String {
-    let row = format!("({})", vec!["?"; columns].join(", "));
-    let mut sql = head.to_owned();
-    // Writing to a string does not fail.
-    let _ = write!(sql, " (VALUES {}) AS v {tail}", vec![row; rows].join(", "));
-    sql
+/// A message that is sent.
+struct Sent {
+    id: i64,
+    conversation: i64,
+    member: i64,
+    seq: i64,
+    time: String,
+}
+
+/// How a statement's column gets its value.
+type Field = fn(&Sent) -> Value;
+
+/// One of the product's statements.
+fn product(name: &str) -> Result<&'static Texts> {
+    let found = texts().into_iter().find(|(known, _)| *known == name);
+    found.map(|(_, texts)| texts).ok_or_else(|| format!("the product has no statement {name}").into())
+}
+
+/// The value of a column of `kefu_conversation` after a message.
+fn of_conversation(column: &str) -> Result<Field> {
+    Ok(match column {
+        "id" => |sent| sent.conversation.into(),
+        "last_seq" | "admin_unread_message_count" => |sent| sent.seq.into(),
+        "last_message_time" | "update_time" => |sent| sent.time.clone().into(),
+        "last_message_content" => |_| CONTENT.to_owned().into(),
+        "last_message_content_type" => |_| 1.into(),
+        "updater" => |sent| sent.member.into(),
+        "admin_pinned"
+        | "admin_deleted"
+        | "member_unread_message_count"
+        | "admin_read_seq"
+        | "member_read_seq"
+        | "marked_unread" => |_| 0.into(),
+        other => return Err(format!("the bench has no value for kefu_conversation.{other}").into()),
+    })
+}
+
+/// The value of a column of `kefu_message`.
+fn of_message(column: &str) -> Result<Field> {
+    Ok(match column {
+        "id" => |sent| sent.id.into(),
+        "conversation_id" => |sent| sent.conversation.into(),
+        "seq" => |sent| sent.seq.into(),
+        "sender_id" => |sent| sent.member.into(),
+        "sender_type" | "content_type" | "tenant_id" => |_| 1.into(),
+        "receiver_id" | "receiver_type" | "client_message_id" => |_| Value::Null,
+        "content" => |_| CONTENT.to_owned().into(),
+        "create_time" => |sent| sent.time.clone().into(),
+        other => return Err(format!("the bench has no value for kefu_message.{other}").into()),
+    })
 }
 
 /// Stores one message in a transaction of its own, as one would without a thought of batches; returns its id.

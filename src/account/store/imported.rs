@@ -1,6 +1,7 @@
 //! Users of another system, made for the sake of their names and pictures.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
 
 use diesel::prelude::*;
 
@@ -10,7 +11,7 @@ use crate::account::look_alike::looks_like;
 use crate::account::{FIRST_ADMIN, MemberId, NICKNAME_LIMIT, USERNAME_LIMIT};
 use crate::clock::{Millis, to_timestamp};
 use crate::db::AnyConnection;
-use crate::db::bulk::{BulkStatement, MysqlText, Statement, Value, execute};
+use crate::db::bulk::{Existing, Insert, Source, Statement, Texts, columns, execute, name};
 use crate::db::id_block::{IdKind, reserve, reserve_one};
 use crate::db::schema::{kefu_admin, kefu_member};
 use crate::error::{Error, Result};
@@ -45,21 +46,47 @@ impl ImportedUser {
     }
 }
 
-/// The columns of a new member.
-const INSERT_MEMBERS: Statement = Statement {
-    head: "INSERT INTO kefu_member (id, user_id, external_id, nickname, avatar, create_time, tenant_id, update_time) \
-         SELECT v.*, column6 FROM",
-    tail: "WHERE column1 IS NOT NULL ON CONFLICT DO NOTHING",
-    postgres_tail: "",
-    mysql: MysqlText {
-        head: "INSERT INTO kefu_member (id, user_id, external_id, nickname, avatar, create_time, tenant_id, update_time) \
-             VALUES",
-        row: "(?, ?, ?, ?, ?, ?, ?, create_time)",
-        between: ", ",
-        tail: "ON DUPLICATE KEY UPDATE kefu_member.user_id = kefu_member.user_id",
-        may_repeat: true,
-    },
-};
+/// A member to be made.
+struct NewMember {
+    id: i64,
+    tenant: TenantId,
+    user: UserId,
+    external_id: String,
+    nickname: String,
+    avatar: String,
+    now: Millis,
+}
+
+impl Source for NewMember {
+    type Of<'a> = &'a Self;
+}
+
+columns! {
+    const NEW_MEMBER: kefu_member, row in NewMember {
+        id = row.id,
+        user_id = row.user.get(),
+        external_id = row.external_id.as_str(),
+        nickname = row.nickname.as_str(),
+        avatar = row.avatar.as_str(),
+        create_time = to_timestamp(row.now),
+        tenant_id = row.tenant.get(),
+    }
+}
+
+static INSERT_MEMBERS: LazyLock<Statement<NewMember>> = LazyLock::new(|| {
+    let insert = Insert {
+        columns: &[NEW_MEMBER],
+        copies: &[(name(kefu_member::update_time), name(kefu_member::create_time))],
+        constants: &[],
+        existing: Some(Existing { conflict: "", unchanged: name(kefu_member::user_id) }),
+    };
+    insert.statement()
+});
+
+/// Every statement over a list of rows by its name, for tests.
+pub(crate) fn texts() -> Vec<(&'static str, &'static Texts)> {
+    vec![("account.insert_members", INSERT_MEMBERS.texts())]
+}
 
 /// Makes those of the members who are not here yet and leaves the others as they are; returns how many it made. Two queries
 /// per tenant and three statements, however many members.
@@ -81,30 +108,19 @@ pub(crate) fn insert_missing_members(
     let count = i64::try_from(missing.len()).map_err(Error::internal)?;
     let first = reserve(connection, IdKind::Member, count)?;
     let nobody = ImportedUser::default();
-    let texts: Vec<(i64, TenantId, UserId, [String; 3])> = (first..)
+    let new: Vec<NewMember> = (first..)
         .zip(missing)
         .map(|(id, (tenant, user))| {
             let known = members.get(&(tenant, user)).unwrap_or(&nobody);
-            let external = MemberId::Number(user).external();
-            (id, tenant, user, [external, known.nickname("会员", user.get()), known.avatar()])
+            let (external_id, nickname) = (MemberId::Number(user).external(), known.nickname("会员", user.get()));
+            NewMember { id, tenant, user, external_id, nickname, avatar: known.avatar(), now }
         })
         .collect();
-    let rows = texts.iter().map(|(id, tenant, user, [external, nickname, avatar])| -> [Value<'_>; 7] {
-        [
-            (*id).into(),
-            user.get().into(),
-            external.as_str().into(),
-            nickname.as_str().into(),
-            avatar.as_str().into(),
-            to_timestamp(now).into(),
-            tenant.get().into(),
-        ]
-    });
-    execute(connection, BulkStatement::new(&INSERT_MEMBERS, rows))?;
+    execute(connection, INSERT_MEMBERS.with_rows(&new))?;
     let named: Vec<(TenantId, i64, &str)> =
-        texts.iter().map(|(_, tenant, user, [_, nickname, _])| (*tenant, user.get(), nickname.as_str())).collect();
+        new.iter().map(|member| (member.tenant, member.user.get(), member.nickname.as_str())).collect();
     super::words::insert(connection, &named, now)?;
-    Ok(texts.len())
+    Ok(new.len())
 }
 
 /// Those of the members who are here; a query per 500 of them.

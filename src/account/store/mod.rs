@@ -9,12 +9,18 @@ use diesel::prelude::*;
 use super::{Admin, Member, MemberClaim, MemberId, NewAdmin};
 use crate::access::Role;
 use crate::clock::{Millis, from_timestamp, to_timestamp};
+use crate::db::bulk::Texts;
 use crate::db::id_block::{IdKind, reserve_one};
 use crate::db::schema::{kefu_admin, kefu_member};
 use crate::db::{AnyConnection, inserted};
 use crate::error::{Error, Result};
 use crate::id::{TenantId, UserId, UserKey, UserType};
 use crate::tenant;
+
+/// Every statement over a list of rows by its name, for tests.
+pub(crate) fn texts() -> Vec<(&'static str, &'static Texts)> {
+    [imported::texts(), words::texts()].concat()
+}
 
 const ENABLED: i32 = 0;
 const DISABLED: i32 = 1;
@@ -58,7 +64,6 @@ pub(crate) fn admin(connection: &mut AnyConnection, tenant: TenantId, id: UserId
     let row: Option<AdminRow> = kefu_admin::table
         .filter(kefu_admin::id.eq(id.get()))
         .filter(kefu_admin::tenant_id.eq(tenant.get()))
-        .filter(kefu_admin::deleted.eq(false))
         .select(AdminRow::as_select())
         .first(connection)
         .optional()?;
@@ -74,7 +79,6 @@ pub(crate) fn admin_by_name(
     let row: Option<AdminRow> = kefu_admin::table
         .filter(kefu_admin::tenant_id.eq(tenant.get()))
         .filter(kefu_admin::username.eq(username))
-        .filter(kefu_admin::deleted.eq(false))
         .select(AdminRow::as_select())
         .first(connection)
         .optional()?;
@@ -92,7 +96,6 @@ pub(crate) fn confirm_password(connection: &mut AnyConnection, key: UserKey, has
 pub(crate) fn admins(connection: &mut AnyConnection, tenant: TenantId) -> Result<Vec<Admin>> {
     let rows: Vec<AdminRow> = kefu_admin::table
         .filter(kefu_admin::tenant_id.eq(tenant.get()))
-        .filter(kefu_admin::deleted.eq(false))
         .order(kefu_admin::username)
         .select(AdminRow::as_select())
         .load(connection)?;
@@ -227,7 +230,6 @@ pub(crate) fn member(connection: &mut AnyConnection, tenant: TenantId, user: Use
     let row: Option<MemberRow> = kefu_member::table
         .filter(kefu_member::tenant_id.eq(tenant.get()))
         .filter(kefu_member::user_id.eq(user.get()))
-        .filter(kefu_member::deleted.eq(false))
         .select(MemberRow::as_select())
         .first(connection)
         .optional()?;
@@ -239,7 +241,6 @@ pub(crate) fn member_by_id(connection: &mut AnyConnection, tenant: TenantId, id:
     let row: Option<MemberRow> = kefu_member::table
         .filter(kefu_member::tenant_id.eq(tenant.get()))
         .filter(kefu_member::external_id.eq(id.external()))
-        .filter(kefu_member::deleted.eq(false))
         .select(MemberRow::as_select())
         .first(connection)
         .optional()?;
@@ -333,7 +334,6 @@ pub(crate) fn members(connection: &mut AnyConnection, tenant: TenantId, users: &
     let rows: Vec<MemberRow> = kefu_member::table
         .filter(kefu_member::tenant_id.eq(tenant.get()))
         .filter(kefu_member::user_id.eq_any(&users))
-        .filter(kefu_member::deleted.eq(false))
         .order(kefu_member::user_id)
         .select(MemberRow::as_select())
         .load(connection)?;

@@ -1,11 +1,13 @@
 //! SQL of `kefu_member_word`: members found by the words of their nicknames and by their ids.
 
+use std::sync::LazyLock;
+
 use diesel::prelude::*;
 
 use crate::account::words;
 use crate::clock::{Millis, to_timestamp};
 use crate::db::AnyConnection;
-use crate::db::bulk::{BulkStatement, MysqlText, Statement, Value, execute};
+use crate::db::bulk::{Existing, Insert, Source, Statement, Texts, columns, execute, name};
 use crate::db::progress::TableProgress;
 use crate::db::schema::{kefu_member, kefu_member_word};
 use crate::error::Result;
@@ -17,33 +19,54 @@ pub(crate) const MOST_FOUND: i64 = 1000;
 /// Members whose words one run of the job writes.
 const AT_ONCE: i64 = 500;
 
-const INSERT: Statement = Statement {
-    head: "INSERT INTO kefu_member_word (tenant_id, user_id, word, create_time, update_time) SELECT v.*, column4 FROM",
-    tail: "WHERE column1 IS NOT NULL ON CONFLICT DO NOTHING",
-    postgres_tail: "",
-    mysql: MysqlText {
-        head: "INSERT INTO kefu_member_word (tenant_id, user_id, word, create_time, update_time) VALUES",
-        row: "(?, ?, ?, ?, create_time)",
-        between: ", ",
-        tail: "ON DUPLICATE KEY UPDATE kefu_member_word.user_id = kefu_member_word.user_id",
-        may_repeat: true,
-    },
-};
+/// A word of a member's nickname.
+struct Word {
+    tenant: TenantId,
+    user: i64,
+    word: String,
+    now: Millis,
+}
+
+impl Source for Word {
+    type Of<'a> = &'a Self;
+}
+
+columns! {
+    const WORD: kefu_member_word, row in Word {
+        tenant_id = row.tenant.get(),
+        user_id = row.user,
+        word = row.word.as_str(),
+        create_time = to_timestamp(row.now),
+    }
+}
+
+static INSERT: LazyLock<Statement<Word>> = LazyLock::new(|| {
+    let insert = Insert {
+        columns: &[WORD],
+        copies: &[(name(kefu_member_word::update_time), name(kefu_member_word::create_time))],
+        constants: &[],
+        existing: Some(Existing { conflict: "", unchanged: name(kefu_member_word::user_id) }),
+    };
+    insert.statement()
+});
+
+/// Every statement over a list of rows by its name, for tests.
+pub(crate) fn texts() -> Vec<(&'static str, &'static Texts)> {
+    vec![("account.insert_words", INSERT.texts())]
+}
 
 /// Adds the words of these members' nicknames: one statement, however many members.
 pub(super) fn insert(connection: &mut AnyConnection, members: &[(TenantId, i64, &str)], now: Millis) -> Result<()> {
-    let words: Vec<(i64, i64, String)> = members
+    let words: Vec<Word> = members
         .iter()
-        .flat_map(|(tenant, user, name)| words::of_name(name).into_iter().map(|word| (tenant.get(), *user, word)))
+        .flat_map(|&(tenant, user, nickname)| {
+            words::of_name(nickname).into_iter().map(move |word| Word { tenant, user, word, now })
+        })
         .collect();
     if words.is_empty() {
         return Ok(());
     }
-    let now = to_timestamp(now);
-    let rows = words.iter().map(|(tenant, user, word)| -> [Value<'_>; 4] {
-        [(*tenant).into(), (*user).into(), word.as_str().into(), now.into()]
-    });
-    Ok(execute(connection, BulkStatement::new(&INSERT, rows))?)
+    Ok(execute(connection, INSERT.with_rows(&words))?)
 }
 
 /// Gives a member who was renamed the words of the new nickname.

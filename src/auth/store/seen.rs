@@ -6,7 +6,6 @@
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-use super::to_hex;
 use crate::clock::{Millis, from_timestamp, to_timestamp};
 use crate::credential::Hash;
 use crate::db::schema::kefu_member_token as t;
@@ -20,7 +19,7 @@ const PER_MEMBER: i64 = 1000;
 /// When a token was first seen, `None` for a new one.
 pub(crate) fn first_seen(connection: &mut AnyConnection, hash: Hash) -> Result<Option<Millis>> {
     let seen: Option<NaiveDateTime> =
-        t::table.find(to_hex(hash)).select(t::create_time).first(connection).optional()?;
+        t::table.find(const_hex::encode(hash)).select(t::create_time).first(connection).optional()?;
     Ok(seen.map(from_timestamp))
 }
 
@@ -45,7 +44,7 @@ pub(crate) fn insert(
     }
     let outcome = diesel::insert_into(t::table)
         .values((
-            t::token_hash.eq(to_hex(hash)),
+            t::token_hash.eq(const_hex::encode(hash)),
             t::user_id.eq(key.user.get()),
             t::expires_time.eq(to_timestamp(expires_at)),
             t::create_time.eq(to_timestamp(now)),

@@ -5,16 +5,19 @@ mod statements;
 use chrono::NaiveDateTime;
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Integer, Timestamp};
+use diesel::sql_types::{BigInt, Bool};
 
 use super::{Conversation, ConversationCounts, ConversationView, Cursor, MOST_COUNTED, Target};
-use crate::clock::{Millis, from_timestamp, to_timestamp};
-use crate::db::bulk::{BulkStatement, Value, execute};
+use crate::clock::{Millis, to_timestamp};
+use crate::db::bulk::execute;
 use crate::db::schema::{kefu_conversation as t, kefu_member};
 use crate::db::timestamp::Instant;
 use crate::db::{AnyConnection, MultiBackend, each_backend};
 use crate::error::Result;
 use crate::id::{ConversationId, TenantId, UserId, UserType};
+use statements::{LockedRow, Stored};
+
+pub(crate) use statements::texts;
 
 /// What the writer does to conversations, the same statements for any number of them.
 pub(crate) trait WriteConversations {
@@ -42,38 +45,22 @@ pub(crate) struct LastMessage<'a> {
     pub sender: UserId,
 }
 
-/// The columns that the writer reads, and their SQL types.
-type LockedRow = (i64, i64, i64, i64, NaiveDateTime, bool, bool, i32, i32, i64, i64, bool);
-type Locked = (BigInt, BigInt, BigInt, BigInt, Timestamp, Bool, Bool, Integer, Integer, BigInt, BigInt, Bool);
-
-fn from_locked(row: LockedRow) -> Conversation {
-    let (
-        id,
-        tenant,
-        member,
-        last_seq,
-        time,
-        admin_pinned,
-        admin_deleted,
-        admin_unread,
-        member_unread,
-        admin_read,
-        member_read,
-        marked_unread,
-    ) = row;
-    Conversation {
-        id: ConversationId::new(id),
-        tenant: TenantId::new(tenant),
-        member: UserId::new(member),
-        last_seq,
-        last_message_time: from_timestamp(time),
-        admin_pinned,
-        admin_deleted,
-        admin_unread_count: admin_unread,
-        member_unread_count: member_unread,
-        admin_read_seq: admin_read,
-        member_read_seq: member_read,
-        marked_unread,
+impl From<LockedRow> for Conversation {
+    fn from(row: LockedRow) -> Self {
+        Self {
+            id: ConversationId::new(row.id),
+            tenant: TenantId::new(row.tenant_id),
+            member: UserId::new(row.user_id),
+            last_seq: row.last_seq,
+            last_message_time: row.last_message_time.0,
+            admin_pinned: row.admin_pinned,
+            admin_deleted: row.admin_deleted,
+            admin_unread_count: row.admin_unread_message_count,
+            member_unread_count: row.member_unread_message_count,
+            admin_read_seq: row.admin_read_seq,
+            member_read_seq: row.member_read_seq,
+            marked_unread: row.marked_unread,
+        }
     }
 }
 
@@ -173,7 +160,6 @@ pub(crate) fn list(
             .filter(t::tenant_id.eq(tenant.get()))
             .filter(t::admin_deleted.eq(false))
             .filter(t::admin_pinned.eq(pinned))
-            .filter(t::deleted.eq(false))
             .order((t::last_message_time.desc(), t::id.desc()))
             .select(shown!())
             .into_boxed::<MultiBackend>();
@@ -265,7 +251,7 @@ pub(crate) fn counts(connection: &mut AnyConnection, tenant: TenantId) -> Result
     let mut count = |condition: &str| -> Result<i64> {
         let text = format!(
             "SELECT COUNT(*) AS counted FROM (SELECT 1 AS one FROM kefu_conversation WHERE tenant_id = {tenant} \
-             AND admin_deleted = FALSE AND deleted = FALSE{condition} LIMIT {MOST_COUNTED}) AS bounded"
+             AND admin_deleted = FALSE{condition} LIMIT {MOST_COUNTED}) AS bounded"
         );
         Ok(diesel::sql_query(text).get_result::<Counted>(connection)?.counted)
     };
@@ -281,16 +267,12 @@ pub(crate) fn set_user_deleted(connection: &mut AnyConnection, ids: &[Conversati
 
 /// One conversation of the tenant, by its id.
 fn by_id(tenant: TenantId, id: ConversationId) -> t::BoxedQuery<'static, MultiBackend> {
-    t::table.filter(t::id.eq(id.get())).filter(t::tenant_id.eq(tenant.get())).filter(t::deleted.eq(false)).into_boxed()
+    t::table.filter(t::id.eq(id.get())).filter(t::tenant_id.eq(tenant.get())).into_boxed()
 }
 
 /// A member's own conversation.
 fn by_member(tenant: TenantId, member: UserId) -> t::BoxedQuery<'static, MultiBackend> {
-    t::table
-        .filter(t::tenant_id.eq(tenant.get()))
-        .filter(t::user_id.eq(member.get()))
-        .filter(t::deleted.eq(false))
-        .into_boxed()
+    t::table.filter(t::tenant_id.eq(tenant.get())).filter(t::user_id.eq(member.get())).into_boxed()
 }
 
 /// One conversation as the wire shows it, deleted by admins or not.
@@ -299,11 +281,7 @@ pub(crate) fn get(
     tenant: TenantId,
     id: ConversationId,
 ) -> Result<Option<ConversationView>> {
-    let query = conversations()
-        .filter(t::id.eq(id.get()))
-        .filter(t::tenant_id.eq(tenant.get()))
-        .filter(t::deleted.eq(false))
-        .select(shown!());
+    let query = conversations().filter(t::id.eq(id.get())).filter(t::tenant_id.eq(tenant.get())).select(shown!());
     Ok(query.first(connection).optional()?.map(view))
 }
 
@@ -313,11 +291,8 @@ pub(crate) fn get_by_member(
     tenant: TenantId,
     member: UserId,
 ) -> Result<Option<ConversationView>> {
-    let query = conversations()
-        .filter(t::tenant_id.eq(tenant.get()))
-        .filter(t::user_id.eq(member.get()))
-        .filter(t::deleted.eq(false))
-        .select(shown!());
+    let query =
+        conversations().filter(t::tenant_id.eq(tenant.get())).filter(t::user_id.eq(member.get())).select(shown!());
     let found = query.first(connection).optional()?.map(view);
     // A reminder of the admins' is none of the member's business.
     Ok(found.map(|view| ConversationView { marked_unread: None, ..view }))
@@ -350,18 +325,28 @@ impl Head {
     }
 }
 
-type HeadRow = (i64, i64, i64, i32, i32, bool);
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = crate::db::schema::kefu_conversation)]
+struct HeadRow {
+    id: i64,
+    user_id: i64,
+    last_seq: i64,
+    admin_unread_message_count: i32,
+    member_unread_message_count: i32,
+    marked_unread: bool,
+}
 
-type HeadColumns =
-    (t::id, t::user_id, t::last_seq, t::admin_unread_message_count, t::member_unread_message_count, t::marked_unread);
-
-const HEAD: HeadColumns =
-    (t::id, t::user_id, t::last_seq, t::admin_unread_message_count, t::member_unread_message_count, t::marked_unread);
-
-fn from_head(row: HeadRow) -> Head {
-    let (id, member, last_seq, admin_unread_count, member_unread_count, marked_unread) = row;
-    let (id, member) = (ConversationId::new(id), UserId::new(member));
-    Head { id, member, last_seq, admin_unread_count, member_unread_count, marked_unread }
+impl From<HeadRow> for Head {
+    fn from(row: HeadRow) -> Self {
+        Self {
+            id: ConversationId::new(row.id),
+            member: UserId::new(row.user_id),
+            last_seq: row.last_seq,
+            admin_unread_count: row.admin_unread_message_count,
+            member_unread_count: row.member_unread_message_count,
+            marked_unread: row.marked_unread,
+        }
+    }
 }
 
 /// The head of the conversation that a target means, if it is the tenant's.
@@ -370,30 +355,28 @@ pub(crate) fn head(connection: &mut AnyConnection, tenant: TenantId, target: Tar
         Target::OfMember(member) => by_member(tenant, member),
         Target::Id(id) => by_id(tenant, id),
     };
-    Ok(row.select(HEAD).first::<HeadRow>(connection).optional()?.map(from_head))
+    Ok(row.select(HeadRow::as_select()).first(connection).optional()?.map(Head::from))
 }
 
 impl WriteConversations for AnyConnection {
     fn lock_by_members(&mut self, members: &[(TenantId, UserId)]) -> QueryResult<Vec<Conversation>> {
-        let rows = members.iter().map(|(tenant, user)| [tenant.get().into(), user.get().into()]);
-        let query = BulkStatement::<2, Locked>::new(&statements::LOCK_BY_MEMBERS, rows);
+        let query = statements::LOCK_BY_MEMBERS.with_rows(members.iter().copied());
         let locked: Vec<LockedRow> = each_backend!(self, connection => query.load(connection))?;
-        Ok(locked.into_iter().map(from_locked).collect())
+        Ok(locked.into_iter().map(Conversation::from).collect())
     }
 
     fn lock_by_ids(&mut self, ids: &[ConversationId]) -> QueryResult<Vec<Conversation>> {
-        let rows = ids.iter().map(|id| [id.get().into()]);
-        let query = BulkStatement::<1, Locked>::new(&statements::LOCK_BY_IDS, rows);
+        let query = statements::LOCK_BY_IDS.with_rows(ids.iter().copied());
         let locked: Vec<LockedRow> = each_backend!(self, connection => query.load(connection))?;
-        Ok(locked.into_iter().map(from_locked).collect())
+        Ok(locked.into_iter().map(Conversation::from).collect())
     }
 
     fn create(&mut self, conversations: &[Conversation]) -> QueryResult<()> {
-        let rows = conversations.iter().map(|conversation| -> [Value<'_>; 4] {
-            let Conversation { id, tenant, member, last_message_time, .. } = conversation;
-            [id.get().into(), tenant.get().into(), member.get().into(), to_timestamp(*last_message_time).into()]
+        let rows = conversations.iter().map(|conversation| {
+            let now = to_timestamp(conversation.last_message_time);
+            Stored { conversation, last: None, now }
         });
-        execute(self, BulkStatement::new(&statements::CREATE, rows))
+        execute(self, statements::CREATE.with_rows(rows))
     }
 
     fn store_advanced(
@@ -401,41 +384,12 @@ impl WriteConversations for AnyConnection {
         conversations: &[(&Conversation, LastMessage<'_>)],
         now: NaiveDateTime,
     ) -> QueryResult<()> {
-        let rows = conversations.iter().map(|(conversation, last)| -> [Value<'_>; 14] {
-            [
-                conversation.id.get().into(),
-                conversation.last_seq.into(),
-                to_timestamp(conversation.last_message_time).into(),
-                last.content.into(),
-                last.content_type.into(),
-                conversation.admin_pinned.into(),
-                conversation.admin_deleted.into(),
-                conversation.admin_unread_count.into(),
-                conversation.member_unread_count.into(),
-                conversation.admin_read_seq.into(),
-                conversation.member_read_seq.into(),
-                last.sender.get().into(),
-                now.into(),
-                conversation.marked_unread.into(),
-            ]
-        });
-        execute(self, BulkStatement::new(&statements::STORE_ADVANCED, rows))
+        let rows = conversations.iter().map(|(conversation, last)| Stored { conversation, last: Some(*last), now });
+        execute(self, statements::STORE_ADVANCED.with_rows(rows))
     }
 
     fn store_marks(&mut self, conversations: &[&Conversation], now: NaiveDateTime) -> QueryResult<()> {
-        let rows = conversations.iter().map(|conversation| -> [Value<'_>; 9] {
-            [
-                conversation.id.get().into(),
-                conversation.admin_pinned.into(),
-                conversation.admin_deleted.into(),
-                conversation.admin_unread_count.into(),
-                conversation.member_unread_count.into(),
-                conversation.admin_read_seq.into(),
-                conversation.member_read_seq.into(),
-                now.into(),
-                conversation.marked_unread.into(),
-            ]
-        });
-        execute(self, BulkStatement::new(&statements::STORE_MARKS, rows))
+        let rows = conversations.iter().map(|conversation| Stored { conversation, last: None, now });
+        execute(self, statements::STORE_MARKS.with_rows(rows))
     }
 }

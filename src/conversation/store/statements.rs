@@ -1,110 +1,159 @@
-//! The writer's statements. On SQLite the running write transaction is the lock, the servers lock the rows, in the order
-//! of the index they are read along, so that two nodes seldom wait for each other crosswise.
+//! The writer's statements, and the lists of columns that their texts are made of.
 
-use crate::db::bulk::{MysqlText, Statement};
+use std::sync::LazyLock;
 
-/// The columns that the writer reads.
-macro_rules! locked {
-    () => {
-        "c.id, c.tenant_id, c.user_id, c.last_seq, c.last_message_time, c.admin_pinned, c.admin_deleted, \
-         c.admin_unread_message_count, c.member_unread_message_count, c.admin_read_seq, c.member_read_seq, \
-         c.marked_unread"
-    };
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+use super::LastMessage;
+use crate::clock::to_timestamp;
+use crate::conversation::Conversation;
+use crate::db::bulk::{Digits, Existing, Insert, Select, Source, SqlTypes, Statement, Texts, Update, columns, name};
+use crate::db::schema::kefu_conversation as t;
+use crate::db::timestamp::Instant;
+use crate::id::{ConversationId, TenantId, UserId};
+
+/// What the writer reads of a row.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = crate::db::schema::kefu_conversation)]
+pub(super) struct LockedRow {
+    pub id: i64,
+    pub tenant_id: i64,
+    pub user_id: i64,
+    pub last_seq: i64,
+    pub last_message_time: Instant,
+    pub admin_pinned: bool,
+    pub admin_deleted: bool,
+    pub admin_unread_message_count: i32,
+    pub member_unread_message_count: i32,
+    pub admin_read_seq: i64,
+    pub member_read_seq: i64,
+    pub marked_unread: bool,
 }
 
-pub(super) const LOCK_BY_MEMBERS: Statement = Statement {
-    head: concat!("SELECT ", locked!(), " FROM"),
-    tail: "CROSS JOIN kefu_conversation AS c WHERE c.tenant_id = v.column1 AND c.user_id = v.column2",
-    postgres_tail: "ORDER BY c.id FOR UPDATE OF c",
-    mysql: MysqlText {
-        head: concat!(
-            "SELECT ",
-            locked!(),
-            " FROM kefu_conversation AS c FORCE INDEX (kefu_conversation_member) WHERE (c.tenant_id, c.user_id) IN ("
-        ),
-        row: "(?, ?)",
-        between: ", ",
-        tail: ") FOR UPDATE",
-        may_repeat: true,
-    },
-};
+/// What the writer stores of a conversation.
+#[derive(Clone, Copy)]
+pub(super) struct Stored<'a> {
+    pub conversation: &'a Conversation,
+    /// The newest message of the batch; a conversation that took none keeps that of its row.
+    pub last: Option<LastMessage<'a>>,
+    pub now: NaiveDateTime,
+}
 
-pub(super) const LOCK_BY_IDS: Statement = Statement {
-    head: concat!("SELECT ", locked!(), " FROM"),
-    tail: "CROSS JOIN kefu_conversation AS c WHERE c.id = v.column1",
-    postgres_tail: "ORDER BY c.id FOR UPDATE OF c",
-    mysql: MysqlText {
-        head: concat!("SELECT ", locked!(), " FROM kefu_conversation AS c FORCE INDEX (PRIMARY) WHERE c.id IN ("),
-        row: "?",
-        between: ", ",
-        tail: ") FOR UPDATE",
-        may_repeat: true,
-    },
-};
+impl Source for Stored<'static> {
+    type Of<'a> = Stored<'a>;
+}
 
-pub(super) const CREATE: Statement = Statement {
-    head: "INSERT INTO kefu_conversation (id, tenant_id, user_id, creator, create_time, update_time, last_message_time, \
-         last_message_content, last_message_content_type) \
-         SELECT column1, column2, column3, column3, column4, column4, column4, '', 1 FROM",
-    tail: "WHERE column1 IS NOT NULL ON CONFLICT (tenant_id, user_id) DO NOTHING",
-    postgres_tail: "",
-    mysql: MysqlText {
-        // An update that changes nothing: INSERT IGNORE would hide other faults too.
-        head: "INSERT INTO kefu_conversation (id, tenant_id, user_id, create_time, creator, update_time, \
-             last_message_time, last_message_content, last_message_content_type) VALUES",
-        row: "(?, ?, ?, ?, user_id, create_time, create_time, '', 1)",
-        between: ", ",
-        tail: "ON DUPLICATE KEY UPDATE kefu_conversation.user_id = kefu_conversation.user_id",
-        may_repeat: true,
-    },
-};
+/// A tenant and a member, who has one conversation.
+type Owner = (TenantId, UserId);
 
-pub(super) const STORE_ADVANCED: Statement = Statement {
-    head: "UPDATE kefu_conversation SET last_seq = v.column2, last_message_time = v.column3, \
-         last_message_content = v.column4, last_message_content_type = v.column5, admin_pinned = v.column6, \
-         admin_deleted = v.column7, user_deleted = FALSE, admin_unread_message_count = v.column8, \
-         member_unread_message_count = v.column9, admin_read_seq = v.column10, member_read_seq = v.column11, \
-         updater = v.column12, update_time = v.column13, marked_unread = v.column14 FROM",
-    tail: "WHERE kefu_conversation.id = v.column1",
-    postgres_tail: "",
-    // The rows are there and locked; inserting over them is the one multi-row update that MariaDB and MySQL share. The
-    // columns without a default are named for the row that is never inserted.
-    mysql: MysqlText {
-        head: "INSERT INTO kefu_conversation (id, last_seq, last_message_time, last_message_content, \
-             last_message_content_type, admin_pinned, admin_deleted, admin_unread_message_count, \
-             member_unread_message_count, admin_read_seq, member_read_seq, updater, update_time, marked_unread, user_id, \
-             tenant_id, create_time) VALUES",
-        row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '1970-01-01')",
-        between: ", ",
-        tail: "ON DUPLICATE KEY UPDATE last_seq = VALUES(last_seq), last_message_time = VALUES(last_message_time), \
-             last_message_content = VALUES(last_message_content), \
-             last_message_content_type = VALUES(last_message_content_type), admin_pinned = VALUES(admin_pinned), \
-             admin_deleted = VALUES(admin_deleted), user_deleted = FALSE, \
-             admin_unread_message_count = VALUES(admin_unread_message_count), \
-             member_unread_message_count = VALUES(member_unread_message_count), \
-             admin_read_seq = VALUES(admin_read_seq), member_read_seq = VALUES(member_read_seq), \
-             updater = VALUES(updater), update_time = VALUES(update_time), marked_unread = VALUES(marked_unread)",
-        may_repeat: true,
-    },
-};
+impl Source for Owner {
+    type Of<'a> = Owner;
+}
 
-pub(super) const STORE_MARKS: Statement = Statement {
-    head: "UPDATE kefu_conversation SET admin_pinned = v.column2, admin_deleted = v.column3, \
-         admin_unread_message_count = v.column4, member_unread_message_count = v.column5, admin_read_seq = v.column6, \
-         member_read_seq = v.column7, update_time = v.column8, marked_unread = v.column9 FROM",
-    tail: "WHERE kefu_conversation.id = v.column1",
-    postgres_tail: "",
-    mysql: MysqlText {
-        head: "INSERT INTO kefu_conversation (id, admin_pinned, admin_deleted, admin_unread_message_count, \
-             member_unread_message_count, admin_read_seq, member_read_seq, update_time, marked_unread, user_id, tenant_id, \
-             create_time, last_message_time, last_message_content, last_message_content_type) VALUES",
-        row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '1970-01-01', '1970-01-01', '', 1)",
-        between: ", ",
-        tail: "ON DUPLICATE KEY UPDATE admin_pinned = VALUES(admin_pinned), admin_deleted = VALUES(admin_deleted), \
-             admin_unread_message_count = VALUES(admin_unread_message_count), \
-             member_unread_message_count = VALUES(member_unread_message_count), \
-             admin_read_seq = VALUES(admin_read_seq), member_read_seq = VALUES(member_read_seq), \
-             update_time = VALUES(update_time), marked_unread = VALUES(marked_unread)",
-        may_repeat: true,
-    },
-};
+impl Source for ConversationId {
+    type Of<'a> = Self;
+}
+
+columns! {
+    const BY_OWNER: kefu_conversation, (tenant, member) in Owner {
+        tenant_id = tenant.get(),
+        user_id = member.get(),
+    }
+
+    const BY_ID: kefu_conversation, id in ConversationId {
+        id = id.get(),
+    }
+
+    const KEY: kefu_conversation, row in Stored<'static> {
+        id = row.conversation.id.get(),
+    }
+
+    /// Never changes.
+    const OWNER: kefu_conversation, row in Stored<'static> {
+        tenant_id = row.conversation.tenant.get(),
+        user_id = row.conversation.member.get(),
+    }
+
+    const LAST_TIME: kefu_conversation, row in Stored<'static> {
+        last_message_time = to_timestamp(row.conversation.last_message_time),
+    }
+
+    const LAST_MESSAGE: kefu_conversation, row in Stored<'static> {
+        last_seq = row.conversation.last_seq,
+        last_message_content = row.last.map(|last| last.content),
+        last_message_content_type = row.last.map(|last| last.content_type),
+        updater = row.last.map(|last| Digits(last.sender.get())),
+    }
+
+    /// What marks change and messages, too.
+    const MARKS: kefu_conversation, row in Stored<'static> {
+        admin_pinned = row.conversation.admin_pinned,
+        admin_deleted = row.conversation.admin_deleted,
+        admin_unread_message_count = row.conversation.admin_unread_count,
+        member_unread_message_count = row.conversation.member_unread_count,
+        admin_read_seq = row.conversation.admin_read_seq,
+        member_read_seq = row.conversation.member_read_seq,
+        marked_unread = row.conversation.marked_unread,
+    }
+
+    const UPDATED: kefu_conversation, row in Stored<'static> {
+        update_time = row.now,
+    }
+}
+
+/// Columns without a default value, each with any that fits.
+const REQUIRED: [(&str, &str); 6] = [
+    (name(t::user_id), "0"),
+    (name(t::tenant_id), "0"),
+    (name(t::create_time), "'1970-01-01'"),
+    (name(t::last_message_time), "'1970-01-01'"),
+    (name(t::last_message_content), "''"),
+    (name(t::last_message_content_type), "1"),
+];
+
+pub(super) static LOCK_BY_MEMBERS: LazyLock<Statement<Owner, SqlTypes<LockedRow>>> = LazyLock::new(|| {
+    Select { alias: "c", by: BY_OWNER, index: "kefu_conversation_member", only: "" }.locked_rows::<LockedRow>()
+});
+
+pub(super) static LOCK_BY_IDS: LazyLock<Statement<ConversationId, SqlTypes<LockedRow>>> =
+    LazyLock::new(|| Select { alias: "c", by: BY_ID, index: "PRIMARY", only: "" }.locked_rows::<LockedRow>());
+
+pub(super) static CREATE: LazyLock<Statement<Stored<'static>>> = LazyLock::new(|| {
+    let insert = Insert {
+        columns: &[KEY, OWNER, LAST_TIME],
+        copies: &[
+            (name(t::creator), name(t::user_id)),
+            (name(t::create_time), name(t::last_message_time)),
+            (name(t::update_time), name(t::last_message_time)),
+        ],
+        constants: &[(name(t::last_message_content), "''"), (name(t::last_message_content_type), "1")],
+        existing: Some(Existing { conflict: "(tenant_id, user_id)", unchanged: name(t::user_id) }),
+    };
+    insert.statement()
+});
+
+pub(super) static STORE_ADVANCED: LazyLock<Statement<Stored<'static>>> = LazyLock::new(|| {
+    let update = Update {
+        key: KEY,
+        set: &[LAST_TIME, LAST_MESSAGE, MARKS, UPDATED],
+        // New mail brings back what the member has deleted.
+        constants: &[(name(t::user_deleted), "FALSE")],
+        required: &REQUIRED,
+    };
+    update.statement()
+});
+
+pub(super) static STORE_MARKS: LazyLock<Statement<Stored<'static>>> =
+    LazyLock::new(|| Update { key: KEY, set: &[MARKS, UPDATED], constants: &[], required: &REQUIRED }.statement());
+
+/// Every statement by its name, for tests and for the benchmark.
+pub(crate) fn texts() -> Vec<(&'static str, &'static Texts)> {
+    vec![
+        ("conversation.lock_by_members", LOCK_BY_MEMBERS.texts()),
+        ("conversation.lock_by_ids", LOCK_BY_IDS.texts()),
+        ("conversation.create", CREATE.texts()),
+        ("conversation.store_advanced", STORE_ADVANCED.texts()),
+        ("conversation.store_marks", STORE_MARKS.texts()),
+    ]
+}

@@ -2,14 +2,11 @@
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamp};
 
-use super::statements;
+use super::statements::{self, Search, ShownRow};
 use crate::clock::{Millis, from_timestamp, to_timestamp};
 use crate::conversation::Span;
-use crate::db::bulk::BulkStatement;
 use crate::db::schema::{kefu_admin, kefu_member, kefu_message as t};
-use crate::db::timestamp::Instant;
 use crate::db::{AnyConnection, each_backend};
 use crate::error::Result;
 use crate::fact::MessageView;
@@ -20,28 +17,11 @@ const SPARE: i64 = 8;
 /// Rows of one further read towards the end of a busy second.
 const CHUNK: i64 = 128;
 
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = crate::db::schema::kefu_message)]
-struct Row {
-    id: i64,
-    conversation_id: i64,
-    seq: i64,
-    sender_id: i64,
-    sender_type: i32,
-    receiver_id: Option<i64>,
-    receiver_type: Option<i32>,
-    content_type: i32,
-    content: String,
-    read_status: bool,
-    client_message_id: Option<String>,
-    create_time: Instant,
-}
-
 /// What the member or the admin who sent a message is called and looks like: one of them at most is there.
 type Sender = (Option<String>, Option<String>);
 
 /// A row with avatars and nicknames.
-type Found = (Row, Sender, Sender);
+type Found = (ShownRow, Sender, Sender);
 
 fn view((row, (member_avatar, admin_avatar), (member_name, admin_name)): Found) -> MessageView {
     MessageView {
@@ -79,7 +59,7 @@ fn messages() -> _ {
 macro_rules! shown {
     () => {
         (
-            Row::as_select(),
+            ShownRow::as_select(),
             (kefu_member::avatar.nullable(), kefu_admin::avatar.nullable()),
             (kefu_member::nickname.nullable(), kefu_admin::nickname.nullable()),
         )
@@ -123,29 +103,7 @@ pub(crate) fn page(
 /// The messages of these spans, which must not be none, by conversation and `seq`: one read along the index
 /// `kefu_message_seq` each, in one statement.
 pub(crate) fn between(connection: &mut AnyConnection, spans: &[Span]) -> Result<Vec<MessageView>> {
-    type Columns = (
-        (
-            BigInt,
-            BigInt,
-            BigInt,
-            BigInt,
-            Integer,
-            Nullable<BigInt>,
-            Nullable<Integer>,
-            Integer,
-            Text,
-            Bool,
-            Nullable<Text>,
-            Timestamp,
-        ),
-        (Nullable<Text>, Nullable<Text>),
-        (Nullable<Text>, Nullable<Text>),
-    );
-    let rows = spans.iter().map(|span| {
-        let since = to_timestamp(span.since);
-        [span.conversation.get().into(), span.from.into(), span.to.into(), since.into()]
-    });
-    let query = BulkStatement::<4, Columns>::new(&statements::BETWEEN, rows);
+    let query = statements::BETWEEN.with_rows(spans.iter().copied());
     let mut found: Vec<Found> = each_backend!(connection, connection => query.load(connection))?;
     found.sort_unstable_by_key(|(row, ..)| (row.conversation_id, row.seq));
     Ok(found.into_iter().map(view).collect())
@@ -200,8 +158,7 @@ fn first_seq_at(
     last_seq: i64,
     time: Millis,
 ) -> Result<i64> {
-    let row = [conversation.get().into(), last_seq.into(), to_timestamp(time).into()];
-    let query = BulkStatement::<3, BigInt>::new(&statements::FIRST_SEQ_AT, [row]);
+    let query = statements::FIRST_SEQ_AT.with_rows([Search { conversation, last_seq, time }]);
     Ok(each_backend!(connection, connection => query.get_result(connection))?)
 }
 

@@ -7,16 +7,17 @@ use std::borrow::Cow;
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Integer, Text};
 
 pub(crate) use history::{Page, between, newest_time, page, page_before_time, since};
+pub(crate) use statements::texts;
 
 use super::NewMessage;
-use crate::clock::{Millis, to_timestamp};
+use crate::clock::Millis;
 use crate::conversation::Read;
-use crate::db::bulk::{BulkStatement, Value, execute};
+use crate::db::bulk::execute;
 use crate::db::{AnyConnection, each_backend};
 use crate::id::{ConversationId, MessageId, UserId, UserType};
+use statements::{ReadAt, RepeatRow, SideRow};
 
 /// What the writer does to messages, the same statements for any number of them.
 pub(crate) trait WriteMessages {
@@ -85,69 +86,45 @@ pub(crate) struct NewRow<'a> {
     pub message: &'a NewMessage,
 }
 
+impl NewRow<'_> {
+    /// A member's message is for all admins.
+    fn receiver(&self) -> Option<UserId> {
+        (self.message.sender.user_type == UserType::Admin).then_some(self.member)
+    }
+}
+
 impl WriteMessages for AnyConnection {
     fn find_repeats(&mut self, keys: &[RepeatKey<'_>]) -> QueryResult<Vec<(RepeatKey<'static>, Repeat)>> {
-        let rows = keys.iter().map(|key| {
-            [key.conversation.into(), key.sender_type.into(), key.sender.into(), key.client_message_id.as_ref().into()]
-        });
-        type Found = (BigInt, BigInt, Integer, BigInt, Text, BigInt, Bool, Integer, Text);
-        type FoundRow = (i64, i64, i32, i64, String, i64, bool, i32, String);
-        let query = BulkStatement::<4, Found>::new(&statements::FIND_REPEATS, rows);
-        let found: Vec<FoundRow> = each_backend!(self, connection => query.load(connection))?;
-        let repeat = |row: FoundRow| {
-            let (id, conversation, sender_type, sender, client_message_id, seq, read_status, content_type, content) =
-                row;
-            let key = RepeatKey { conversation, sender_type, sender, client_message_id: client_message_id.into() };
-            (key, Repeat { id: MessageId::new(id), content_type, content, seq, read_status })
+        let query = statements::FIND_REPEATS.with_rows(keys);
+        let found: Vec<RepeatRow> = each_backend!(self, connection => query.load(connection))?;
+        let repeat = |row: RepeatRow| {
+            let key = RepeatKey {
+                conversation: row.conversation_id,
+                sender_type: row.sender_type,
+                sender: row.sender_id,
+                client_message_id: row.client_message_id?.into(),
+            };
+            let RepeatRow { content_type, content, seq, read_status, .. } = row;
+            Some((key, Repeat { id: MessageId::new(row.id), content_type, content, seq, read_status }))
         };
-        Ok(found.into_iter().map(repeat).collect())
+        Ok(found.into_iter().filter_map(repeat).collect())
     }
 
     fn insert(&mut self, rows: &[NewRow<'_>]) -> QueryResult<()> {
-        let rows = rows.iter().map(|row| -> [Value<'_>; 12] {
-            let message = row.message;
-            let to_member = message.sender.user_type == UserType::Admin;
-            [
-                row.id.get().into(),
-                row.conversation.get().into(),
-                row.seq.into(),
-                message.sender.id.get().into(),
-                message.sender.user_type.code().into(),
-                to_member.then_some(row.member.get()).into(),
-                to_member.then_some(UserType::Member.code()).into(),
-                message.content.code().into(),
-                message.content.text().into(),
-                message.client_message_id.as_deref().into(),
-                to_timestamp(row.create_time).into(),
-                message.tenant.get().into(),
-            ]
-        });
-        execute(self, BulkStatement::new(&statements::INSERT, rows))
+        execute(self, statements::INSERT.with_rows(rows))
     }
 
     fn count_unread(&mut self, above: &[Above]) -> QueryResult<Vec<(Side, i64)>> {
-        let rows = above.iter().map(|((conversation, reader), seq)| {
-            [conversation.get().into(), (*seq).into(), sender_for(*reader).code().into()]
-        });
-        let query = BulkStatement::<3, (BigInt, Integer, BigInt)>::new(&statements::COUNT_UNREAD, rows);
-        let counts: Vec<(i64, i32, i64)> = each_backend!(self, connection => query.load(connection))?;
-        let side = |(conversation, sender, count)| {
-            let reader = sender_for(UserType::from_code(sender)?);
-            Some(((ConversationId::new(conversation), reader), count))
+        let query = statements::COUNT_UNREAD.with_rows(above.iter().copied());
+        let counts: Vec<(SideRow, i64)> = each_backend!(self, connection => query.load(connection))?;
+        let side = |(row, count): (SideRow, i64)| {
+            let reader = sender_for(UserType::from_code(row.sender_type)?);
+            Some(((ConversationId::new(row.conversation_id), reader), count))
         };
         Ok(counts.into_iter().filter_map(side).collect())
     }
 
     fn mark_read(&mut self, reads: &[Read], now: NaiveDateTime) -> QueryResult<()> {
-        let rows = reads.iter().map(|read| -> [Value<'_>; 5] {
-            [
-                read.conversation.get().into(),
-                read.after_seq.into(),
-                read.up_to_seq.into(),
-                sender_for(read.reader).code().into(),
-                now.into(),
-            ]
-        });
-        execute(self, BulkStatement::new(&statements::MARK_READ, rows))
+        execute(self, statements::MARK_READ.with_rows(reads.iter().map(|read| ReadAt { read: *read, now })))
     }
 }

@@ -1,114 +1,239 @@
-//! The writer's statements.
+//! The writer's statements and those of replays, and the lists of columns that their texts are made of.
 
-use crate::db::bulk::{MysqlText, Statement};
+use std::sync::LazyLock;
 
-pub(super) const FIND_REPEATS: Statement = Statement {
-    head: "SELECT m.id, m.conversation_id, m.sender_type, m.sender_id, m.client_message_id, m.seq, \
-         m.read_status, m.content_type, m.content FROM",
-    tail: "CROSS JOIN kefu_message AS m WHERE m.conversation_id = v.column1 AND m.sender_type = v.column2 \
-         AND m.sender_id = v.column3 AND m.client_message_id = v.column4",
-    postgres_tail: "",
-    mysql: MysqlText {
-        head: "SELECT m.id, m.conversation_id, m.sender_type, m.sender_id, m.client_message_id, m.seq, \
-             m.read_status, m.content_type, m.content FROM kefu_message AS m FORCE INDEX (kefu_message_client) \
-             WHERE (m.conversation_id, m.sender_type, m.sender_id, m.client_message_id) IN (",
-        row: "(?, ?, ?, ?)",
-        between: ", ",
-        tail: ")",
-        may_repeat: true,
-    },
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable, Text};
+
+use super::{NewRow, RepeatKey, sender_for};
+use crate::clock::{Millis, to_timestamp};
+use crate::conversation::{Read, Span};
+use crate::db::bulk::{
+    Insert, Joined, Select, Source, SqlTypes, Statement, Texts, UpdateWhere, Written, columns, name,
+};
+use crate::db::schema::kefu_message as t;
+use crate::db::timestamp::Instant;
+use crate::id::{ConversationId, UserType};
+
+impl Source for NewRow<'static> {
+    type Of<'a> = &'a NewRow<'a>;
+}
+
+impl Source for RepeatKey<'static> {
+    type Of<'a> = &'a RepeatKey<'a>;
+}
+
+impl Source for Span {
+    type Of<'a> = Self;
+}
+
+impl Source for super::Above {
+    type Of<'a> = Self;
+}
+
+/// Where a time is looked for.
+#[derive(Clone, Copy)]
+pub(super) struct Search {
+    pub conversation: ConversationId,
+    pub last_seq: i64,
+    pub time: Millis,
+}
+
+impl Source for Search {
+    type Of<'a> = Self;
+}
+
+/// What a side has read, and when.
+#[derive(Clone, Copy)]
+pub(super) struct ReadAt {
+    pub read: Read,
+    pub now: NaiveDateTime,
+}
+
+impl Source for ReadAt {
+    type Of<'a> = Self;
+}
+
+columns! {
+    const NEW: kefu_message, row in NewRow<'static> {
+        id = row.id.get(),
+        conversation_id = row.conversation.get(),
+        seq = row.seq,
+        sender_id = row.message.sender.id.get(),
+        sender_type = row.message.sender.user_type.code(),
+        receiver_id = row.receiver().map(|member| member.get()),
+        receiver_type = row.receiver().map(|_| UserType::Member.code()),
+        content_type = row.message.content.code(),
+        content = row.message.content.text(),
+        client_message_id = row.message.client_message_id.as_deref(),
+        create_time = to_timestamp(row.create_time),
+        tenant_id = row.message.tenant.get(),
+    }
+
+    const BY_KEY: kefu_message, key in RepeatKey<'static> {
+        conversation_id = key.conversation,
+        sender_type = key.sender_type,
+        sender_id = key.sender,
+        client_message_id = key.client_message_id.as_ref(),
+    }
+
+    const BY_SPAN: kefu_message, span in Span {
+        conversation_id = span.conversation.get(),
+        seq >= span.from,
+        seq <= span.to,
+        create_time >= to_timestamp(span.since),
+    }
+
+    const BY_SIDE: kefu_message, ((conversation, reader), seq) in super::Above {
+        conversation_id = conversation.get(),
+        seq > *seq,
+        sender_type = sender_for(*reader).code(),
+    }
+
+    const BY_READ: kefu_message, row in ReadAt {
+        conversation_id = row.read.conversation.get(),
+        seq > row.read.after_seq,
+        seq <= row.read.up_to_seq,
+        sender_type = sender_for(row.read.reader).code(),
+    }
+
+    const READ_AT: kefu_message, row in ReadAt {
+        update_time = row.now,
+    }
+
+    const SEARCH: kefu_message, search in Search {
+        conversation_id = search.conversation.get(),
+        seq = search.last_seq,
+        create_time = to_timestamp(search.time),
+    }
+}
+
+/// A message that was stored before.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = crate::db::schema::kefu_message)]
+pub(super) struct RepeatRow {
+    pub id: i64,
+    pub conversation_id: i64,
+    pub sender_type: i32,
+    pub sender_id: i64,
+    // Looked for by its value, so it has one.
+    pub client_message_id: Option<String>,
+    pub seq: i64,
+    pub read_status: bool,
+    pub content_type: i32,
+    pub content: String,
+}
+
+/// What lists and replays show of a message.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = crate::db::schema::kefu_message)]
+pub(super) struct ShownRow {
+    pub id: i64,
+    pub conversation_id: i64,
+    pub seq: i64,
+    pub sender_id: i64,
+    pub sender_type: i32,
+    pub receiver_id: Option<i64>,
+    pub receiver_type: Option<i32>,
+    pub content_type: i32,
+    pub content: String,
+    pub read_status: bool,
+    pub client_message_id: Option<String>,
+    pub create_time: Instant,
+}
+
+/// One side's messages in a conversation.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = crate::db::schema::kefu_message)]
+pub(super) struct SideRow {
+    pub conversation_id: i64,
+    pub sender_type: i32,
+}
+
+/// What of the member and of the admin who sent a message.
+type Sender = (Nullable<Text>, Nullable<Text>);
+
+/// What a replay selects: a message with avatars and nicknames.
+type Shown = (SqlTypes<ShownRow>, Sender, Sender);
+
+const SENDERS: Joined = Joined {
+    columns: "u.avatar, a.avatar, u.nickname, a.nickname",
+    tables: "LEFT JOIN kefu_member AS u ON m.sender_type = 1 AND u.tenant_id = m.tenant_id AND u.user_id = m.sender_id \
+         LEFT JOIN kefu_admin AS a ON m.sender_type = 2 AND a.id = m.sender_id",
 };
 
-pub(super) const BETWEEN: Statement = Statement {
-    head: "SELECT m.id, m.conversation_id, m.seq, m.sender_id, m.sender_type, m.receiver_id, m.receiver_type, \
-         m.content_type, m.content, m.read_status, m.client_message_id, m.create_time, u.avatar, a.avatar, \
-         u.nickname, a.nickname FROM",
-    tail: "CROSS JOIN kefu_message AS m LEFT JOIN kefu_member AS u ON m.sender_type = 1 AND u.tenant_id = m.tenant_id AND u.user_id = m.sender_id \
-         LEFT JOIN kefu_admin AS a ON m.sender_type = 2 AND a.id = m.sender_id \
-         WHERE m.conversation_id = v.column1 AND m.seq >= v.column2 \
-         AND m.seq <= v.column3 AND m.create_time >= v.column4",
-    postgres_tail: "",
-    mysql: MysqlText {
-        head: "SELECT m.id, m.conversation_id, m.seq, m.sender_id, m.sender_type, m.receiver_id, m.receiver_type, \
-             m.content_type, m.content, m.read_status, m.client_message_id, m.create_time, u.avatar, a.avatar, u.nickname, a.nickname \
-             FROM kefu_message AS m FORCE INDEX (kefu_message_seq) LEFT JOIN kefu_member AS u ON m.sender_type = 1 AND u.tenant_id = m.tenant_id AND u.user_id = m.sender_id \
-             LEFT JOIN kefu_admin AS a ON m.sender_type = 2 AND a.id = m.sender_id \
-             WHERE",
-        row: "(m.conversation_id = ? AND m.seq >= ? AND m.seq <= ? AND m.create_time >= ?)",
-        between: " OR ",
-        tail: "",
-        may_repeat: true,
-    },
-};
+const UNREAD: &str = "read_status = FALSE";
+
+pub(super) static FIND_REPEATS: LazyLock<Statement<RepeatKey<'static>, SqlTypes<RepeatRow>>> =
+    LazyLock::new(|| Select { alias: "m", by: BY_KEY, index: "kefu_message_client", only: "" }.rows::<RepeatRow>());
+
+pub(super) static BETWEEN: LazyLock<Statement<Span, Shown>> = LazyLock::new(|| {
+    Select { alias: "m", by: BY_SPAN, index: "kefu_message_seq", only: "" }.joined_rows::<ShownRow, Shown>(&SENDERS)
+});
 
 /// Bisection, a step a row: `low` is where the looked-for `seq` may be at the least, `high` at the most.
-pub(super) const FIRST_SEQ_AT: Statement = Statement {
-    head: "WITH RECURSIVE search (conversation, low, high, sought) AS (\
-         SELECT column1, CAST(1 AS BIGINT), column2 + 1, column3 FROM",
-    tail: "UNION ALL SELECT conversation, \
-         CASE WHEN m.create_time < sought THEN (low + high) / 2 + 1 ELSE low END, \
-         CASE WHEN m.create_time < sought THEN high ELSE (low + high) / 2 END, sought \
-         FROM search LEFT JOIN kefu_message AS m ON m.conversation_id = conversation AND m.seq = (low + high) / 2 \
-         WHERE low < high) SELECT low FROM search WHERE low >= high",
-    postgres_tail: "",
-    mysql: MysqlText {
-        head: "WITH RECURSIVE search (conversation, low, high, sought) AS (",
-        row: "SELECT CAST(? AS SIGNED), CAST(1 AS SIGNED), CAST(? AS SIGNED) + 1, CAST(? AS DATETIME(3))",
-        between: "",
+pub(super) static FIRST_SEQ_AT: LazyLock<Statement<Search, BigInt>> = LazyLock::new(|| {
+    let written = Written {
+        columns: SEARCH,
+        head: "WITH RECURSIVE search (conversation, low, high, sought) AS (\
+             SELECT {conversation_id}, CAST(1 AS BIGINT), {seq} + 1, {create_time} FROM",
         tail: "UNION ALL SELECT conversation, \
+             CASE WHEN m.create_time < sought THEN (low + high) / 2 + 1 ELSE low END, \
+             CASE WHEN m.create_time < sought THEN high ELSE (low + high) / 2 END, sought \
+             FROM search LEFT JOIN kefu_message AS m ON m.conversation_id = conversation AND m.seq = (low + high) / 2 \
+             WHERE low < high) SELECT low FROM search WHERE low >= high",
+        mysql_head: "WITH RECURSIVE search (conversation, low, high, sought) AS (",
+        mysql_row: "SELECT CAST({conversation_id} AS SIGNED), CAST(1 AS SIGNED), CAST({seq} AS SIGNED) + 1, \
+             CAST({create_time} AS DATETIME(3))",
+        mysql_tail: "UNION ALL SELECT conversation, \
              CASE WHEN m.create_time < sought THEN (low + high) DIV 2 + 1 ELSE low END, \
              CASE WHEN m.create_time < sought THEN high ELSE (low + high) DIV 2 END, sought \
              FROM search LEFT JOIN kefu_message AS m FORCE INDEX (kefu_message_seq) \
              ON m.conversation_id = conversation AND m.seq = (low + high) DIV 2 \
              WHERE low < high) SELECT low FROM search WHERE low >= high",
-        may_repeat: false,
-    },
-};
+    };
+    written.statement()
+});
 
-pub(super) const INSERT: Statement = Statement {
-    head: "INSERT INTO kefu_message (id, conversation_id, seq, sender_id, sender_type, receiver_id, receiver_type, \
-         content_type, content, client_message_id, create_time, tenant_id, creator, updater, update_time) \
-         SELECT v.*, column4, column4, column11 FROM",
-    tail: "WHERE column1 IS NOT NULL",
-    postgres_tail: "",
-    mysql: MysqlText {
-        head: "INSERT INTO kefu_message (id, conversation_id, seq, sender_id, sender_type, receiver_id, receiver_type, \
-             content_type, content, client_message_id, create_time, tenant_id, creator, updater, update_time) VALUES",
-        row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, sender_id, sender_id, create_time)",
-        between: ", ",
-        tail: "",
-        may_repeat: false,
-    },
-};
+pub(super) static INSERT: LazyLock<Statement<NewRow<'static>>> = LazyLock::new(|| {
+    let insert = Insert {
+        columns: &[NEW],
+        copies: &[
+            (name(t::creator), name(t::sender_id)),
+            (name(t::updater), name(t::sender_id)),
+            (name(t::update_time), name(t::create_time)),
+        ],
+        constants: &[],
+        existing: None,
+    };
+    insert.statement()
+});
 
 /// How many of a sender's messages above a `seq` are unread; none makes no row.
-pub(super) const COUNT_UNREAD: Statement = Statement {
-    head: "SELECT m.conversation_id, m.sender_type, COUNT(*) FROM",
-    tail: "CROSS JOIN kefu_message AS m WHERE m.conversation_id = v.column1 AND m.seq > v.column2 \
-         AND m.sender_type = v.column3 AND m.read_status = FALSE GROUP BY m.conversation_id, m.sender_type",
-    postgres_tail: "",
-    mysql: MysqlText {
-        head: "SELECT m.conversation_id, m.sender_type, COUNT(*) FROM kefu_message AS m FORCE INDEX (kefu_message_seq) \
-             WHERE m.read_status = FALSE AND (",
-        row: "(m.conversation_id = ? AND m.seq > ? AND m.sender_type = ?)",
-        between: " OR ",
-        tail: ") GROUP BY m.conversation_id, m.sender_type",
-        may_repeat: true,
-    },
-};
+pub(super) static COUNT_UNREAD: LazyLock<Statement<super::Above, (SqlTypes<SideRow>, BigInt)>> =
+    LazyLock::new(|| Select { alias: "m", by: BY_SIDE, index: "kefu_message_seq", only: UNREAD }.counts::<SideRow>());
 
-pub(super) const MARK_READ: Statement = Statement {
-    head: "UPDATE kefu_message SET read_status = TRUE, update_time = v.column5 FROM",
-    tail: "WHERE kefu_message.conversation_id = v.column1 AND kefu_message.seq > v.column2 \
-         AND kefu_message.seq <= v.column3 AND kefu_message.sender_type = v.column4 \
-         AND kefu_message.read_status = FALSE",
-    postgres_tail: "",
-    mysql: MysqlText {
-        head: "UPDATE kefu_message AS m FORCE INDEX (kefu_message_seq) \
-             SET m.read_status = TRUE, m.update_time = ? WHERE m.read_status = FALSE AND (",
-        row: "(m.conversation_id = ? AND m.seq > ? AND m.seq <= ? AND m.sender_type = ?)",
-        between: " OR ",
-        tail: ")",
-        may_repeat: true,
-    },
-};
+pub(super) static MARK_READ: LazyLock<Statement<ReadAt>> = LazyLock::new(|| {
+    let update = UpdateWhere {
+        alias: "m",
+        by: BY_READ,
+        index: "kefu_message_seq",
+        only: UNREAD,
+        constants: &[(name(t::read_status), "TRUE")],
+        shared: READ_AT,
+    };
+    update.statement()
+});
+
+/// Every statement by its name, for tests and for the benchmark.
+pub(crate) fn texts() -> Vec<(&'static str, &'static Texts)> {
+    vec![
+        ("message.find_repeats", FIND_REPEATS.texts()),
+        ("message.between", BETWEEN.texts()),
+        ("message.first_seq_at", FIRST_SEQ_AT.texts()),
+        ("message.insert", INSERT.texts()),
+        ("message.count_unread", COUNT_UNREAD.texts()),
+        ("message.mark_read", MARK_READ.texts()),
+    ]
+}

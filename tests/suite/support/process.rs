@@ -129,9 +129,14 @@ impl Serve {
         Ended { code: self.child.wait().await.unwrap().code(), output: String::new(), errors }
     }
 
+    /// The number of its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     /// Sends it a signal, as in `HUP`.
     pub(crate) fn signal(&self, name: &str) {
-        signal(name, &[self.child.id().unwrap()]);
+        signal(name, &[self.process()]);
     }
 
     /// Its exit code, as soon as it has ended.
