@@ -48,15 +48,23 @@ pub(super) fn newest_change(connection: &mut AnyConnection) -> Result<i64> {
     Ok(newest.unwrap_or(0))
 }
 
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = crate::db::schema::kefu_tenant)]
+struct ChangedRow {
+    id: i64,
+    change_no: i64,
+    settings: String,
+}
+
 /// The settings that were changed after a change, in the order of the changes.
 pub(super) fn changes(connection: &mut AnyConnection, after: i64) -> Result<Vec<(TenantId, i64, TenantSettings)>> {
-    let rows: Vec<(i64, i64, String)> = t::table
+    let rows: Vec<ChangedRow> = t::table
         .filter(t::change_no.gt(after))
         .order(t::change_no)
-        .select((t::id, t::change_no, t::settings))
+        .select(ChangedRow::as_select())
         .limit(CHANGES_AT_ONCE)
         .load(connection)?;
-    Ok(rows.into_iter().map(|(id, change, text)| (TenantId::new(id), change, read(&text))).collect())
+    Ok(rows.into_iter().map(|row| (TenantId::new(row.id), row.change_no, read(&row.settings))).collect())
 }
 
 /// Applies changes to a tenant's settings, inside a write transaction.

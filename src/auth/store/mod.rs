@@ -49,6 +49,48 @@ pub(in crate::auth) struct OpenLogin {
 /// Logins that are listed at most.
 const MOST_LISTED: i64 = 200;
 
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = kefu_login)]
+struct LoginRow {
+    user_id: i64,
+    user_type: i32,
+    generation: i64,
+    revoked: bool,
+    expires_time: NaiveDateTime,
+    tenant_id: i64,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = kefu_revocation)]
+struct RevocationRow {
+    id: i64,
+    user_id: i64,
+    user_type: i32,
+    login_id: Option<i64>,
+    token_hash: Option<String>,
+    create_time: NaiveDateTime,
+    tenant_id: i64,
+    issued_until: Option<NaiveDateTime>,
+    reason: i32,
+}
+
+impl RevocationRow {
+    /// `None` for one that no version of this service has written.
+    fn read(self) -> Option<Revocation> {
+        let ended = match (self.login_id, self.token_hash, self.issued_until) {
+            _ if self.reason == ROLE_CHANGED => Ended::Nothing,
+            (Some(kept), _, Some(_)) => Ended::AllBut(LoginId::new(kept)),
+            (Some(login), _, None) => Ended::Login(LoginId::new(login)),
+            (None, Some(hash), _) => {
+                Ended::Tokens(const_hex::decode_to_array(hash).ok()?, from_timestamp(self.create_time))
+            }
+            (None, None, Some(until)) => Ended::TokensUntil(from_timestamp(until)),
+            (None, None, None) => Ended::All,
+        };
+        Some(Revocation { id: self.id, key: user_key(self.tenant_id, self.user_type, self.user_id)?, ended })
+    }
+}
+
 /// Begins a login.
 pub(super) fn insert_login(
     connection: &mut AnyConnection,
@@ -76,10 +118,19 @@ pub(super) fn insert_login(
     Ok(LoginId::new(id))
 }
 
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = kefu_login)]
+struct OpenLoginRow {
+    id: i64,
+    create_time: NaiveDateTime,
+    device: String,
+    address: String,
+    last_used_time: Option<NaiveDateTime>,
+}
+
 /// A user's logins that have not ended, the newest first.
 pub(super) fn open_logins(connection: &mut AnyConnection, key: UserKey, now: Millis) -> Result<Vec<OpenLogin>> {
-    type Row = (i64, String, String, NaiveDateTime, Option<NaiveDateTime>);
-    let rows: Vec<Row> = kefu_login::table
+    let rows: Vec<OpenLoginRow> = kefu_login::table
         .filter(kefu_login::tenant_id.eq(key.tenant.get()))
         .filter(kefu_login::user_type.eq(key.user_type.code()))
         .filter(kefu_login::user_id.eq(key.user.get()))
@@ -87,16 +138,11 @@ pub(super) fn open_logins(connection: &mut AnyConnection, key: UserKey, now: Mil
         .filter(kefu_login::expires_time.gt(to_timestamp(now)))
         .order(kefu_login::id.desc())
         .limit(MOST_LISTED)
-        .select((
-            kefu_login::id,
-            kefu_login::device,
-            kefu_login::address,
-            kefu_login::create_time,
-            kefu_login::last_used_time,
-        ))
+        .select(OpenLoginRow::as_select())
         .load(connection)?;
-    let read = |(id, device, address, began, used): Row| {
-        let (began, used) = (from_timestamp(began), used.map(from_timestamp));
+    let read = |row: OpenLoginRow| {
+        let (began, used) = (from_timestamp(row.create_time), row.last_used_time.map(from_timestamp));
+        let OpenLoginRow { id, device, address, .. } = row;
         OpenLogin { id: LoginId::new(id), device, address, began, last_used: used.unwrap_or(began) }
     };
     Ok(rows.into_iter().map(read).collect())
@@ -129,21 +175,15 @@ pub(crate) fn has_admin_logins(connection: &mut AnyConnection) -> Result<bool> {
 
 /// One login.
 pub(super) fn login(connection: &mut AnyConnection, id: LoginId) -> Result<Option<Login>> {
-    let row: Option<(i64, i32, i64, i64, bool, NaiveDateTime)> = kefu_login::table
-        .find(id.get())
-        .select((
-            kefu_login::tenant_id,
-            kefu_login::user_type,
-            kefu_login::user_id,
-            kefu_login::generation,
-            kefu_login::revoked,
-            kefu_login::expires_time,
-        ))
-        .first(connection)
-        .optional()?;
-    Ok(row.and_then(|(tenant, user_type, user, generation, revoked, expires)| {
-        let key = user_key(tenant, user_type, user)?;
-        Some(Login { key, generation, revoked, expires_at: from_timestamp(expires) })
+    let row: Option<LoginRow> =
+        kefu_login::table.find(id.get()).select(LoginRow::as_select()).first(connection).optional()?;
+    Ok(row.and_then(|row| {
+        Some(Login {
+            key: user_key(row.tenant_id, row.user_type, row.user_id)?,
+            generation: row.generation,
+            revoked: row.revoked,
+            expires_at: from_timestamp(row.expires_time),
+        })
     }))
 }
 
@@ -298,36 +338,13 @@ pub(super) fn newest_revocation(connection: &mut AnyConnection) -> Result<i64> {
 
 /// The oldest `limit` revocations after an id, in the order in which they were made.
 pub(super) fn revocations_after(connection: &mut AnyConnection, id: i64, limit: i64) -> Result<Vec<Revocation>> {
-    type Row = (i64, i64, i32, i64, Option<i64>, Option<String>, Option<NaiveDateTime>, i32, NaiveDateTime);
-    let rows: Vec<Row> = kefu_revocation::table
+    let rows: Vec<RevocationRow> = kefu_revocation::table
         .filter(kefu_revocation::id.gt(id))
         .order(kefu_revocation::id)
         .limit(limit)
-        .select((
-            kefu_revocation::id,
-            kefu_revocation::tenant_id,
-            kefu_revocation::user_type,
-            kefu_revocation::user_id,
-            kefu_revocation::login_id,
-            kefu_revocation::token_hash,
-            kefu_revocation::issued_until,
-            kefu_revocation::reason,
-            kefu_revocation::create_time,
-        ))
+        .select(RevocationRow::as_select())
         .load(connection)?;
-    let read = |(id, tenant, user_type, user, login, hash, until, reason, created): Row| {
-        let created_at = from_timestamp(created);
-        let ended = match (login, hash, until) {
-            _ if reason == ROLE_CHANGED => Ended::Nothing,
-            (Some(kept), _, Some(_)) => Ended::AllBut(LoginId::new(kept)),
-            (Some(login), _, None) => Ended::Login(LoginId::new(login)),
-            (None, Some(hash), _) => Ended::Tokens(const_hex::decode_to_array(hash).ok()?, created_at),
-            (None, None, Some(until)) => Ended::TokensUntil(from_timestamp(until)),
-            (None, None, None) => Ended::All,
-        };
-        Some(Revocation { id, key: user_key(tenant, user_type, user)?, ended })
-    };
-    Ok(rows.into_iter().filter_map(read).collect())
+    Ok(rows.into_iter().filter_map(RevocationRow::read).collect())
 }
 
 /// Deletes up to `limit` each of what has ended: logins that can no longer be refreshed, revocations that nobody needs, and

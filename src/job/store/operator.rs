@@ -53,26 +53,40 @@ pub(crate) struct Stored {
     pub last_error: String,
 }
 
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = crate::db::schema::kefu_job)]
+struct StoredRow {
+    id: i64,
+    kind: String,
+    key: String,
+    state: i32,
+    run_at: NaiveDateTime,
+    attempts: i32,
+    last_error: String,
+}
+
+impl StoredRow {
+    fn read(self) -> Result<Stored> {
+        let state = State::from_code(self.state)?;
+        let run_at = (state != State::Running).then(|| from_timestamp(self.run_at));
+        let Self { id, kind, key, attempts, last_error, .. } = self;
+        Ok(Stored { id, kind, key, state, attempts, run_at, last_error })
+    }
+}
+
 /// The first `limit` jobs, all or those in one state: the dead before the running before the waiting ones, each by time.
 ///
 /// One statement, so that a job that changes its state meanwhile is listed once. It sorts every job: the cost of an
 /// operator's command grows with their number.
 pub(crate) fn list(connection: &mut AnyConnection, only: Option<State>, limit: usize) -> Result<Vec<Stored>> {
-    type Row = (i64, String, String, i32, i32, NaiveDateTime, String);
     let wanted = State::ALL.into_iter().filter(|state| only.is_none_or(|only| only == *state));
-    let rows: Vec<Row> = t::table
+    let rows: Vec<StoredRow> = t::table
         .filter(t::state.eq_any(wanted.map(State::code)))
         .order((t::state.desc(), t::run_at, t::id))
-        .select((t::id, t::kind, t::key, t::state, t::attempts, t::run_at, t::last_error))
+        .select(StoredRow::as_select())
         .limit(i64::try_from(limit).unwrap_or(i64::MAX))
         .load(connection)?;
-    rows.into_iter()
-        .map(|(id, kind, key, code, attempts, run_at, last_error)| {
-            let state = State::from_code(code)?;
-            let run_at = (state != State::Running).then(|| from_timestamp(run_at));
-            Ok(Stored { id, kind, key, state, attempts, run_at, last_error })
-        })
-        .collect()
+    rows.into_iter().map(StoredRow::read).collect()
 }
 
 /// Makes a waiting or dead job due with all its attempts; returns whether there is one.
