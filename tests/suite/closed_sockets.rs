@@ -60,7 +60,8 @@ async fn thousands_of_closed_sockets_whose_clients_never_read_leave_nothing_behi
     let serve = Serve::run(serve).await;
     let mut members = Vec::new();
     for id in 1..=MEMBERS {
-        let tokens = done(folder.path(), &["token", "member", "--user-id", &id.to_string()], "").await;
+        let tokens = ["token", "member", "--user-id", &id.to_string(), "--nickname", "会员"];
+        let tokens = done(folder.path(), &tokens, "").await;
         members.push(serve.user(&tokens));
     }
 
