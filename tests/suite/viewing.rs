@@ -58,6 +58,7 @@ async fn it_ends_unless_it_is_said_again() {
     let id = conversation_of(&app, 1001).await;
     let (mut at_owner, mut at_agent) = (owner.socket("").await, agent.socket("").await);
     views(&mut at_owner, Some(id)).await;
+    at_owner.events_so_far().await;
     views(&mut at_agent, Some(id)).await;
     at_agent.events_so_far().await;
     at_owner.events_so_far().await;
