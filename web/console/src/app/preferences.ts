@@ -18,6 +18,8 @@ export const DEFAULTS = {
   send: 'enter' as 'enter' | 'ctrlEnter',
   /** Whether single keys are shortcuts. */
   keyboard: true,
+  /** Whether rows show for how long a member has waited. */
+  waiting: true,
   sound: true,
   tone: 'ding' as Tone,
   /** 0 to 100. */

@@ -120,6 +120,8 @@ export const useSession = defineStore('session', () => {
   }
 
   function wipe(): void {
+    // From here on nothing of the login is written any more.
+    status.value = 'out'
     current.value?.dispose()
     tokens.storage.remove(`kefu.list.${user.value?.id ?? 0}`)
     tokens.set(null)

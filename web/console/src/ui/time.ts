@@ -55,6 +55,26 @@ export function fullTime(time: number, locale: string): string {
   return format(locale, { dateStyle: 'medium', timeStyle: 'short', hourCycle: 'h23' }).format(time)
 }
 
+/** How long a member has waited: from two minutes on `slow`, from five `late`; nothing before, and nothing after a day. */
+export interface Wait {
+  unit: 'minute' | 'hour'
+  count: number
+  level: 'slow' | 'late'
+}
+
+const MINUTE = 60_000
+const SLOW = 2
+const LATE = 5
+
+export function waitOf(since: number, now: number): Wait | null {
+  const minutes = Math.floor((now - since) / MINUTE)
+  if (minutes < SLOW || minutes >= 24 * 60) return null
+  const level = minutes < LATE ? 'slow' : 'late'
+  return minutes < 60
+    ? { unit: 'minute', count: minutes, level }
+    : { unit: 'hour', count: Math.floor(minutes / 60), level }
+}
+
 function capital(word: string): string {
   return word.charAt(0).toUpperCase() + word.slice(1)
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { avatarColour, avatarInitial } from './avatar'
-import { clockTime, dayName, daysAgo, rowTime } from './time'
+import { clockTime, dayName, daysAgo, rowTime, waitOf } from './time'
 
 /** The contrast of white letters, as WCAG counts it. */
 function contrastWithWhite(colour: string): number {
@@ -41,5 +41,13 @@ describe('times', () => {
     expect(dayName(at(27), now, 'zh-CN')).toBe('今天')
     expect(dayName(at(23), now, 'zh-CN')).toBe('星期一')
     expect(clockTime(new Date(2026, 0, 1, 0, 3).getTime(), 'en')).toBe('00:03')
+  })
+
+  it('measures how long a member has waited', () => {
+    const wait = (minutes: number) => waitOf(now - minutes * 60_000, now)
+    expect([wait(1), wait(24 * 60), wait(-3)]).toEqual([null, null, null])
+    expect(wait(2)).toEqual({ unit: 'minute', count: 2, level: 'slow' })
+    expect(wait(5)).toEqual({ unit: 'minute', count: 5, level: 'late' })
+    expect(wait(130)).toEqual({ unit: 'hour', count: 2, level: 'late' })
   })
 })

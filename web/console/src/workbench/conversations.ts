@@ -249,7 +249,7 @@ export const useConversations = defineStore('conversations', () => {
   }
 
   function writeCache(): void {
-    if (tab.value !== 'all' || query.value) return
+    if (session.status !== 'in' || tab.value !== 'all' || query.value) return
     cacheStorage.write(
       cacheKey,
       ids.value.slice(0, CACHED).map((id) => rows.get(id)),
@@ -297,6 +297,17 @@ export const useConversations = defineStore('conversations', () => {
     return null
   }
 
+  /** An unread conversation beside the open one; where no row that is loaded is unread, the service is asked for one. */
+  async function findUnread(step: 1 | -1): Promise<number | null> {
+    const near = neighbour(step, true)
+    if (near !== null || !counts.value.value?.unread) return near
+    const some = await http.call('get', '/admin-api/promotion/kefu-conversation/list', {
+      query: { unread: true, limit: 2 },
+    })
+    store.upsert(some)
+    return some.find(({ id }) => id !== openId.value)?.id ?? null
+  }
+
   const isForbidden = computed(() => !session.may('promotion:kefu-conversation:query'))
 
   return {
@@ -321,5 +332,6 @@ export const useConversations = defineStore('conversations', () => {
     ensure,
     setOpen,
     neighbour,
+    findUnread,
   }
 })

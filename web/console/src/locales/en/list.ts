@@ -12,6 +12,7 @@ export default {
   pinned: 'Pinned',
   unread: '{n} unread',
   markedUnread: 'Marked as unread',
+  wait: { minute: '{n} min', hour: '{n} h', label: 'waiting for {time}' },
   kind: {
     picture: '[Picture]',
     voice: '[Voice]',

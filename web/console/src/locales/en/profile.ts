@@ -41,6 +41,8 @@ export default {
     send: 'Sending',
     sendEnter: 'Enter sends, Shift+Enter starts a new line',
     sendCtrlEnter: 'Ctrl+Enter sends, Enter starts a new line',
+    waiting: 'Waiting times',
+    waitingHint: 'Unread conversations show an amber clock after 2 minutes, a red one after 5',
     keyboard: 'Single-key shortcuts',
     keyboardHint: 'When off, only Ctrl combinations and Esc work',
   },

@@ -12,6 +12,7 @@ export default {
   pinned: '已置顶',
   unread: '{n} 条未读',
   markedUnread: '已标为未读',
+  wait: { minute: '{n} 分', hour: '{n} 小时', label: '已等待 {time}' },
   kind: {
     picture: '[图片]',
     voice: '[语音]',

@@ -41,6 +41,8 @@ export default {
     send: '发送消息',
     sendEnter: 'Enter 发送，Shift+Enter 换行',
     sendCtrlEnter: 'Ctrl+Enter 发送，Enter 换行',
+    waiting: '等待时长',
+    waitingHint: '未读会话等待满 2 分钟显示黄色时钟，满 5 分钟变为红色',
     keyboard: '单键快捷键',
     keyboardHint: '关闭后仅保留 Ctrl 组合键和 Esc',
   },

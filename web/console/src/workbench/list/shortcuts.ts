@@ -1,10 +1,12 @@
 /** The keys of the workbench that concern the list and the open conversation. */
 import { ArrowDown, ArrowUp, Bottom, Delete, Plus, Search, Top, Postcard, Tickets } from '@element-plus/icons-vue'
 import { useRouter } from 'vue-router'
+import { faultOf } from '@/app/faults'
 import { overlay } from '@/app/overlays'
 import { useSession } from '@/app/session'
 import { useActions } from '@/keyboard/actions'
 import { MarkUnread, Pin } from '@/ui/icons'
+import { toast } from '@/ui/toast'
 import { useConversations } from '../conversations'
 
 /** Offers them while the workbench is mounted. The composer offers `R` itself, where it is. */
@@ -21,10 +23,12 @@ export function useListActions(part: {
   const row = () => (conversations.openId === null ? undefined : conversations.rows.get(conversations.openId))
   const mayUpdate = () => session.may('promotion:kefu-conversation:update')
 
-  function go(step: 1 | -1, unread = false): void {
-    const id = conversations.neighbour(step, unread)
+  function show(id: number | null): void {
     if (id !== null) void router.push({ name: 'conversation', params: { id } })
   }
+  const go = (step: 1 | -1) => show(conversations.neighbour(step))
+  const goUnread = (step: 1 | -1) =>
+    conversations.findUnread(step).then(show, (error: unknown) => toast(faultOf(error).text, 'error'))
 
   async function leave(): Promise<void> {
     const id = conversations.openId
@@ -49,14 +53,14 @@ export function useListActions(part: {
       group: 'move',
       keys: ['Alt+Shift+ArrowDown'],
       icon: Bottom,
-      run: () => go(1, true),
+      run: () => goUnread(1),
     },
     {
       label: 'keyboard.action.previousUnread',
       group: 'move',
       keys: ['Alt+Shift+ArrowUp'],
       icon: Top,
-      run: () => go(-1, true),
+      run: () => goUnread(-1),
     },
     { label: 'keyboard.action.search', group: 'move', keys: ['Slash'], icon: Search, run: part.focusSearch },
     {
