@@ -10,6 +10,9 @@ import {
   type View,
 } from './anchor'
 
+/** What can be an anchor. Not the line above what is unread, nor dates: they move to other messages when older ones are put in. */
+const anchors = '[data-key]:not([data-key="unread"])'
+
 /** A row of the page, measured when it is asked for: finding one among hundreds measures a few. */
 class MeasuredRow implements RowBox {
   constructor(
@@ -38,7 +41,7 @@ export type Place = 'above' | 'in' | 'below' | 'gone'
  *
  * Protocol: a scroll of the reader takes the anchor (`anchor.ts`). Whatever changes a size, i.e. rows put in or taken away, pictures that get theirs,
  * the composer that grows, is noticed by one ResizeObserver, which runs after layout and before the page is painted, and puts the anchor back. The
- * component calls `hold` after it has changed the rows, `moveTo` to go elsewhere. Rows carry `data-key`, messages `data-seq`, too.
+ * component calls `hold` after it has changed the rows, `moveTo` to go elsewhere. Messages carry `data-key`, stored ones `data-seq`, too, and the line above what is unread `data-key="unread"`.
  */
 export function useAnchoredScroll(
   scroller: Ref<HTMLElement | null>,
@@ -76,7 +79,7 @@ export function useAnchoredScroll(
   function onScroll(): void {
     const element = scroller.value
     if (element === null) return
-    if (element.scrollTop !== applied) anchor = takeAnchor(view(element), rows(element, '[data-key]'))
+    if (element.scrollTop !== applied) anchor = takeAnchor(view(element), rows(element, anchors))
     applied = -1
     moved()
   }
@@ -125,7 +128,10 @@ export function useAnchoredScroll(
   const observer = new ResizeObserver(() => hold())
   onMounted(() => {
     if (scroller.value !== null) observer.observe(scroller.value)
-    if (content.value !== null) observer.observe(content.value)
+    if (content.value === null) return
+    observer.observe(content.value)
+    // A picture that is loaded takes its size with the next rendering. Load events do not bubble, but are captured.
+    content.value.addEventListener('load', () => void nextTick(hold), true)
   })
   onBeforeUnmount(() => observer.disconnect())
 
