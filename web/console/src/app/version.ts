@@ -7,6 +7,7 @@
 import { ref, readonly } from 'vue'
 import { t } from '@/locales'
 import { toast } from '@/ui/toast'
+import { isWarmingUp } from './warmup'
 
 /** `ready`: reload when convenient; `stale`: the page cannot go on without. */
 export type VersionState = 'current' | 'ready' | 'stale'
@@ -37,9 +38,10 @@ export async function checkVersion(): Promise<void> {
  */
 export function watchForMissingParts(): void {
   addEventListener('vite:preloadError', () => {
+    const asked = !isWarmingUp()
     void checkVersion().then(() => {
-      if (state.value === 'current') void toast(t('app.fault.network'), 'error').catch(() => undefined)
-      else state.value = 'stale'
+      if (state.value !== 'current') state.value = 'stale'
+      else if (asked) toast(t('app.fault.network'), 'error').catch(() => undefined)
     })
   })
 }

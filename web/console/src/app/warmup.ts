@@ -14,19 +14,27 @@ const PARTS: (() => Promise<unknown>)[] = [
   () => import('@/workbench/Home.vue'),
 ]
 
+let loading = false
+
+/** Whether a part is loading that nobody has asked for yet, so that its failure is no news. */
+export const isWarmingUp = () => loading
+
 /** Loads them one after the other. */
 export function warmUp(): void {
   const idle = 'requestIdleCallback' in window ? requestIdleCallback : (work: () => void) => setTimeout(work, 200)
   const next = (index: number): void => {
     const part = PARTS[index]
-    // A part that does not come now is asked for again when it is needed.
-    if (part)
-      idle(
-        () =>
-          void part()
-            .catch(() => undefined)
-            .finally(() => next(index + 1)),
-      )
+    if (!part) return
+    idle(() => {
+      loading = true
+      part()
+        // A part that does not come now is asked for again when it is needed.
+        .catch(() => undefined)
+        .finally(() => {
+          loading = false
+          next(index + 1)
+        })
+    })
   }
   next(0)
 }
