@@ -138,6 +138,7 @@ for (const language of ['en', 'zh']) {
 
       await amy.openConversation('Mia')
       await amy.log.getByRole('article').first().waitFor()
+      const conversation = page.url()
       await look('conversation')
       await button(words.emoji).click()
       await page.getByRole('dialog').waitFor()
@@ -169,8 +170,8 @@ for (const language of ['en', 'zh']) {
       await page.getByRole('main').or(page.getByRole('heading')).first().waitFor()
       await look('no such page')
       await page.setViewportSize({ width: 390, height: 800 })
-      await page.goto(`${amy.origin}/console/`)
-      await amy.openConversation('Mia')
+      await page.goto(conversation)
+      await amy.log.getByRole('article').first().waitFor()
       await look('conversation on a phone')
       assert.deepEqual(faults, [])
     })

@@ -58,6 +58,7 @@ try {
       amy,
       async () => {
         await amy.page.waitForLoadState('networkidle')
+        await amy.page.mouse.move(720, 600)
         const path = join(FOLDER, `${name}.png`)
         await amy.page.screenshot({ path })
         await amy.context.close()
@@ -81,6 +82,7 @@ try {
   await amy.tick('明白了，应该是密封圈的问题。我给您补发一个密封圈，今天下午发出，可以吗？', 'sent')
   await lin.send('可以的，谢谢 😊')
   await amy.bubble('可以的，谢谢 😊').waitFor()
+  await amy.row('林晓梅').getByText(/^\d+$/).waitFor({ state: 'detached' })
   await amy.composer.fill('不客气，祝您生活愉快')
   await finish()
   for (const [name, options] of [

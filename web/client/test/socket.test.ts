@@ -106,6 +106,17 @@ test.each([
   expect(FakeSocket.all).toHaveLength(1)
 })
 
+test('a login that two answers end, ends once', async () => {
+  const { client, service, ended } = await connected()
+  const call = client.http.call('get', '/admin-api/system/user/profile/get')
+  await settle()
+  await service.last.answer(refusal(401))
+  FakeSocket.last.drop(4002)
+  await service.last.answer(refusal(400))
+  await expect(call).rejects.toHaveProperty('code', 401)
+  expect(ended).toEqual(['revoked'])
+})
+
 test('too many sockets: the tokens stay, and start goes on', async () => {
   const { client, tokens, ended } = await connected()
   FakeSocket.last.drop(4010)

@@ -51,6 +51,14 @@ test('a read frame marks the other side up to its seq, now and later, and stays'
   expect([store.readUpTo(1, ADMIN), store.readUpTo(1, MEMBER)]).toEqual([2, 9])
 })
 
+test('a message that was read stays read when an older answer comes late', () => {
+  const { store, changes } = admin()
+  store.add([message(1, { readStatus: true })])
+  store.add([message(1)])
+  expect(store.messages(1)[0]?.readStatus).toBe(true)
+  expect(changes).toHaveLength(1)
+})
+
 test('a conversation follows the frames, and each message counts once', () => {
   const { store } = admin()
   store.load({ conversations: [conversation(1, { lastSeq: 4, adminUnreadMessageCount: 1 })] })
