@@ -93,7 +93,10 @@ try {
     await agent.bubble('可以的，谢谢 😊').waitFor()
     await done()
   }
+  lin.client.dispose()
 } finally {
   await browser.close()
   await service.end()
 }
+// Whatever failed above leaves no member behind who connects for ever.
+process.exit()
