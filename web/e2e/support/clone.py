@@ -67,7 +67,10 @@ def main():
     database.row_factory = sqlite3.Row
     with database:
         {"conversations": conversations, "messages": lines}[what](database, *map(int, numbers))
-        database.execute("UPDATE kefu_id_block SET next_id = ? WHERE name IN ('member', 'conversation', 'message')", (3 * IDS,))
+        database.execute(
+            "UPDATE kefu_id_block SET next_id = max(next_id, ?) WHERE name IN ('member', 'conversation', 'message')",
+            (3 * IDS,),
+        )
     database.close()
 
 

@@ -32,13 +32,10 @@ export async function longConversation(member, count) {
 export async function allRows(agent, count) {
   const known = () => agent.list.getByRole('option').first().getAttribute('aria-setsize').then(Number)
   for (let rows = await known(); rows < count; rows = await known()) {
-    await agent.page.evaluate(() => {
+    await agent.page.waitForFunction((before) => {
       const list = document.querySelector('[role=listbox]')
       list.scrollTop = list.scrollHeight
-    })
-    await agent.page.waitForFunction(
-      (before) => Number(document.querySelector('[role=option]')?.getAttribute('aria-setsize')) > before,
-      rows,
-    )
+      return Number(list.querySelector('[role=option]')?.getAttribute('aria-setsize')) > before
+    }, rows)
   }
 }
