@@ -133,7 +133,7 @@ test('two agents see each other view and type', async () => {
   await bob.composer.pressSequentially('one moment')
   await amy.page.getByText('Bob is replying…').waitFor()
   await amy.page.getByRole('img', { name: /Also viewing: Bob/ }).waitFor()
-  await bob.page.getByRole('link', { name: 'Profile' }).click()
+  await bob.page.goto(`${bob.origin}/console/profile`)
   await amy.page.getByRole('img', { name: /Also viewing: Bob/ }).waitFor({ state: 'detached' })
 })
 

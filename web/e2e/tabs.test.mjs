@@ -38,6 +38,11 @@ test('of two tabs one plays the sound, and the next one does when it is closed',
       await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))))
     }
   }
+  // The click in the second tab has taken the lead, and the first one waits for it again.
+  await second.waitForFunction(async () => {
+    const { held, pending } = await navigator.locks.query()
+    return held.length === 1 && pending.length === 1
+  })
   await arrives('one')
   await first.waitForFunction(() => document.title.startsWith('('))
   const heard = await sounds()

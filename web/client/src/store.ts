@@ -34,6 +34,8 @@ export class MemoryStore implements Store {
   readonly #threads = new Map<number, Thread>()
   readonly #changes = new Emitter<Change>()
   #since: number | null = null
+  /** The newest time of the first load: older messages that a replay brings are no news. */
+  #loaded = 0
   /** A member's: the `seq` up to which every message has come. */
   #complete: number | null = null
 
@@ -84,6 +86,7 @@ export class MemoryStore implements Store {
       return
     }
     this.#since = first.conversations.reduce((time, { lastMessageTime }) => Math.max(time, lastMessageTime), 0)
+    this.#loaded = this.#since
     const gone = new Set(this.conversations.keys())
     for (const { id } of first.conversations) gone.delete(id)
     for (const id of gone) this.conversations.delete(id)
@@ -113,7 +116,7 @@ export class MemoryStore implements Store {
       case 'kefu_message_type':
         this.#since = this.#since === null ? null : Math.max(this.#since, frame.content.createTime)
         this.#count(frame.content)
-        this.#take(frame.content.conversationId, [frame.content], true)
+        this.#take(frame.content.conversationId, [frame.content], frame.content.createTime > this.#loaded)
         break
       case 'kefu_message_read_status_change':
       case 'kefu_message_read_by_member':

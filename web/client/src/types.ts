@@ -193,7 +193,7 @@ export type Change =
   | { type: 'conversations'; ids: readonly number[] }
   /** Something happened in a conversation that the store does not have, or whose counts cannot be known: fetch it. */
   | { type: 'unknown'; id: number }
-  /** `live`: from the socket and not known before. */
+  /** `live`: from the socket, not known before, and newer than the first load. */
   | { type: 'messages'; id: number; added: readonly Message[]; changed: readonly Message[]; live: boolean }
   | { type: 'typing'; id: number; userId: number; userType: UserType }
   | { type: 'viewers'; id: number; userIds: readonly number[] }

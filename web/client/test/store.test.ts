@@ -119,6 +119,15 @@ test('a deleted conversation goes, and the next message asks for it', () => {
   expect(changes.some((change) => change.type === 'unknown')).toBe(true)
 })
 
+test('what a replay brings of the time before the first load is no news', () => {
+  const { store, changes } = admin()
+  store.load({ conversations: [conversation(1, { lastSeq: 2, lastMessageTime: 10_002 })] })
+  arrives(store, 2)
+  expect(changes.at(-1)).toMatchObject({ type: 'messages', live: false })
+  arrives(store, 3)
+  expect(changes.at(-1)).toMatchObject({ type: 'messages', live: true })
+})
+
 test('a first load replaces the rows', () => {
   const { store } = admin()
   store.load({ conversations: [conversation(1), conversation(2)] })
