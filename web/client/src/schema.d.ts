@@ -963,7 +963,7 @@ export interface paths {
         put?: never;
         /**
          * Send a message
-         * @description To the admins of the tenant; the first one creates the member's conversation. Every session of the member and of
+         * @description To the admins of the tenant; the first one creates the member's conversation. Every socket of the member and of
          *     every admin who may query messages receives it before the answer.
          *
          *     Every member may call it.
