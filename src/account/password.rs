@@ -24,7 +24,9 @@ const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGxvZ3MgaW4$Kf8zcJ1
 pub(crate) struct Passwords(Arc<Semaphore>);
 
 /// The turn to compare one password.
-pub(crate) struct Turn(OwnedSemaphorePermit);
+pub(crate) struct Turn {
+    _permit: OwnedSemaphorePermit,
+}
 
 impl Passwords {
     pub(crate) fn new() -> Self {
@@ -38,22 +40,26 @@ impl Passwords {
     /// [`Error::Busy`] after five seconds.
     pub(crate) async fn turn(&self) -> Result<Turn> {
         let permit = tokio::time::timeout(TIMEOUT, Arc::clone(&self.0).acquire_owned());
-        permit.await.map_err(|_| Error::Busy)?.map(Turn).map_err(Error::internal)
+        let _permit = permit.await.map_err(|_| Error::Busy)?.map_err(Error::internal)?;
+        Ok(Turn { _permit })
     }
 }
 
 impl Turn {
     /// Whether the password is the one that was hashed; `None` is the hash of an unknown user, which no password fits.
-    pub(crate) async fn fits(self, password: String, hash: Option<String>) -> Result<bool> {
+    ///
+    /// The turn comes back with the answer: a failure that is noted before it is dropped is seen by the next caller.
+    pub(crate) async fn fits(self, password: String, hash: Option<String>) -> Result<(bool, Self)> {
         let compare = move || {
-            let _turn = self.0;
             // A hash that cannot be read, as of an account without a password, is nobody's.
             let known = hash.as_deref().and_then(|hash| PasswordHash::new(hash).ok());
             let is_known = known.is_some();
-            known
+            let fits = known
                 .or_else(|| PasswordHash::new(NOBODY).ok())
                 .is_some_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
-                && is_known
+                && is_known;
+            // Also when the caller is gone by now, the turn was taken until here.
+            (fits, self)
         };
         tokio::task::spawn_blocking(compare).await.map_err(Error::internal)
     }
@@ -117,10 +123,10 @@ mod tests {
     async fn only_the_right_password_fits() {
         let passwords = Passwords::new();
         let made = hash("correct horse", "red").await.unwrap();
-        assert!(passwords.turn().await.unwrap().fits("correct horse".into(), Some(made.clone())).await.unwrap());
-        assert!(!passwords.turn().await.unwrap().fits("wrong horse".into(), Some(made)).await.unwrap());
-        assert!(!passwords.turn().await.unwrap().fits("correct horse".into(), None).await.unwrap());
-        assert!(!passwords.turn().await.unwrap().fits("x".into(), Some("garbage".into())).await.unwrap());
+        assert!(passwords.turn().await.unwrap().fits("correct horse".into(), Some(made.clone())).await.unwrap().0);
+        assert!(!passwords.turn().await.unwrap().fits("wrong horse".into(), Some(made)).await.unwrap().0);
+        assert!(!passwords.turn().await.unwrap().fits("correct horse".into(), None).await.unwrap().0);
+        assert!(!passwords.turn().await.unwrap().fits("x".into(), Some("garbage".into())).await.unwrap().0);
         assert!(matches!(hash("short", "red").await, Err(Error::Invalid(_))));
         assert!(matches!(hash(&"长".repeat(129), "red").await, Err(Error::Invalid(_))));
     }

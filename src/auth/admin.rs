@@ -61,10 +61,12 @@ impl Auth {
         let turn = inner.passwords.turn().await?;
         // Others may have failed while this one waited.
         check()?;
-        if !turn.fits(old.to_owned(), Some(old_hash.clone())).await? {
+        let (fits, turn) = turn.fits(old.to_owned(), Some(old_hash.clone())).await?;
+        if !fits {
             inner.limits.failures.failed(attempt);
             return Err(wrong_password());
         }
+        drop(turn);
         let hash = password::hash(new, &admin.username).await?;
         let now = inner.clock.now();
         inner

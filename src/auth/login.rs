@@ -37,9 +37,10 @@ impl Auth {
         // Others may have failed while this one waited.
         failures.check(&attempt)?;
         let hash = found.as_ref().map(|(_, hash)| hash.clone());
-        let fits = turn.fits(password.to_owned(), hash).await?;
+        let (fits, turn) = turn.fits(password.to_owned(), hash).await?;
         match found {
             Some((admin, hash)) if fits => {
+                drop(turn);
                 let tokens = inner.begin(admin.key, Some(hash), Some(origin)).await?;
                 failures.succeeded(attempt);
                 Ok(tokens)

@@ -14,10 +14,9 @@ use crate::settings::rules::{Rule, either, number, switch};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TenantSettings {
-    /// How members and admins write to each other.
+    // Described by its type: the description of an inlined field would become a second schema beside it.
     #[schema(inline)]
     pub message: Message,
-    /// Logins of the tenant's admins.
     #[schema(inline)]
     pub login: Login,
 }

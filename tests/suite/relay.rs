@@ -124,10 +124,17 @@ impl Outage {
         Self { a, b, member, near, far_member, far_owner }
     }
 
-    /// Sends go on, and this node's own sockets have them.
+    /// Sends go on, and this node's own sockets have them. They resync, too, once the node hears the others again.
     async fn send(&mut self, text: &str) {
         let id = self.member.says(text).await;
-        while self.near.expect("kefu_message_type").await["id"] != json!(id) {}
+        loop {
+            let event = self.near.event().await;
+            match event.kind.as_str() {
+                "kefu_message_type" if event.content["id"] == json!(id) => return,
+                "kefu_message_type" | "kefu_resync_required" => {}
+                other => panic!("{other}"),
+            }
+        }
     }
 
     /// B's sockets are told to resync, and have everything after that.
