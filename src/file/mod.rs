@@ -7,26 +7,23 @@
 pub(crate) mod api;
 mod kind;
 mod name;
+mod object;
 mod range;
 mod store;
 #[cfg(test)]
 mod tests;
 pub(crate) mod unfinished;
 
-use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
-use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
-use object_store::{GetOptions, GetResult, ObjectStore};
-use tokio::io::AsyncWrite;
+use object_store::{GetOptions, GetResult, ObjectStore, RetryConfig};
 
 use crate::auth::address::ClientAddress;
 use crate::clock::{Clock, Millis, to_timestamp};
@@ -38,10 +35,15 @@ use crate::job::Jobs;
 use crate::settings::{self, Settings};
 use crate::telemetry::outage::Outage;
 use kind::{HEAD_BYTES, Kind, Refused};
+use object::ObjectWriter;
 
 /// How much of an upload is in memory at once: a part of a local file, and the smallest that S3 takes.
 const LOCAL_PART_BYTES: usize = 256 * 1024;
 const S3_PART_BYTES: usize = 5 * 1024 * 1024;
+
+/// How often and how long a bucket that fails is asked again before the client is told: it waits meanwhile.
+const S3_RETRIES: usize = 3;
+const S3_RETRY_TIME: Duration = Duration::from_secs(10);
 
 /// The part of a disk that is reserved at most: a tenth.
 const LARGEST_RESERVE: u64 = 10;
@@ -187,13 +189,12 @@ impl Files {
         head: Bytes,
         mut content: impl Stream<Item = Result<Bytes>> + Unpin,
     ) -> Result<usize> {
-        let objects = Arc::clone(&self.0.objects);
-        let mut writer = BufWriter::with_capacity(objects, path.object(), self.0.part_bytes).with_max_concurrency(2);
-        let unusable = |error: &(dyn std::error::Error + 'static)| {
-            self.0.outage.failed(error);
+        let mut writer = ObjectWriter::new(Arc::clone(&self.0.objects), path.object(), self.0.part_bytes);
+        let unusable = |error: object_store::Error| {
+            self.0.outage.failed(&error);
             Error::Busy
         };
-        let copied = async {
+        let written = async {
             let (mut size, mut next, mut looked_at) = (0_usize, Some(head), 0);
             while let Some(chunk) = next {
                 size = size.saturating_add(chunk.len());
@@ -204,24 +205,21 @@ impl Files {
                     looked_at = size;
                     self.keep_reserve()?;
                 }
-                writer.put(chunk).await.map_err(|error| unusable(&error))?;
+                writer.put(chunk).await.map_err(unusable)?;
                 next = content.next().await.transpose()?;
             }
+            writer.finish().await.map_err(unusable)?;
             Ok(size)
         };
-        match copied.await {
+        match written.await {
             Ok(size) => {
-                let ended = poll_fn(|context| Pin::new(&mut writer).poll_shutdown(context)).await;
-                if let Err(error) = ended {
-                    drop(writer.abort().await);
-                    return Err(unusable(&error));
-                }
                 self.0.outage.worked();
                 Ok(size)
             }
             Err(error) => {
+                // The job removes local parts again. Those in a bucket end by its own rule.
                 if let Err(error) = writer.abort().await {
-                    tracing::warn!(%error, "parts of a broken upload stay behind");
+                    tracing::debug!(%error, "parts of a broken upload may stay behind");
                 }
                 Err(error)
             }
@@ -299,7 +297,9 @@ impl std::fmt::Display for FilePath {
 
 fn open_bucket(settings: &settings::File) -> Result<AmazonS3, String> {
     let bucket = settings.s3_bucket.as_deref().ok_or("file.s3_bucket: needed when file.storage is s3")?;
-    let mut builder = AmazonS3Builder::new().with_bucket_name(bucket).with_region(&settings.s3_region);
+    let retry = RetryConfig { max_retries: S3_RETRIES, retry_timeout: S3_RETRY_TIME, ..RetryConfig::default() };
+    let mut builder =
+        AmazonS3Builder::new().with_bucket_name(bucket).with_region(&settings.s3_region).with_retry(retry);
     if let Some(endpoint) = &settings.s3_endpoint {
         builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
     }

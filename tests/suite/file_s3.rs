@@ -4,7 +4,7 @@ use reqwest::Method;
 use reqwest::header::{IF_NONE_MATCH, RANGE};
 use reqwest::multipart::{Form, Part};
 
-use crate::support::s3::S3;
+use crate::support::s3::{Refusal, S3, Stage};
 use crate::support::{Reply, TestApp, User, eventually};
 
 const UPLOAD: &str = "/app-api/infra/file/upload";
@@ -74,6 +74,38 @@ async fn a_refused_upload_leaves_nothing_in_the_bucket() {
     app.refuse_no_more("kefu_file");
     upload(&member, png(1000)).await.ok();
     assert_eq!(s3.counts(), (1, 0, 1));
+    app.stop().await;
+    s3.stop().await;
+}
+
+#[tokio::test]
+async fn a_bucket_that_fails_costs_an_honest_answer_and_keeps_nothing() {
+    let s3 = S3::spawn();
+    let app = TestApp::spawn_with(s3.settings()).await;
+    let member = app.member(1001).await;
+    let begin = |status| Refusal { status, at: Stage::Begin };
+    let mut begun = 0;
+    for (size, refusal, begins) in [
+        (1000, begin(403), 0),
+        (1000, begin(404), 0),
+        (1000, begin(507), 0),
+        (LARGE, begin(403), 0),
+        (LARGE, Refusal { status: 403, at: Stage::Part(1) }, 1),
+        (LARGE, Refusal { status: 404, at: Stage::Part(2) }, 1),
+        (LARGE, Refusal { status: 403, at: Stage::End }, 1),
+    ] {
+        s3.refuse(Some(refusal));
+        let part = Part::bytes(png(size)).file_name("a.png");
+        let request = member.request(Method::POST, UPLOAD).multipart(Form::new().part("file", part));
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 503, "{refusal:?}");
+        assert!(answer.headers().contains_key("retry-after"));
+        begun += begins;
+        eventually("nothing is left", async || s3.counts() == (0, 0, begun)).await;
+        s3.refuse(None);
+    }
+    upload(&member, png(1000)).await.ok();
+    assert_eq!(s3.counts(), (1, 0, begun));
     app.stop().await;
     s3.stop().await;
 }

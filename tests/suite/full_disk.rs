@@ -115,6 +115,29 @@ async fn uploads_leave_a_reserve_for_messages_and_a_full_disk_is_said_honestly()
 }
 
 #[tokio::test]
+async fn a_folder_of_files_that_is_full_costs_only_the_upload() {
+    let Some(disk) = Disk::mount(4) else { return };
+    let app = TestApp::spawn_with(|settings| settings.limits.disk_reserve_bytes = 0).await;
+    let member = app.member(1001).await;
+    let files = app.settings.data_dir.join("files");
+    let bind = Command::new("mount").arg("--bind").arg(disk.0.path()).arg(&files).status();
+    assert!(bind.unwrap().success());
+    let mut socket = member.socket("").await;
+    let filler = disk.fill();
+    for mebibytes in [0, 1] {
+        let (status, code, wait) = upload(&member, mebibytes).await;
+        assert_eq!((status, code), (StatusCode::SERVICE_UNAVAILABLE, 503));
+        assert!(wait.is_some());
+    }
+    assert!(socket.events_so_far().await.is_empty(), "the socket lives");
+    std::fs::remove_file(filler).unwrap();
+    eventually("nothing is left of them", async || stored_files(&app.settings.data_dir) == 0).await;
+    assert_eq!(upload(&member, 1).await.1, 0);
+    assert!(Command::new("umount").arg("--lazy").arg(&files).status().unwrap().success());
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn a_database_that_others_keep_locked_is_not_ready() {
     if only_on(Kind::Sqlite, "which one process can lock whole") {
         return;

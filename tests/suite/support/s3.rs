@@ -17,6 +17,23 @@ struct State {
     uploads: HashMap<String, BTreeMap<u32, web::Bytes>>,
     /// How many uploads in parts were ever begun.
     begun: usize,
+    /// What is answered instead of storing anything.
+    refusal: Option<Refusal>,
+}
+
+/// How a bucket fails.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    /// Which writes: of whole objects or beginnings of parts, of the parts with this number, or of ends.
+    pub(crate) at: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Begin,
+    Part(u32),
+    End,
 }
 
 /// The bucket and its server on a free port.
@@ -62,6 +79,11 @@ impl S3 {
         (state.objects.len(), state.uploads.len(), state.begun)
     }
 
+    /// From now on refuses to store, or no more.
+    pub(crate) fn refuse(&self, refusal: Option<Refusal>) {
+        lock(&self.state).refusal = refusal;
+    }
+
     pub(crate) async fn stop(self) {
         self.server.stop(false).await;
     }
@@ -87,6 +109,16 @@ async fn answer(
         return HttpResponse::NotFound().body("<Error><Code>NoSuchBucket</Code></Error>");
     };
     let upload = query.get("uploadId");
+    let stage = match (request.method().as_str(), upload) {
+        ("PUT", Some(_)) => Some(Stage::Part(query["partNumber"].parse().unwrap())),
+        ("POST", Some(_)) => Some(Stage::End),
+        ("PUT", None) => Some(Stage::Begin),
+        ("POST", None) if query.contains_key("uploads") => Some(Stage::Begin),
+        _ => None,
+    };
+    if let Some(Refusal { status, .. }) = state.refusal.filter(|refusal| Some(refusal.at) == stage) {
+        return HttpResponse::build(status.try_into().unwrap()).finish();
+    }
     match (request.method().as_str(), upload) {
         ("PUT", None) => {
             state.objects.insert(key, body);
