@@ -48,6 +48,9 @@ const NEVER: u64 = u64::MAX;
 /// How long the time of day is not trusted with what cannot be undone after it was corrected.
 const DOUBT: Duration = Duration::from_secs(24 * 3600);
 
+/// How long it is not trusted with that after the process began.
+const SETTLING: Duration = Duration::from_secs(3600);
+
 impl Clock {
     /// The system's clock.
     pub fn system() -> Self {
@@ -92,14 +95,16 @@ impl Clock {
         }
     }
 
-    /// Whether the time of day can be trusted with what cannot be undone, such as deleting what has expired: no
-    /// correction was noticed within the last day, and none is there that the next look will notice.
+    /// Whether the time of day can be trusted with what cannot be undone, such as deleting what has expired: the process
+    /// runs for an hour, in which a machine that started with a wrong time has asked for the right one, no correction was
+    /// noticed within the last day, and none is there that the next look will notice.
     pub fn is_steady(&self) -> bool {
         if (self.offset() - self.0.offset.load(Ordering::SeqCst)).abs() > DRIFT {
             return false;
         }
         let corrected_at = self.0.corrected_at.load(Ordering::SeqCst);
-        corrected_at == NEVER || self.monotonic().saturating_sub(Duration::from_millis(corrected_at)) >= DOUBT
+        let (since, doubt) = if corrected_at == NEVER { (0, SETTLING) } else { (corrected_at, DOUBT) };
+        self.monotonic().saturating_sub(Duration::from_millis(since)) >= doubt
     }
 
     /// Lets `ms` milliseconds pass on a manual clock; the system's clock stays as it is.
@@ -139,10 +144,12 @@ impl Clock {
 /// How far the time of day and the monotonic time may drift apart between two looks.
 const DRIFT: Millis = 5000;
 
-/// Notices corrections of the time of day. To be asked every second or so; a clock has one.
+/// Notices corrections of the time of day. To be asked every second or so; who acts upon them has one.
 #[derive(Debug)]
 pub struct ClockWatch {
     clock: Clock,
+    /// The time of day less the monotonic time, at the last look.
+    offset: Millis,
 }
 
 /// The time of day has jumped.
@@ -157,15 +164,16 @@ pub struct Correction {
 impl ClockWatch {
     /// Begins to watch.
     pub fn new(clock: Clock) -> Self {
-        clock.0.offset.store(clock.offset(), Ordering::SeqCst);
-        Self { clock }
+        let offset = clock.offset();
+        Self { clock, offset }
     }
 
     /// The correction since the last look, if there was one of more than five seconds. From then on the clock is not
     /// steady for a day.
     pub fn look(&mut self) -> Option<Correction> {
         let source = &self.clock.0;
-        let (offset, before) = (self.clock.offset(), source.offset.load(Ordering::SeqCst));
+        let offset = self.clock.offset();
+        let before = std::mem::replace(&mut self.offset, offset);
         let monotonic = self.clock.monotonic();
         let is_correction = (offset - before).abs() > DRIFT;
         if is_correction {
@@ -208,6 +216,8 @@ mod tests {
     fn only_corrections_of_the_time_of_day_are_noticed() {
         let clock = Clock::manual(1_000_000_000);
         let mut watch = ClockWatch::new(clock.clone());
+        clock.advance(3_599_999);
+        assert!(!clock.is_steady(), "it may have begun with a wrong time");
         clock.advance(8 * 3_600_000);
         assert_eq!(watch.look(), None, "time has passed");
         clock.correct(clock.now() - DRIFT);

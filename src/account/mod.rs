@@ -9,8 +9,8 @@ mod store;
 mod words;
 
 pub(crate) use store::{
-    admin, admin_by_name, confirm_password, imported, member, member_by_id, set_admin_enabled, set_admin_role,
-    set_logout_time, set_password_hash, texts, words::find as find_members,
+    admin, admin_by_name, confirm_password, imported, lower_logout_time, member, member_by_id, set_admin_enabled,
+    set_admin_role, set_logout_time, set_password_hash, texts, words::find as find_members,
 };
 
 use crate::access::Role;
@@ -215,7 +215,7 @@ fn picture(text: &str) -> Result<String> {
         return Ok(String::new());
     }
     let problem = Problem::new(
-        "avatar 须为 http、https 或相对地址，最多 2048 个字符",
+        "头像须为 http、https 或相对地址，最多 2048 个字符",
         "avatar must be an http, https or relative address of at most 2048 characters",
     );
     PictureUrl::parse(text).map(String::from).ok_or(Error::Invalid(problem))

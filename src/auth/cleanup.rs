@@ -13,7 +13,7 @@ const PERIOD: Millis = 3_600_000;
 /// Rows of a table that one transaction deletes: senders wait for it on the embedded database.
 const AT_ONCE: i64 = 500;
 
-/// Deletes logins and revocations that have expired, every hour; not while the clock is in doubt.
+/// Deletes logins and revocations that have expired, every hour; not while the clock may be wrong.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct DeleteExpiredLogins {}
 
@@ -31,7 +31,7 @@ impl Job for DeleteExpiredLogins {
     }
 
     async fn run(self, clock: Clock, now: Millis) -> Result<Effect> {
-        // A clock that is ahead would delete what has not expired.
+        // A clock that is ahead would delete what has not expired; after a start that is not known yet.
         let is_steady = clock.is_steady();
         Ok(Effect::new(move |connection| {
             let more = is_steady && store::delete_expired(connection, AT_ONCE, now)?;

@@ -3,10 +3,10 @@
 use super::origin::Origin;
 use super::revocation::{RevokeReason, Revoked};
 use super::token::{self, Kind, OwnToken};
-use super::{Auth, Inner, Principal, Tokens, enabled_profile, refuse, store};
+use super::{Auth, Inner, Principal, Tokens, enabled_profile, refuse, session_hash, sha256, store};
 use crate::account;
 use crate::clock::Millis;
-use crate::credential::{Credential, Ended, TokenIdentity};
+use crate::credential::{Credential, Ended, Issued, TokenIdentity};
 use crate::db::AnyConnection;
 use crate::error::{Error, Problem, Result};
 use crate::id::{LoginId, TenantId, UserKey, UserType};
@@ -113,31 +113,30 @@ impl Auth {
     /// whatever it says.
     pub async fn logout(&self, principal: &Principal) -> Result<()> {
         let inner = &*self.0;
-        let (key, credential, expires_at) = (principal.key, principal.credential, principal.expires_at);
-        let now = inner.clock.now();
-        let write = move |connection: &mut AnyConnection| match credential {
-            Credential::Login(login) => store::revoke_login(connection, key, login, now),
-            Credential::Token(token) => logout_token(connection, key, token, expires_at, now),
-        };
-        inner.db.write(write).await?;
-        match credential {
-            Credential::Login(login) => self.publish_logout(key, Ended::Login(login)),
-            Credential::Token(TokenIdentity { hash, session, .. }) => {
-                self.publish_logout(key, Ended::Tokens(hash, now));
-                let others = session.map_or(Ended::TokensUntil(now), |session| Ended::Tokens(session, now));
-                self.publish_logout(key, others);
+        let key = principal.key;
+        match principal.credential {
+            Credential::Token(token) => self.logout_token(key, token, principal.expires_at).await,
+            Credential::Login(login) => {
+                let now = inner.clock.now();
+                inner.db.write(move |connection| store::revoke_login(connection, key, login, now)).await?;
+                self.publish_logout(key, Ended::Login(login));
+                Ok(())
             }
         }
-        Ok(())
     }
 
-    /// Ends the login of an access token that may have expired: a console that was left open for an hour and then
-    /// logs out means its refresh token too. Anything else is none of our logins and nothing happens.
-    pub async fn logout_expired(&self, access_token: &str, user_type: UserType) -> Result<()> {
-        let inner = &*self.0;
-        if access_token.len() > token::LENGTH_LIMIT {
-            return Ok(());
+    /// Ends what a token stands for that may have expired: a console that was left open for an hour and then logs out
+    /// means its refresh token too. Anything else, and what has ended already, changes nothing.
+    pub async fn logout_expired(&self, text: &str, user_type: UserType) -> Result<()> {
+        match token::claims_to_be_own(text) {
+            Some(true) => self.logout_expired_login(text, user_type).await,
+            Some(false) if user_type == UserType::Member => self.logout_expired_token(text).await,
+            Some(false) | None => Ok(()),
         }
+    }
+
+    async fn logout_expired_login(&self, access_token: &str, user_type: UserType) -> Result<()> {
+        let inner = &*self.0;
         let Some(token) = inner.own.verify(access_token) else { return Ok(()) };
         if token.kind != Kind::Access || token.key.user_type != user_type {
             return Ok(());
@@ -184,6 +183,62 @@ impl Auth {
         };
         let key = self.0.db.write(end).await?;
         self.publish_logout(key, Ended::Login(id));
+        Ok(())
+    }
+
+    /// The same for a token of the integrator: one that expired longer ago than a login can last means nothing any more.
+    async fn logout_expired_token(&self, text: &str) -> Result<()> {
+        let inner = &*self.0;
+        let now = inner.clock.now();
+        let members = inner.members.with_key_of(text).await?;
+        // While this clock is behind, tokens come from its future, and their bearers log out all the same.
+        let Ok(read) = members.read(text, now + CLOCKS_APART_MS) else { return Ok(()) };
+        if read.expires_at < now - inner.refresh_ttl_ms {
+            return Ok(());
+        }
+        let (hash, claim) = (sha256(text), read.member);
+        let session = read.session.map(|name| session_hash(&claim, &name));
+        let find = move |connection: &mut AnyConnection| {
+            if store::is_token_ended(connection, hash, session, claim.issued_at)? {
+                return Ok(None);
+            }
+            let issued = match claim.issued_at {
+                Some(at) => Issued::Claimed(at),
+                None => Issued::FirstSeen(store::seen::first_seen(connection, hash)?.unwrap_or(now)),
+            };
+            let member = account::member_by_id(connection, claim.tenant, &claim.id)?;
+            let open = member.filter(|member| !member.logged_out_at.is_some_and(|logout| issued.is_until(logout)));
+            Ok(open.map(|member| (member.key, TokenIdentity { hash, session, issued })))
+        };
+        match inner.db.run(find).await? {
+            Some((key, token)) => self.logout_token(key, token, read.expires_at).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn logout_token(&self, key: UserKey, token: TokenIdentity, expires_at: Millis) -> Result<()> {
+        let now = self.0.clock.now();
+        // A token that is presented was issued before its logout, also when the integrator's clock is ahead of ours.
+        let logout = match token.issued {
+            Issued::Claimed(at) => now.max(at),
+            Issued::FirstSeen(_) => now,
+        };
+        let write = move |connection: &mut AnyConnection| {
+            store::revoke_token(connection, key, token.hash, expires_at, logout)?;
+            if let Some(session) = token.session {
+                store::revoke_session(connection, key, session, expires_at, logout)?;
+                return Ok(logout);
+            }
+            account::set_logout_time(connection, key, logout)?;
+            // The clock may have been ahead when it saw a token first.
+            let latest = store::seen::end(connection, key, logout)?.map_or(logout, |seen_at| seen_at.max(logout));
+            store::revoke_tokens_until(connection, key, latest, now)?;
+            Ok(latest)
+        };
+        let latest = self.0.db.write(write).await?;
+        self.publish_logout(key, Ended::Tokens(token.hash, logout));
+        let others = token.session.map_or(Ended::TokensUntil(latest), |session| Ended::Tokens(session, logout));
+        self.publish_logout(key, others);
         Ok(())
     }
 
@@ -247,26 +302,12 @@ impl Inner {
     }
 }
 
+/// How far a clock that is behind may be: a token of a later time is no mistake of clocks.
+const CLOCKS_APART_MS: Millis = 24 * 3600 * 1000;
+
 /// Tokens count in seconds.
 const fn whole_seconds(instant: Millis) -> Millis {
     instant - instant.rem_euclid(1000)
-}
-
-fn logout_token(
-    connection: &mut AnyConnection,
-    key: UserKey,
-    token: TokenIdentity,
-    expires_at: Millis,
-    now: Millis,
-) -> Result<()> {
-    store::revoke_token(connection, key, token.hash, expires_at, now)?;
-    match token.session {
-        Some(session) => store::revoke_session(connection, key, session, expires_at, now),
-        None => {
-            account::set_logout_time(connection, key, now)?;
-            store::revoke_tokens_until(connection, key, now)
-        }
-    }
 }
 
 /// Whether a refresh token is the newest of a login that may go on.

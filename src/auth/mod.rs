@@ -13,6 +13,7 @@ pub mod admin;
 pub(crate) mod api;
 mod cache;
 pub(crate) mod cleanup;
+mod correction;
 pub(crate) mod extract;
 mod key_source;
 mod login;
@@ -34,13 +35,14 @@ pub(crate) use revocation::{RevokeReason, Revoked};
 pub(crate) use store::has_admin_logins;
 
 use self::cache::{Cache, Refused, Verified};
+use self::correction::Corrections;
 use self::key_source::KeySource;
 use self::member_claims::{MemberToken, Refusal};
 use self::revocation::Polled;
 use self::token::{Kind, OwnToken, OwnTokens};
 use crate::access::{Permission, Role};
-use crate::account;
 use crate::account::password::Passwords;
+use crate::account::{self, MemberClaim};
 use crate::clock::{Clock, Millis};
 use crate::credential::{Credential, Hash, Issued, TokenIdentity};
 use crate::db::{AnyConnection, Db};
@@ -127,6 +129,7 @@ struct Inner {
     rotate: bool,
     revoked: broadcast::Sender<Revoked>,
     polled: Mutex<Polled>,
+    corrections: Corrections,
 }
 
 impl Auth {
@@ -162,6 +165,7 @@ impl Auth {
             rotate: settings.rotate_refresh_tokens,
             revoked: broadcast::Sender::new(1024),
             polled: Mutex::default(),
+            corrections: Corrections::new(&clock),
             db,
             clock,
         })))
@@ -264,8 +268,7 @@ impl Inner {
         let members = self.members.with_key_of(text).await?;
         let MemberToken { mut member, session, expires_at } = members.verify(text, now).map_err(refuse)?;
         let (hash, claimed_at) = (sha256(text), member.issued_at);
-        let session =
-            session.map(|name| sha256(&format!("session\0{}\0{}\0{name}", member.tenant, member.id.external())));
+        let session = session.map(|name| session_hash(&member, &name));
         let claim = member.clone();
         let read = move |connection: &mut AnyConnection| {
             if store::is_token_ended(connection, hash, session, claimed_at)? {
@@ -347,6 +350,11 @@ fn enabled_profile(connection: &mut AnyConnection, key: UserKey) -> Result<Optio
             .filter(|member| member.enabled)
             .map(|member| Profile { nickname: member.nickname, avatar: member.avatar, role: None }),
     })
+}
+
+/// What is kept of the name of a member's session.
+fn session_hash(member: &MemberClaim, name: &str) -> Hash {
+    sha256(&format!("session\0{}\0{}\0{name}", member.tenant, member.id.external()))
 }
 
 fn sha256(text: &str) -> Hash {

@@ -79,7 +79,7 @@ fn insert_expired_logins(connection: &mut AnyConnection, ids: std::ops::Range<i6
 }
 
 /// The number in a line of `/metrics`, 0 when the line is not there.
-async fn runs(app: &TestApp, kind: &str, outcome: &str) -> i64 {
+pub(crate) async fn runs(app: &TestApp, kind: &str, outcome: &str) -> i64 {
     let text = app.http.get(app.url("/metrics")).send().await.unwrap().text().await.unwrap();
     let name = format!("kefu_job_runs_total{{kind=\"{kind}\",outcome=\"{outcome}\"}} ");
     text.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok()).unwrap_or(0)

@@ -2,9 +2,11 @@
 
 use jsonwebtoken::{EncodingKey, Header, encode};
 use kefu::clock::Millis;
+use kefu::testing::access::Role;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::job::runs;
 use crate::support::{START, TestApp, User, eventually, path};
 
 const SHARED: &str = "a secret shared with the integrator";
@@ -128,5 +130,125 @@ async fn other_nodes_close_the_sockets_too() {
     assert_eq!(socket.close_code().await, LOGGED_OUT);
     eventually("the other node refuses the token", async || is_refused(&refresh.at_node(&node)).await).await;
     node.stop().await;
+    app.stop().await;
+}
+
+const HOUR: Millis = 3_600_000;
+
+#[tokio::test]
+async fn a_logout_while_the_clock_is_ahead_does_not_outlast_the_correction() {
+    let mut app = app().await;
+    for is_down in [false, true] {
+        let true_time = app.clock.now();
+        let (then, later) = (true_time / 1000, true_time / 1000 + 1);
+        let of = |app: &TestApp, sub: &str, claims: Value| {
+            let mut all = json!({"sub": sub, "jti": is_down});
+            all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
+            bearer(app, all)
+        };
+        let ended = [
+            of(&app, "1", json!({"iat": then, "typ": "refresh"})),
+            of(&app, "2", json!({"sid": "phone", "iat": then, "typ": "refresh"})),
+        ];
+        for token in &ended {
+            assert!(!is_refused(token).await);
+        }
+        app.clock.correct(true_time + 8 * HOUR);
+        log_out(&of(&app, "1", json!({"iat": then}))).await;
+        log_out(&of(&app, "2", json!({"sid": "phone", "iat": then}))).await;
+        if is_down {
+            let clock = app.clock.clone();
+            clock.correct(true_time);
+            app = app.restart().await;
+        } else {
+            app.clock.correct(true_time);
+        }
+        let fresh = [of(&app, "1", json!({"iat": later})), of(&app, "2", json!({"sid": "phone", "iat": later}))];
+        for token in &fresh {
+            eventually("a token that was issued afterwards is good", async || !is_refused(token).await).await;
+        }
+        for token in &ended {
+            assert!(is_refused(&token.at_node(&app)).await, "what had ended stays so");
+        }
+        app.clock.advance(120_000);
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_logout_ends_the_other_token_whatever_the_clocks_say() {
+    let app = app().await;
+    // The integrator's clock is ahead, as far as it may be.
+    for (member, claims) in [("11", json!({"iat": second(40)})), ("12", json!({"iat": second(40), "sid": "phone"}))] {
+        let of = |kind: &str| {
+            let mut all = json!({"sub": member, "typ": kind});
+            all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
+            bearer(&app, all)
+        };
+        let (access, refresh) = (of("access"), of("refresh"));
+        let mut socket = refresh.socket("").await;
+        log_out(&access).await;
+        assert_eq!(socket.close_code().await, LOGGED_OUT);
+        assert!(is_refused(&refresh).await);
+    }
+    // The access token has just expired.
+    for (member, claims) in [("21", json!({"iat": second(0)})), ("22", json!({"sid": "phone"})), ("23", json!({}))] {
+        let of = |exp: Millis| {
+            let mut all = json!({"sub": member, "exp": exp});
+            all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
+            bearer(&app, all)
+        };
+        let (access, refresh) = (of(app.clock.now() / 1000 + 2), of(second(86_400)));
+        assert!(!is_refused(&access).await);
+        let mut socket = refresh.socket("").await;
+        app.clock.advance(3_000);
+        log_out(&access).await;
+        assert_eq!(socket.close_code().await, LOGGED_OUT, "{claims}");
+        assert!(is_refused(&refresh).await);
+        // It says nothing any more of what comes after it.
+        let again = bearer(&app, json!({"sub": member, "iat": app.clock.now() / 1000 + 1, "sid": "phone"}));
+        assert!(!is_refused(&again).await);
+        log_out(&access).await;
+        assert!(!is_refused(&again).await);
+    }
+    // This clock is behind, and the tokens do not say when they were issued, or do.
+    for (member, claims) in [("31", json!({})), ("32", json!({"iat": app.clock.now() / 1000}))] {
+        let of = |kind: &str| {
+            let mut all = json!({"sub": member, "typ": kind});
+            all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
+            bearer(&app, all)
+        };
+        let (access, refresh) = (of("access"), of("refresh"));
+        let mut socket = refresh.socket("").await;
+        assert!(!is_refused(&access).await);
+        let true_time = app.clock.now();
+        app.clock.correct(true_time - 8 * HOUR);
+        log_out(&access).await;
+        assert_eq!(socket.close_code().await, LOGGED_OUT);
+        app.clock.correct(true_time);
+        assert!(is_refused(&access).await && is_refused(&refresh).await, "{claims}");
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_start_with_a_clock_that_is_ahead_deletes_nothing() {
+    let app = app().await;
+    app.admin("red", Role::Admin).await;
+    let tokens =
+        ["access", "refresh"].map(|kind| json!({"sid": "phone", "typ": kind, "exp": second(3 * 365 * 86_400)}));
+    let [access, refresh] = tokens.map(|claims| bearer(&app, claims));
+    assert!(!is_refused(&refresh).await);
+    log_out(&access).await;
+    let (logins, revocations) = (app.count("kefu_login").await, app.count("kefu_revocation").await);
+    let clock = app.clock.clone();
+    clock.correct(START + 500 * 24 * HOUR);
+    let app = app.restart().await;
+    eventually("the run of the start", async || runs(&app, "auth.delete_expired", "done").await == 1).await;
+    clock.advance(HOUR / 2);
+    clock.correct(START + HOUR / 2);
+    clock.advance(2 * HOUR);
+    assert!(is_refused(&refresh.at_node(&app)).await);
+    assert_eq!((app.count("kefu_login").await, app.count("kefu_revocation").await), (logins, revocations));
     app.stop().await;
 }

@@ -348,3 +348,18 @@ pub(crate) fn set_logout_time(connection: &mut AnyConnection, key: UserKey, now:
     diesel::update(row).set(kefu_member::logout_time.eq(to_timestamp(now))).execute(connection)?;
     Ok(())
 }
+
+/// Lets a logout that was noted while the clock was ahead count as one of `now`, unless it is at most `latest`.
+pub(crate) fn lower_logout_time(
+    connection: &mut AnyConnection,
+    key: UserKey,
+    latest: Millis,
+    now: Millis,
+) -> Result<()> {
+    let row = kefu_member::table
+        .filter(kefu_member::tenant_id.eq(key.tenant.get()))
+        .filter(kefu_member::user_id.eq(key.user.get()))
+        .filter(kefu_member::logout_time.gt(to_timestamp(latest)));
+    diesel::update(row).set(kefu_member::logout_time.eq(to_timestamp(now))).execute(connection)?;
+    Ok(())
+}

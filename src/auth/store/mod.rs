@@ -239,10 +239,58 @@ pub(super) fn revoke_session(
     insert_revocation(connection, key, Ended::Tokens(session, now), expires_at.max(now + SESSION_KEPT_MS), now)
 }
 
-/// Says to the other processes that the integrator's tokens of a member that were issued until now have ended. That they
+/// Says to the other processes that the integrator's tokens of a member that were issued until then have ended. That they
 /// are refused stands in the member's row.
-pub(super) fn revoke_tokens_until(connection: &mut AnyConnection, key: UserKey, now: Millis) -> Result<()> {
-    insert_revocation(connection, key, Ended::TokensUntil(now), now, now)
+pub(super) fn revoke_tokens_until(
+    connection: &mut AnyConnection,
+    key: UserKey,
+    until: Millis,
+    now: Millis,
+) -> Result<()> {
+    insert_revocation(connection, key, Ended::TokensUntil(until), now, now)
+}
+
+/// A logout that was noted while the clock was ahead.
+pub(super) struct LogoutAhead {
+    pub id: i64,
+    pub key: UserKey,
+}
+
+/// The newest `limit` revocations with ids below `before` that were made later than `latest`, and the oldest id that was
+/// looked at; `None` when all of them were.
+pub(super) fn logouts_after(
+    connection: &mut AnyConnection,
+    before: i64,
+    limit: i64,
+    latest: Millis,
+) -> Result<(Vec<LogoutAhead>, Option<i64>)> {
+    type Row = (i64, i64, i32, i64, NaiveDateTime);
+    let rows: Vec<Row> = kefu_revocation::table
+        .filter(kefu_revocation::id.lt(before))
+        .order(kefu_revocation::id.desc())
+        .limit(limit)
+        .select((
+            kefu_revocation::id,
+            kefu_revocation::tenant_id,
+            kefu_revocation::user_type,
+            kefu_revocation::user_id,
+            kefu_revocation::create_time,
+        ))
+        .load(connection)?;
+    let oldest = rows.last().map(|row| row.0);
+    let ahead = rows.into_iter().filter(|row| from_timestamp(row.4) > latest);
+    let ahead = ahead.filter_map(|(id, tenant, user_type, user, _)| {
+        Some(LogoutAhead { id, key: user_key(tenant, user_type, user)? })
+    });
+    Ok((ahead.collect(), oldest))
+}
+
+/// Notes that these revocations were made at `now`.
+pub(super) fn set_revocation_times(connection: &mut AnyConnection, ids: &[i64], now: Millis) -> Result<()> {
+    diesel::update(kefu_revocation::table.filter(kefu_revocation::id.eq_any(ids)))
+        .set((kefu_revocation::create_time.eq(to_timestamp(now)), kefu_revocation::update_time.eq(to_timestamp(now))))
+        .execute(connection)?;
+    Ok(())
 }
 
 /// Ends every login of a user, or all but one, and says so to the other processes. For `auth::admin`, in the transaction
@@ -347,24 +395,25 @@ pub(super) fn revocations_after(connection: &mut AnyConnection, id: i64, limit: 
     Ok(rows.into_iter().filter_map(RevocationRow::read).collect())
 }
 
-/// Deletes up to `limit` each of what has ended: logins that can no longer be refreshed, revocations that nobody needs, and
-/// tokens; returns whether there may be more.
+/// Deletes up to `limit` each of what ended a day ago: logins that can no longer be refreshed, revocations that nobody needs,
+/// and tokens; returns whether there may be more.
 pub(super) fn delete_expired(connection: &mut AnyConnection, limit: i64, now: Millis) -> Result<bool> {
+    let before = now - KEPT_MS;
     let logins: Vec<i64> = kefu_login::table
-        .filter(kefu_login::expires_time.lt(to_timestamp(now - KEPT_MS)))
+        .filter(kefu_login::expires_time.lt(to_timestamp(before)))
         .order(kefu_login::expires_time)
         .select(kefu_login::id)
         .limit(limit)
         .load(connection)?;
     let revocations: Vec<i64> = kefu_revocation::table
-        .filter(kefu_revocation::expires_time.lt(to_timestamp(now)))
+        .filter(kefu_revocation::expires_time.lt(to_timestamp(before)))
         .order(kefu_revocation::expires_time)
         .select(kefu_revocation::id)
         .limit(limit)
         .load(connection)?;
     diesel::delete(kefu_login::table.filter(kefu_login::id.eq_any(&logins))).execute(connection)?;
     diesel::delete(kefu_revocation::table.filter(kefu_revocation::id.eq_any(&revocations))).execute(connection)?;
-    let tokens = seen::delete_expired(connection, limit, now)?;
+    let tokens = seen::delete_expired(connection, limit, before)?;
     let most = logins.len().max(revocations.len()).max(tokens);
     Ok(i64::try_from(most).is_ok_and(|most| most >= limit))
 }

@@ -55,10 +55,25 @@ pub(crate) fn insert(
     Ok(inserted(outcome)?.then_some(now))
 }
 
-/// Deletes up to `limit` tokens that have expired; returns how many.
-pub(super) fn delete_expired(connection: &mut AnyConnection, limit: i64, now: Millis) -> Result<usize> {
+/// Lets a member's tokens count as seen at the logout that were seen later by a clock that was ahead; returns the latest of
+/// these times.
+pub(crate) fn end(connection: &mut AnyConnection, key: UserKey, logout: Millis) -> Result<Option<Millis>> {
+    let later = t::table
+        .filter(t::tenant_id.eq(key.tenant.get()))
+        .filter(t::user_id.eq(key.user.get()))
+        .filter(t::create_time.gt(to_timestamp(logout)));
+    let latest: Option<NaiveDateTime> = later.select(diesel::dsl::max(t::create_time)).first(connection)?;
+    if latest.is_some() {
+        let logout = to_timestamp(logout);
+        diesel::update(later).set((t::create_time.eq(logout), t::update_time.eq(logout))).execute(connection)?;
+    }
+    Ok(latest.map(from_timestamp))
+}
+
+/// Deletes up to `limit` tokens that expired before an instant; returns how many.
+pub(super) fn delete_expired(connection: &mut AnyConnection, limit: i64, before: Millis) -> Result<usize> {
     let expired: Vec<String> = t::table
-        .filter(t::expires_time.lt(to_timestamp(now)))
+        .filter(t::expires_time.lt(to_timestamp(before)))
         .order(t::expires_time)
         .select(t::token_hash)
         .limit(limit)
