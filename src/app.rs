@@ -96,11 +96,12 @@ impl App {
             tracing::warn!("{key} ended with a line break, which was cut off");
         }
         let of_database = |error: String| db::described(&settings, &error);
-        let text = |error: Error| of_database(error.to_string());
         let web = Web::new(&settings)?;
         place::may_create(&settings)?;
         settings.create_data_dir().map_err(|error| error.to_string())?;
         let db = Db::open(Backend::parse(&settings.database_url())?, &settings.database).map_err(of_database)?;
+        let opened = db.clone();
+        let text = |error: Error| of_database(opened.cause_of(&error));
         // After the database: where there is a secret, there has been one.
         let secret = settings::signing_secret(&settings).map_err(|error| error.to_string())?;
         let tenants = Tenants::new(&db, &clock).await.map_err(text)?;
@@ -400,6 +401,7 @@ async fn sweep(hub: Hub, auth: Auth, tenants: Tenants, limits: std::sync::Arc<Ra
             _ = ticks.tick() => {}
         }
         hub.sweep();
+        auth.follow_corrections().await;
         match auth.poll_revocations().await {
             Ok(revoked) => revoked.iter().for_each(|revoked| close(&hub, revoked)),
             // `db` logs the outage once.

@@ -20,7 +20,7 @@ const CONFLICTS: [&str; 5] = [
 /// This statement was ended, others may work.
 const ENDED: [&str; 3] = ["due to statement timeout", "Query execution was interrupted", "Connection was killed"];
 /// The database cannot be used now: it is out of reach, locked by others, or its disk is full or fails.
-const OUTAGES: [&str; 25] = [
+const OUTAGES: [&str; 27] = [
     // SQLite: SQLITE_BUSY, FULL, IOERR, CANTOPEN, READONLY, PROTOCOL.
     "database is locked",
     "database or disk is full",
@@ -28,6 +28,9 @@ const OUTAGES: [&str; 25] = [
     "unable to open database file",
     "attempt to write a readonly database",
     "locking protocol",
+    // What SQLite also says of a disk that cannot be read.
+    "database disk image is malformed",
+    "file is not a database",
     // MariaDB and MySQL: 1021, 1114, 1030 and 3 with the system's error, 1290.
     "Disk full",
     "' is full",
@@ -127,6 +130,7 @@ mod tests {
             "database is locked",
             "database or disk is full",
             "disk I/O error",
+            "database disk image is malformed",
             "Disk full (/tmp/#sql); waiting for someone to free some space... (errno: 28 \"No space left on device\")",
             "The table 'kefu_message' is full",
             "Got error 28 \"No space left on device\" from storage engine InnoDB",

@@ -57,7 +57,7 @@ use crate::error::{Error, Result};
 use crate::settings::{self, Settings};
 use crate::telemetry::outage::Outage;
 use kept::PooledConnection;
-use sqlite::place::OpenedFile;
+use sqlite::place::OpenedFiles;
 
 /// How long nothing may have failed before a commit shows that the database can be used again.
 const SETTLED_AFTER: Duration = Duration::from_millis(500);
@@ -85,9 +85,15 @@ struct Inner {
     write_turn: Mutex<()>,
     /// Who waits to write waits here first, without a connection: readers need those.
     writers: Semaphore,
-    /// The file of an embedded database.
-    file: Option<OpenedFile>,
-    outage: Outage,
+    embedded: Option<Embedded>,
+    outage: Arc<Outage>,
+}
+
+/// What only an embedded database has.
+struct Embedded {
+    files: OpenedFiles,
+    /// Never used: as long as a connection is open, SQLite keeps the log's file.
+    _first: Mutex<AnyConnection>,
 }
 
 impl Db {
@@ -102,32 +108,33 @@ impl Db {
             probe::write_nothing(&mut first)
                 .map_err(|error| one_line(&format!("cannot write to the database: {error}")))?;
         }
-        // With it goes the lock on migrations.
-        drop(first);
+        let embedded = match &backend {
+            Backend::Sqlite(path) => Some(Embedded { files: OpenedFiles::of(path), _first: Mutex::new(first) }),
+            // With the connection goes the lock on migrations.
+            #[cfg(any(feature = "mysql", feature = "postgres"))]
+            _ => None,
+        };
+        let outage = Arc::new(Outage::new("the database", SETTLED_AFTER));
         let acquire_timeout = Duration::from_millis(settings.acquire_timeout_ms);
         let pool = r2d2::Pool::builder()
             .max_size(settings.pool_size)
             .min_idle(Some(1))
             .connection_timeout(acquire_timeout)
             .test_on_check_out(backend.is_server())
+            .error_handler(Box::new(NoteOutage(Arc::clone(&outage))))
             .build_unchecked(Manager { backend: backend.clone() });
         let permits = usize::try_from(settings.pool_size).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         let writers = if backend.is_server() { permits } else { 1 };
-        let file = match &backend {
-            Backend::Sqlite(path) => Some(OpenedFile::at(path)),
-            #[cfg(any(feature = "mysql", feature = "postgres"))]
-            _ => None,
-        };
         Ok(Self(Arc::new(Inner {
             backend,
-            file,
+            embedded,
             pool,
             permits: Arc::new(Semaphore::new(permits)),
             acquire_timeout,
             answer_timeout: Duration::from_millis(settings.answer_timeout_ms),
             write_turn: Mutex::new(()),
             writers: Semaphore::new(writers),
-            outage: Outage::new("the database", SETTLED_AFTER),
+            outage,
         })))
     }
 
@@ -285,9 +292,15 @@ impl Db {
         self.run(|connection| Ok(kept::try_out(connection)?)).await
     }
 
-    /// Whether the embedded database's file is still in its place.
+    /// Whether the embedded database's files are still in their place.
     fn check_file(&self) -> Result<()> {
-        self.0.file.as_ref().map_or(Ok(()), OpenedFile::check)
+        self.0.embedded.as_ref().map_or(Ok(()), |embedded| embedded.files.check())
+    }
+
+    /// An error for the operator: why, when the database cannot be used.
+    pub(crate) fn cause_of(&self, error: &Error) -> String {
+        let cause = if *error == Error::Busy { self.0.outage.cause() } else { None };
+        cause.unwrap_or_else(|| error.to_string())
     }
 
     /// Runs `work` while no other thread of this process writes to SQLite.
@@ -308,6 +321,16 @@ pub(crate) fn described(settings: &Settings, error: &str) -> String {
 /// A driver's text as one line for the operator.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Takes note of connections that the pool fails to make. Its own handler has a line for each, and it tries it each second.
+#[derive(Debug)]
+struct NoteOutage(Arc<Outage>);
+
+impl r2d2::HandleError<Error> for NoteOutage {
+    fn handle_error(&self, error: Error) {
+        self.0.failed(&format!("no connection: {error}"));
+    }
 }
 
 #[derive(Debug)]

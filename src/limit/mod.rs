@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | sends | user | `message`'s handlers |
 //! | other calls: lists, single reads, marks | user | the extractors of `auth`, for every method but POST |
+//! | replays, as calls | user | `socket`: by a handshake and by a frame |
 //! | uploads, and their bytes in a day | user | `file` |
 //! | typing notices | user | `socket`; what is over the limit is dropped without a word |
 //! | handshakes | user, address | `socket` |
@@ -38,7 +39,7 @@ pub(crate) use volume::Volume;
 pub(crate) struct RateLimits {
     /// Sent messages.
     pub sends: Rate<UserKey>,
-    /// Every other call with a token, POST aside.
+    /// Every other call with a token, POST aside, and every replay.
     pub calls: Rate<UserKey>,
     /// Typing notices.
     pub typing: Rate<UserKey>,

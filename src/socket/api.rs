@@ -125,6 +125,7 @@ async fn connect(
     let permissions = Permissions::of(principal.role);
     if resync.is_some() {
         may_replay(principal.key.user_type, permissions.contain(Permissions::only(Permission::QueryMessages)))?;
+        context.limits.calls.check(&principal.key)?;
     }
     let Some(HandedOver(closing)) = request.extensions().get().cloned() else { return Ok(no_handshake(&request)) };
 
@@ -249,6 +250,8 @@ impl Socket {
                     (UserType::Member, Resync::Since(_)) => return Err(Error::Forbidden),
                     _ => {}
                 }
+                // A replay reads as much as many lists.
+                self.context.limits.calls.check(&self.principal.key)?;
                 if self.connection.outbox().begin_replay() {
                     self.replay(resync);
                     Ok(())

@@ -81,10 +81,10 @@ pub fn parse(text: &str) -> Result<ClientFrame> {
             Ok(ClientFrame::Resync(Resync::Since(time)))
         }
         (RESYNC, _) => Err(Error::Invalid(Problem::new(
-            "content 需要 afterSeq 或 since 之一",
+            "内容需要 afterSeq 或 since 之一",
             "content needs either afterSeq or since",
         ))),
-        _ => Err(Error::Invalid(Problem::new("type 未知", "type is not known"))),
+        _ => Err(Error::Invalid(Problem::new("类型未知", "type is not known"))),
     }
 }
 

@@ -22,6 +22,7 @@ pub(crate) struct Outage {
 
 #[derive(Debug)]
 struct Begun {
+    cause: String,
     at: Instant,
     failed_at: Instant,
     failures: u64,
@@ -43,7 +44,7 @@ impl Outage {
             }
             None => {
                 let now = Instant::now();
-                *begun = Some(Begun { at: now, failed_at: now, failures: 1 });
+                *begun = Some(Begun { cause: cause.to_string(), at: now, failed_at: now, failures: 1 });
                 self.is_on.store(true, Ordering::Release);
                 tracing::error!(%cause, "{} cannot be used now", self.what);
             }
@@ -61,6 +62,11 @@ impl Outage {
             self.is_on.store(false, Ordering::Release);
             tracing::warn!(seconds = at.elapsed().as_secs(), failures, "{} can be used again", self.what);
         }
+    }
+
+    /// Why the outage began, while it lasts.
+    pub(crate) fn cause(&self) -> Option<String> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|begun| begun.cause.clone())
     }
 
     /// Whether the outage lasts.

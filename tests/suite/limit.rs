@@ -45,6 +45,29 @@ async fn lists_and_marks_are_limited_per_user() {
 }
 
 #[tokio::test]
+async fn replays_count_as_calls() {
+    let app =
+        TestApp::spawn_with(|settings| (settings.limits.calls_per_s, settings.limits.call_burst) = (Some(1), 3)).await;
+    let member = app.member(1001).await;
+    let resync = r#"{"type":"kefu_resync","content":{"afterSeq":0}}"#;
+    let mut socket = member.socket("lastSeq=0").await;
+    socket.events_until("kefu_resync_done").await;
+    for _ in 0..2 {
+        socket.send(resync).await;
+        socket.events_until("kefu_resync_done").await;
+    }
+    socket.send(resync).await;
+    assert_eq!(socket.expect("error").await["code"], 429);
+    assert_eq!(app.handshake(&format!("token={}&lastSeq=0", member.access_token())).await, 429);
+    assert_eq!(member.request(Method::GET, path::MEMBER_LIST).send().await.unwrap().status(), 429);
+    member.socket("").await;
+    app.clock.advance(1000);
+    socket.send(resync).await;
+    socket.events_until("kefu_resync_done").await;
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn uploads_are_limited_per_user_by_number_and_by_bytes() {
     let app = TestApp::spawn_with(|settings| {
         settings.limits.uploads_per_minute = 3;

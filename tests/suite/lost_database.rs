@@ -132,3 +132,20 @@ async fn a_database_deleted_under_the_service_takes_no_more_sends() {
     assert_eq!(errors.matches("was deleted, moved or replaced under the running service").count(), 2, "{errors}");
     assert!(failed(folder.path(), CREATING[0], "").await.contains("data/secret"));
 }
+
+#[tokio::test]
+async fn a_log_deleted_under_the_service_takes_no_more_sends() {
+    for file in ["kefu.db-wal", "kefu.db-shm"] {
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = done(folder.path(), &MEMBER, "").await;
+        let serve = Serve::start(folder.path(), &[]).await;
+        let member = serve.user(&tokens);
+        member.says("before").await;
+        fs::remove_file(folder.path().join("data").join(file)).unwrap();
+        assert_eq!(try_send(&member, "lost").await.status, 503);
+        assert_eq!(reqwest::get(format!("http://{}/readyz", serve.address)).await.unwrap().status(), 503);
+        let errors = serve.terminate().await.errors;
+        assert_eq!(errors.matches("was deleted, moved or replaced under the running service").count(), 1, "{errors}");
+        assert!(errors.contains(file), "{errors}");
+    }
+}

@@ -59,9 +59,9 @@ async fn malformed_unknown_and_binary_frames_get_an_error_frame_and_the_socket_s
         (r#"{"type":1}"#, "请求参数类型错误:frame"),
         (r#"{"type":"kefu_typing","content":"{"}"#, "请求参数类型错误:frame"),
         (&deep, "请求参数类型错误:frame"),
-        (r#"{"type":"nothing","content":"{}"}"#, "请求参数不正确:type 未知"),
-        (r#"{"type":"kefu_message_type","content":"{}"}"#, "请求参数不正确:type 未知"),
-        (r#"{"type":"kefu_resync"}"#, "请求参数不正确:content 需要 afterSeq 或 since 之一"),
+        (r#"{"type":"nothing","content":"{}"}"#, "请求参数不正确:类型未知"),
+        (r#"{"type":"kefu_message_type","content":"{}"}"#, "请求参数不正确:类型未知"),
+        (r#"{"type":"kefu_resync"}"#, "请求参数不正确:内容需要 afterSeq 或 since 之一"),
     ] {
         socket.send(text).await;
         assert_eq!(socket.expect("error").await, json!({"code": 400, "msg": msg}), "{text:.60}");
@@ -92,7 +92,7 @@ async fn fragmented_text_is_put_together() {
     let cut = 10;
     assert!(std::str::from_utf8(&text[..cut]).is_err());
     socket.send_raw(&[client_frame(TEXT_BEGINS, &text[..cut]), client_frame(ENDS, &text[cut..])].concat()).await;
-    assert_eq!(socket.expect("error").await["msg"], json!("请求参数不正确:type 未知"));
+    assert_eq!(socket.expect("error").await["msg"], json!("请求参数不正确:类型未知"));
     app.stop().await;
 }
 

@@ -2,7 +2,8 @@
 //!
 //! An absent file is created only where nothing speaks of an earlier one, because an empty database in the place of a lost
 //! one looks like a service without its messages. A file that is deleted or replaced while the service has it open goes on
-//! taking writes, which are gone with the process: [`OpenedFile::check`] is asked after each commit, before the answer.
+//! taking writes, which are gone with the process: [`OpenedFiles::check`] is asked after each commit, before the answer. The same
+//! holds for its log (`-wal`) and the log's index (`-shm`), which SQLite keeps for as long as a connection is open.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -75,41 +76,45 @@ fn left_behind(path: &Path, data_dir: &Path) -> Vec<PathBuf> {
     traces.into_iter().filter(is_filled).collect()
 }
 
-/// The file of the database that this process has opened.
-pub(crate) struct OpenedFile {
-    path: PathBuf,
-    identity: Option<Identity>,
-    /// Whether the log has said that it is gone.
+/// The files of the database that this process has opened.
+pub(crate) struct OpenedFiles {
+    files: [(PathBuf, Option<Identity>); 3],
+    /// Whether the log has said that one is gone.
     is_reported: AtomicBool,
 }
 
 /// Device and inode.
 type Identity = (u64, u64);
 
-impl OpenedFile {
-    /// The file that is at `path` now.
-    pub(crate) fn at(path: &Path) -> Self {
-        Self { path: path.to_owned(), identity: identity(path), is_reported: AtomicBool::new(false) }
+impl OpenedFiles {
+    /// The files of the database at `path` as they are now, while a connection to it is open.
+    pub(crate) fn of(path: &Path) -> Self {
+        let database = resolved(path);
+        let files = [path.to_owned(), beside(&database, "-wal"), beside(&database, "-shm")];
+        let files = files.map(|path| {
+            let identity = identity(&path);
+            (path, identity)
+        });
+        Self { files, is_reported: AtomicBool::new(false) }
     }
 
-    /// Whether it is still there, at the cost of a system call.
+    /// Whether they are still there, at the cost of a system call each.
     ///
     /// # Errors
-    /// [`Error::Busy`] when it is not: what was written since then will be gone with the process.
+    /// [`Error::Busy`] when one is not: what was written since then will be gone with the process.
     pub(crate) fn check(&self) -> Done<()> {
-        let is_there = self.identity.is_some() && identity(&self.path) == self.identity;
-        if self.is_reported.swap(!is_there, Ordering::Relaxed) == is_there {
-            let path = self.path.display();
-            if is_there {
-                tracing::info!("the database's file {path} is back: writing again");
-            } else {
-                tracing::error!(
-                    "the database's file {path} was deleted, moved or replaced under the running service: nothing is \
-                     written any more. Put the same file back, or stop the service and restore a backup (kefu restore)"
-                );
+        let gone = self.files.iter().find(|(path, opened)| opened.is_none() || identity(path) != *opened);
+        if self.is_reported.swap(gone.is_some(), Ordering::Relaxed) == gone.is_none() {
+            match gone {
+                None => tracing::info!("the database's files are back: writing again"),
+                Some((path, _)) => tracing::error!(
+                    "the database's file {} was deleted, moved or replaced under the running service: nothing is written \
+                     any more. Put the same file back, or stop the service and restore a backup (kefu restore)",
+                    path.display()
+                ),
             }
         }
-        if is_there { Ok(()) } else { Err(Error::Busy) }
+        if gone.is_none() { Ok(()) } else { Err(Error::Busy) }
     }
 }
 
