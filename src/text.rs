@@ -72,7 +72,7 @@ pub(crate) fn json_has_nul(json: &[u8]) -> bool {
 }
 
 /// The visible characters of a text; line breaks and tabs become spaces.
-fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
     while let Some(letter) = rest.next() {
@@ -108,9 +108,12 @@ fn is_invisible(letter: char) -> bool {
         || is_format(letter)
         || matches!(
             letter,
-            // The combining grapheme joiner, fillers and blanks that count as letters or symbols, variation selectors.
-            '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{2800}'
-                | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{e0100}'..='\u{e01ef}'
+            // Unicode's Default_Ignorable_Code_Point, as far as it is not of the category Format, with the places that are
+            // kept free for more of it; then blanks that count as letters or symbols.
+            '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+                | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fff8}' | '\u{e0000}'..='\u{e0fff}'
+                | '\u{2800}' | '\u{16fe4}' | '\u{1d159}'
         )
 }
 
@@ -144,9 +147,26 @@ mod tests {
         ] {
             assert_eq!(cut(text).as_deref(), Some(name), "{text:?}");
         }
-        for empty in
-            ["", "  ", "\u{200b}\u{200b}", "\n\0", "\u{3164}", "\u{2800}", "\u{fe0f}", "\u{200d}", "\u{202e} \u{feff}"]
-        {
+        for empty in [
+            "",
+            "  ",
+            "\u{200b}\u{200b}",
+            "\n\0",
+            "\u{3164}",
+            "\u{2800}",
+            "\u{fe0f}",
+            "\u{200d}",
+            "\u{202e} \u{feff}",
+            "\u{16fe4}",
+            "\u{1d159}",
+            "\u{2065}",
+            "\u{fff0}",
+            "\u{e0002}",
+            "\u{e0080}",
+            "\u{e01f0}",
+            "\u{180e}",
+            "\u{ad}",
+        ] {
             assert_eq!(cut(empty), None, "{empty:?}");
         }
     }

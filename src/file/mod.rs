@@ -136,10 +136,10 @@ impl Files {
         let kind = kind::detect(&head, name).map_err(|refused| {
             Error::Invalid(match refused {
                 Refused::Unknown => Problem::new(
-                    "file 的类型不支持，请上传图片、音频、视频、PDF、Office 文档、ZIP 或文本文件",
+                    "文件的类型不支持，请上传图片、音频、视频、PDF、Office 文档、ZIP 或文本文件",
                     "file is of a type that is not accepted: send a picture, audio, video, PDF, Office document, ZIP or text",
                 ),
-                Refused::NoPicture => Problem::new("file 不是图片，或图片已损坏", "file is named as a picture and is none"),
+                Refused::NoPicture => Problem::new("文件不是图片，或图片已损坏", "file is named as a picture and is none"),
             })
         })?;
         let now = self.0.clock.now();

@@ -7,6 +7,7 @@ use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, GB18030, UTF_8};
 
 use super::kind::{Kind, ending};
+use crate::text::visible;
 
 /// The longest name that is remembered, in characters.
 const LENGTH: usize = 255;
@@ -124,14 +125,10 @@ fn percent_decode(text: &[u8]) -> Vec<u8> {
     percent_encoding::percent_decode(text).collect()
 }
 
-/// Without folders, control characters and what turns the direction of writing; cut to [`LENGTH`], its ending kept.
+/// Without folders and what cannot be seen ([`crate::text`]); cut to [`LENGTH`], its ending kept.
 fn clean(name: &str) -> String {
-    let name = name.rsplit(['/', '\\']).find(|part| !part.trim().is_empty()).unwrap_or_default();
-    let is_hidden = |letter: char| {
-        letter.is_control()
-            || matches!(letter, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
-    };
-    let name: String = name.chars().filter(|letter| !is_hidden(*letter)).collect();
+    let name = name.rsplit(['/', '\\']).find(|part| !visible(part).trim().is_empty()).unwrap_or_default();
+    let name = visible(name);
     let name = name.trim().trim_end_matches('.');
     let length = name.chars().count();
     if length <= LENGTH {
@@ -206,6 +203,8 @@ mod tests {
             (quoted(b"../../etc/passwd"), "passwd"),
             (quoted(b"a;b=c.png"), "a;b=c.png"),
             (quoted("\u{202E}gnp.exe\u{200B}".as_bytes()), "gnp.exe"),
+            (quoted("a.png\u{61c}\u{ad}\u{180e}\u{2065}".as_bytes()), "a.png"),
+            (quoted("\u{16fe4}\u{1d159}\u{e0080}\u{fff0}".as_bytes()), ""),
             (quoted(b""), ""),
             (quoted(b"\xFF\xFE\xFF"), "яюя"),
             (b"form-data; name=\"file\"; filename=plain.png; x=y".to_vec(), "plain.png"),

@@ -81,11 +81,11 @@ async fn a_file_is_taken_for_what_it_is_and_not_for_its_name() {
     for (what, bytes) in [("a program", b"\x7fELF\x02\x01\x01\0\0\0\0".as_slice()), ("bytes", b"\0\x01\x02\xff")] {
         let reply = upload(&member, MEMBER, Form::new().part("file", file(bytes, "a.png"))).await;
         assert_eq!(reply.code, 400, "{what}");
-        assert!(reply.msg.starts_with("请求参数不正确:file 的类型不支持"), "{what}: {}", reply.msg);
+        assert!(reply.msg.starts_with("请求参数不正确:文件的类型不支持"), "{what}: {}", reply.msg);
     }
     for bytes in [b"<!DOCTYPE html>".as_slice(), b"%PDF-1.7", "文字".as_bytes()] {
         let refused = upload(&member, MEMBER, Form::new().part("file", file(bytes, "a.PNG"))).await;
-        refused.fails(400, "请求参数不正确:file 不是图片，或图片已损坏");
+        refused.fails(400, "请求参数不正确:文件不是图片，或图片已损坏");
     }
     upload(&member, MEMBER, Form::new().part("file", file(b"", "a.png")))
         .await

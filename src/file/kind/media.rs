@@ -58,7 +58,7 @@ pub(super) fn is_3gp(head: &[u8]) -> bool {
 
 /// QuickTime: by its brand, or, as older cameras write it, without one.
 pub(super) fn is_mov(head: &[u8]) -> bool {
-    let unbranded = [&b"moov"[..], b"mdat", b"wide", b"pnot"];
+    let unbranded = [&b"moov"[..], b"mdat", b"wide", b"pnot", b"free", b"skip"];
     brands(head).is_some_and(|(major, _)| &major == b"qt  ")
         // A box of less than 16 MiB, or one whose size is told elsewhere.
         || (head.first() == Some(&0) && head.get(4..8).is_some_and(|first| unbranded.contains(&first)))
@@ -72,15 +72,59 @@ pub(super) fn is_mp4(head: &[u8]) -> bool {
     })
 }
 
-/// A tag, or the header of a frame of layer III: of MPEG 1, 2 or 2.5, which has the 8 and 11 kHz of telephones.
-pub(super) fn is_mp3(head: &[u8]) -> bool {
-    if head.starts_with(b"ID3") {
-        return true;
-    }
-    let Some(&[0xFF, second, third]) = head.first_chunk() else { return false };
+/// The layer of an MPEG sound whose frame begins here, as its header's bits: of MPEG 1, 2 or 2.5, which has the 8 and 11 kHz
+/// of telephones.
+fn mpeg_layer(head: &[u8]) -> Option<u8> {
+    let &[0xFF, second, third] = head.first_chunk()? else { return None };
     let (sync, version, layer) = (second >> 5, (second >> 3) & 3, (second >> 1) & 3);
     let (bitrate, rate) = (third >> 4, (third >> 2) & 3);
-    sync == 0b111 && version != 0b01 && layer == 0b01 && !matches!(bitrate, 0 | 15) && rate != 0b11
+    (sync == 0b111 && version != 0b01 && !matches!(bitrate, 0 | 15) && rate != 0b11).then_some(layer)
+}
+
+/// A tag, or a frame of layer III.
+pub(super) fn is_mp3(head: &[u8]) -> bool {
+    head.starts_with(b"ID3") || mpeg_layer(head) == Some(0b01)
+}
+
+/// Layer II, of older recorders.
+pub(super) fn is_mp2(head: &[u8]) -> bool {
+    mpeg_layer(head) == Some(0b10)
+}
+
+/// ADTS of MPEG 2 or 4, with or without a checksum, and ADIF.
+pub(super) fn is_aac(head: &[u8]) -> bool {
+    let is_adts = |&[first, second, third]: &[u8; 3]| {
+        // Thirteen sampling frequencies are defined.
+        first == 0xFF && second & 0xF6 == 0xF0 && (third >> 2) & 0xF < 13
+    };
+    head.starts_with(b"ADIF") || head.first_chunk().is_some_and(is_adts)
+}
+
+/// A header that names the version.
+pub(super) fn is_gif(head: &[u8]) -> bool {
+    head.starts_with(b"GIF87a") || head.starts_with(b"GIF89a")
+}
+
+pub(super) fn is_webp(head: &[u8]) -> bool {
+    head.starts_with(b"RIFF") && head.get(8..15) == Some(b"WEBPVP8")
+}
+
+/// A marker follows the first one.
+pub(super) fn is_jpeg(head: &[u8]) -> bool {
+    head.starts_with(b"\xFF\xD8\xFF") && head.get(3).is_some_and(|marker| (0xC0..0xFF).contains(marker))
+}
+
+pub(super) fn is_png(head: &[u8]) -> bool {
+    head.starts_with(b"\x89PNG\r\n\x1a\n")
+}
+
+/// A transport stream, as recorders of television and of roads write it: packets of 188 bytes, with the time before each in
+/// M2TS.
+pub(super) fn is_mpeg_ts(head: &[u8]) -> bool {
+    [(0, 188), (4, 192)].into_iter().any(|(first, length)| {
+        let mut packets = (0..3).map(|number| head.get(first + number * length));
+        packets.all(|sync| sync == Some(&0x47))
+    })
 }
 
 /// Both kinds also with several channels (RFC 4867, section 5.1).

@@ -32,6 +32,11 @@ impl Kind {
         self.content_type.starts_with("image/")
     }
 
+    /// Whether all of it may be text.
+    fn is_written(&self) -> bool {
+        self.content_type.starts_with("text/") || matches!(self.extension, "svg" | "pdf" | "rtf")
+    }
+
     /// The ending of names: that of a text says nothing of its charset.
     pub(super) fn suffix(&self) -> &'static str {
         self.extension.rsplit_once('.').map_or(self.extension, |(_, suffix)| suffix)
@@ -77,20 +82,30 @@ const fn by_name(_: &[u8]) -> bool {
 const TEXTS: &[&str] =
     &["text", "log", "md", "ini", "conf", "json", "xml", "yaml", "yml", "tsv", "srt", "vcf", "ics", "eml"];
 
+/// Endings of names of documents that are archives; only a part of them is told apart by content. None of them is a program.
+const ZIPPED: &[&str] = &[
+    "docm", "dotx", "dotm", "xlsm", "xlsb", "xltx", "xltm", "pptm", "ppsx", "ppsm", "potx", "potm", "vsdx", "wps",
+    "wpt", "et", "ett", "dps", "dpt", "uof", "odg", "xmind", "livp", "key", "pages", "numbers", "epub",
+];
+
+/// Endings of names of pictures that are not accepted.
+const OTHER_PICTURES: &[&str] = &["jp2", "j2k", "jpx", "jxl", "tga", "psd", "cur", "emf", "wmf", "svgz"];
+
 /// The first row that matches wins, so the narrower stand before the wider.
 static KINDS: &[(Kind, Matcher)] = &[
-    shown("png", "image/png", image::is_png),
-    also(shown("jpg", "image/jpeg", image::is_jpeg), &["jpeg", "jpe", "jfif"]),
-    shown("gif", "image/gif", image::is_gif),
-    shown("webp", "image/webp", image::is_webp),
-    shown("bmp", "image/bmp", is_bmp),
-    shown("avif", "image/avif", media::is_avif),
-    also(shown("heic", "image/heic", media::is_heic), &["heif", "hif"]),
+    also(shown("png", "image/png", media::is_png), &["apng"]),
+    also(shown("jpg", "image/jpeg", media::is_jpeg), &["jpeg", "jpe", "jfif", "pjpeg", "pjp"]),
+    shown("gif", "image/gif", media::is_gif),
+    shown("webp", "image/webp", media::is_webp),
+    also(shown("bmp", "image/bmp", is_bmp), &["dib"]),
+    also(shown("avif", "image/avif", media::is_avif), &["avifs"]),
+    also(shown("heic", "image/heic", media::is_heic), &["heif", "hif", "heics", "heifs"]),
     shown("ico", "image/vnd.microsoft.icon", image::is_ico),
     also(download("tif", "image/tiff", is_tiff), &["tiff"]),
     also(shown("m4a", "audio/mp4", media::is_m4a), &["m4b", "mp4"]),
     shown("mp3", "audio/mpeg", media::is_mp3),
-    shown("aac", "audio/aac", audio::is_aac),
+    also(shown("mp2", "audio/mpeg", media::is_mp2), &["mpga"]),
+    shown("aac", "audio/aac", media::is_aac),
     also(shown("ogg", "audio/ogg", audio::is_ogg), &["oga", "ogv", "opus"]),
     shown("wav", "audio/wav", audio::is_wav),
     shown("flac", "audio/flac", audio::is_flac),
@@ -110,15 +125,22 @@ static KINDS: &[(Kind, Matcher)] = &[
     shown("wma", "audio/x-ms-wma", by_name),
     shown("flv", "video/x-flv", video::is_flv),
     also(shown("mpg", "video/mpeg", media::is_mpeg), &["mpeg", "vob"]),
-    download("pdf", "application/pdf", archive::is_pdf),
-    download("docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", doc::is_docx),
-    download("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", doc::is_xlsx),
-    download("pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation", doc::is_pptx),
+    also(shown("ts", "video/mp2t", media::is_mpeg_ts), &["mts", "m2ts", "m2t", "tp"]),
+    download("pdf", "application/pdf", is_pdf),
+    also(
+        download("docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", doc::is_docx),
+        ZIPPED,
+    ),
+    also(download("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", doc::is_xlsx), ZIPPED),
+    also(
+        download("pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation", doc::is_pptx),
+        ZIPPED,
+    ),
     download("odt", "application/vnd.oasis.opendocument.text", odf::is_odt),
     download("ods", "application/vnd.oasis.opendocument.spreadsheet", odf::is_ods),
     download("odp", "application/vnd.oasis.opendocument.presentation", odf::is_odp),
     download("ofd", "application/ofd", by_name),
-    also(download("zip", "application/zip", archive::is_zip), &["livp", "key", "pages", "numbers", "epub"]),
+    also(download("zip", "application/zip", archive::is_zip), ZIPPED),
     download("rar", "application/vnd.rar", archive::is_rar),
     download("7z", "application/x-7z-compressed", archive::is_7z),
     also(download("doc", "application/msword", by_name), &["dot"]),
@@ -174,7 +196,7 @@ pub(super) fn detect(head: &[u8], name: &str) -> Result<&'static Kind, Refused> 
         let documents = ["doc", "xls", "ppt", "wps", "et", "dps"];
         documents.into_iter().filter_map(of_extension).find(|kind| kind.goes_by(&ending)).or_else(|| ole_document(head))
     } else {
-        KINDS.iter().find(|(_, matches)| matches(head)).map(|(kind, _)| kind)
+        by_content(head)
     };
     let kind = kind.ok_or(Refused::Unknown)?;
     if promises_picture(&ending) && !kind.is_picture() {
@@ -184,6 +206,13 @@ pub(super) fn detect(head: &[u8], name: &str) -> Result<&'static Kind, Refused> 
         CONTAINERS.iter().find(|(container, _)| *container == kind.extension).map(|(_, contained)| contained);
     let named = contained.into_iter().copied().flatten().filter_map(|extension| of_extension(extension));
     Ok(named.into_iter().find(|named| named.suffix() == ending).unwrap_or(kind))
+}
+
+/// The first row that matches. A text that begins with the letters of another kind's mark stays a text.
+fn by_content(head: &[u8]) -> Option<&'static Kind> {
+    let is_text = text::is_readable(head);
+    let fits = |(kind, matches): &&(Kind, Matcher)| matches(head) && (kind.is_written() || !is_text);
+    KINDS.iter().find(fits).map(|(kind, _)| kind)
 }
 
 /// The kind of a stored file, by the extension that this service gave it.
@@ -197,7 +226,14 @@ pub(super) fn ending(name: &str) -> String {
 }
 
 fn promises_picture(ending: &str) -> bool {
-    KINDS.iter().any(|(kind, _)| kind.is_picture() && kind.goes_by(ending))
+    OTHER_PICTURES.contains(&ending) || KINDS.iter().any(|(kind, _)| kind.is_picture() && kind.goes_by(ending))
+}
+
+/// With a version, and after a mark or a line at most: a text may speak of it.
+fn is_pdf(head: &[u8]) -> bool {
+    let head = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head).trim_ascii_start();
+    let is_marked = head.strip_prefix(b"%PDF-").and_then(<[u8]>::first).is_some_and(u8::is_ascii_digit);
+    is_marked || (archive::is_pdf(head) && !text::is_readable(head))
 }
 
 /// Two letters would also begin a text; the four reserved bytes after the size are zero.

@@ -23,13 +23,17 @@ fn content_decides_and_the_name_does_not() {
     for (head, expected) in [
         (&b"\x89PNG\r\n\x1a\n"[..], "png"),
         (b"\xFF\xD8\xFF\xE0", "jpg"),
-        (b"GIF89a", "gif"),
+        (b"GIF89a\x01\0\x01\0", "gif"),
         (b"RIFF\0\0\0\0WEBPVP8 ", "webp"),
         (b"BM\x10\0\0\0\0\0\0\0", "bmp"),
         (b"\0\0\x01\0\x01\0", "ico"),
         (b"II*\0\x08\0\0\0", "tif"),
         (b"ID3\x04", "mp3"),
         (b"\xFF\xF1\x50", "aac"),
+        (b"\xFF\xF0\x50", "aac"),
+        (b"\xFF\xF8\x50", "aac"),
+        (b"ADIF\0", "aac"),
+        (b"\xFF\xFD\x90", "mp2"),
         (b"OggS\0", "ogg"),
         (b"RIFF\0\0\0\0WAVEfmt ", "wav"),
         (b"fLaC\0", "flac"),
@@ -41,10 +45,15 @@ fn content_decides_and_the_name_does_not() {
         (b"\x02#!SILK_V3\x0c\0", "silk"),
         (b"FORM\0\0\0\0AIFFCOMM", "aiff"),
         (b"\0\0\0\x08wide\0\0\0\0mdat", "mov"),
+        (b"\0\0\0\x08free\0\0\0\x08wide", "mov"),
+        (b"\0\0\0\x08skip\0\0\0\x08moov", "mov"),
+        (&[&b"G@\0\x10"[..], &[0xFF; 184]].concat().repeat(3), "ts"),
+        (&[&b"\0\0\0\0G@\0\x10"[..], &[0xFF; 184]].concat().repeat(3), "ts"),
         (b"RIFF\0\0\0\0AVI LIST", "avi"),
         (b"\x30\x26\xB2\x75\x8E\x66\xCF\x11\xA6\xD9\0\xAA\0\x62\xCE\x6C", "wmv"),
         (b"FLV\x01\x05", "flv"),
         (b"%PDF-1.7", "pdf"),
+        (b"\r\n%PDF-1.4\n%\xe2\xe3\xcf\xd3\n", "pdf"),
         (b"PK\x03\x04\0\0\0\0", "zip"),
         (b"Rar!\x1a\x07\x01\0", "rar"),
         (b"7z\xBC\xAF\x27\x1C\0\x04", "7z"),
@@ -55,6 +64,13 @@ fn content_decides_and_the_name_does_not() {
         ("订单号 123".as_bytes(), "txt"),
         (b"BM is no picture here", "txt"),
         (b"abcdmoov is no film", "txt"),
+        (b"GIF89a is a format", "txt"),
+        (b"ID3 is a tag", "txt"),
+        (b"RIFF is WEBPVP8, says my text", "txt"),
+        (b"%PDF is a format, %PDF-1.7 a version", "txt"),
+        (b"Rar! FLV OggS fLaC", "txt"),
+        (b"OggS fLaC", "txt"),
+        ("#!注意事项".as_bytes(), "txt"),
     ] {
         assert_eq!(extension(head, "trick.exe"), Some(expected), "{}", head.escape_ascii());
         assert_eq!(extension(head, ""), Some(expected), "{}", head.escape_ascii());
@@ -121,6 +137,11 @@ fn texts_of_chinese_windows_are_known_with_their_charset() {
         (utf16(text, u16::to_le_bytes), "utf-16le.txt"),
         (utf16(text, u16::to_be_bytes), "utf-16be.txt"),
         (b"a\tb\x0C\r\n\x1A".to_vec(), "txt"),
+        (utf16("订单一 123\r\n", u16::to_le_bytes), "utf-16le.txt"),
+        (utf16("订单一 123\r\n", u16::to_be_bytes), "utf-16be.txt"),
+        (utf16("你好\u{3000}谢谢", u16::to_le_bytes), "utf-16le.txt"),
+        (utf16("你好\u{3000}谢谢", u16::to_be_bytes), "utf-16be.txt"),
+        ([b"\x1b[31m", &GBK.encode("错误").0[..], b"\x1b[0m\n"].concat(), "gb18030.txt"),
     ] {
         assert_eq!(extension(&bytes, "a"), Some(expected), "{}", bytes.escape_ascii());
         let csv = expected.replace("txt", "csv");
@@ -134,6 +155,13 @@ fn texts_of_chinese_windows_are_known_with_their_charset() {
             }
         }
     }
+}
+
+#[test]
+fn a_text_may_be_cut_inside_a_character() {
+    assert_eq!(extension(&GBK.encode("订单号订单").0[..9], "a"), Some("gb18030.txt"));
+    assert_eq!(extension(&"订单".as_bytes()[..5], "a"), Some("txt"));
+    assert_eq!(extension(&utf16("订单 1", u16::to_le_bytes)[..7], "a"), Some("utf-16le.txt"));
 }
 
 #[test]
@@ -157,8 +185,18 @@ fn unknown_and_executable_content_is_refused_whatever_its_name() {
 
 #[test]
 fn a_pictures_name_needs_a_picture() {
-    for name in ["a.png", "A.JPG", "a.jpeg", "a.heif", "a.svg", "合同.webp"] {
-        for head in [&b"just text"[..], b"%PDF-1.7", b"PK\x03\x04\0\0", b"ID3\x04", b"<html>"] {
+    for name in
+        ["a.png", "A.JPG", "a.jpeg", "a.heif", "a.svg", "合同.webp", "a.apng", "a.pjpeg", "a.dib", "a.heics", "a.jp2"]
+    {
+        for head in [
+            &b"just text"[..],
+            b"GIF is a format",
+            b"RIFF is WEBP, too",
+            b"%PDF-1.7",
+            b"PK\x03\x04\0\0",
+            b"ID3\x04",
+            b"<html>",
+        ] {
             assert_eq!(detect(head, name), Err(Refused::NoPicture), "{name}");
         }
         assert_eq!(extension(b"\x89PNG\r\n\x1a\n", name), Some("png"), "another picture is one");
@@ -184,6 +222,11 @@ fn the_name_picks_only_among_documents_of_the_same_container() {
     assert_eq!(extension(b"PK\x03\x04\0\0", "a.docx"), Some("docx"));
     assert_eq!(extension(b"PK\x03\x04\0\0", "发票.ofd"), Some("ofd"));
     assert_eq!(extension(b"PK\x03\x04\0\0", "a.html"), Some("zip"));
+    let zip = of_extension("zip").unwrap();
+    for ending in ["xlsm", "xlsb", "docm", "dotx", "ppsx", "xltx", "wps", "et", "dps"] {
+        assert!(zip.goes_by(ending), "{ending} keeps its name");
+    }
+    assert!(!zip.goes_by("jar") && !zip.goes_by("apk") && !zip.goes_by("exe"));
 }
 
 #[test]

@@ -32,10 +32,10 @@ pub(super) fn charset(head: &[u8]) -> Option<Charset> {
     if is_utf8(head) {
         return Some(Charset::Utf8);
     }
-    if let Some((encoding, charset)) = unmarked_utf16(head) {
-        return is_text_in(encoding, head).then_some(charset);
+    if let Some(charset) = unmarked_utf16(head) {
+        return Some(charset);
     }
-    if head.contains(&0) || text::is_shellscript(head) {
+    if head.contains(&0) || names_interpreter(head) {
         return None;
     }
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
@@ -48,33 +48,58 @@ pub(super) fn charset(head: &[u8]) -> Option<Charset> {
     guessed.chain(chinese).find(|(encoding, _)| is_text_in(encoding, head)).map(|(_, charset)| charset)
 }
 
+/// Whether this is a text of one byte after the other, without control characters: one that only begins like another kind.
+pub(super) fn is_readable(head: &[u8]) -> bool {
+    let is_control = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0C | 0x1A | 0x1B);
+    head.first().is_some_and(u8::is_ascii) && !head.iter().any(is_control) && charset(head).is_some()
+}
+
+/// Whether a system would run the text: `#!` and the path of a program.
+fn names_interpreter(head: &[u8]) -> bool {
+    without_byte_order_mark(head).strip_prefix(b"#!").is_some_and(|rest| rest.trim_ascii_start().starts_with(b"/"))
+}
+
 /// UTF-8 without NUL that does not name an interpreter.
 fn is_utf8(head: &[u8]) -> bool {
     let utf8 = std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
-    utf8 && !head.contains(&0) && !text::is_shellscript(head)
+    utf8 && !head.contains(&0) && !names_interpreter(head)
 }
 
-/// UTF-16 without a mark is known by the high bytes of its line ends, digits and Latin letters, which are zero: all at
-/// even places, or all at odd ones.
-fn unmarked_utf16(head: &[u8]) -> Option<(&'static Encoding, Charset)> {
-    let zeros = |parity: usize| head.iter().skip(parity).step_by(2).filter(|byte| **byte == 0).count();
-    match (zeros(0), zeros(1)) {
-        (0, 1..) => Some((UTF_16LE, Charset::Utf16Le)),
-        (1.., 0) => Some((UTF_16BE, Charset::Utf16Be)),
-        _ => None,
+/// UTF-16 without a mark: no other text has zeros, which are in its line ends, digits, Latin letters and a few others. Of both
+/// orders of bytes it is the one that gives more letters of the kind that texts here have, and those alone but for a few.
+fn unmarked_utf16(head: &[u8]) -> Option<Charset> {
+    if !head.contains(&0) {
+        return None;
     }
+    let orders = [(UTF_16BE, Charset::Utf16Be), (UTF_16LE, Charset::Utf16Le)];
+    let usual = orders.into_iter().filter_map(|(encoding, charset)| {
+        let text = decode(encoding, head)?;
+        let (usual, all) = (text.chars().filter(|letter| is_usual(*letter)).count(), text.chars().count());
+        (usual * 10 >= all * 9).then_some((usual, charset))
+    });
+    usual.max_by_key(|(usual, _)| *usual).map(|(_, charset)| charset)
 }
 
-/// Whether these bytes are a text in an encoding: every one belongs to a character, and none is a control character but
-/// those of lines, tabs and pages.
-fn is_text_in(encoding: &'static Encoding, bytes: &[u8]) -> bool {
+/// Letters, signs and pictures of Chinese and its neighbours, and of Latin scripts.
+const fn is_usual(letter: char) -> bool {
+    matches!(letter,
+        '\0'..='\u{24f}' | '\u{2000}'..='\u{206f}' | '\u{3000}'..='\u{30ff}' | '\u{4e00}'..='\u{9fff}'
+        | '\u{ac00}'..='\u{d7a3}' | '\u{ff00}'..='\u{ffef}' | '\u{1f300}'..='\u{1faff}')
+}
+
+/// The text that these bytes are in an encoding: every one belongs to a character, but for one that is cut at the end, and
+/// none is a control character but those of lines, tabs, pages and colours.
+fn decode(encoding: &'static Encoding, bytes: &[u8]) -> Option<String> {
     let mut decoder = encoding.new_decoder_without_bom_handling();
-    let Some(length) = decoder.max_utf8_buffer_length_without_replacement(bytes.len()) else { return false };
-    let mut decoded = String::with_capacity(length);
-    let is_whole = bytes.len() < HEAD_BYTES - 2;
-    let (result, _) = decoder.decode_to_string_without_replacement(bytes, &mut decoded, is_whole);
-    let is_control = |letter: char| letter.is_control() && !matches!(letter, '\t' | '\n' | '\r' | '\x0C' | '\x1A');
-    result == DecoderResult::InputEmpty && !decoded.is_empty() && !decoded.contains(is_control)
+    let mut decoded = String::with_capacity(decoder.max_utf8_buffer_length_without_replacement(bytes.len())?);
+    let (result, _) = decoder.decode_to_string_without_replacement(bytes, &mut decoded, false);
+    let is_control =
+        |letter: char| letter.is_control() && !matches!(letter, '\t' | '\n' | '\r' | '\x0C' | '\x1A' | '\x1B');
+    (result == DecoderResult::InputEmpty && !decoded.is_empty() && !decoded.contains(is_control)).then_some(decoded)
+}
+
+fn is_text_in(encoding: &'static Encoding, bytes: &[u8]) -> bool {
+    decode(encoding, bytes).is_some()
 }
 
 /// UTF-8 that browsers take for HTML.
