@@ -22,7 +22,8 @@
 //! - A node claims only the kinds that it knows, so that old and new nodes can share a database during an upgrade.
 //! - A job that always fails, or that always ends its process, dies after [`MAX_ATTEMPTS`]: an operator sees it and decides.
 //! - Correctness does not depend on clocks: a wrong one lets a job run early, late or twice, which the lease's number makes
-//!   harmless. A lease that ends further ahead than any lease can is taken for the mark of a corrected clock.
+//!   harmless. A lease that ends further ahead than any lease can is taken for the mark of a corrected clock, and so is a
+//!   waiting row whose last change lies ahead: it keeps its delay.
 //!
 //! The runner does not poll: it sleeps until the next due time, a call of [`Jobs::wake`], or at most [`runner::LONGEST_REST`], after
 //! which it looks for what other processes (the command line, a dead node) have left.

@@ -11,7 +11,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::store::operator::Backlog;
 use super::store::{self, Claimed, Failure, LEASE, Outlook, State};
 use super::{Effect, Jobs, Kinds, MAX_ATTEMPTS, Next};
-use crate::clock::{Clock, Millis};
+use crate::clock::{Clock, ClockWatch, Millis};
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::telemetry::job::{JobMetrics, Outcome};
@@ -44,7 +44,8 @@ impl Runner {
         // Every number is there from the start.
         metrics.measured(State::ALL.map(|state| (state.as_str(), 0)), 0);
         let stop = Arc::new(Notify::new());
-        let task = tokio::spawn(run(worker, name, jobs.clone(), Arc::clone(&stop)));
+        let watch = ClockWatch::new(clock.clone());
+        let task = tokio::spawn(run(worker, name, jobs.clone(), watch, Arc::clone(&stop)));
         Ok(Self { task, stop })
     }
 
@@ -57,12 +58,16 @@ impl Runner {
     }
 }
 
-async fn run(worker: Worker, name: String, jobs: Jobs, stop: Arc<Notify>) {
+async fn run(worker: Worker, name: String, jobs: Jobs, mut watch: ClockWatch, stop: Arc<Notify>) {
     let mut running = JoinSet::new();
+    // A process cannot know of a correction from before its start.
+    let mut corrected = true;
     loop {
         // Registered before the look at the clock, so that a movement after it is not missed.
         let mut moved = std::pin::pin!(worker.clock.moved().fuse());
         let has_moved = poll!(&mut moved).is_ready();
+        corrected |= watch.look().is_some();
+        corrected = corrected && !worker.follow_correction().await;
         let free = AT_ONCE.saturating_sub(running.len());
         let rest = match worker.claim(&name, free).await {
             Ok((claimed, rest)) => {
@@ -112,6 +117,12 @@ struct Worker {
 type Ended = std::result::Result<Effect, Failure>;
 
 impl Worker {
+    /// Moves what was planned by a clock that was ahead; returns whether that was done.
+    async fn follow_correction(&self) -> bool {
+        let now = self.clock.now();
+        self.db.write(move |connection| store::follow_correction(connection, now)).await.is_ok()
+    }
+
     /// Leases up to `free` due jobs; returns them and how long there is nothing more to claim.
     async fn claim(&self, name: &str, free: usize) -> Result<(Vec<Claimed>, Duration)> {
         if free == 0 {

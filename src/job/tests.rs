@@ -219,6 +219,19 @@ async fn a_lease_from_before_a_clock_was_corrected_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn a_delay_from_before_a_clock_was_corrected_counts_from_the_correction() {
+    let world = World::new(|_| Act::Succeed);
+    world.clock.correct(NOW + 400 * 24 * 3_600_000);
+    let node = world.node();
+    world.enqueue("a", NOW + 400 * 24 * 3_600_000 + 3_600_000).await;
+    world.clock.correct(NOW);
+    world.until("it waits an hour", |jobs| jobs.iter().all(|job| job.run_at == Some(NOW + 3_600_000))).await;
+    world.clock.advance(3_600_000);
+    world.until_none_is_left().await;
+    node.runner.stop().await;
+}
+
+#[tokio::test]
 async fn a_request_during_a_run_is_not_lost_and_others_are_one() {
     let go_on = Arc::new(Notify::new());
     let gate = Arc::clone(&go_on);

@@ -127,6 +127,31 @@ pub(crate) fn recover(connection: &mut AnyConnection, now: Millis) -> Result<()>
     Ok(())
 }
 
+/// How far ahead of this clock a row's last change may be: clocks of nodes differ by seconds.
+const CLOCKS_APART: Millis = 60_000;
+
+/// Waiting jobs that one correction moves at most; the next one finds the rest.
+const MOVED_AT_ONCE: i64 = 1000;
+
+/// Gives waiting jobs that were written while the clock was ahead the same delay from now on: they would come as much too
+/// late as the clock was ahead.
+pub(super) fn follow_correction(connection: &mut AnyConnection, now: Millis) -> Result<()> {
+    let ahead: Vec<(i64, NaiveDateTime, NaiveDateTime)> = t::table
+        .filter(t::state.eq(State::Waiting.code()))
+        .filter(t::update_time.gt(to_timestamp(now + CLOCKS_APART)))
+        .order(t::id)
+        .select((t::id, t::run_at, t::update_time))
+        .limit(MOVED_AT_ONCE)
+        .load(connection)?;
+    for (id, run_at, written_at) in ahead {
+        let delay = (from_timestamp(run_at) - from_timestamp(written_at)).max(0);
+        diesel::update(t::table.find(id))
+            .set((t::run_at.eq(to_timestamp(now + delay)), t::update_time.eq(to_timestamp(now))))
+            .execute(connection)?;
+    }
+    Ok(())
+}
+
 /// What there is to do.
 pub(super) struct Outlook {
     /// Jobs that can be claimed now.
