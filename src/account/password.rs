@@ -75,7 +75,7 @@ pub(crate) async fn hash(password: &str, username: &str) -> Result<String> {
     }
     if is_common(password, username) {
         return Err(Error::Invalid(Problem::new(
-            "password 过于常见，请换一个",
+            "密码过于常见，请换一个",
             "password is one of those that are tried first; choose another",
         )));
     }
@@ -88,21 +88,24 @@ pub(crate) async fn hash(password: &str, username: &str) -> Result<String> {
 /// a new password is compared with those that are commonly used, expected, or compromised).
 const COMMON: &str = include_str!("common_passwords.txt");
 
-/// Whether a password is on the list, is a run (`abcdefgh`, `87654321`) or up to four characters over and over, or is the
-/// user's name with at most digits behind it; case does not matter.
+/// Whether a password is on the list, is a run (`abcdefgh`, `87654321`), up to four characters over and over or only two
+/// different ones, or is the user's name with nothing but digits and signs around it; case and spaces at the ends do not
+/// matter.
 fn is_common(password: &str, username: &str) -> bool {
-    let password = password.to_lowercase();
+    let (password, username) = (password.trim().to_lowercase(), username.to_lowercase());
     let letters: Vec<char> = password.chars().collect();
     let is_run = |step: i32| {
         letters.windows(2).all(|pair| matches!(*pair, [one, next] if i64::from(u32::from(next)) - i64::from(u32::from(one)) == i64::from(step)))
     };
+    let bare = |text: &str| text.trim_matches(|letter: char| !letter.is_alphabetic()).to_owned();
     let repeats = |length: usize| letters.iter().zip(letters.iter().skip(length)).all(|(one, other)| one == other);
     COMMON.lines().any(|common| common == password)
         || is_run(1)
         || is_run(-1)
         || (1..=4).any(repeats)
-        || password.trim_end_matches(|letter: char| letter.is_ascii_digit()) == username.to_lowercase()
-        || password == username.to_lowercase()
+        || letters.iter().collect::<std::collections::HashSet<_>>().len() <= 2
+        || password == username
+        || (!bare(&username).is_empty() && bare(&password) == bare(&username))
 }
 
 /// A random password of 120 bits, without letters that look alike.
@@ -154,6 +157,10 @@ mod tests {
             "zhangsan",
             "ZhangSan2026",
             "1qaz2wsx",
+            " 12345678",
+            "zhangsan!",
+            "!zhangsan1",
+            "66668888",
         ] {
             assert!(is_common(common, "zhangsan"), "{common}");
         }

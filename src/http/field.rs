@@ -39,3 +39,44 @@ const NAMES: [(&str, &str); 31] = [
 pub fn name(field: &str) -> &str {
     NAMES.iter().find(|(wire, _)| *wire == field).map_or(field, |(_, name)| name)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::NAMES;
+
+    /// What only the authors of clients ever read.
+    const FOR_PROGRAMS: [&str; 4] = ["afterSeq", "clientMessageId", "lastSeq", "since"];
+
+    fn each_source(folder: &Path, look: &mut impl FnMut(&Path, &str)) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                each_source(&path, look);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                look(&path, &std::fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn chinese_messages_name_no_field_as_the_wire_does() {
+        let (mut messages, mut wrong) = (0, Vec::new());
+        each_source(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut |path, source| {
+            // Messages stand between plain quotes; samples of JSON escape theirs.
+            let texts = source
+                .lines()
+                .filter(|line| !line.contains("\\\""))
+                .flat_map(|line| line.split('"').skip(1).step_by(2));
+            for text in texts.filter(|text| text.chars().any(|letter| matches!(letter, '\u{4e00}'..='\u{9fff}'))) {
+                messages += 1;
+                let words = text.split(|letter: char| !letter.is_ascii_alphanumeric());
+                let named =
+                    words.filter(|word| NAMES.iter().any(|(wire, _)| wire == word) && !FOR_PROGRAMS.contains(word));
+                wrong.extend(named.map(|word| format!("{}: {word} in {text}", path.display())));
+            }
+        });
+        assert!(messages > 50 && wrong.is_empty(), "{wrong:#?}");
+    }
+}
