@@ -54,8 +54,9 @@ mod tests {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 each_source(&path, look);
-            } else if path.extension().is_some_and(|ending| ending == "rs") {
-                look(&path, &std::fs::read_to_string(&path).unwrap());
+            } else if !path.ends_with("tests.rs") && !path.to_string_lossy().ends_with("_tests.rs") {
+                let source = std::fs::read_to_string(&path).unwrap();
+                look(&path, source.split("#[cfg(test)]").next().unwrap());
             }
         }
     }
@@ -64,6 +65,10 @@ mod tests {
     fn chinese_messages_name_no_field_as_the_wire_does() {
         let (mut messages, mut wrong) = (0, Vec::new());
         each_source(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut |path, source| {
+            // Operators type names of commands and settings.
+            if path.components().any(|part| part.as_os_str() == "cli") {
+                return;
+            }
             // Messages stand between plain quotes; samples of JSON escape theirs.
             let texts = source
                 .lines()

@@ -139,6 +139,8 @@ fn texts_of_chinese_windows_are_known_with_their_charset() {
         (b"a\tb\x0C\r\n\x1A".to_vec(), "txt"),
         (utf16("订单一 123\r\n", u16::to_le_bytes), "utf-16le.txt"),
         (utf16("订单一 123\r\n", u16::to_be_bytes), "utf-16be.txt"),
+        (utf16("hello world", u16::to_le_bytes), "utf-16le.txt"),
+        (utf16("hello world", u16::to_be_bytes), "utf-16be.txt"),
         (utf16("你好\u{3000}谢谢", u16::to_le_bytes), "utf-16le.txt"),
         (utf16("你好\u{3000}谢谢", u16::to_be_bytes), "utf-16be.txt"),
         ([b"\x1b[31m", &GBK.encode("错误").0[..], b"\x1b[0m\n"].concat(), "gb18030.txt"),

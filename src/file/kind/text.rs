@@ -71,13 +71,15 @@ fn unmarked_utf16(head: &[u8]) -> Option<Charset> {
     if !head.contains(&0) {
         return None;
     }
-    let orders = [(UTF_16BE, Charset::Utf16Be), (UTF_16LE, Charset::Utf16Le)];
-    let usual = orders.into_iter().filter_map(|(encoding, charset)| {
+    // Which half of the zeros are high ones decides between two that fit alike, as with Latin letters alone.
+    let zeros = |parity: usize| head.iter().skip(parity).step_by(2).filter(|byte| **byte == 0).count();
+    let orders = [(UTF_16BE, Charset::Utf16Be, zeros(0)), (UTF_16LE, Charset::Utf16Le, zeros(1))];
+    let usual = orders.into_iter().filter_map(|(encoding, charset, zeros)| {
         let text = decode(encoding, head)?;
         let (usual, all) = (text.chars().filter(|letter| is_usual(*letter)).count(), text.chars().count());
-        (usual * 10 >= all * 9).then_some((usual, charset))
+        (usual * 10 >= all * 9).then_some(((usual, zeros), charset))
     });
-    usual.max_by_key(|(usual, _)| *usual).map(|(_, charset)| charset)
+    usual.max_by_key(|(fit, _)| *fit).map(|(_, charset)| charset)
 }
 
 /// Letters, signs and pictures of Chinese and its neighbours, and of Latin scripts.
