@@ -48,7 +48,7 @@ const NEVER: u64 = u64::MAX;
 /// How long the time of day is not trusted with what cannot be undone after it was corrected.
 const DOUBT: Duration = Duration::from_secs(24 * 3600);
 
-/// How long it is not trusted with that after the process began.
+/// How long a machine may take to learn the right time after its start.
 const SETTLING: Duration = Duration::from_secs(3600);
 
 impl Clock {
@@ -95,16 +95,19 @@ impl Clock {
         }
     }
 
-    /// Whether the time of day can be trusted with what cannot be undone, such as deleting what has expired: the process
-    /// runs for an hour, in which a machine that started with a wrong time has asked for the right one, no correction was
-    /// noticed within the last day, and none is there that the next look will notice.
+    /// Whether the time of day can be trusted with what cannot be undone, such as deleting what has expired, as far as this
+    /// process has seen: no correction was noticed within the last day, and none is there that the next look will notice.
     pub fn is_steady(&self) -> bool {
         if (self.offset() - self.0.offset.load(Ordering::SeqCst)).abs() > DRIFT {
             return false;
         }
         let corrected_at = self.0.corrected_at.load(Ordering::SeqCst);
-        let (since, doubt) = if corrected_at == NEVER { (0, SETTLING) } else { (corrected_at, DOUBT) };
-        self.monotonic().saturating_sub(Duration::from_millis(since)) >= doubt
+        corrected_at == NEVER || self.monotonic().saturating_sub(Duration::from_millis(corrected_at)) >= DOUBT
+    }
+
+    /// Whether the process has run for an hour: by then a machine that started with a wrong time has asked for the right one.
+    pub fn has_settled(&self) -> bool {
+        self.monotonic() >= SETTLING
     }
 
     /// Lets `ms` milliseconds pass on a manual clock; the system's clock stays as it is.
@@ -217,12 +220,12 @@ mod tests {
         let clock = Clock::manual(1_000_000_000);
         let mut watch = ClockWatch::new(clock.clone());
         clock.advance(3_599_999);
-        assert!(!clock.is_steady(), "it may have begun with a wrong time");
+        assert!(!clock.has_settled(), "it may have begun with a wrong time");
         clock.advance(8 * 3_600_000);
         assert_eq!(watch.look(), None, "time has passed");
         clock.correct(clock.now() - DRIFT);
         assert_eq!(watch.look(), None, "clocks are tuned all the time");
-        assert!(clock.is_steady());
+        assert!(clock.is_steady() && clock.has_settled());
 
         let now = clock.now();
         clock.correct(now + 3_600_000);

@@ -16,17 +16,21 @@ pub(crate) enum StoredInstant {
     /// The newest time that a message may have from before a correction of the system's time: up to it, times of messages
     /// do not order them.
     ClockCorrected,
+    /// What has expired was deleted last, by a clock that could be trusted.
+    Cleaned,
 }
 
 /// The names of all rows that hold an instant.
 #[cfg(test)]
-pub(super) const NAMES: [&str; 2] = [StoredInstant::Restored.name(), StoredInstant::ClockCorrected.name()];
+pub(super) const NAMES: [&str; 3] =
+    [StoredInstant::Restored.name(), StoredInstant::ClockCorrected.name(), StoredInstant::Cleaned.name()];
 
 impl StoredInstant {
     const fn name(self) -> &'static str {
         match self {
             Self::Restored => "restored",
             Self::ClockCorrected => "clock_corrected",
+            Self::Cleaned => "cleaned",
         }
     }
 

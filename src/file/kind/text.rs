@@ -85,16 +85,17 @@ fn unmarked_utf16(head: &[u8]) -> Option<Charset> {
 /// Letters, signs and pictures of Chinese and its neighbours, and of Latin scripts.
 const fn is_usual(letter: char) -> bool {
     matches!(letter,
-        '\0'..='\u{24f}' | '\u{2000}'..='\u{206f}' | '\u{3000}'..='\u{30ff}' | '\u{4e00}'..='\u{9fff}'
+        '\0'..='\u{ff}' | '\u{2000}'..='\u{206f}' | '\u{3000}'..='\u{30ff}' | '\u{4e00}'..='\u{9fff}'
         | '\u{ac00}'..='\u{d7a3}' | '\u{ff00}'..='\u{ffef}' | '\u{1f300}'..='\u{1faff}')
 }
 
-/// The text that these bytes are in an encoding: every one belongs to a character, but for one that is cut at the end, and
-/// none is a control character but those of lines, tabs, pages and colours.
+/// The text that these bytes are in an encoding: every one belongs to a character, but for one of a text of Windows that
+/// is cut at the end, and none is a control character but those of lines, tabs, pages and colours.
 fn decode(encoding: &'static Encoding, bytes: &[u8]) -> Option<String> {
     let mut decoder = encoding.new_decoder_without_bom_handling();
     let mut decoded = String::with_capacity(decoder.max_utf8_buffer_length_without_replacement(bytes.len())?);
-    let (result, _) = decoder.decode_to_string_without_replacement(bytes, &mut decoded, false);
+    let is_whole = bytes.len() < HEAD_BYTES - 2 && [UTF_16LE, UTF_16BE].contains(&encoding);
+    let (result, _) = decoder.decode_to_string_without_replacement(bytes, &mut decoded, is_whole);
     let is_control =
         |letter: char| letter.is_control() && !matches!(letter, '\t' | '\n' | '\r' | '\x0C' | '\x1A' | '\x1B');
     (result == DecoderResult::InputEmpty && !decoded.is_empty() && !decoded.contains(is_control)).then_some(decoded)
