@@ -96,6 +96,11 @@ impl TestDatabase {
         Self { url: self.url.clone(), server: None }
     }
 
+    /// Whether it goes with another one.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.url.is_some() && self.server.is_none()
+    }
+
     /// A connection of the test's own.
     pub(crate) fn connect(&self) -> AnyConnection {
         Backend::parse(self.url.as_deref().unwrap()).unwrap().connect().unwrap()
