@@ -123,8 +123,8 @@ async fn a_rolling_restart_under_load_loses_nothing() {
     load.go_on(100).await;
     let seen = load.end(&app.db).await;
     assert!(seen.not_connected > 0 && seen.reconnects > 0, "nobody was disturbed: {seen:?}");
-    // But one for each stop that connects in its very moment.
-    assert!(seen.cut <= addresses.len(), "what reaches a node is answered: {seen:?}");
+    // But one that connects in the very moment of the stop.
+    assert!(seen.cut <= 1, "what reaches a node is answered: {seen:?}");
     for node in nodes {
         assert_eq!(node.terminate().await.code, Some(0));
     }
