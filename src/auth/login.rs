@@ -224,9 +224,9 @@ impl Auth {
             Issued::FirstSeen(_) => now,
         };
         let write = move |connection: &mut AnyConnection| {
-            store::revoke_token(connection, key, token.hash, expires_at, logout)?;
+            store::revoke_token(connection, key, token.hash, expires_at, logout, now)?;
             if let Some(session) = token.session {
-                store::revoke_session(connection, key, session, expires_at, logout)?;
+                store::revoke_session(connection, key, session, expires_at, logout, now)?;
                 return Ok(logout);
             }
             account::set_logout_time(connection, key, logout)?;

@@ -211,17 +211,23 @@ async fn a_logout_ends_the_other_token_whatever_the_clocks_say() {
         log_out(&access).await;
         assert!(!is_refused(&again).await);
     }
-    // This clock is behind, and the tokens do not say when they were issued.
-    let of = |kind: &str| bearer(&app, json!({"sub": "31", "typ": kind}));
-    let (access, refresh) = (of("access"), of("refresh"));
-    let mut socket = refresh.socket("").await;
-    assert!(!is_refused(&access).await);
-    let true_time = app.clock.now();
-    app.clock.correct(true_time - 8 * HOUR);
-    log_out(&access).await;
-    assert_eq!(socket.close_code().await, LOGGED_OUT);
-    app.clock.correct(true_time);
-    assert!(is_refused(&access).await && is_refused(&refresh).await);
+    // This clock is behind, and the tokens do not say when they were issued, or do.
+    for (member, claims) in [("31", json!({})), ("32", json!({"iat": app.clock.now() / 1000}))] {
+        let of = |kind: &str| {
+            let mut all = json!({"sub": member, "typ": kind});
+            all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
+            bearer(&app, all)
+        };
+        let (access, refresh) = (of("access"), of("refresh"));
+        let mut socket = refresh.socket("").await;
+        assert!(!is_refused(&access).await);
+        let true_time = app.clock.now();
+        app.clock.correct(true_time - 8 * HOUR);
+        log_out(&access).await;
+        assert_eq!(socket.close_code().await, LOGGED_OUT);
+        app.clock.correct(true_time);
+        assert!(is_refused(&access).await && is_refused(&refresh).await, "{claims}");
+    }
     app.stop().await;
 }
 

@@ -223,20 +223,22 @@ pub(super) fn revoke_token(
     key: UserKey,
     hash: Hash,
     expires_at: Millis,
+    until: Millis,
     now: Millis,
 ) -> Result<()> {
-    insert_revocation(connection, key, Ended::Tokens(hash, now), expires_at, now)
+    insert_revocation(connection, key, Ended::Tokens(hash, until), expires_at, now)
 }
 
-/// Refuses the tokens of a session that were issued until now, and says so to the other processes.
+/// Refuses the tokens of a session that were issued until then, and says so to the other processes.
 pub(super) fn revoke_session(
     connection: &mut AnyConnection,
     key: UserKey,
     session: Hash,
     expires_at: Millis,
+    until: Millis,
     now: Millis,
 ) -> Result<()> {
-    insert_revocation(connection, key, Ended::Tokens(session, now), expires_at.max(now + SESSION_KEPT_MS), now)
+    insert_revocation(connection, key, Ended::Tokens(session, until), expires_at.max(now + SESSION_KEPT_MS), now)
 }
 
 /// Says to the other processes that the integrator's tokens of a member that were issued until then have ended. That they
@@ -256,8 +258,9 @@ pub(super) struct LogoutAhead {
     pub key: UserKey,
 }
 
-/// The newest `limit` revocations with ids below `before` that were made later than `latest`, and the oldest id that was
-/// looked at; `None` when all of them were.
+/// The newest `limit` revocations with ids below `before` that were noted later than `latest`, and the oldest id that was
+/// looked at; `None` when all of them were. When it was noted is its row's last update: the time that it counts from may be that
+/// of a token, which a clock that is behind sees ahead.
 pub(super) fn logouts_after(
     connection: &mut AnyConnection,
     before: i64,
@@ -274,7 +277,7 @@ pub(super) fn logouts_after(
             kefu_revocation::tenant_id,
             kefu_revocation::user_type,
             kefu_revocation::user_id,
-            kefu_revocation::create_time,
+            kefu_revocation::update_time,
         ))
         .load(connection)?;
     let oldest = rows.last().map(|row| row.0);
@@ -338,6 +341,7 @@ fn insert_revocation(
         Ended::Tokens(hash, _) => (None, Some(const_hex::encode(hash)), None),
         Ended::TokensUntil(until) => (None, None, Some(to_timestamp(until))),
     };
+    let counts_from = if let Ended::Tokens(_, until) = ended { until } else { now };
     let reason = if ended == Ended::Nothing { ROLE_CHANGED } else { ENDED };
     let id = reserve_one(connection, IdKind::Revocation)?;
     diesel::insert_into(kefu_revocation::table)
@@ -350,7 +354,7 @@ fn insert_revocation(
             kefu_revocation::reason.eq(reason),
             kefu_revocation::issued_until.eq(until),
             kefu_revocation::expires_time.eq(to_timestamp(needed_until.max(now + KEPT_MS))),
-            kefu_revocation::create_time.eq(to_timestamp(now)),
+            kefu_revocation::create_time.eq(to_timestamp(counts_from)),
             kefu_revocation::update_time.eq(to_timestamp(now)),
             kefu_revocation::tenant_id.eq(key.tenant.get()),
         ))
