@@ -130,7 +130,8 @@ fn role() -> impl TypedValueParser<Value = Role> {
     names.try_map(|name| Role::from_name(&name).ok_or("no such role"))
 }
 
-async fn key_of(db: &Db, tenant: Tenant, username: &str) -> Result<UserKey> {
+/// An admin's key; the error names the admin and the tenant.
+pub(super) async fn key_of(db: &Db, tenant: Tenant, username: &str) -> Result<UserKey> {
     let admin = account::find_admin(db, tenant.id(), username).await?;
     Ok(admin.ok_or_else(|| format!("no admin {username} in tenant {}", tenant.id()))?.key)
 }

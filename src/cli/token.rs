@@ -46,10 +46,7 @@ pub(super) fn run(settings: &Settings, command: Command) -> Result {
                 let user = UserId::new(user_id);
                 account::ensure_member(&db, &clock, tenant.id(), user, Some(&nickname), avatar.as_deref()).await?
             }
-            Command::Admin { username, tenant } => {
-                let admin = account::find_admin(&db, tenant.id(), &username).await?;
-                admin.ok_or_else(|| format!("no admin {username} in tenant {}", tenant.id()))?.key
-            }
+            Command::Admin { username, tenant } => super::admin::key_of(&db, tenant, &username).await?,
         };
         Ok(auth.issue(key).await?)
     })?;

@@ -235,8 +235,8 @@ pub(crate) struct ConversationCounts {
     pub unread: i64,
 }
 
-/// A place in the console's list: below the conversation with these values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A place in the console's list: below the conversation with these values. The greatest comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Cursor {
     /// Pinned conversations come first.
     pub pinned: bool,

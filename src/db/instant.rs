@@ -1,10 +1,7 @@
 //! Instants that the database remembers for all nodes, such as the time of its last restore. Each is a row of
 //! `kefu_id_block` that holds milliseconds since the Unix epoch instead of an id.
 
-use diesel::prelude::*;
-
-use super::schema::kefu_id_block;
-use super::{AnyConnection, id_block};
+use super::{AnyConnection, id_block, named_number};
 use crate::clock::Millis;
 use crate::error::Result;
 
@@ -36,8 +33,7 @@ impl StoredInstant {
 
     /// When it happened last, `None` when never.
     pub(crate) fn get(self, connection: &mut AnyConnection) -> Result<Option<Millis>> {
-        let row = kefu_id_block::table.find(self.name()).select(kefu_id_block::next_id);
-        Ok(row.first(connection).optional()?)
+        named_number::get(connection, self.name())
     }
 
     /// Notes, inside a write transaction, a time unless a later one is noted.
@@ -50,10 +46,7 @@ impl StoredInstant {
 
     /// Notes, inside a write transaction, that it has happened at `now`.
     pub(crate) fn set(self, connection: &mut AnyConnection, now: Millis) -> Result<()> {
-        let row = (kefu_id_block::name.eq(self.name()), kefu_id_block::next_id.eq(now));
-        diesel::delete(kefu_id_block::table.find(self.name())).execute(connection)?;
-        diesel::insert_into(kefu_id_block::table).values(row).execute(connection)?;
-        Ok(())
+        named_number::set(connection, self.name(), now)
     }
 }
 

@@ -22,6 +22,7 @@ pub(crate) mod kept;
 mod migration;
 #[cfg(feature = "mysql")]
 mod mysql;
+mod named_number;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod probe;

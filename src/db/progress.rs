@@ -1,9 +1,6 @@
 //! How far work over a whole table has come: a row of `kefu_id_block` that holds the highest id that is done.
 
-use diesel::prelude::*;
-
-use super::AnyConnection;
-use super::schema::kefu_id_block;
+use super::{AnyConnection, named_number};
 use crate::error::Result;
 
 /// What is worked on.
@@ -22,15 +19,11 @@ impl TableProgress {
 
     /// The highest id that is done, 0 before the first.
     pub(crate) fn get(self, connection: &mut AnyConnection) -> Result<i64> {
-        let row = kefu_id_block::table.find(self.name()).select(kefu_id_block::next_id);
-        Ok(row.first(connection).optional()?.unwrap_or(0))
+        Ok(named_number::get(connection, self.name())?.unwrap_or(0))
     }
 
     /// Notes the highest id that is done, inside a write transaction.
     pub(crate) fn set(self, connection: &mut AnyConnection, done: i64) -> Result<()> {
-        let row = (kefu_id_block::name.eq(self.name()), kefu_id_block::next_id.eq(done));
-        diesel::delete(kefu_id_block::table.find(self.name())).execute(connection)?;
-        diesel::insert_into(kefu_id_block::table).values(row).execute(connection)?;
-        Ok(())
+        named_number::set(connection, self.name(), done)
     }
 }

@@ -1,7 +1,8 @@
 //! Uploaded files: what is accepted, where it is kept and under which name.
 //!
 //! A file is stored as `yyyyMMdd/<32 random hex digits>.<extension>`. The name cannot be guessed, is never used twice
-//! and tells the type, so reading needs neither a token nor the database. The row in `kefu_file` says who uploaded what.
+//! and tells the type, so reading needs no token, and the database only for the name that a download is given. The row in
+//! `kefu_file` says who uploaded what.
 //! What an upload that was cut off has left is removed by a job ([`unfinished`]).
 
 pub(crate) mod api;

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool};
 
 use super::{Conversation, ConversationCounts, ConversationView, Cursor, MOST_COUNTED, Target};
-use crate::clock::{Millis, to_timestamp};
+use crate::clock::to_timestamp;
 use crate::db::bulk::execute;
 use crate::db::schema::{kefu_conversation as t, kefu_member};
 use crate::db::timestamp::Instant;
@@ -190,18 +190,16 @@ struct PlaceRow {
     admin_deleted: bool,
     admin_unread_message_count: i32,
     marked_unread: bool,
-    deleted: bool,
 }
 
 impl PlaceRow {
     const fn is_listed(&self, unread_only: bool) -> bool {
         let is_unread = self.admin_unread_message_count > 0 || self.marked_unread;
-        !self.admin_deleted && !self.deleted && (is_unread || !unread_only)
+        !self.admin_deleted && (is_unread || !unread_only)
     }
 
-    /// The greatest comes first.
-    const fn place(&self) -> (bool, Millis, i64) {
-        (self.admin_pinned, self.last_message_time.0, self.id)
+    const fn place(&self) -> Cursor {
+        Cursor { pinned: self.admin_pinned, last_message_time: self.last_message_time.0, id: self.id }
     }
 }
 
@@ -214,6 +212,9 @@ pub(crate) fn list_of_members(
     limit: Option<i64>,
     cursor: Option<Cursor>,
 ) -> Result<Vec<ConversationView>> {
+    if members.is_empty() {
+        return Ok(Vec::new());
+    }
     let members: Vec<i64> = members.iter().map(|member| member.get()).collect();
     // What the list shows is chosen here and not in the statement: it would have SQLite read the index of the whole list
     // instead of each member's entry in `kefu_conversation_member`.
@@ -222,16 +223,19 @@ pub(crate) fn list_of_members(
         .filter(t::user_id.eq_any(&members))
         .select(PlaceRow::as_select())
         .load(connection)?;
-    let mut places: Vec<(bool, Millis, i64)> =
+    let mut places: Vec<Cursor> =
         rows.into_iter().filter(|row| row.is_listed(unread_only)).map(|row| row.place()).collect();
     places.sort_unstable_by_key(|place| std::cmp::Reverse(*place));
-    if let Some(Cursor { pinned, last_message_time, id }) = cursor {
-        places.retain(|place| *place < (pinned, last_message_time, id));
+    if let Some(cursor) = cursor {
+        places.retain(|place| *place < cursor);
     }
     if let Some(limit) = limit {
         places.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     }
-    let ids: Vec<i64> = places.into_iter().map(|(.., id)| id).collect();
+    let ids: Vec<i64> = places.into_iter().map(|place| place.id).collect();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let rows: Vec<Found> = conversations().filter(t::id.eq_any(&ids)).select(shown!()).load(connection)?;
     let mut views: Vec<ConversationView> = rows.into_iter().map(view).collect();
     views.sort_unstable_by_key(|view| std::cmp::Reverse((view.admin_pinned, view.last_message_time, view.id)));
