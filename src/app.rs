@@ -27,7 +27,7 @@ use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 use crate::account;
 use crate::auth::address::ClientAddress;
 use crate::auth::{self, Auth, RevokeReason, Revoked, has_admin_logins};
-use crate::clock::Clock;
+use crate::clock::{Clock, ClockWatch};
 use crate::db::instant::StoredInstant;
 use crate::db::sqlite::checkpoint::Checkpointer;
 use crate::db::sqlite::place;
@@ -145,7 +145,7 @@ impl App {
             db: db.clone(),
             tenants: tenants.clone(),
             clock: clock.clone(),
-            settings: settings.clone(),
+            client_message_bytes: settings.push.client_message_bytes,
             limits: web::Data::clone(&limits).into_inner(),
             restored_at,
         };
@@ -388,6 +388,8 @@ async fn sweep(hub: Hub, auth: Auth, tenants: Tenants, limits: std::sync::Arc<Ra
     let mut ticks = tokio::time::interval(SWEEP);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut rounds: u32 = 0;
+    // A process cannot know of a correction from before its start.
+    let (mut watch, mut corrected) = (ClockWatch::new(clock.clone()), true);
     loop {
         tokio::select! {
             revoked = local.recv() => {
@@ -401,7 +403,8 @@ async fn sweep(hub: Hub, auth: Auth, tenants: Tenants, limits: std::sync::Arc<Ra
             _ = ticks.tick() => {}
         }
         hub.sweep();
-        auth.follow_corrections().await;
+        corrected |= watch.look().is_some();
+        corrected = corrected && !auth.follow_correction().await;
         match auth.poll_revocations().await {
             Ok(revoked) => revoked.iter().for_each(|revoked| close(&hub, revoked)),
             // `db` logs the outage once.

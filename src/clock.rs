@@ -18,6 +18,11 @@ use tokio::sync::Notify;
 /// Milliseconds since the Unix epoch.
 pub type Millis = i64;
 
+/// The beginning of an instant's second.
+pub(crate) const fn whole_seconds(instant: Millis) -> Millis {
+    instant - instant.rem_euclid(1000)
+}
+
 /// When the process asked for the time first.
 static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 

@@ -9,8 +9,8 @@ mod store;
 mod words;
 
 pub(crate) use store::{
-    admin, admin_by_name, confirm_password, imported, lower_logout_time, member, member_by_id, set_admin_enabled,
-    set_admin_role, set_logout_time, set_password_hash, texts, words::find as find_members,
+    admin, admin_by_name, admin_with_hash, confirm_password, imported, lower_logout_time, member, member_by_id,
+    set_admin_enabled, set_admin_role, set_logout_time, set_password_hash, texts, words::find as find_members,
 };
 
 use crate::access::Role;
@@ -71,6 +71,13 @@ pub(crate) struct Member {
     pub profile_at: Option<Millis>,
     /// When the member logged out last, in milliseconds: the integrator's tokens that were issued until then have ended.
     pub logged_out_at: Option<Millis>,
+}
+
+impl Member {
+    /// The external id when it is another than the member's id.
+    pub(crate) fn other_id(&self) -> Option<String> {
+        (self.external_id != self.key.user.to_string()).then(|| self.external_id.clone())
+    }
 }
 
 /// A member's id in the integrator's system.

@@ -45,28 +45,18 @@ impl Auth {
         let (inner, key) = (&*self.0, caller.key);
         // Admins have no other credentials.
         let Credential::Login(login) = caller.credential else { return Err(Error::Forbidden) };
-        let found = inner.db.run(move |connection| {
-            let Some(admin) = account::admin(connection, key.tenant, key.user)? else { return Ok(None) };
-            account::admin_by_name(connection, key.tenant, &admin.username)
-        });
+        let found = inner.db.run(move |connection| account::admin_with_hash(connection, key.tenant, key.user));
         let (admin, old_hash) = found.await?.ok_or(Error::Unauthenticated)?;
         let attempt = Attempt::new(key.tenant, &admin.username, address);
-        let check = || {
-            inner.limits.failures.check(&attempt).map_err(|error| match error {
-                Error::TooManyLogins { retry_after_s } => Error::TooManyRequests { retry_after_s },
-                error => error,
-            })
+        let compared = async {
+            inner.limits.failures.check(&attempt)?;
+            inner.compare(attempt, old, Some(old_hash.clone())).await
         };
-        check()?;
-        let turn = inner.passwords.turn().await?;
-        // Others may have failed while this one waited.
-        check()?;
-        let (fits, turn) = turn.fits(old.to_owned(), Some(old_hash.clone())).await?;
-        if !fits {
-            inner.limits.failures.failed(attempt);
-            return Err(wrong_password());
-        }
-        drop(turn);
+        let fits = compared.await.map_err(|error| match error {
+            Error::TooManyLogins { retry_after_s } => Error::TooManyRequests { retry_after_s },
+            error => error,
+        })?;
+        fits.ok_or_else(wrong_password)?;
         let hash = password::hash(new, &admin.username).await?;
         let now = inner.clock.now();
         inner

@@ -7,11 +7,9 @@
 //! Revocations get their ids in the order of their commits, so those of a clock that was ahead are the newest: no other is
 //! read.
 
-use std::sync::{Mutex, PoisonError};
-
 use super::{Auth, store};
 use crate::account;
-use crate::clock::{Clock, ClockWatch, Millis};
+use crate::clock::Millis;
 use crate::db::AnyConnection;
 use crate::error::{Error, Result};
 
@@ -26,54 +24,23 @@ const PAGE: i64 = 500;
 /// it.
 const EARLIEST: Millis = 1_767_225_600_000;
 
-/// Whether there is something to do.
-pub(super) struct Corrections(Mutex<State>);
-
-struct State {
-    watch: ClockWatch,
-    is_due: bool,
-}
-
-impl Corrections {
-    /// The start counts as one.
-    pub(super) fn new(clock: &Clock) -> Self {
-        Self(Mutex::new(State { watch: ClockWatch::new(clock.clone()), is_due: true }))
-    }
-
-    fn is_due(&self) -> bool {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.watch.look().is_some() {
-            state.is_due = true;
-        }
-        state.is_due
-    }
-
-    fn done(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_due = false;
-    }
-}
-
 impl Auth {
-    /// Corrects the times of logouts when the clock was corrected. To be called every second or so.
-    pub(crate) async fn follow_corrections(&self) {
+    /// Corrects the times of logouts after the clock was corrected, and at a start; returns whether that is done. Else it is to
+    /// be tried again.
+    pub(crate) async fn follow_correction(&self) -> bool {
         let inner = &*self.0;
         let now = inner.clock.now();
-        if now < EARLIEST || !inner.corrections.is_due() {
-            return;
+        if now < EARLIEST {
+            return false;
         }
         match inner.db.write(move |connection| lower_logouts(connection, now)).await {
-            Ok(()) => {
-                inner.corrections.done();
-                // Tokens that were refused may be good now.
-                inner.cache.drop_users(|_| false);
-            }
-            // The next call tries it again; an outage of the database is in the log already.
-            Err(Error::Busy) => {}
-            Err(error) => {
-                tracing::warn!(%error, "the times of logouts could not be corrected");
-                inner.corrections.done();
-            }
+            // Tokens that were refused may be good now.
+            Ok(()) => inner.cache.drop_users(|_| false),
+            // An outage of the database is in the log already.
+            Err(Error::Busy) => return false,
+            Err(error) => tracing::warn!(%error, "the times of logouts could not be corrected"),
         }
+        true
     }
 }
 

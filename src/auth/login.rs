@@ -5,7 +5,7 @@ use super::revocation::{RevokeReason, Revoked};
 use super::token::{self, Kind, OwnToken};
 use super::{Auth, Inner, Principal, Tokens, enabled_profile, refuse, session_hash, sha256, store};
 use crate::account;
-use crate::clock::Millis;
+use crate::clock::{Millis, whole_seconds};
 use crate::credential::{Credential, Ended, Issued, TokenIdentity};
 use crate::db::AnyConnection;
 use crate::error::{Error, Problem, Result};
@@ -33,23 +33,12 @@ impl Auth {
         failures.check(&attempt)?;
         let name = username.to_owned();
         let found = inner.db.run(move |connection| account::admin_by_name(connection, tenant, &name)).await?;
-        let turn = inner.passwords.turn().await?;
-        // Others may have failed while this one waited.
-        failures.check(&attempt)?;
         let hash = found.as_ref().map(|(_, hash)| hash.clone());
-        let (fits, turn) = turn.fits(password.to_owned(), hash).await?;
-        match found {
-            Some((admin, hash)) if fits => {
-                drop(turn);
-                let tokens = inner.begin(admin.key, Some(hash), Some(origin)).await?;
-                failures.succeeded(attempt);
-                Ok(tokens)
-            }
-            _ => {
-                failures.failed(attempt);
-                Err(Error::LoginFailed)
-            }
-        }
+        let fits = inner.compare(attempt, password, hash).await?;
+        let (Some(attempt), Some((admin, hash))) = (fits, found) else { return Err(Error::LoginFailed) };
+        let tokens = inner.begin(admin.key, Some(hash), Some(origin)).await?;
+        failures.succeeded(attempt);
+        Ok(tokens)
     }
 
     /// Logs a user in without a password, for `kefu token`.
@@ -84,19 +73,16 @@ impl Auth {
         }
         inner.limits.refresh(token.login)?;
         if !inner.rotate {
-            let current = inner.db.run(move |connection| is_current(connection, &token)).await?;
+            let current = inner.db.run(move |connection| current_login(connection, &token)).await?;
+            let login = current.ok_or(Error::RefreshTokenInvalid)?;
             let tokens = inner.tokens(token.key, token.login, token.generation, now, token.expires_at)?;
-            if current {
-                inner.note_use(token.login, origin, now).await;
-            }
-            return current
-                .then_some(Tokens { refresh_token: refresh_token.to_owned(), ..tokens })
-                .ok_or(Error::RefreshTokenInvalid);
+            inner.note_use(token.login, login.last_used, origin, now).await;
+            return Ok(Tokens { refresh_token: refresh_token.to_owned(), ..tokens });
         }
         let latest = inner.refresh_expiry(now);
         match inner.db.write(move |connection| rotate(connection, &token, latest, now)).await? {
-            Rotation::Done(ends) => {
-                inner.note_use(token.login, origin, now).await;
+            Rotation::Done { ends, last_used } => {
+                inner.note_use(token.login, last_used, origin, now).await;
                 inner.tokens(token.key, token.login, token.generation + 1, now, ends)
             }
             Rotation::Refused => Err(Error::RefreshTokenInvalid),
@@ -248,6 +234,27 @@ impl Auth {
 }
 
 impl Inner {
+    /// Compares a password in its turn and gives the attempt back when it fits; when it does not, the failure is counted
+    /// before the turn ends, so that the next caller's check sees it. `None` is the hash of an unknown user.
+    ///
+    /// # Errors
+    /// [`Error::TooManyLogins`] when others have failed while this one waited; [`Error::Busy`] without a turn.
+    pub(super) async fn compare(
+        &self,
+        attempt: Attempt,
+        password: &str,
+        hash: Option<String>,
+    ) -> Result<Option<Attempt>> {
+        let turn = self.passwords.turn().await?;
+        self.limits.failures.check(&attempt)?;
+        let (fits, _turn) = turn.fits(password.to_owned(), hash).await?;
+        if fits {
+            return Ok(Some(attempt));
+        }
+        self.limits.failures.failed(attempt);
+        Ok(None)
+    }
+
     /// Begins a login of an enabled user whose password hash, when given, is still the one that was compared.
     async fn begin(&self, key: UserKey, password_hash: Option<String>, origin: Option<Origin>) -> Result<Tokens> {
         let now = self.clock.now();
@@ -285,14 +292,11 @@ impl Inner {
     }
 
     /// Notes that a login was used, for the list of logins. A refresh does not fail when it cannot be noted.
-    async fn note_use(&self, login: LoginId, origin: Origin, now: Millis) {
-        let used = self.db.run(move |connection| store::last_used(connection, login)).await;
-        let noted = match used {
-            Ok(Some(used)) if (0..USED_WITHIN).contains(&(now - used)) => Ok(()),
-            Ok(_) => self.db.write(move |connection| store::note_use(connection, login, &origin, now)).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = noted {
+    async fn note_use(&self, login: LoginId, last_used: Option<Millis>, origin: Origin, now: Millis) {
+        if last_used.is_some_and(|used| (0..USED_WITHIN).contains(&(now - used))) {
+            return;
+        }
+        if let Err(error) = self.db.write(move |connection| store::note_use(connection, login, &origin, now)).await {
             tracing::debug!(%error, "the use of a login was not noted");
         }
     }
@@ -305,16 +309,13 @@ impl Inner {
 /// How far a clock that is behind may be: a token of a later time is no mistake of clocks.
 const CLOCKS_APART_MS: Millis = 24 * 3600 * 1000;
 
-/// Tokens count in seconds.
-const fn whole_seconds(instant: Millis) -> Millis {
-    instant - instant.rem_euclid(1000)
-}
-
-/// Whether a refresh token is the newest of a login that may go on.
-fn is_current(connection: &mut AnyConnection, token: &OwnToken) -> Result<bool> {
-    let Some(login) = store::login(connection, token.login)? else { return Ok(false) };
-    let current = !login.revoked && login.key == token.key && login.generation == token.generation;
-    Ok(current && enabled_profile(connection, token.key)?.is_some())
+/// The login of a refresh token that is its newest, if it may go on.
+fn current_login(connection: &mut AnyConnection, token: &OwnToken) -> Result<Option<store::Login>> {
+    let found = store::login(connection, token.login)?;
+    let current =
+        found.filter(|login| !login.revoked && login.key == token.key && login.generation == token.generation);
+    let Some(login) = current else { return Ok(None) };
+    Ok(enabled_profile(connection, token.key)?.map(|_| login))
 }
 
 /// When a login that begins or is rotated now ends: at `latest`, or sooner for an admin whose tenant says so.
@@ -330,8 +331,11 @@ fn end_of_login(connection: &mut AnyConnection, key: UserKey, latest: Millis, no
 }
 
 enum Rotation {
-    /// The login now ends then.
-    Done(Millis),
+    /// When the login ends now, and when its use was noted last.
+    Done {
+        ends: Millis,
+        last_used: Option<Millis>,
+    },
     Refused,
     Reused,
 }
@@ -343,7 +347,7 @@ fn rotate(connection: &mut AnyConnection, token: &OwnToken, latest: Millis, now:
     }
     let ends = end_of_login(connection, token.key, latest, now)?;
     if store::rotate_login(connection, token.login, token.generation, ends, now)? {
-        return Ok(Rotation::Done(ends));
+        return Ok(Rotation::Done { ends, last_used: login.last_used });
     }
     store::revoke_login(connection, token.key, token.login, now)?;
     Ok(Rotation::Reused)

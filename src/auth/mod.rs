@@ -35,7 +35,6 @@ pub(crate) use revocation::{RevokeReason, Revoked};
 pub(crate) use store::has_admin_logins;
 
 use self::cache::{Cache, Refused, Verified};
-use self::correction::Corrections;
 use self::key_source::KeySource;
 use self::member_claims::{MemberToken, Refusal};
 use self::revocation::Polled;
@@ -129,7 +128,6 @@ struct Inner {
     rotate: bool,
     revoked: broadcast::Sender<Revoked>,
     polled: Mutex<Polled>,
-    corrections: Corrections,
 }
 
 impl Auth {
@@ -165,7 +163,6 @@ impl Auth {
             rotate: settings.rotate_refresh_tokens,
             revoked: broadcast::Sender::new(1024),
             polled: Mutex::default(),
-            corrections: Corrections::new(&clock),
             db,
             clock,
         })))

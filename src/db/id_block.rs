@@ -86,6 +86,11 @@ pub fn reserve_one(connection: &mut AnyConnection, kind: IdKind) -> Result<i64> 
     reserve(connection, kind, 1)
 }
 
+/// Finds out whether commits reach the disk, inside a write transaction: takes an id, because nothing less does.
+pub(crate) fn try_out(connection: &mut AnyConnection) -> Result<()> {
+    reserve_one(connection, IdKind::File).map(drop)
+}
+
 /// How far a second lifts the ids in [`lift`]: more than are given in one.
 const IDS_PER_SECOND: i64 = 1 << 20;
 /// How far [`lift`] goes beyond a clock that was ahead: by days that are drawn from so many, so that two restores of one

@@ -92,7 +92,7 @@ struct Inner {
 
 /// What only an embedded database has.
 struct Embedded {
-    files: OpenedFiles,
+    files: Arc<OpenedFiles>,
     /// Never used: as long as a connection is open, SQLite keeps the log's file.
     _first: Mutex<AnyConnection>,
 }
@@ -110,20 +110,23 @@ impl Db {
                 .map_err(|error| one_line(&format!("cannot write to the database: {error}")))?;
         }
         let embedded = match &backend {
-            Backend::Sqlite(path) => Some(Embedded { files: OpenedFiles::of(path), _first: Mutex::new(first) }),
+            Backend::Sqlite(path) => {
+                Some(Embedded { files: Arc::new(OpenedFiles::of(path)), _first: Mutex::new(first) })
+            }
             // With the connection goes the lock on migrations.
             #[cfg(any(feature = "mysql", feature = "postgres"))]
             _ => None,
         };
         let outage = Arc::new(Outage::new("the database", SETTLED_AFTER));
         let acquire_timeout = Duration::from_millis(settings.acquire_timeout_ms);
+        let files = embedded.as_ref().map(|embedded| Arc::clone(&embedded.files));
         let pool = r2d2::Pool::builder()
             .max_size(settings.pool_size)
             .min_idle(Some(1))
             .connection_timeout(acquire_timeout)
             .test_on_check_out(backend.is_server())
             .error_handler(Box::new(NoteOutage(Arc::clone(&outage))))
-            .build_unchecked(Manager { backend: backend.clone() });
+            .build_unchecked(Manager { backend: backend.clone(), files });
         let permits = usize::try_from(settings.pool_size).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         let writers = if backend.is_server() { permits } else { 1 };
         Ok(Self(Arc::new(Inner {
@@ -334,9 +337,16 @@ impl r2d2::HandleError<Error> for NoteOutage {
     }
 }
 
-#[derive(Debug)]
 struct Manager {
     backend: Backend,
+    /// Of an embedded database.
+    files: Option<Arc<OpenedFiles>>,
+}
+
+impl Manager {
+    fn check_file(&self) -> Result<()> {
+        self.files.as_ref().map_or(Ok(()), |files| files.check())
+    }
 }
 
 impl r2d2::ManageConnection for Manager {
@@ -344,7 +354,11 @@ impl r2d2::ManageConnection for Manager {
     type Error = Error;
 
     fn connect(&self) -> Result<PooledConnection> {
-        self.backend.connect().map(PooledConnection::new).map_err(Error::internal)
+        self.check_file()?;
+        let connection = self.backend.connect().map_err(Error::internal)?;
+        // One that opened another file in their place would go on reading that file after they are back.
+        self.check_file()?;
+        Ok(PooledConnection::new(connection))
     }
 
     fn is_valid(&self, connection: &mut PooledConnection) -> Result<()> {

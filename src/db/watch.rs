@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::id_block::{self, IdKind};
+use super::id_block;
 use super::instant::StoredInstant;
 use super::{Backend, Db};
 use crate::clock::{Clock, ClockWatch, Correction};
@@ -41,8 +41,8 @@ pub(crate) async fn watch(db: Db, clock: Clock) {
             disk.worked();
         }
         if db.is_unwritable() {
-            // Takes a number, because nothing less reaches the disk. The outage notes the outcome.
-            drop(db.write(|connection| id_block::reserve_one(connection, IdKind::File)).await);
+            // The outage notes the outcome.
+            drop(db.write(id_block::try_out).await);
         }
     }
 }

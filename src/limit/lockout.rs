@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use governor::Quota;
 
-use super::rate::{Limiter, limiter};
+use super::rate::{Limiter, limiter, whole_seconds};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 
@@ -48,7 +48,7 @@ impl<K: Clone + Eq + Hash> Lockout<K> {
             inner.locked.remove_if(key, |found| *found == until);
             return Ok(());
         }
-        Err(Error::TooManyLogins { retry_after_s: u64::try_from(wait.as_millis()).unwrap_or(0).div_ceil(1000) })
+        Err(Error::TooManyLogins { retry_after_s: whole_seconds(wait) })
     }
 
     /// Counts a failure; the one that takes the last slot locks the key until a slot is free again.

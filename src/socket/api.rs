@@ -29,7 +29,6 @@ use crate::id::UserType;
 use crate::limit::{RateLimits, network};
 use crate::message::resync::{self, Since};
 use crate::push::{Connection, Hub, Incoming, Opening, OutboxBody, Ticket, read};
-use crate::settings::Settings;
 use crate::tenant::Tenants;
 use crate::ws::handshake::{self, HandedOver};
 use crate::ws::{CloseReason, Reader, frame};
@@ -105,7 +104,8 @@ async fn connect(
     address: web::Data<ClientAddress>,
     context: web::Data<Context>,
 ) -> Result<HttpResponse> {
-    context.limits.handshake_from(address.of(&request))?;
+    let address = address.of(&request);
+    context.limits.handshake_from(address)?;
     let handshake: Handshake = parse_query(request.query_string())?;
     let in_header = || offered(&request).find_map(|offered| offered.strip_prefix(TOKEN_PROTOCOL)).map(str::to_owned);
     let Some(token) = handshake.token.clone().or_else(in_header) else { return Ok(refused()) };
@@ -124,22 +124,22 @@ async fn connect(
     };
     let permissions = Permissions::of(principal.role);
     if resync.is_some() {
-        may_replay(principal.key.user_type, permissions.contain(Permissions::only(Permission::QueryMessages)))?;
+        may_replay(principal.key.user_type, principal.may(Permission::QueryMessages))?;
         context.limits.calls.check(&principal.key)?;
     }
     let Some(HandedOver(closing)) = request.extensions().get().cloned() else { return Ok(no_handshake(&request)) };
 
     let ticket =
         Ticket { key: principal.key, permissions, credential: principal.credential, expires_at: principal.expires_at };
-    let opening = Opening { ticket, network: network(address.of(&request)), replaying: resync.is_some(), closing };
+    let opening = Opening { ticket, network: network(address), replaying: resync.is_some(), closing };
     let registration = context.hub.connect(opening)?;
     // A revocation or another role between the check above and the registration reaches no socket: check again.
     let Some(found) = bearer(&auth, &token).await? else { return Ok(refused()) };
     registration.connection().settle_permissions(Permissions::of(found.role));
     let connection = Arc::clone(registration.connection());
     // Boxed, so that the future stores a pointer instead of several copies of this large value.
-    let reader = Box::pin(Reader::new(payload, context.settings.push.client_message_bytes));
-    let mut socket = Socket { context: context.into_inner(), principal, connection };
+    let reader = Box::pin(Reader::new(payload, context.client_message_bytes));
+    let socket = Socket { context: context.into_inner(), principal, connection };
     actix_web::rt::spawn(async move {
         if let Some(resync) = resync {
             socket.replay(resync);
@@ -203,8 +203,8 @@ pub(crate) struct Context {
     pub tenants: Tenants,
     /// The time of every byte from a client.
     pub clock: Clock,
-    /// Sizes.
-    pub settings: Settings,
+    /// The largest message of a client, in bytes.
+    pub client_message_bytes: usize,
     /// Rates.
     pub limits: Arc<RateLimits>,
     /// When the database was last restored from a backup.
@@ -219,9 +219,8 @@ struct Socket {
 }
 
 impl Socket {
-    async fn run(&mut self, reader: Pin<Box<Reader<web::Payload>>>) {
-        let (connection, context) = (Arc::clone(&self.connection), Arc::clone(&self.context));
-        read(&connection, reader, &context.clock, async |incoming| {
+    async fn run(&self, reader: Pin<Box<Reader<web::Payload>>>) {
+        read(&self.connection, reader, &self.context.clock, async |incoming| {
             let done = match incoming {
                 Incoming::Text(text) => match client_frame::parse(text) {
                     // Boxed: what is rare takes no room in a socket at rest.
@@ -231,13 +230,13 @@ impl Socket {
                 Incoming::Binary => Err(Error::WrongType("binary frame".into())),
             };
             if let Err(error) = done {
-                tell(&connection, &error);
+                tell(&self.connection, &error);
             }
         })
         .await;
     }
 
-    async fn act(&mut self, frame: ClientFrame) -> Result<()> {
+    async fn act(&self, frame: ClientFrame) -> Result<()> {
         match frame {
             ClientFrame::Typing(conversation) => self.typing(conversation).await,
             ClientFrame::Viewing(conversation) => self.viewing(conversation).await,
@@ -314,7 +313,7 @@ impl Socket {
     }
 
     /// Tells the other side; more than the limit allows are dropped.
-    async fn typing(&mut self, conversation: Option<crate::id::ConversationId>) -> Result<()> {
+    async fn typing(&self, conversation: Option<crate::id::ConversationId>) -> Result<()> {
         let key = self.principal.key;
         if self.context.limits.typing.check(&key).is_err() {
             return Ok(());

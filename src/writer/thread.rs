@@ -10,7 +10,7 @@ use super::queue::{Load, Writer};
 use super::{BATCH_BYTES, Ids, Stream};
 use crate::clock::{Clock, Millis};
 use crate::db::Db;
-use crate::db::id_block::{self, IdKind};
+use crate::db::id_block;
 use crate::db::kept::KeptConnection;
 use crate::error::{Error, Result};
 use crate::push::Hub;
@@ -126,7 +126,7 @@ impl Thread {
 
     /// Commits something. A server that can only be read works for no client.
     fn try_out(&mut self) -> Result<()> {
-        self.connection.transaction(|connection| id_block::reserve_one(connection, IdKind::File)).map(drop)
+        self.connection.transaction(id_block::try_out)
     }
 
     /// Asks all clients to resync if a commit's outcome is unknown. The server works again.

@@ -96,7 +96,7 @@ async fn member_card(
 ) -> Result<Answer<MemberCard>> {
     let tenant = caller.key.tenant;
     let member = db.run(move |connection| store::member(connection, tenant, id)).await?;
-    let external_id = member.as_ref().map(|member| member.external_id.clone()).filter(|text| *text != id.to_string());
+    let external_id = member.as_ref().and_then(account::Member::other_id);
     let (nickname, avatar, created_at) = match member {
         Some(member) => (member.nickname, member.avatar, Some(member.created_at)),
         None => (String::new(), String::new(), None),
@@ -173,8 +173,8 @@ struct ListedMember {
 
 impl From<account::Member> for ListedMember {
     fn from(member: account::Member) -> Self {
-        let account::Member { key, external_id, nickname, avatar, created_at, .. } = member;
-        let external_id = (external_id != key.user.to_string()).then_some(external_id);
+        let external_id = member.other_id();
+        let account::Member { key, nickname, avatar, created_at, .. } = member;
         Self { id: key.user, external_id, nickname, avatar, create_time: created_at }
     }
 }

@@ -61,13 +61,22 @@ const fn admin_key(tenant: i64, id: i64) -> UserKey {
 
 /// One admin.
 pub(crate) fn admin(connection: &mut AnyConnection, tenant: TenantId, id: UserId) -> Result<Option<Admin>> {
+    Ok(admin_with_hash(connection, tenant, id)?.map(|(admin, _)| admin))
+}
+
+/// One admin, with the hash of the password.
+pub(crate) fn admin_with_hash(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    id: UserId,
+) -> Result<Option<(Admin, String)>> {
     let row: Option<AdminRow> = kefu_admin::table
         .filter(kefu_admin::id.eq(id.get()))
         .filter(kefu_admin::tenant_id.eq(tenant.get()))
         .select(AdminRow::as_select())
         .first(connection)
         .optional()?;
-    row.map(|row| row.read().map(|(admin, _)| admin)).transpose()
+    row.map(AdminRow::read).transpose()
 }
 
 /// One admin by name, with the hash of the password.

@@ -6,7 +6,7 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use super::origin::Origin;
-use crate::clock::{Millis, from_timestamp, to_timestamp};
+use crate::clock::{Millis, from_timestamp, to_timestamp, whole_seconds};
 use crate::credential::{Ended, Hash};
 use crate::db::AnyConnection;
 use crate::db::id_block::{IdKind, reserve_one};
@@ -27,6 +27,8 @@ pub(super) struct Login {
     pub generation: i64,
     pub revoked: bool,
     pub expires_at: Millis,
+    /// When its use was noted last.
+    pub last_used: Option<Millis>,
 }
 
 /// A row of `kefu_revocation`: `token_hash` for [`Ended::Tokens`], `login_id` for [`Ended::Login`] and, with `issued_until`,
@@ -57,6 +59,7 @@ struct LoginRow {
     generation: i64,
     revoked: bool,
     expires_time: NaiveDateTime,
+    last_used_time: Option<NaiveDateTime>,
     tenant_id: i64,
 }
 
@@ -148,13 +151,6 @@ pub(super) fn open_logins(connection: &mut AnyConnection, key: UserKey, now: Mil
     Ok(rows.into_iter().map(read).collect())
 }
 
-/// When a login was used last, as far as it was noted.
-pub(super) fn last_used(connection: &mut AnyConnection, id: LoginId) -> Result<Option<Millis>> {
-    let used = kefu_login::table.find(id.get()).select(kefu_login::last_used_time);
-    let used: Option<Option<NaiveDateTime>> = used.first(connection).optional()?;
-    Ok(used.flatten().map(from_timestamp))
-}
-
 /// Notes that a login is used now.
 pub(super) fn note_use(connection: &mut AnyConnection, id: LoginId, origin: &Origin, now: Millis) -> Result<()> {
     diesel::update(kefu_login::table.find(id.get()))
@@ -183,6 +179,7 @@ pub(super) fn login(connection: &mut AnyConnection, id: LoginId) -> Result<Optio
             generation: row.generation,
             revoked: row.revoked,
             expires_at: from_timestamp(row.expires_time),
+            last_used: row.last_used_time.map(from_timestamp),
         })
     }))
 }
@@ -370,7 +367,7 @@ pub(super) fn is_token_ended(
     issued_at: Option<Millis>,
 ) -> Result<bool> {
     // Tokens count in seconds: one that was issued in the second of the logout has ended.
-    let since = issued_at.map_or(Millis::MIN, |at| at - at.rem_euclid(1000));
+    let since = issued_at.map_or(Millis::MIN, whole_seconds);
     let by_session = kefu_revocation::token_hash
         .eq(const_hex::encode(session.unwrap_or(hash)))
         .and(kefu_revocation::create_time.ge(to_timestamp(since)));

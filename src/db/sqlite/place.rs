@@ -8,7 +8,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use super::lock::{beside, resolved};
 use crate::db::Backend;
@@ -79,8 +79,9 @@ fn left_behind(path: &Path, data_dir: &Path) -> Vec<PathBuf> {
 /// The files of the database that this process has opened.
 pub(crate) struct OpenedFiles {
     files: [(PathBuf, Option<Identity>); 3],
-    /// Whether the log has said that one is gone.
-    is_reported: AtomicBool,
+    /// Whether the log has said that one is gone. Held while they are looked at, so that of two threads the later look has
+    /// the last word.
+    is_reported: Mutex<bool>,
 }
 
 /// Device and inode.
@@ -95,7 +96,7 @@ impl OpenedFiles {
             let identity = identity(&path);
             (path, identity)
         });
-        Self { files, is_reported: AtomicBool::new(false) }
+        Self { files, is_reported: Mutex::new(false) }
     }
 
     /// Whether they are still there, at the cost of a system call each.
@@ -103,8 +104,9 @@ impl OpenedFiles {
     /// # Errors
     /// [`Error::Busy`] when one is not: what was written since then will be gone with the process.
     pub(crate) fn check(&self) -> Done<()> {
+        let mut is_reported = self.is_reported.lock().unwrap_or_else(PoisonError::into_inner);
         let gone = self.files.iter().find(|(path, opened)| opened.is_none() || identity(path) != *opened);
-        if self.is_reported.swap(gone.is_some(), Ordering::Relaxed) == gone.is_none() {
+        if std::mem::replace(&mut *is_reported, gone.is_some()) == gone.is_none() {
             match gone {
                 None => tracing::info!("the database's files are back: writing again"),
                 Some((path, _)) => tracing::error!(

@@ -4,7 +4,7 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use super::statements::{self, Search, ShownRow};
-use crate::clock::{Millis, from_timestamp, to_timestamp};
+use crate::clock::{Millis, from_timestamp, to_timestamp, whole_seconds};
 use crate::conversation::Span;
 use crate::db::schema::{kefu_admin, kefu_member, kefu_message as t};
 use crate::db::{AnyConnection, each_backend};
@@ -128,7 +128,8 @@ pub(crate) fn page_before_time(
     let mut wanted = limit.saturating_add(SPARE);
     let mut found = page(connection, conversation, Page::Before(end), wanted)?;
     let mut complete = i64::try_from(found.len()).unwrap_or(i64::MAX) < wanted;
-    let Some(second) = full.checked_sub(1).and_then(|last| found.get(last)).map(|last| second(last.create_time)) else {
+    let Some(second) = full.checked_sub(1).and_then(|last| found.get(last)).map(|last| whole_seconds(last.create_time))
+    else {
         return Ok(found);
     };
     loop {
@@ -142,11 +143,6 @@ pub(crate) fn page_before_time(
         complete = i64::try_from(more.len()).unwrap_or(i64::MAX) < wanted;
         found.extend(more);
     }
-}
-
-/// The beginning of an instant's second.
-const fn second(time: Millis) -> Millis {
-    time - time.rem_euclid(1000)
 }
 
 /// The lowest `seq` up to `last_seq` whose message is not older than `time`, or `last_seq` + 1. Time strictly increases with
