@@ -27,7 +27,12 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
     routes!(config => list, counts, get, open, pin, mark_unread, delete, get_own);
 }
 
-impl Data for ConversationView {}
+impl Data for ConversationView {
+    fn json_bytes(&self) -> usize {
+        // Names, numbers and times.
+        384 + self.last_message_content.len()
+    }
+}
 
 impl Data for ConversationCounts {}
 

@@ -1,12 +1,14 @@
 //! What an admin changes of the own account, over HTTP and on the command line.
 
 use futures_util::future::join_all;
+use kefu::id::TenantId;
 use kefu::testing::access::Role;
+use kefu::testing::auth::admin;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::support::process::{Serve, done, failed};
-use crate::support::{TestApp, User, path};
+use crate::support::{TENANT, TestApp, User, path};
 
 const PROFILE: &str = "/admin-api/system/user/profile/get";
 const UPDATE: &str = "/admin-api/system/user/profile/update";
@@ -54,6 +56,22 @@ async fn an_admin_changes_name_and_picture() {
     }
     assert_eq!(red.get(PROFILE).await.ok()["nickname"], "大红");
     member.get(PROFILE).await.fails(403, "没有该操作权限");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn the_enabled_admins_of_the_tenant_are_named() {
+    const NAMES: &str = "/admin-api/system/user/simple-list";
+    let app = TestApp::spawn().await;
+    let (red, gone) = (app.admin("red", Role::Viewer).await, app.admin("gone", Role::Agent).await);
+    app.admin_of(TenantId::new(2), "stranger", Role::Owner).await;
+    red.put_json(UPDATE, json!({"nickname": "小红", "avatar": RED})).await.ok();
+    let named = async || red.get(NAMES).await.ok().as_array().unwrap()[1..].to_vec();
+    let own = json!({"id": red.id(), "nickname": "小红", "avatar": RED});
+    assert_eq!(named().await, [own.clone(), json!({"id": gone.id(), "nickname": "客服gone", "avatar": ""})]);
+    admin::set_enabled(&app.db, &app.clock, TENANT, "gone", false).await.unwrap();
+    assert_eq!(named().await, [own]);
+    app.member(1001).await.get(NAMES).await.fails(403, "没有该操作权限");
     app.stop().await;
 }
 

@@ -6,16 +6,19 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::access::{AnyAdmin, Permission};
-use crate::account::store;
+use crate::account::{self, store};
 use crate::auth::extract::Admin;
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::http::{Answer, Data, routes};
 use crate::id::UserId;
 
+/// How many admins one list names.
+const MOST_NAMED: i64 = 1000;
+
 /// Registers the routes.
 pub(super) fn routes(config: &mut ServiceConfig) {
-    routes!(config => permission_info);
+    routes!(config => permission_info, simple_list);
 }
 
 /// An admin and what the console shows to them.
@@ -126,4 +129,28 @@ async fn permission_info(db: web::Data<Db>, Admin(caller, _): Admin<AnyAdmin>) -
         },
         menus: menus(),
     }))
+}
+
+/// An admin as others see them.
+#[derive(Serialize, ToSchema)]
+struct NamedAdmin {
+    id: UserId,
+    #[schema(example = "客服")]
+    nickname: String,
+    /// Empty when there is none.
+    #[schema(example = "")]
+    avatar: String,
+}
+
+impl Data for NamedAdmin {}
+
+/// List the names of the enabled admins
+///
+/// By id, at most 1,000. Frames name admins by their ids only.
+#[utoipa::path(get, path = "/admin-api/system/user/simple-list", tag = "auth")]
+async fn simple_list(db: web::Data<Db>, Admin(caller, _): Admin<AnyAdmin>) -> Result<Answer<Vec<NamedAdmin>>> {
+    let tenant = caller.key.tenant;
+    let admins = db.run(move |connection| store::enabled_admins(connection, tenant, MOST_NAMED)).await?;
+    let named = |admin: account::Admin| NamedAdmin { id: admin.key.user, nickname: admin.nickname, avatar: admin.avatar };
+    Ok(Answer(admins.into_iter().map(named).collect()))
 }

@@ -101,6 +101,18 @@ pub(crate) fn confirm_password(connection: &mut AnyConnection, key: UserKey, has
     Ok(diesel::update(row).set(kefu_admin::password_hash.eq(hash)).execute(connection)? > 0)
 }
 
+/// The first `limit` enabled admins of a tenant, by id.
+pub(crate) fn enabled_admins(connection: &mut AnyConnection, tenant: TenantId, limit: i64) -> Result<Vec<Admin>> {
+    let rows: Vec<AdminRow> = kefu_admin::table
+        .filter(kefu_admin::tenant_id.eq(tenant.get()))
+        .filter(kefu_admin::status.eq(ENABLED))
+        .order(kefu_admin::id)
+        .limit(limit)
+        .select(AdminRow::as_select())
+        .load(connection)?;
+    rows.into_iter().map(|row| Ok(row.read()?.0)).collect()
+}
+
 /// The admins of a tenant, by name.
 pub(crate) fn admins(connection: &mut AnyConnection, tenant: TenantId) -> Result<Vec<Admin>> {
     let rows: Vec<AdminRow> = kefu_admin::table

@@ -3,6 +3,7 @@
 mod statements;
 
 use chrono::NaiveDateTime;
+use diesel::connection::DefaultLoadingMode;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool};
@@ -147,37 +148,42 @@ pub(crate) fn list(
     limit: Option<i64>,
     cursor: Option<Cursor>,
 ) -> Result<Vec<ConversationView>> {
-    let mut rows: Vec<Found> = Vec::new();
+    let mut views = Vec::new();
     for pinned in [true, false] {
         if cursor.is_some_and(|cursor| !cursor.pinned && pinned) {
             continue;
         }
-        let room = limit.map(|limit| limit - i64::try_from(rows.len()).unwrap_or(limit));
+        let room = limit.map(|limit| limit - i64::try_from(views.len()).unwrap_or(limit));
         if room == Some(0) {
             break;
         }
-        let mut query = conversations()
-            .filter(t::tenant_id.eq(tenant.get()))
-            .filter(t::admin_deleted.eq(false))
-            .filter(t::admin_pinned.eq(pinned))
-            .order((t::last_message_time.desc(), t::id.desc()))
-            .select(shown!())
-            .into_boxed::<MultiBackend>();
-        if unread_only {
-            query = query.filter(sql::<Bool>(UNREAD));
-        }
-        if let Some(cursor) = cursor.filter(|cursor| cursor.pinned == pinned) {
-            let time = to_timestamp(cursor.last_message_time);
-            query = query
-                .filter(t::last_message_time.le(time))
-                .filter(t::last_message_time.lt(time).or(t::id.lt(cursor.id)));
-        }
-        if let Some(room) = room {
-            query = query.limit(room);
-        }
-        rows.extend(query.load(connection)?);
+        // Each database's own types: the list may be long, and the choice between three is one per value otherwise.
+        each_backend!(connection, connection => {
+            let mut query = conversations()
+                .filter(t::tenant_id.eq(tenant.get()))
+                .filter(t::admin_deleted.eq(false))
+                .filter(t::admin_pinned.eq(pinned))
+                .order((t::last_message_time.desc(), t::id.desc()))
+                .select(shown!())
+                .into_boxed();
+            if unread_only {
+                query = query.filter(sql::<Bool>(UNREAD));
+            }
+            if let Some(cursor) = cursor.filter(|cursor| cursor.pinned == pinned) {
+                let time = to_timestamp(cursor.last_message_time);
+                query = query
+                    .filter(t::last_message_time.le(time))
+                    .filter(t::last_message_time.lt(time).or(t::id.lt(cursor.id)));
+            }
+            if let Some(room) = room {
+                query = query.limit(room);
+            }
+            for row in query.load_iter::<Found, DefaultLoadingMode>(connection)? {
+                views.push(view(row?));
+            }
+        });
     }
-    Ok(rows.into_iter().map(view).collect())
+    Ok(views)
 }
 
 /// What tells whether and where a conversation stands in the list.
