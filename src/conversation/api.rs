@@ -56,6 +56,8 @@ struct ListQuery {
     q: Option<String>,
     /// Only those with unread messages, and those that were marked as unread.
     unread: Option<bool>,
+    /// Whether rows have `lastMessageAdminId`, too.
+    last_admin: Option<bool>,
 }
 
 /// List conversations
@@ -71,7 +73,7 @@ async fn list(
     Then(admin, query): Then<Admin<QueryConversations>, Query<ListQuery>>,
     db: web::Data<Db>,
 ) -> Result<Answer<Vec<ConversationView>>> {
-    let Query(ListQuery { limit, cursor, q, unread }) = query;
+    let Query(ListQuery { limit, cursor, q, unread, last_admin }) = query;
     let cursor = cursor
         .map(|text| Cursor::parse(&text).ok_or(Error::Invalid(Problem::new("翻页位置不合法", "cursor is not valid"))))
         .transpose()?;
@@ -84,7 +86,16 @@ async fn list(
         }
         None => store::list(connection, tenant, unread_only, limit, cursor),
     };
-    Ok(Answer(db.run(read).await?))
+    let mut found = db.run(read).await?;
+    show_last_admin(&mut found, last_admin);
+    Ok(Answer(found))
+}
+
+/// Stock clients get the fields that they know: this one only comes to who asks for it.
+fn show_last_admin(views: &mut [ConversationView], wanted: Option<bool>) {
+    if wanted != Some(true) {
+        views.iter_mut().for_each(|view| view.last_message_admin_id = None);
+    }
 }
 
 /// Count conversations
@@ -135,10 +146,13 @@ async fn open(
 }
 
 #[derive(Debug, Deserialize, Validate, IntoParams)]
+#[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
-struct IdQuery {
+struct GetQuery {
     /// The conversation.
     id: ConversationId,
+    /// Whether it has `lastMessageAdminId`, too.
+    last_admin: Option<bool>,
 }
 
 /// Get a conversation
@@ -151,11 +165,13 @@ struct IdQuery {
     tag = "admin conversation"
 )]
 async fn get(
-    Then(admin, query): Then<Admin<QueryConversations>, Query<IdQuery>>,
+    Then(admin, query): Then<Admin<QueryConversations>, Query<GetQuery>>,
     db: web::Data<Db>,
 ) -> Result<Answer<Option<ConversationView>>> {
-    let (tenant, id) = (admin.0.key.tenant, query.0.id);
-    Ok(Answer(db.run(move |connection| store::get(connection, tenant, id)).await?))
+    let (tenant, Query(GetQuery { id, last_admin })) = (admin.0.key.tenant, query);
+    let mut found = db.run(move |connection| store::get(connection, tenant, id)).await?;
+    show_last_admin(found.as_mut_slice(), last_admin);
+    Ok(Answer(found))
 }
 
 #[derive(Debug, Deserialize, Validate, ToSchema)]
@@ -212,6 +228,13 @@ async fn mark_unread(
 ) -> Result<Answer<bool>> {
     writer.run(MarkUnread { tenant: admin.0.key.tenant, conversation: request.id }).await?;
     Ok(Answer(true))
+}
+
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct IdQuery {
+    /// The conversation.
+    id: ConversationId,
 }
 
 /// Delete a conversation from the admins' list

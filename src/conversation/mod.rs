@@ -214,6 +214,11 @@ pub(crate) struct ConversationView {
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false, minimum = 1, example = 7)]
     pub member_read_seq: i64,
+    /// The admin who has written the newest message, there when `lastAdmin` asks for it. Left out when the member has written
+    /// it, or an admin with the member's number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = i64, required = false, example = 1)]
+    pub last_message_admin_id: Option<UserId>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

@@ -1,7 +1,7 @@
 //! What people call the fields of requests: the Chinese messages name them so, the English ones as the wire does.
 
 /// The Chinese names, by the names on the wire.
-const NAMES: [(&str, &str); 31] = [
+const NAMES: [(&str, &str); 32] = [
     ("adminPinned", "置顶状态"),
     ("afterSeq", "起始序号"),
     ("avatar", "头像"),
@@ -14,6 +14,7 @@ const NAMES: [(&str, &str); 31] = [
     ("cursor", "翻页位置"),
     ("file", "文件"),
     ("id", "编号"),
+    ("lastAdmin", "最近回复的客服"),
     ("lastSeq", "消息序号"),
     ("limit", "条数"),
     ("login", "登录"),

@@ -143,6 +143,30 @@ async fn where_each_side_has_read_to_stands_in_the_list() {
 }
 
 #[tokio::test]
+async fn who_asks_is_told_which_admin_wrote_last() {
+    let app = TestApp::spawn().await;
+    let (member, owner, agent) = (app.member(1001).await, app.owner().await, app.admin("agent", Role::Agent).await);
+    member.says("hi").await;
+    let id = member.own_conversation().await;
+    let written_by = async || {
+        let one = owner.get(&format!("{}?id={id}&lastAdmin=true", path::CONVERSATION)).await.ok();
+        let rows = [list(&owner, &[("lastAdmin", "true")]).await.remove(0), one];
+        rows.map(|row| row.get("lastMessageAdminId").cloned())
+    };
+    assert_eq!(written_by().await, [None, None], "the member");
+    agent.answers(id, "hello").await;
+    owner.put(&format!("{}?conversationId={id}", path::ADMIN_READ)).await.ok();
+    assert_eq!(written_by().await, [Some(json!(agent.id())), Some(json!(agent.id()))]);
+    let stock = [
+        list(&owner, &[]).await.remove(0),
+        owner.conversation(id).await,
+        member.get(path::MEMBER_CONVERSATION).await.ok(),
+    ];
+    assert!(stock.iter().all(|row| row.get("lastMessageAdminId").is_none()), "{stock:?}");
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn members_are_listed_in_pages() {
     let app = TestApp::spawn().await;
     let viewer = app.admin("viewer", Role::Viewer).await;

@@ -151,6 +151,7 @@ impl Data for NamedAdmin {}
 async fn simple_list(db: web::Data<Db>, Admin(caller, _): Admin<AnyAdmin>) -> Result<Answer<Vec<NamedAdmin>>> {
     let tenant = caller.key.tenant;
     let admins = db.run(move |connection| store::enabled_admins(connection, tenant, MOST_NAMED)).await?;
-    let named = |admin: account::Admin| NamedAdmin { id: admin.key.user, nickname: admin.nickname, avatar: admin.avatar };
+    let named =
+        |admin: account::Admin| NamedAdmin { id: admin.key.user, nickname: admin.nickname, avatar: admin.avatar };
     Ok(Answer(admins.into_iter().map(named).collect()))
 }

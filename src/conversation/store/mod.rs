@@ -84,12 +84,15 @@ struct ShownRow {
     marked_unread: bool,
     admin_read_seq: i64,
     member_read_seq: i64,
+    /// The sender of the newest message: what writes messages sets it, see `statements::LAST_MESSAGE`.
+    updater: String,
 }
 
 /// A row with the member's nickname, avatar and external id, `None` for a member who is not known.
 type Found = (ShownRow, Option<String>, Option<String>, Option<String>);
 
 fn view((row, nickname, avatar, external_id): Found) -> ConversationView {
+    let sender: Option<i64> = row.updater.parse().ok();
     let cursor = Cursor { pinned: row.admin_pinned, last_message_time: row.last_message_time.0, id: row.id };
     ConversationView {
         id: ConversationId::new(row.id),
@@ -111,6 +114,7 @@ fn view((row, nickname, avatar, external_id): Found) -> ConversationView {
         cursor: cursor.to_string(),
         admin_read_seq: row.admin_read_seq,
         member_read_seq: row.member_read_seq,
+        last_message_admin_id: sender.filter(|sender| *sender != row.user_id).map(UserId::new),
     }
 }
 
@@ -304,8 +308,8 @@ pub(crate) fn get_by_member(
     let query =
         conversations().filter(t::tenant_id.eq(tenant.get())).filter(t::user_id.eq(member.get())).select(shown!());
     let found = query.first(connection).optional()?.map(view);
-    // A reminder of the admins' is none of the member's business.
-    Ok(found.map(|view| ConversationView { marked_unread: None, ..view }))
+    // The admins' reminder, and which of them has written, are none of the member's business.
+    Ok(found.map(|view| ConversationView { marked_unread: None, last_message_admin_id: None, ..view }))
 }
 
 /// What a reader of messages needs to know of their conversation.
