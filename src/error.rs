@@ -64,6 +64,8 @@ pub enum Error {
     MethodNotAllowed,
     /// The request's body did not come in time.
     RequestTimeout,
+    /// The request's body is not encoded as HTTP says, or broke off.
+    MalformedBody,
     /// An upload over the size limit.
     UploadTooLarge,
     /// Over a rate limit; seconds until it is worth trying again.
@@ -131,6 +133,7 @@ impl Error {
             | Self::Missing(_)
             | Self::WrongType(_)
             | Self::TenantMissing
+            | Self::MalformedBody
             | Self::UploadTooLarge
             | Self::RefreshTokenInvalid => 400,
             Self::Unauthenticated | Self::RefreshTokenExpired => 401,
@@ -148,10 +151,12 @@ impl Error {
         }
     }
 
-    /// The HTTP status: 200 for all that the stock clients must be able to read, the code itself for 408, 429 and 503.
+    /// The HTTP status: 200 for all that the stock clients must be able to read, the code itself for 408, 429, 503 and a
+    /// request that is no HTTP.
     pub const fn http_status(&self) -> StatusCode {
         match self {
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::MalformedBody => StatusCode::BAD_REQUEST,
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy | Self::Conflict | Self::Unavailable(_) | Self::StorageFull => StatusCode::SERVICE_UNAVAILABLE,
             Self::Invalid(_)
@@ -198,6 +203,9 @@ impl Error {
             Self::NotFound => ("请求未找到".into(), "not found".into()),
             Self::MethodNotAllowed => ("请求方法不正确".into(), "method not allowed".into()),
             Self::RequestTimeout => ("请求超时，请稍后重试".into(), "the request took too long".into()),
+            Self::MalformedBody => {
+                ("请求体编码有误或不完整".into(), "the request body is malformed or incomplete".into())
+            }
             Self::UploadTooLarge => ("上传文件过大，请调整后重试".into(), "the uploaded file is too large".into()),
             Self::TooManyRequests { .. } | Self::TooManyLogins { .. } => {
                 ("请求过于频繁，请稍后重试".into(), "too many requests, try again later".into())

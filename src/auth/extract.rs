@@ -15,7 +15,7 @@ use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 
-use super::{Auth, Principal, TokenUse};
+use super::{Auth, Principal, TokenUse, refuse};
 use crate::access::Privilege;
 use crate::error::{Error, Result};
 use crate::http::describe::{Caller, Describe, Description};
@@ -100,7 +100,9 @@ impl<C> Describe for Optional<C> {
 
 /// The token of a request: `Authorization` with or without `Bearer`, `None` when there is none.
 pub(crate) fn token(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(AUTHORIZATION)?.to_str().ok()?.trim();
+    let value = headers.get(AUTHORIZATION)?.to_str();
+    let value =
+        value.inspect_err(|_| drop(refuse("Authorization holds other characters than those of ASCII"))).ok()?.trim();
     let token = match value.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start(),
         _ => value,

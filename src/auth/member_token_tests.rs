@@ -114,6 +114,11 @@ fn a_refusal_names_the_rule() {
     let seconds = NOW / 1000;
     for (claim, value, named) in [
         ("exp", json!(null), "exp is missing"),
+        ("exp", json!([seconds + 60]), "exp is no number"),
+        ("sub", json!(["1001"]), "user_id_claim is neither"),
+        ("sub", json!({"id": 1001}), "user_id_claim is neither"),
+        ("iat", json!([seconds]), "iat is no number"),
+        ("nbf", json!({"at": seconds}), "nbf is no number"),
         ("exp", json!("9999999999"), "exp is no number"),
         ("exp", json!(seconds - 1), "exp has passed"),
         ("exp", json!(NOW + 60_000), "exp counts seconds"),

@@ -40,8 +40,9 @@ pub(super) fn back_up(settings: &Settings, Backup { file }: &Backup) -> Result {
 /// Puts a backup in the database's place and says what is in it.
 pub(super) fn restore(settings: &Settings, Restore { file, .. }: &Restore) -> Result {
     let Some(file) = file else { return mark(settings) };
-    settings.create_data_dir()?;
     let (database, started) = (embedded(settings)?, Clock::system().now());
+    db::sqlite::backup::require(file)?;
+    settings.create_data_dir()?;
     let (copied, kept) = db::sqlite::backup::restore(file, &database, started, reporter()?)?;
     let kept = kept.map(|kept| format!("; what was there is now {}", kept.display())).unwrap_or_default();
     super::print(&format!("restored {} from {}{kept}\n", summary(copied, started), file.display()))

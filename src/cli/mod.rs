@@ -12,6 +12,7 @@ use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use crate::clock::Clock;
 use crate::db::sqlite::place;
 use crate::db::{self, AnyConnection, Backend, Db};
+use crate::error::Error as Fault;
 use crate::id::ID_LIMIT;
 use crate::settings::{FILE_FLAG, Flag, Settings, Sources};
 
@@ -195,8 +196,12 @@ fn with_new_database<T>(settings: &Settings, work: impl AsyncFnOnce(Db, Clock) -
 fn on_database<T>(settings: &Settings, work: impl AsyncFnOnce(Db, Clock) -> Result<T>) -> Result<T> {
     let opened = Db::open(Backend::parse(&settings.database_url())?, &settings.database);
     let db = opened.map_err(|error| db::described(settings, &error))?;
+    let opened = db.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(work(db, Clock::system()))
+    runtime.block_on(work(db, Clock::system())).map_err(|error| match error.downcast_ref::<Fault>() {
+        Some(busy @ Fault::Busy) => db::described(settings, &opened.cause_of(busy)).into(),
+        _ => error,
+    })
 }
 
 /// A connection to the database that the settings name.
@@ -224,8 +229,8 @@ fn first_line(what: &str) -> Result<String> {
 /// Writes to standard output; unlike `println!` it does not panic when nobody reads.
 fn print(text: &str) -> Result {
     let mut output = io::stdout().lock();
-    output.write_all(text.as_bytes())?;
-    Ok(output.flush()?)
+    let written = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+    Ok(written.map_err(|error| format!("cannot write to standard output: {error}"))?)
 }
 
 /// Writes to a standard stream that may never be read: gives up waiting after a second, while a thread of its own goes on.

@@ -23,6 +23,7 @@ pub(super) fn run(settings: Settings, mut warnings: Vec<String>) -> Result {
     settings.create_data_dir()?;
     let lock = DatabaseLock::take(&Backend::parse(&settings.database_url())?)
         .map_err(|error| format!("{}: {error}", settings.database_key()))?;
+    let key = settings.database_key();
     let longest_stop = Duration::from_secs(settings.server.shutdown_timeout_s) + REST_OF_STOP;
     let Signals { mut stop, reload } = Signals::watch(longest_stop, log.queue())?;
     // Every socket takes a file descriptor; where the limit cannot be raised, the system's own stays.
@@ -32,7 +33,7 @@ pub(super) fn run(settings: Settings, mut warnings: Vec<String>) -> Result {
     actix_web::rt::System::new().block_on(async {
         let app = App::start(settings, Clock::system()).await?;
         if let Some(lock) = &lock {
-            lock.note_database()?;
+            lock.note_database().map_err(|error| format!("{key}: {error}"))?;
         }
         greet(&app);
         for warning in warnings {

@@ -12,6 +12,7 @@ use diesel::connection::SimpleConnection;
 use diesel::{Connection as _, ConnectionError, SqliteConnection};
 
 use super::AnyConnection;
+use super::sqlite::lock::beside;
 use crate::settings::{ESCAPED, is_escaped};
 
 /// Which database a URL names, and where it is.
@@ -42,6 +43,10 @@ impl Backend {
         match scheme {
             "sqlite" => match rest.strip_prefix("//").unwrap_or(rest) {
                 "" | ":memory:" => Err("database.url: sqlite: needs the path of a file".into()),
+                // SQLite's own way of writing options, which would become part of the file's name.
+                path if path.contains('?') || path.starts_with("file:") => {
+                    Err(format!("database.url: sqlite: takes the path of a file and no options; it is {path}"))
+                }
                 path => Ok(Self::Sqlite(path.into())),
             },
             #[cfg(feature = "mysql")]
@@ -108,8 +113,12 @@ impl Backend {
             _ => return None,
         };
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-        match File::options().read(true).write(true).open(path) {
-            Ok(_) => None,
+        let open = |path: &Path| File::options().read(true).write(true).open(path);
+        match open(path) {
+            Ok(_) => ["-wal", "-shm"].into_iter().map(|ending| beside(path, ending)).find_map(|path| {
+                let error = open(&path).err().filter(|error| error.kind() != ErrorKind::NotFound)?;
+                Some(format!("{}: {error}", path.display()))
+            }),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 tempfile::tempfile_in(folder).err().map(|error| format!("the folder {}: {error}", folder.display()))
             }
@@ -196,7 +205,15 @@ mod tests {
     fn urls_name_their_database() {
         assert_eq!(Backend::parse("sqlite:data/kefu.db"), Ok(Backend::Sqlite("data/kefu.db".into())));
         assert_eq!(Backend::parse("sqlite:///data/kefu.db"), Ok(Backend::Sqlite("/data/kefu.db".into())));
-        for bad in ["", "kefu.db", "sqlite:", "sqlite::memory:", "oracle://host/kefu"] {
+        for bad in [
+            "",
+            "kefu.db",
+            "sqlite:",
+            "sqlite::memory:",
+            "sqlite:kefu.db?mode=ro",
+            "sqlite:file:kefu.db",
+            "oracle://host/kefu",
+        ] {
             assert!(Backend::parse(bad).is_err_and(|text| text.starts_with("database.url: ")), "{bad}");
         }
     }

@@ -314,12 +314,18 @@ impl Db {
     }
 }
 
-/// An error of the database for the operator: with the setting that names it and, for a damaged file, the way out.
+/// An error of the database for the operator: with the setting that names it, the embedded one's file and, for a damaged
+/// file, the way out.
 pub(crate) fn described(settings: &Settings, error: &str) -> String {
+    let file = match Backend::parse(&settings.database_url()) {
+        Ok(Backend::Sqlite(path)) => Some(path.display().to_string()),
+        _ => None,
+    };
+    let file = file.filter(|file| !error.contains(file.as_str())).map(|file| format!("{file}: ")).unwrap_or_default();
     let is_damaged = DAMAGED.iter().any(|text| error.contains(text));
     let way_out =
         if is_damaged { "; the file is damaged: put a backup in its place (kefu restore BACKUP)" } else { "" };
-    format!("{}: {error}{way_out}", settings.database_key())
+    format!("{}: {file}{error}{way_out}", settings.database_key())
 }
 
 /// A driver's text as one line for the operator.

@@ -15,8 +15,10 @@ mod store;
 mod tests;
 pub(crate) mod unfinished;
 
+use std::fs;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -87,6 +89,7 @@ impl Files {
                 let folder = settings.data_dir.join("files");
                 settings::create_private_folder(&folder)
                     .map_err(|error| format!("data_dir: cannot create the folder {}: {error}", folder.display()))?;
+                check_folder(&folder)?;
                 let local = LocalFileSystem::new_with_prefix(&folder)
                     .map_err(|error| format!("data_dir: cannot open the folder {}: {error}", folder.display()))?;
                 (Arc::new(local.with_fsync(true)), Some(folder), LOCAL_PART_BYTES)
@@ -293,6 +296,22 @@ impl FilePath {
 impl std::fmt::Display for FilePath {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}.{}", self.date, self.random, self.kind.extension)
+    }
+}
+
+/// Refuses a folder that this user may not read or write. Whatever else is wrong with it, such as a full disk, costs uploads
+/// and is no reason to keep messages waiting.
+fn check_folder(folder: &Path) -> Result<(), String> {
+    let used = fs::read_dir(folder).and_then(|_| tempfile::tempfile_in(folder));
+    match used {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            Err(format!("data_dir: cannot use the folder {}: {error}", folder.display()))
+        }
+        Err(error) => {
+            tracing::warn!(%error, "data_dir: uploads will fail: the folder {} cannot be used now", folder.display());
+            Ok(())
+        }
+        Ok(_) => Ok(()),
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use actix_http::ConnectionType;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
@@ -14,8 +15,8 @@ use actix_web::{Error as ActixError, HttpResponse, web};
 use tracing::Instrument;
 
 use super::body::{AnswerBody, Failure, RequestBody};
+use super::exchange::Exchange;
 use super::language;
-use super::stream::Exchange;
 use crate::error::{Error, Language};
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
@@ -78,34 +79,61 @@ pub(crate) async fn observe<B: MessageBody + 'static>(
         Some(ids) => ids.of(request.headers()),
         None => HeaderValue::from_static("0"),
     };
+    let (language, metrics) = (language(request.headers()), request.app_data::<web::Data<Metrics>>().cloned());
     let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default());
-    let response = next.call(request).instrument(span.clone()).await?;
+    let handled = next.call(request).instrument(span.clone());
+    let handled = match &body {
+        None => Some(handled.await),
+        Some(body) => body.answered_by(handled).await,
+    };
     let _entered = span.enter();
-    let response = or_failed(response.map_into_boxed_body(), body.as_ref());
-
-    let code = match response.response().error() {
-        None => 0,
+    let Some(response) = handled else {
+        log(metrics.as_ref(), &method, None, Err(&Error::MalformedBody), started);
+        return Err(malformed(language, id));
+    };
+    let response = or_failed(response?.map_into_boxed_body(), body.as_ref());
+    let outcome = match response.response().error() {
+        None => Ok(0),
         Some(error) => match error.as_error::<Error>() {
-            Some(error) => error.code(),
-            None => i64::from(response.status().as_u16()),
+            Some(error) => Err(error),
+            None => Ok(response.status().as_u16()),
         },
     };
-    let (took, route) = (started.elapsed(), response.request().match_pattern());
-    let (method_name, route) = (method.as_str(), route.as_deref());
-    if let Some(metrics) = response.request().app_data::<web::Data<Metrics>>() {
-        metrics.answered(route, method_name, code, took);
+    log(metrics.as_ref(), &method, response.request().match_pattern().as_deref(), outcome, started);
+
+    let mut response = in_language(response, language);
+    complete(response.headers_mut(), id);
+    if response.response().upgrade() {
+        return Ok(response);
+    }
+    Ok(response.map_body(|_, answer| AnswerBody::new(answer, method == Method::HEAD, body, open).boxed()))
+}
+
+/// Counts a request and writes its log line; a success has the code 0, or the status of an answer without an envelope.
+fn log(
+    metrics: Option<&web::Data<Metrics>>,
+    method: &Method,
+    route: Option<&str>,
+    outcome: Result<u16, &Error>,
+    started: Instant,
+) {
+    let (method, took) = (method.as_str(), started.elapsed());
+    let code = outcome.map_or_else(Error::code, i64::from);
+    if let Some(metrics) = metrics {
+        metrics.answered(route, method, code, took);
     }
     let (ms, route) = (took.as_millis(), route.unwrap_or("unmatched"));
-    if let Some(Error::Internal(cause)) = response.response().error().and_then(|error| error.as_error()) {
-        tracing::error!(method = method_name, route, code, ms, %cause, "request failed");
+    if let Err(Error::Internal(cause)) = outcome {
+        tracing::error!(method, route, code, ms, %cause, "request failed");
     } else if ms >= SLOW_MS {
-        tracing::info!(method = method_name, route, code, ms, "slow request");
+        tracing::info!(method, route, code, ms, "slow request");
     } else {
-        tracing::debug!(method = method_name, route, code, ms, "request");
+        tracing::debug!(method, route, code, ms, "request");
     }
+}
 
-    let mut response = in_language(response);
-    let headers = response.headers_mut();
+/// Adds what every answer carries.
+fn complete(headers: &mut HeaderMap, id: HeaderValue) {
     headers.insert(REQUEST_ID, id);
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -117,10 +145,14 @@ pub(crate) async fn observe<B: MessageBody + 'static>(
             headers.insert(name, HeaderValue::from_static(value));
         }
     }
-    if response.response().upgrade() {
-        return Ok(response);
-    }
-    Ok(response.map_body(|_, answer| AnswerBody::new(answer, method == Method::HEAD, body, open).boxed()))
+}
+
+/// The answer to a request whose body is broken, while its handler is still at work.
+fn malformed(language: Language, id: HeaderValue) -> ActixError {
+    let mut response = Error::MalformedBody.to_response(language);
+    response.head_mut().set_connection_type(ConnectionType::Close);
+    complete(response.headers_mut(), id);
+    InternalError::from_response(Error::MalformedBody, response).into()
 }
 
 /// The answer, unless the request's body did not come in time. After a body that has failed in any way nothing can be
@@ -129,18 +161,18 @@ fn or_failed(response: ServiceResponse<BoxBody>, body: Option<&RequestBody>) -> 
     let Some(failure) = body.and_then(RequestBody::failure) else { return response };
     let mut response = match failure {
         Failure::TimedOut => response.into_response(HttpResponse::from_error(Error::RequestTimeout)),
-        Failure::Broken => response,
+        // What was carried out in spite of it stays a success.
+        Failure::Broken if response.response().error().is_none() => response,
+        Failure::Broken => response.into_response(HttpResponse::from_error(Error::MalformedBody)),
     };
     response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     response
 }
 
 /// Errors are written in Chinese; a client that asked for English gets them again in English.
-fn in_language(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+fn in_language(response: ServiceResponse<BoxBody>, language: Language) -> ServiceResponse<BoxBody> {
     let english = match response.response().error().and_then(|error| error.as_error::<Error>()) {
-        Some(error) if language(response.request().headers()) == Language::English => {
-            Some(error.to_response(Language::English).into_body())
-        }
+        Some(error) if language == Language::English => Some(error.to_response(Language::English).into_body()),
         _ => None,
     };
     match english {

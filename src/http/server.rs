@@ -25,7 +25,8 @@ use actix_web::rt::net::TcpStream;
 use futures_util::future::{FutureExt, TryFutureExt};
 use socket2::SockRef;
 
-use super::stream::{Exchange, TimedStream};
+use super::exchange::Exchange;
+use super::stream::TimedStream;
 use crate::settings;
 use crate::ws::upgrade;
 

@@ -3,61 +3,17 @@
 //! actix-http limits the time of a connection's first head and of the rest between two requests. What is left are the
 //! heads of later requests and answers that a client does not take; bodies are limited by [`super::body`].
 
-use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actix_web::rt::net::TcpStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::allowance::Allowance;
-
-/// What the requests of one connection share; they find it in their connection's data.
-#[derive(Clone, Default)]
-pub(crate) struct Exchange(Rc<State>);
-
-#[derive(Default)]
-struct State {
-    /// Requests so far.
-    begun: Cell<u64>,
-    /// Requests that are being answered.
-    open: Cell<u64>,
-    /// An answer has said that it is the connection's last.
-    closing: Cell<bool>,
-}
-
-/// One request that is being answered; dropped when its answer has been written.
-pub(super) struct OpenRequest(Exchange);
-
-impl Exchange {
-    /// Counts one request more.
-    pub(super) fn begin(&self) -> OpenRequest {
-        self.0.begun.set(self.0.begun.get() + 1);
-        self.0.open.set(self.0.open.get() + 1);
-        OpenRequest(self.clone())
-    }
-
-    /// An answer says `Connection: close`.
-    pub(super) fn close(&self) {
-        self.0.closing.set(true);
-    }
-
-    /// Whether an answer has said `Connection: close`: requests that a client has sent behind must not be carried out
-    /// (RFC 9112 section 9.6), though actix-http would.
-    pub(super) fn is_closing(&self) -> bool {
-        self.0.closing.get()
-    }
-}
-
-impl Drop for OpenRequest {
-    fn drop(&mut self) {
-        let open = &self.0.0.open;
-        open.set(open.get().saturating_sub(1));
-    }
-}
+use super::exchange::Exchange;
 
 /// A connection that ends with [`io::ErrorKind::TimedOut`] when its client is too slow.
 pub(crate) struct TimedStream {
@@ -91,8 +47,22 @@ impl TimedStream {
         self.exchange.clone()
     }
 
-    /// The connection itself, for one that becomes a WebSocket.
-    pub(crate) fn into_inner(self) -> TcpStream {
+    /// The halves of a connection that leaves the HTTP server's loop. What is written goes on to have its limit.
+    pub(crate) fn into_split(self) -> (OwnedReadHalf, TimedWriter) {
+        let (reader, io) = self.io.into_split();
+        (reader, TimedWriter { io, allowance: self.writing })
+    }
+}
+
+/// The writing half of a connection; ends with [`io::ErrorKind::TimedOut`] when its client is too slow.
+pub(crate) struct TimedWriter {
+    io: OwnedWriteHalf,
+    allowance: Allowance,
+}
+
+impl TimedWriter {
+    /// The half itself, for a socket, which has limits of its own.
+    pub(crate) fn into_inner(self) -> OwnedWriteHalf {
         self.io
     }
 }
@@ -108,42 +78,37 @@ impl AsyncRead for TimedStream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        let State { begun, open, .. } = &*this.exchange.0;
-        if begun.get() != this.begun || open.get() > 0 {
+        let (begun, is_open) = (this.exchange.begun(), this.exchange.is_open());
+        if begun != this.begun || is_open {
             // The head has come. What comes while a request is open is its body, or waits behind it.
-            this.begun = begun.get();
+            this.begun = begun;
             this.reading.reset();
         }
-        if open.get() > 0 {
-            return Pin::new(&mut this.io).poll_read(context, buffer);
-        }
         let before = buffer.filled().len();
-        match Pin::new(&mut this.io).poll_read(context, buffer) {
-            Poll::Ready(read) => {
-                this.reading.moved(buffer.filled().len().saturating_sub(before));
-                Poll::Ready(read)
-            }
-            Poll::Pending if this.reading.has_moved() && this.reading.poll_used_up(context).is_ready() => timed_out(),
-            Poll::Pending => Poll::Pending,
+        let read = Pin::new(&mut this.io).poll_read(context, buffer);
+        let bytes = buffer.filled().get(before..).unwrap_or_default();
+        this.exchange.has_read(bytes);
+        if is_open {
+            return read;
         }
+        if read.is_ready() {
+            this.reading.moved(bytes.len());
+            return read;
+        }
+        let is_awaited = this.reading.has_moved() || this.exchange.is_owed_a_request();
+        if is_awaited && this.reading.poll_used_up(context).is_ready() { timed_out() } else { Poll::Pending }
     }
 }
 
 impl AsyncWrite for TimedStream {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
-        match Pin::new(&mut this.io).poll_write(context, bytes) {
-            Poll::Ready(Ok(written)) if written < bytes.len() => {
-                this.writing.moved(written);
-                Poll::Ready(Ok(written))
-            }
-            Poll::Ready(written) => {
-                this.writing.reset();
-                Poll::Ready(written)
-            }
-            Poll::Pending if this.writing.poll_used_up(context).is_ready() => timed_out(),
-            Poll::Pending => Poll::Pending,
+        let written = poll_write(&mut this.io, &mut this.writing, context, bytes);
+        if written.is_ready() && this.exchange.is_owed_a_request() {
+            // The wait for the next request begins, which is a matter of reading.
+            context.waker().wake_by_ref();
         }
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -152,5 +117,40 @@ impl AsyncWrite for TimedStream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(context)
+    }
+}
+
+impl AsyncWrite for TimedWriter {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        poll_write(&mut this.io, &mut this.allowance, context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(context)
+    }
+}
+
+fn poll_write(
+    io: &mut (impl AsyncWrite + Unpin),
+    allowance: &mut Allowance,
+    context: &mut Context<'_>,
+    bytes: &[u8],
+) -> Poll<io::Result<usize>> {
+    match Pin::new(io).poll_write(context, bytes) {
+        Poll::Ready(Ok(written)) if written < bytes.len() => {
+            allowance.moved(written);
+            Poll::Ready(Ok(written))
+        }
+        Poll::Ready(written) => {
+            allowance.reset();
+            Poll::Ready(written)
+        }
+        Poll::Pending if allowance.poll_used_up(context).is_ready() => timed_out(),
+        Poll::Pending => Poll::Pending,
     }
 }

@@ -123,7 +123,7 @@ pub fn signing_secret(settings: &Settings) -> Result<Secret, SettingsError> {
     let secret = fs::read_to_string(&path).map_err(|cause| failed("read", cause))?.trim().to_owned();
     if secret.len() < SECRET_BYTES {
         return Err(SettingsError(format!(
-            "{} holds {} bytes, a signing secret needs at least {SECRET_BYTES}; remove the file to have a new one made, \
+            "data_dir: {} holds {} bytes, a signing secret needs at least {SECRET_BYTES}; remove the file to have a new one made, \
              which logs everyone out",
             path.display(),
             secret.len()
@@ -131,7 +131,7 @@ pub fn signing_secret(settings: &Settings) -> Result<Secret, SettingsError> {
     }
     if is_published(&secret) {
         return Err(SettingsError(format!(
-            "{} holds the secret of an example, which everybody knows; remove the file to have a new one made",
+            "data_dir: {} holds the secret of an example, which everybody knows; remove the file to have a new one made",
             path.display()
         )));
     }

@@ -7,9 +7,10 @@
 //!
 //! actix-http hands every request over that names `Upgrade: websocket`, and every CONNECT. Only a handshake
 //! ([`handshake::verify`]) takes the connection's bytes; the body of any other request ends where its length says, and
-//! its answer is the connection's last and says so.
+//! its answer is the connection's last and says so. It is written with the limit on time that every answer has.
 //!
-//! Once a socket is closing its connection ends within [`CLOSE_TIMEOUT`] and [`LINGER`], whether its client reads or not.
+//! Once a socket is closing its connection ends within [`CLOSE_TIMEOUT`] and the second of [`linger`], whether its client
+//! reads or not.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -28,7 +29,6 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Response, Service, ServiceResponse};
 use actix_web::error::PayloadError;
 use actix_web::http::{Version, header};
-use actix_web::rt::net::TcpStream;
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
 use socket2::SockRef;
@@ -39,16 +39,13 @@ use tokio::time::timeout;
 use super::Closing;
 use super::handshake::{self, HandedOver};
 use crate::error::Error;
-use crate::http::stream::TimedStream;
+use crate::http::linger::linger;
+use crate::http::stream::{TimedStream, TimedWriter};
 
 /// Bytes that one read takes at most.
 const READ_BYTES: usize = 16 * 1024;
 /// How long a client may take to read the last frames of a socket that is closing.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long a client may take to close its side.
-const LINGER: Duration = Duration::from_secs(1);
-/// How long a client may take to read a chunk of an answer that is no upgrade.
-const CHUNK_TIMEOUT: Duration = Duration::from_secs(60);
 
 thread_local! {
     static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into());
@@ -65,23 +62,26 @@ where
     B: MessageBody + 'static,
 {
     // Boxed: what only the beginning needs takes no room in a socket at rest.
-    let Ok(Rest { mut socket, mut body, kind }) = Box::pin(answer(app, request, connection)).await else {
+    let Ok(Rest { socket, mut body, kind }) = Box::pin(answer(app, request, connection)).await else {
         return Ok(());
     };
-    let written = match kind {
+    let (mut socket, written) = match kind {
         Kind::Socket(closing) => {
-            let mut writing = pin!(write(&mut socket, &mut body));
-            tokio::select! {
-                biased;
-                written = &mut writing => written,
-                () = closing.begun() => timeout(CLOSE_TIMEOUT, writing).await.unwrap_or_else(|_| timed_out()),
-            }
+            let mut socket = socket.into_inner();
+            let written = {
+                let mut writing = pin!(write(&mut socket, &mut body));
+                tokio::select! {
+                    biased;
+                    written = &mut writing => written,
+                    () = closing.begun() => timeout(CLOSE_TIMEOUT, writing).await.unwrap_or_else(|_| timed_out()),
+                }
+            };
+            (socket, written)
         }
-        Kind::Answer(codec) => Box::pin(write_encoded(&mut socket, &mut body, *codec)).await,
+        Kind::Answer(codec) => Box::pin(write_encoded(socket, &mut body, *codec)).await,
     };
     if written.is_ok() && socket.shutdown().await.is_ok() {
-        let rest = Box::pin(discard(socket.as_ref()));
-        drop(timeout(LINGER, rest).await);
+        Box::pin(linger(socket.as_ref())).await;
     } else {
         // What the client has not read is not kept for it.
         drop(SockRef::from(socket.as_ref()).set_linger(Some(Duration::ZERO)));
@@ -92,7 +92,7 @@ where
 
 /// What follows the head of an answer.
 struct Rest {
-    socket: OwnedWriteHalf,
+    socket: TimedWriter,
     body: BoxBody,
     kind: Kind,
 }
@@ -112,7 +112,7 @@ where
 {
     // What is to be written may begin with answers to earlier requests.
     let FramedParts { io, mut codec, read_buf, write_buf: mut head, .. } = connection.into_parts();
-    let (reading, mut socket) = io.into_inner().into_split();
+    let (reading, mut socket) = io.into_split();
     let closing = Arc::new(Closing::default());
     let is_handshake = handshake::verify(request.head()).is_ok();
     let left = if is_handshake {
@@ -161,20 +161,24 @@ async fn write(socket: &mut OwnedWriteHalf, body: &mut BoxBody) -> Result<(), ac
 
 /// Writes an answer's body to its end.
 async fn write_encoded(
-    socket: &mut OwnedWriteHalf,
+    mut socket: TimedWriter,
     body: &mut BoxBody,
     mut codec: Codec,
-) -> Result<(), actix_web::Error> {
-    loop {
-        let chunk = next(body).await?;
-        let is_end = chunk.is_none();
-        let mut encoded = BytesMut::new();
-        codec.encode(Message::Chunk(chunk), &mut encoded)?;
-        timeout(CHUNK_TIMEOUT, socket.write_all(&encoded)).await.map_err(io::Error::from)??;
-        if is_end {
-            return Ok(());
+) -> (OwnedWriteHalf, Result<(), actix_web::Error>) {
+    let written = async {
+        loop {
+            let chunk = next(body).await?;
+            let is_end = chunk.is_none();
+            let mut encoded = BytesMut::new();
+            codec.encode(Message::Chunk(chunk), &mut encoded)?;
+            socket.write_all(&encoded).await?;
+            if is_end {
+                return Ok(());
+            }
         }
-    }
+    };
+    let written = written.await;
+    (socket.into_inner(), written)
 }
 
 async fn next(body: &mut BoxBody) -> Result<Option<Bytes>, actix_web::Error> {
@@ -184,19 +188,6 @@ async fn next(body: &mut BoxBody) -> Result<Option<Bytes>, actix_web::Error> {
 
 fn timed_out() -> Result<(), actix_web::Error> {
     Err(io::Error::from(ErrorKind::TimedOut).into())
-}
-
-/// Reads what a client still sends up to its end: closing before would reset the connection, and what was written last
-/// might not arrive.
-async fn discard(socket: &TcpStream) {
-    while socket.readable().await.is_ok() {
-        match READ_BUFFER.with_borrow_mut(|buffer| socket.try_read(buffer)) {
-            // Yield, so that a client that sends without end neither blocks the thread nor delays its own timeout.
-            Ok(1..) => tokio::task::coop::consume_budget().await,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Ok(0) | Err(_) => return,
-        }
-    }
 }
 
 /// What a client sends after its request's head.

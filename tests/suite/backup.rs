@@ -160,6 +160,16 @@ async fn a_damaged_database_can_be_replaced_and_is_kept() {
 async fn what_cannot_be_backed_up_or_restored_is_refused_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
+    fs::write(path("text.db"), "no database").unwrap();
+    for file in ["missing.db", "text.db", "."] {
+        failed(folder.path(), &["restore", file], "").await;
+    }
+    assert_eq!(
+        names(folder.path(), "").len(),
+        1,
+        "what cannot be restored leaves nothing: {:?}",
+        names(folder.path(), "")
+    );
     assert!(failed(folder.path(), &["backup", "copy.db"], "").await.contains("data/kefu.db"));
     let serve = Serve::start(folder.path(), &[]).await;
     let alice = member(folder.path(), &serve, 1).await;

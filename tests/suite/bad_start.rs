@@ -1,7 +1,7 @@
 //! A database that cannot be used ends the start with one line and exit code 1, on each kind of database.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
@@ -183,15 +183,22 @@ async fn what_a_start_cannot_use_is_named_with_its_setting() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     fs::write(path("file"), "").unwrap();
-    for made in ["a/secret", "b", "c"] {
+    for made in ["a/secret", "b", "c", "d", "e"] {
         fs::create_dir_all(path(made)).unwrap();
     }
-    fs::write(path("b/files"), "").unwrap();
+    for (file, content) in [("b/files", ""), ("d/secret", ""), ("e/kefu.db.lock", "")] {
+        fs::write(path(file), content).unwrap();
+    }
+    symlink("/nowhere/kefu.db", path("e/kefu.db")).unwrap();
     for (arguments, parts) in [
         (&["--data-dir", "file"][..], ["data_dir", "file", "exists"]),
         (&["--data-dir", "file/below"], ["data_dir", "file/below", "directory"]),
         (&["--data-dir", "a"], ["data_dir", "a/secret", "directory"]),
         (&["--data-dir", "b"], ["data_dir", "b/files", "exists"]),
+        (&["--data-dir", "d"], ["data_dir", "d/secret", "0 bytes"]),
+        (&["--data-dir", "e"], ["data_dir", "e/kefu.db", "unable to open"]),
+        (&["--database-url", "sqlite:k.db?mode=ro"], ["database.url", "k.db?mode=ro", "no options"]),
+        (&["--database-url", "sqlite:file:k.db"], ["database.url", "file:k.db", "no options"]),
         (&["--database-url", "sqlite:c"], ["database.url", " c: ", "directory"]),
         (&["--database-url", "sqlite:none/kefu.db"], ["database.url", "none/kefu.db", "No such file"]),
         (&["--config", "missing.toml"], ["--config", "missing.toml", "No such file"]),
@@ -220,7 +227,10 @@ async fn a_file_or_folder_that_may_only_be_read_is_refused() {
     let path = |name: &str| folder.path().join(name);
     let set = |name: &str, mode: u32| fs::set_permissions(path(name), Permissions::from_mode(mode)).unwrap();
     done(folder.path(), &["migrate", "up", "--data-dir", "data"], "").await;
-    fs::create_dir(path("empty")).unwrap();
+    done(folder.path(), &["migrate", "up", "--data-dir", "used"], "").await;
+    for made in ["empty", "used/files"] {
+        fs::create_dir(path(made)).unwrap();
+    }
     let root = fs::metadata(folder.path()).unwrap().uid() == 0;
     let program = path("kefu");
     // By another process: a child of another test could inherit the open file, and what is written to cannot be run.
@@ -231,10 +241,17 @@ async fn a_file_or_folder_that_may_only_be_read_is_refused() {
     set("", 0o755);
     set("data/kefu.db", 0o444);
     set("data/kefu.db.lock", 0o666);
-    for (data, mode, why) in
-        [("data", 0o777, "readonly"), ("data", 0o555, "readonly"), ("empty", 0o555, "ermission denied")]
-    {
-        set(data, mode);
+    set("used", 0o777);
+    set("used/kefu.db", 0o666);
+    for (data, changed, mode, why, named) in [
+        ("data", "data", 0o777, "readonly", "data/kefu.db"),
+        ("data", "data", 0o555, "readonly", "data/kefu.db"),
+        ("empty", "empty", 0o555, "ermission denied", "empty/kefu.db"),
+        ("used", "used/files", 0o555, "ermission denied", "data_dir: cannot use the folder used/files"),
+        ("used", "used/files", 0o333, "ermission denied", "data_dir: cannot use the folder used/files"),
+        ("used", "used/files", 0o000, "ermission denied", "data_dir: cannot use the folder used/files"),
+    ] {
+        set(changed, mode);
         let mut command = Command::new("timeout");
         if root {
             command = Command::new("setpriv");
@@ -245,8 +262,9 @@ async fn a_file_or_folder_that_may_only_be_read_is_refused() {
         let ended = command.current_dir(folder.path()).env_clear().args(["--data-dir", data]).output().unwrap();
         let line = String::from_utf8(ended.stderr).unwrap();
         assert_eq!((ended.status.code(), line.lines().count()), (Some(1), 1), "{data} {mode:o}: {line}");
-        assert!(line.contains(why) && line.contains(&format!("{data}/kefu.db")), "{data} {mode:o}: {line}");
+        assert!(line.contains(why) && line.contains(named), "{data} {mode:o}: {line}");
     }
-    set("data", 0o755);
-    set("empty", 0o755);
+    for made in ["data", "empty", "used/files"] {
+        set(made, 0o755);
+    }
 }

@@ -7,7 +7,7 @@ use kefu::testing::db::Backend;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::process::{Serve, done, failed};
+use crate::support::process::{Serve, command, done, failed};
 use crate::support::{TIMEOUT, path};
 
 #[tokio::test]
@@ -242,4 +242,27 @@ async fn what_clients_do_wrong_is_no_error_in_the_log_and_actix_is_silent() {
     }
     let ended = serve.terminate().await;
     assert!(!ended.errors.contains("ERROR") && !ended.errors.contains("actix"), "{}", ended.errors);
+}
+
+#[tokio::test]
+async fn output_that_cannot_be_written_fails_the_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let add = ["admin", "add", "--username", "amy", "--nickname", "amy", "--role", "agent"];
+    done(folder.path(), &add, "a long password\n").await;
+    for arguments in [
+        &["backup", "copy.db"][..],
+        &["admin", "list"],
+        &["migrate", "status"],
+        &["token", "member", "--user-id", "1", "--nickname", "m"],
+        &["tenant", "get"],
+        &["openapi"],
+        &["--print-config"],
+    ] {
+        let mut command = command(folder.path(), arguments);
+        command.stdout(std::fs::File::options().write(true).open("/dev/full").unwrap());
+        let ended = command.spawn().unwrap().wait_with_output().await.unwrap();
+        let line = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!((ended.status.code(), line.lines().count()), (Some(1), 1), "{arguments:?}: {line}");
+        assert!(line.contains("cannot write to standard output: No space left"), "{arguments:?}: {line}");
+    }
 }

@@ -13,6 +13,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::support::database::{Kind, only_on, say};
+use crate::support::process::{done, kefu};
 use crate::support::{TestApp, User, eventually, path, text};
 
 /// A disk of so many MiB, or `None` for who may not mount one.
@@ -112,6 +113,34 @@ async fn uploads_leave_a_reserve_for_messages_and_a_full_disk_is_said_honestly()
     eventually("ready again", async || app.readiness().await.0 == 200).await;
     member.says("又能发了").await;
     app.stop().await;
+}
+
+#[tokio::test]
+async fn commands_say_that_the_disk_is_full_and_which_file_is_on_it() {
+    let Some(disk) = Disk::mount(4) else { return };
+    let folder = disk.0.path();
+    done(folder, &["migrate", "up"], "").await;
+    let token = ["token", "member", "--user-id", "1", "--nickname", "m"];
+    done(folder, &token, "").await;
+    drop(disk.fill());
+    let add = ["admin", "add", "--username", "amy", "--nickname", "amy", "--role", "agent"];
+    for (arguments, file) in [
+        (&add[..], "data/kefu.db"),
+        (&token, "data/kefu.db"),
+        (&["tenant", "set", "login.ttl", "3600"], "data/kefu.db"),
+        (&["migrate", "up", "--data-dir", "new"], "new/kefu.db"),
+        (&["serve", "--listen", "127.0.0.1:0", "--data-dir", "new"], "new/kefu.db"),
+        (&["backup", "copy.db"], "data/kefu.db"),
+    ] {
+        let ended = kefu(folder, arguments, "a long password\n").await;
+        let line = ended.errors.lines().last().unwrap_or_default();
+        assert_eq!(ended.code, Some(1), "{arguments:?}: {line}");
+        assert!(line.contains(file) && !line.contains("busy"), "{arguments:?}: {line}");
+        assert!(
+            ["full", "No space left", "disk I/O error"].iter().any(|why| line.contains(why)),
+            "{arguments:?}: {line}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -150,3 +150,19 @@ async fn a_hangup_ends_nothing_and_a_second_signal_ends_a_stop_that_waits() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn no_token_is_refused_without_a_line_and_none_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let serve = Serve::start(folder.path(), &["--set", "log.filter=warn,kefu=debug"]).await;
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let tokens = ["Bearer sécret", "秘密", "Bearer secret", "Bearer a.secret.b"];
+    for token in tokens {
+        let profile = http.get(format!("http://{}/app-api/member/user/get", serve.address));
+        let token = reqwest::header::HeaderValue::from_bytes(token.as_bytes()).unwrap();
+        profile.header("authorization", token).send().await.unwrap();
+    }
+    let log = serve.terminate().await.errors;
+    assert_eq!(log.matches("a token was refused").count(), tokens.len(), "{log}");
+    assert!(!log.contains("cret") && !log.contains("秘密"), "{log}");
+}

@@ -31,6 +31,14 @@ pub(crate) fn back_up(database: &Path, target: &Path, progress: impl Fn(Progress
     Ok(copied)
 }
 
+/// Refuses what is no backup, before anything is made for it.
+///
+/// # Errors
+/// One line for the operator: the file cannot be read, or is no database of this version or an older one.
+pub(crate) fn require(file: &Path) -> Result<(), String> {
+    Source::open(file, Access::Alone).map(drop)
+}
+
 /// Puts a copy of `file` in the place of `database` and keeps what was there under the second name it returns. Ids that
 /// are given from then on are above all that were given before ([`mark_restored`]).
 ///

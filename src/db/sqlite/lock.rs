@@ -14,6 +14,7 @@ use crate::db::Backend;
 #[derive(Debug)]
 pub(crate) struct DatabaseLock {
     file: File,
+    path: PathBuf,
 }
 
 impl DatabaseLock {
@@ -41,7 +42,7 @@ impl DatabaseLock {
             0 => (&self.file).write_all(b"A database belongs to this lock.\n"),
             _ => Ok(()),
         });
-        noted.map_err(|error| format!("cannot write to the database's lock file: {error}"))
+        noted.map_err(|error| format!("cannot write to the database's lock file {}: {error}", self.path.display()))
     }
 
     /// Takes the lock of the database in this file.
@@ -58,7 +59,7 @@ impl DatabaseLock {
             .open(&path)
             .map_err(|error| format!("cannot open the database's lock file {}: {error}", path.display()))?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { file }),
+            Ok(()) => Ok(Self { file, path }),
             Err(TryLockError::WouldBlock) => Err(format!(
                 "another kefu process is running on {}: only one may serve or restore it",
                 database.display()
@@ -74,7 +75,7 @@ pub(super) fn resolved(database: &Path) -> PathBuf {
 }
 
 /// The same path with something at its end.
-pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+pub(in crate::db) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     name.into()
