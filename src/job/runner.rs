@@ -201,25 +201,33 @@ impl Worker {
     }
 
     async fn fail(&self, claimed: &Claimed, failure: Failure) -> Outcome {
-        let (job, noted, now) = (claimed.clone(), failure.clone(), self.clock.now());
-        let written = self.db.write(move |connection| {
-            if !store::renew(connection, &job, now)? {
-                return Ok(None);
+        let written = loop {
+            let (job, noted, now) = (claimed.clone(), failure.clone(), self.clock.now());
+            let written = self.db.write(move |connection| {
+                if !store::renew(connection, &job, now)? {
+                    return Ok(None);
+                }
+                store::fail(connection, &job, &noted, now).map(Some)
+            });
+            match written.await {
+                // Until this is written the row says that the job runs, and nobody takes it before its lease ends.
+                Err(Error::Busy) => tokio::time::sleep(SHORT_REST).await,
+                written => break written,
             }
-            store::fail(connection, &job, &noted, now).map(Some)
-        });
+        };
         let Claimed { id, kind, key, attempts, .. } = claimed;
-        match written.await {
+        match written {
             Ok(Some(true)) => {
                 tracing::error!(id, kind, key, attempts, ?failure, "a job is dead: kefu job list, kefu job retry");
                 Outcome::Dead
             }
+            // `db` has logged the outage.
+            Ok(Some(false)) if failure == Failure::Busy => Outcome::Failed,
             Ok(Some(false)) => {
                 tracing::warn!(id, kind, key, attempts, ?failure, "a job has failed and will be tried again");
                 Outcome::Failed
             }
             Ok(None) => Outcome::Lost,
-            Err(Error::Busy) if failure == Failure::Busy => Outcome::Failed,
             Err(error) => {
                 tracing::warn!(id, kind, key, %error, ?failure, "a failed job goes on when its lease ends");
                 Outcome::Failed

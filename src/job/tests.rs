@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use diesel::connection::SimpleConnection;
 use diesel::{QueryDsl, RunQueryDsl};
 use serde::Deserialize;
 use tempfile::TempDir;
@@ -356,6 +357,36 @@ async fn a_busy_database_is_no_attempt_and_a_payload_that_cannot_be_read_is_dead
     node.jobs.wake();
     world.until("it is dead", |jobs| jobs.iter().all(|job| job.state == State::Dead)).await;
     assert!(world.list().await[0].last_error.contains("payload"));
+    node.runner.stop().await;
+}
+
+#[tokio::test]
+async fn a_failure_that_cannot_be_written_is_written_when_the_database_works_again() {
+    let go_on = Arc::new(Notify::new());
+    let world = World::new({
+        let go_on = Arc::clone(&go_on);
+        move |_| Act::WaitAndFail(Arc::clone(&go_on))
+    });
+    let node = world.node();
+    world.enqueue("a", NOW).await;
+    node.jobs.wake();
+    world.begun().await;
+    let execute = async |sql: &'static str| {
+        let mut connection = world.db.connect().unwrap();
+        connection.batch_execute(sql).unwrap();
+    };
+    execute("CREATE TRIGGER broken BEFORE UPDATE ON kefu_job BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END").await;
+    go_on.notify_one();
+    let failed = async {
+        while !world.db.is_unwritable() {
+            tokio::task::yield_now().await
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), failed).await.unwrap();
+    execute("DROP TRIGGER broken").await;
+    // The clock stands still: no lease ends.
+    let is_written = |jobs: &[Stored]| jobs.iter().all(|job| job.state == State::Waiting && job.attempts == 1);
+    world.until("it waits for its next run", is_written).await;
     node.runner.stop().await;
 }
 

@@ -44,7 +44,9 @@ impl Outage {
             }
             None => {
                 let now = Instant::now();
-                *begun = Some(Begun { cause: cause.to_string(), at: now, failed_at: now, failures: 1 });
+                // Some drivers end a text with a line break, others tell it in several lines.
+                let cause = cause.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+                *begun = Some(Begun { cause: cause.clone(), at: now, failed_at: now, failures: 1 });
                 self.is_on.store(true, Ordering::Release);
                 tracing::error!(%cause, "{} cannot be used now", self.what);
             }
@@ -84,9 +86,9 @@ mod tests {
         let outage = Outage::new("the test", Duration::ZERO);
         outage.worked();
         assert!(!outage.is_on());
+        outage.failed(&"full\nof it\n");
         outage.failed(&"full");
-        outage.failed(&"full");
-        assert!(outage.is_on());
+        assert_eq!((outage.is_on(), outage.cause().as_deref()), (true, Some("full of it")));
         assert_eq!(outage.begun.lock().unwrap().as_ref().unwrap().failures, 2);
         outage.worked();
         assert!(!outage.is_on() && outage.begun.lock().unwrap().is_none());

@@ -9,13 +9,19 @@ use kefu::settings::Relay;
 use kefu::testing::db::AnyConnection;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
+use crate::relay::{at, by};
 use crate::support::database::{Kind, only_on_servers, variable};
-use crate::support::process::{Serve, done, signal};
-use crate::support::{TestApp, TestDatabase, User, eventually, path};
+use crate::support::process::{Serve, command, done, signal};
+use crate::support::{Redis, START, TestApp, TestDatabase, User, eventually, path};
 
 /// How long a database may take to come back, on a busy machine.
 const RECOVERY: Duration = Duration::from_secs(60);
+/// How long a commit hangs: longer than heartbeats of nodes are apart.
+const HUNG_MS: i64 = 4000;
 
 #[tokio::test]
 async fn lost_connections_cost_only_honest_refusals() {
@@ -26,6 +32,116 @@ async fn lost_connections_cost_only_honest_refusals() {
     let mut killer = app.database.connect();
     until_resync(&app, 10, async || kill_connections(&mut killer)).await;
     app.stop().await;
+}
+
+#[tokio::test]
+async fn a_commit_that_hung_and_was_cut_off_is_resynced_at_all_nodes_without_another_command() {
+    if only_on_servers("which can take a commit and lose its answer") {
+        return;
+    }
+    let redis = Redis::spawn().await;
+    let app = TestApp::spawn_with(|settings| {
+        by(redis.url())(settings);
+        settings.database.answer_timeout_ms = HUNG_MS.unsigned_abs();
+    })
+    .await;
+    let other = app.another_node(|_| {}).await;
+    let member = app.member(1).await;
+    member.says("first").await;
+    let mut sockets = [member.socket("").await, at(&other, &member).socket("").await];
+
+    // The writer's batch waits for this row; meanwhile its node goes on to send heartbeats to the other one.
+    let mut killer = app.database.connect();
+    killer.batch_execute("BEGIN; SELECT id FROM kefu_conversation FOR UPDATE").unwrap();
+    let reply = member.post(path::MEMBER_SEND, json!({"contentType": 1, "content": "hangs"})).await;
+    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+    kill_connections(&mut killer);
+    for socket in &mut sockets {
+        let since = socket.expect("kefu_resync_required").await["since"].as_i64().unwrap();
+        assert!(since <= START - HUNG_MS, "{}: from the time of the batch on", since - START);
+    }
+    killer.batch_execute("ROLLBACK").unwrap();
+    other.stop().await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn an_outage_is_two_lines_of_the_log() {
+    if only_on_servers("which can be cut off") {
+        return;
+    }
+    let database = TestDatabase::create();
+    let (folder, way) = (tempfile::tempdir().unwrap(), Way::to(database.url.as_deref().unwrap()).await);
+    let mut command = command(folder.path(), &["--listen", "127.0.0.1:0"]);
+    command
+        .env("KEFU_DATABASE__URL", &way.url)
+        .env("KEFU_DATABASE__ACQUIRE_TIMEOUT_MS", "200")
+        .env("KEFU_LOG__FILTER", "warn");
+    let serve = Serve::run(command).await;
+    let ready = async || reqwest::get(format!("http://{}/readyz", serve.address)).await.unwrap().status() == 200;
+    eventually("ready", ready).await;
+    way.cut();
+    way.refuses(40).await;
+    assert!(!ready().await);
+    way.mend();
+    eventually("ready again", ready).await;
+    let errors = serve.terminate().await.errors;
+    let lines: Vec<&str> = errors.lines().collect();
+    assert!(
+        matches!(lines[..], [begin, end] if begin.contains("cannot be used now") && end.contains("can be used again")),
+        "{errors}"
+    );
+}
+
+/// A way to the database server that can be cut for one service alone.
+struct Way {
+    /// Of the database, over this way.
+    url: String,
+    is_cut: watch::Sender<bool>,
+    refused: watch::Receiver<usize>,
+}
+
+impl Way {
+    async fn to(url: &str) -> Self {
+        let (server, database) = url.rsplit_once('/').unwrap();
+        let (credentials, target) = server.rsplit_once('@').unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("{credentials}@{}/{database}", listener.local_addr().unwrap());
+        let (is_cut, cut) = watch::channel(false);
+        let (count, refused) = watch::channel(0);
+        let target = target.to_owned();
+        tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                let (target, mut cut) = (target.clone(), cut.clone());
+                if *cut.borrow() {
+                    count.send_modify(|count| *count += 1);
+                    continue;
+                }
+                tokio::spawn(async move {
+                    let mut far = TcpStream::connect(target).await.unwrap();
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut near, &mut far) => {}
+                        _ = cut.wait_for(|cut| *cut) => {}
+                    }
+                });
+            }
+        });
+        Self { url, is_cut, refused }
+    }
+
+    fn cut(&self) {
+        self.is_cut.send_replace(true);
+    }
+
+    fn mend(&self) {
+        self.is_cut.send_replace(false);
+    }
+
+    /// Waits until so many connections were refused.
+    async fn refuses(&self, count: usize) {
+        let refused = self.refused.clone().wait_for(|refused| *refused >= count).await.map(drop);
+        refused.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-/// How long a frame that must come may take, on a busy machine.
-pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a frame that must come may take, on a busy machine. Below a minute, which connections are held that nobody ends.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(40);
 
 /// The first byte of a whole text frame.
 pub(crate) const TEXT: u8 = 0x81;
