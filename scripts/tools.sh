@@ -152,16 +152,26 @@ find_python() {
   return 1
 }
 
-# schemathesis in a virtual environment of its own, made anew when requirements.txt has changed.
-need_schemathesis() {
-  local venv=$TOOLS/schemathesis
+# need_venv <name> <requirements>: a virtual environment of its own with these Python packages, first on PATH; made anew when
+# the list has changed.
+need_venv() {
+  local venv=$TOOLS/$1 requirements=$2
+  if ! cmp --silent "$requirements" "$venv/requirements.txt"; then
+    need_python
+    say "installing the packages of $requirements into $venv"
+    "$PYTHON" -m venv --clear "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements"
+    cp "$requirements" "$venv/requirements.txt"
+  fi
   export PATH=$venv/bin:$PATH
-  ! cmp --silent scripts/requirements.txt "$venv/requirements.txt" || return 0
-  need_python
-  say "installing schemathesis into $venv"
-  "$PYTHON" -m venv --clear "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement scripts/requirements.txt
-  cp scripts/requirements.txt "$venv/requirements.txt"
+}
+
+need_schemathesis() { need_venv schemathesis scripts/requirements.txt; }
+
+# Builds as scripts/test does, so that it finds everything compiled, and prints where the program is.
+built_binary() {
+  cargo build --workspace --bins --tests --locked --message-format=json-render-diagnostics |
+    sed -n 's/.*"executable":"\([^"]*\/debug\/kefu\)".*/\1/p'
 }
 
 # hadolint, which PyPI has as a program, in a virtual environment of its own.

@@ -1,9 +1,10 @@
 //! Logins: their beginning, their refreshes and their end.
 
+use super::known::{Known, known};
 use super::origin::Origin;
 use super::revocation::{RevokeReason, Revoked};
 use super::token::{self, Kind, OwnToken};
-use super::{Auth, Inner, Principal, Tokens, enabled_profile, refuse, session_hash, sha256, store};
+use super::{Auth, Inner, Principal, Tokens, enabled_profile, refuse, sha256, store};
 use crate::account;
 use crate::clock::{Millis, whole_seconds};
 use crate::credential::{Credential, Ended, Issued, TokenIdentity};
@@ -182,23 +183,13 @@ impl Auth {
         if read.expires_at < now - inner.refresh_ttl_ms {
             return Ok(());
         }
-        let (hash, claim) = (sha256(text), read.member);
-        let session = read.session.map(|name| session_hash(&claim, &name));
-        let find = move |connection: &mut AnyConnection| {
-            if store::is_token_ended(connection, hash, session, claim.issued_at)? {
-                return Ok(None);
+        let (hash, expires_at) = (sha256(text), read.expires_at);
+        let found = inner.db.run(move |connection| known(connection, hash, &read, now)).await?;
+        match found {
+            Ok(Known { identity, member: Some(member), .. }) => {
+                self.logout_token(member.key, identity, expires_at).await
             }
-            let issued = match claim.issued_at {
-                Some(at) => Issued::Claimed(at),
-                None => Issued::FirstSeen(store::seen::first_seen(connection, hash)?.unwrap_or(now)),
-            };
-            let member = account::member_by_id(connection, claim.tenant, &claim.id)?;
-            let open = member.filter(|member| !member.logged_out_at.is_some_and(|logout| issued.is_until(logout)));
-            Ok(open.map(|member| (member.key, TokenIdentity { hash, session, issued })))
-        };
-        match inner.db.run(find).await? {
-            Some((key, token)) => self.logout_token(key, token, read.expires_at).await,
-            None => Ok(()),
+            Ok(Known { member: None, .. }) | Err(_) => Ok(()),
         }
     }
 

@@ -16,6 +16,7 @@ pub(crate) mod cleanup;
 mod correction;
 pub(crate) mod extract;
 mod key_source;
+mod known;
 mod login;
 mod member_claims;
 mod member_token;
@@ -36,6 +37,7 @@ pub(crate) use store::has_admin_logins;
 
 use self::cache::{Cache, Refused, Verified};
 use self::key_source::KeySource;
+use self::known::{Known, known};
 use self::member_claims::{MemberToken, Refusal};
 use self::revocation::Polled;
 use self::token::{Kind, OwnToken, OwnTokens};
@@ -43,7 +45,7 @@ use crate::access::{Permission, Role};
 use crate::account::password::Passwords;
 use crate::account::{self, MemberClaim};
 use crate::clock::{Clock, Millis};
-use crate::credential::{Credential, Hash, Issued, TokenIdentity};
+use crate::credential::{Credential, Hash, Issued};
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Result};
 use crate::id::{UserId, UserKey, UserType};
@@ -263,40 +265,26 @@ impl Inner {
 
     async fn verify_member(&self, text: &str, now: Millis) -> Result<Principal> {
         let members = self.members.with_key_of(text).await?;
-        let MemberToken { mut member, session, expires_at } = members.verify(text, now).map_err(refuse)?;
-        let (hash, claimed_at) = (sha256(text), member.issued_at);
-        let session = session.map(|name| session_hash(&member, &name));
-        let claim = member.clone();
-        let read = move |connection: &mut AnyConnection| {
-            if store::is_token_ended(connection, hash, session, claimed_at)? {
-                return Err(refuse("the token, or its session, was logged out"));
-            }
-            let seen = if claimed_at.is_none() { store::seen::first_seen(connection, hash)? } else { None };
-            Ok((account::member_by_id(connection, claim.tenant, &claim.id)?, seen))
-        };
-        let (found, seen_at) = self.db.run(read).await?;
-        let issued = claimed_at.map_or_else(|| Issued::FirstSeen(seen_at.unwrap_or(now)), Issued::Claimed);
-        if found.as_ref().and_then(|member| member.logged_out_at).is_some_and(|logout| issued.is_until(logout)) {
-            return Err(refuse("the member logged out after the token was issued"));
-        }
-        member.issued_at = Some(issued.at());
+        let token = members.verify(text, now).map_err(refuse)?;
+        let (hash, looked_up) = (sha256(text), token.clone());
+        let found = self.db.run(move |connection| known(connection, hash, &looked_up, now)).await?;
+        let Known { mut identity, is_unseen, member: found } = found.map_err(refuse)?;
+        let MemberToken { mut member, expires_at, .. } = token;
+        member.issued_at = Some(identity.issued.at());
         let member = account::keep_member(&self.db, &self.clock, member, found).await?;
         if !member.enabled {
             return Err(refuse("the member is disabled"));
         }
-        let issued = match (issued, seen_at) {
-            (Issued::FirstSeen(_), None) => {
-                Issued::FirstSeen(self.keep_first_seen(member.key, hash, expires_at, now).await?)
-            }
-            (issued, _) => issued,
-        };
+        if is_unseen {
+            identity.issued = Issued::FirstSeen(self.keep_first_seen(member.key, hash, expires_at, now).await?);
+        }
         Ok(Principal {
             key: member.key,
             nickname: member.nickname.into(),
             avatar: member.avatar.into(),
             role: None,
             expires_at,
-            credential: Credential::Token(TokenIdentity { hash, session, issued }),
+            credential: Credential::Token(identity),
         })
     }
 
