@@ -67,6 +67,10 @@ id_kinds! {
     Job = "job" from 1;
     /// Changes of settings in `kefu_tenant`.
     TenantChange = "tenant_change" from 1;
+    /// `kefu_channel`.
+    Channel = "channel" from 1;
+    /// Changes in `kefu_channel`.
+    ChannelChange = "channel_change" from 1;
 }
 
 /// Takes `count` ids inside the running write transaction and returns the first. The row's lock makes them unique; a
