@@ -9,8 +9,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_cors::Cors;
-use actix_web::dev::{Server, ServerHandle};
+use actix_web::dev::{RequestHead, Server, ServerHandle};
 use actix_web::guard::GuardContext;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ContentType};
@@ -25,8 +24,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
 use crate::account;
-use crate::auth::address::ClientAddress;
 use crate::auth::{self, Auth, RevokeReason, Revoked, has_admin_logins};
+use crate::channel::Channels;
 use crate::clock::{Clock, ClockWatch};
 use crate::db::instant::StoredInstant;
 use crate::db::sqlite::checkpoint::Checkpointer;
@@ -36,6 +35,8 @@ use crate::db::{self, Backend, Db};
 use crate::error::Error;
 use crate::file::{self, Files};
 use crate::http;
+use crate::http::address::ClientAddress;
+use crate::http::cors::cors;
 use crate::http::middleware::{RequestIds, observe};
 use crate::job::{self, Jobs, Kinds, Runner};
 use crate::limit::RateLimits;
@@ -105,6 +106,7 @@ impl App {
         // After the database: where there is a secret, there has been one.
         let secret = settings::signing_secret(&settings).map_err(|error| error.to_string())?;
         let tenants = Tenants::new(&db, &clock).await.map_err(text)?;
+        let channels = Channels::new(&db, &clock, settings.server.public_url.as_deref()).await.map_err(text)?;
         let auth = Auth::new(&settings.auth, &settings.limits, &secret, db.clone(), clock.clone())?;
 
         let metrics = Metrics::new();
@@ -133,6 +135,7 @@ impl App {
             hub.clone(),
             auth.clone(),
             tenants.clone(),
+            channels.clone(),
             web::Data::clone(&limits).into_inner(),
             clock.clone(),
         ));
@@ -161,6 +164,7 @@ impl App {
             .with(db)
             .with(auth)
             .with(tenants)
+            .with(channels.clone())
             .with(client_address)
             .with(files)
             .with(writer)
@@ -171,7 +175,7 @@ impl App {
             .with(RequestIds::new())
             .with(known_paths)
             .with_optional(web);
-        let server = serve(&config, services, documents, has_console, listener)
+        let server = serve(&config, services, documents, has_console, channels, listener)
             .map_err(|error| format!("cannot start the server: {error}"))?;
         let handle = server.handle();
         Ok(Self {
@@ -273,10 +277,12 @@ fn serve(
     services: Services,
     documents: Documents,
     has_console: bool,
+    channels: Channels,
     listener: TcpListener,
 ) -> std::io::Result<Server> {
     let config = settings.clone();
     http::server::run(settings, listener, move || {
+        let channels = channels.clone();
         let app = ActixApp::new()
             .into_utoipa_app()
             .configure(|config: &mut ServiceConfig<'_>| {
@@ -302,7 +308,7 @@ fn serve(
             .service(document(ASYNCAPI, documents.asyncapi.clone()))
             .service(swagger)
             .default_service(web::to(routes::not_found))
-            .wrap(cors(&config.cors_origins))
+            .wrap(cors(&config.cors_origins, move |origin, request| is_visitors_page(&channels, origin, request)))
             .wrap(from_fn(observe))
     })
 }
@@ -339,27 +345,10 @@ fn not_listening(address: SocketAddr, error: &std::io::Error) -> String {
     format!("server.listen: cannot listen on {address}: {error}{way_out}")
 }
 
-/// Browsers of these origins may call (docs/contract.md#cors); `https://*.shop.example` stands for all subdomains. Asked
-/// headers are echoed: `*` does not cover Authorization.
-fn cors(origins: &[String]) -> Cors {
-    let cors = Cors::default()
-        .allowed_methods(["GET", "POST", "PUT", "DELETE"])
-        .allow_any_header()
-        .expose_headers(["retry-after", "x-request-id"])
-        .max_age(3600);
-    if origins.iter().any(|origin| origin == "*") {
-        return cors.allow_any_origin();
-    }
-    origins.iter().fold(cors, |cors, allowed| match allowed.split_once("//*.") {
-        None => cors.allowed_origin(allowed),
-        Some((scheme, domain)) => {
-            let (scheme, domain) = (format!("{scheme}//"), format!(".{domain}"));
-            cors.allowed_origin_fn(move |origin, _| {
-                let host = origin.to_str().ok().and_then(|origin| origin.strip_prefix(&scheme));
-                host.and_then(|host| host.strip_suffix(&domain)).is_some_and(|subdomain| !subdomain.is_empty())
-            })
-        }
-    })
+/// Whether a page calls what visitors call, from an origin that a channel lets in.
+fn is_visitors_page(channels: &Channels, origin: &str, request: &RequestHead) -> bool {
+    let path = request.uri.path();
+    (path.starts_with("/app-api/") || path.starts_with("/widget/")) && channels.let_in(origin)
 }
 
 /// Registers every kind of job, asks for those of a start, and runs what is due.
@@ -383,7 +372,7 @@ async fn start_jobs(db: &Db, clock: &Clock, files: &Files, jobs: &Jobs, metrics:
 }
 
 /// Closes sockets whose time is over, and forgets what is over.
-async fn sweep(hub: Hub, auth: Auth, tenants: Tenants, limits: std::sync::Arc<RateLimits>, clock: Clock) {
+async fn sweep(hub: Hub, auth: Auth, tenants: Tenants, channels: Channels, limits: Arc<RateLimits>, clock: Clock) {
     let mut local = auth.revocations();
     let mut ticks = tokio::time::interval(SWEEP);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -414,6 +403,10 @@ async fn sweep(hub: Hub, auth: Auth, tenants: Tenants, limits: std::sync::Arc<Ra
         match tenants.poll().await {
             Ok(()) | Err(Error::Busy) => {}
             Err(error) => tracing::warn!(%error, "changes of tenants' settings could not be read"),
+        }
+        match channels.poll().await {
+            Ok(()) | Err(Error::Busy) => {}
+            Err(error) => tracing::warn!(%error, "changes of channels could not be read"),
         }
         rounds = rounds.wrapping_add(1);
         if rounds.is_multiple_of(TIDY_EVERY) {

@@ -11,12 +11,12 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
-use super::address::ClientAddress;
 use super::extract::{self, Admin, Member, Optional};
 use super::origin::Origin;
 use super::{Auth, Principal, Tokens};
 use crate::access::AnyAdmin;
 use crate::error::{Error, Result};
+use crate::http::address::ClientAddress;
 use crate::http::describe::failures;
 use crate::http::{Answer, Data, Json, Query, routes};
 use crate::id::{TenantId, UserType};

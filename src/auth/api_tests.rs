@@ -8,11 +8,12 @@ use utoipa_actix_web::AppExt;
 use super::*;
 use crate::access::Role;
 use crate::account::{self, NewAdmin};
-use crate::auth::{address::ClientAddress, admin};
+use crate::auth::admin;
 use crate::clock::Clock;
 use crate::clock::Millis;
 use crate::db::Db;
 use crate::db::testing::temporary;
+use crate::http::address::ClientAddress;
 use crate::settings;
 
 const NOW: Millis = 1_795_000_000_000;

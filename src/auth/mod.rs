@@ -8,7 +8,6 @@
 //! `auth` asks `account` for accounts; `account` does not know `auth`. What changes an account and ends its logins in
 //! the same transaction is in `admin`.
 
-pub(crate) mod address;
 pub mod admin;
 pub(crate) mod api;
 mod cache;

@@ -90,6 +90,11 @@ pub fn reserve_one(connection: &mut AnyConnection, kind: IdKind) -> Result<i64> 
     reserve(connection, kind, 1)
 }
 
+/// The first id that was not taken yet.
+pub(crate) fn next(connection: &mut AnyConnection, kind: IdKind) -> Result<i64> {
+    Ok(kefu_id_block::table.find(kind.name()).select(kefu_id_block::next_id).first(connection)?)
+}
+
 /// Finds out whether commits reach the disk, inside a write transaction: takes an id, because nothing less does.
 pub(crate) fn try_out(connection: &mut AnyConnection) -> Result<()> {
     reserve_one(connection, IdKind::File).map(drop)

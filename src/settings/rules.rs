@@ -5,10 +5,11 @@ use std::ops::RangeInclusive;
 
 use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
-use url::{Origin, Url};
+use url::Url;
 
 use super::secret::{SECRET_BYTES, is_escaped, is_published};
 use super::{Relay, Settings, Storage};
+use crate::origin;
 
 const REDIS_ADDRESS: &str = "redis://user:password@host:port/database or rediss://… for TLS";
 
@@ -259,19 +260,8 @@ fn is_long(secret: &str) -> bool {
 }
 
 /// `*`, or an origin exactly as browsers write it, as they compare it as text; its first label may be `*`.
-fn is_origin(origin: &str) -> bool {
-    let as_browsers_write = |url: Url| match url.origin() {
-        origin @ Origin::Tuple(..) => origin.ascii_serialization(),
-        // Schemes of apps, e.g. capacitor://localhost.
-        Origin::Opaque(_) => {
-            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-            format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default())
-        }
-    };
-    let named = origin.replacen("//*.", "//", 1);
-    origin == "*"
-        || !named.contains('*')
-            && Url::parse(&named).is_ok_and(|url| url.host_str().is_some() && as_browsers_write(url) == named)
+fn is_origin(text: &str) -> bool {
+    text == "*" || origin::normalized(text).is_some_and(|origin| origin == text)
 }
 
 /// A network, or one address.

@@ -15,7 +15,6 @@ use validator::Validate;
 
 use super::client_frame::{self, ClientFrame, Resync};
 use crate::access::{Permission, Permissions};
-use crate::auth::address::ClientAddress;
 use crate::auth::{Auth, Principal, TokenUse};
 use crate::clock::{Clock, Millis};
 use crate::conversation::{self, Target};
@@ -23,6 +22,7 @@ use crate::db::Db;
 use crate::error::{Error, Failure, Language, Problem, Result};
 use crate::fact::Fact;
 use crate::fact::frames::{Refusal, ResyncDone, ServerFrame};
+use crate::http::address::ClientAddress;
 use crate::http::describe::{failures, failures_with_status};
 use crate::http::{parse_query, routes};
 use crate::id::UserType;
