@@ -54,6 +54,8 @@ pub enum Error {
     Unauthenticated,
     /// A valid token without the permission that the operation needs.
     Forbidden,
+    /// The page's origin is none that the channel lets in: the code 403 with HTTP 403.
+    OriginForbidden,
     /// The tenant header is needed here and absent.
     TenantMissing,
     /// The tenant header names another tenant than the token.
@@ -134,7 +136,7 @@ impl Error {
             | Self::UploadTooLarge
             | Self::RefreshTokenInvalid => 400,
             Self::Unauthenticated | Self::RefreshTokenExpired => 401,
-            Self::Forbidden | Self::TenantForeign => 403,
+            Self::Forbidden | Self::OriginForbidden | Self::TenantForeign => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::RequestTimeout => 408,
@@ -148,9 +150,11 @@ impl Error {
         }
     }
 
-    /// The HTTP status: 200 for all that the stock clients must be able to read, the code itself for 408, 429 and 503.
+    /// The HTTP status: 200 for all that the stock clients must be able to read, the code itself for 408, 429 and 503,
+    /// and where no stock client calls.
     pub const fn http_status(&self) -> StatusCode {
         match self {
+            Self::OriginForbidden => StatusCode::FORBIDDEN,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy | Self::Conflict | Self::Unavailable(_) | Self::StorageFull => StatusCode::SERVICE_UNAVAILABLE,
@@ -191,6 +195,9 @@ impl Error {
             ),
             Self::Unauthenticated => ("账号未登录".into(), "not logged in".into()),
             Self::Forbidden => ("没有该操作权限".into(), "permission denied".into()),
+            Self::OriginForbidden => {
+                ("该网站不在允许使用客服的范围内".into(), "the channel does not let this site in".into())
+            }
             Self::TenantMissing => {
                 ("请求的租户标识未传递，请进行排查".into(), "the tenant-id header is missing".into())
             }

@@ -62,6 +62,7 @@ impl Role {
                 Permission::DeleteConversations
                 | Permission::QuerySettings
                 | Permission::UpdateSettings
+                | Permission::ManageChannels
                 | Permission::ManageLogins,
             ) => false,
         }
@@ -193,6 +194,8 @@ permissions! {
     QuerySettings => "promotion:kefu-setting:query";
     /// Change the settings of the tenant.
     UpdateSettings => "promotion:kefu-setting:update";
+    /// See, make, change and delete channels.
+    ManageChannels => "promotion:kefu-channel:manage";
     /// See and end the logins of others.
     ManageLogins => "system:login:manage";
 }
@@ -204,7 +207,7 @@ mod tests {
     #[test]
     fn roles_hold_what_the_contract_gives_them() {
         let count = |role: Role| role.permissions().count();
-        assert_eq!((count(Role::Owner), count(Role::Agent), count(Role::Viewer)), (9, 5, 2));
+        assert_eq!((count(Role::Owner), count(Role::Agent), count(Role::Viewer)), (10, 5, 2));
         assert!(!Role::Agent.may(Permission::DeleteConversations));
         assert!(Role::Viewer.permissions().all(|permission| permission.as_str().ends_with(":query")));
         assert!(Role::ALL.into_iter().all(|role| Role::from_name(role.as_str()) == Some(role)));

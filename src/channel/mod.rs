@@ -7,6 +7,7 @@
 //! clocks say and even when the database has gone back to an older state. The number is read before the channels: what is
 //! committed in between is in the table already, or is read next time.
 
+pub(crate) mod api;
 mod settings;
 mod store;
 

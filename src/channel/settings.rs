@@ -26,7 +26,7 @@ const HIGHEST: i64 = 2_147_483_647;
 
 /// What a channel has set, and the defaults for the rest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct ChannelSettings {
     /// The sites whose pages may use the channel: `https://shop.example`, `https://*.shop.example` for every subdomain, or
     /// `self` for the address of the service itself. Default: none.
@@ -35,7 +35,7 @@ pub(crate) struct ChannelSettings {
     /// Whether callers that name no origin, as apps and servers do, may use the channel. Default false.
     #[schema(example = false)]
     pub allow_no_origin: bool,
-    /// The widget's language; `auto`, the default: that of the page or the browser.
+    // Described by their types: the description of an inlined field would become a second schema beside it.
     #[schema(inline)]
     pub locale: Locale,
     #[schema(inline)]
@@ -46,7 +46,7 @@ pub(crate) struct ChannelSettings {
     pub pre_chat: PreChat,
 }
 
-/// A language of the widget.
+/// The widget's language; `auto`, the default: that of the page or the browser.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Locale {
@@ -58,12 +58,11 @@ pub(crate) enum Locale {
 
 /// How the widget looks.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Look {
     /// The brand's colour, `#RRGGBB`. Default `#4F5BD5`.
     #[schema(example = "#4F5BD5", pattern = "^#[0-9A-Fa-f]{6}$")]
     pub color: String,
-    /// The side of the page that the launcher is at. Default `right`.
     #[schema(inline)]
     pub position: Position,
     /// The launcher's distance from that side, in CSS pixels. Default 20.
@@ -75,7 +74,6 @@ pub(crate) struct Look {
     /// The widget's `z-index`. Default 1000.
     #[schema(minimum = 0, maximum = 2_147_483_647, example = 1000)]
     pub z_index: i64,
-    /// Light or dark; `auto`, the default: as the visitor's system.
     #[schema(inline)]
     pub theme: Theme,
     /// The address of the picture beside answers, http or https; `null`, the default: the agent's own.
@@ -97,7 +95,7 @@ impl Default for Look {
     }
 }
 
-/// A side of the page.
+/// The side of the page that the launcher is at. Default `right`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Position {
@@ -106,7 +104,7 @@ pub(crate) enum Position {
     Left,
 }
 
-/// Light or dark.
+/// Light or dark; `auto`, the default: as the visitor's system.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Theme {
@@ -118,7 +116,7 @@ pub(crate) enum Theme {
 
 /// What the widget says. For each that is `null`, the default, it has a text of its own in its language.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Texts {
     /// The panel's heading.
     #[serde(deserialize_with = "unless_blank")]
@@ -144,7 +142,7 @@ pub(crate) struct Texts {
 
 /// What a visitor is asked for before the first message.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct PreChat {
     /// Whether the form is shown. Default false.
     #[schema(example = false)]
@@ -158,7 +156,6 @@ pub(crate) struct PreChat {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Field {
-    /// What is asked for.
     #[schema(inline)]
     pub name: FieldName,
     /// What stands before the field; `null`, the default: the widget's own text.
@@ -171,7 +168,7 @@ pub(crate) struct Field {
     pub required: bool,
 }
 
-/// What a field asks for.
+/// What the field asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum FieldName {
@@ -189,10 +186,18 @@ fn unless_blank<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Resu
 
 /// Reads what is stored. Where this version does not understand it, the defaults count, which let no page in.
 pub(super) fn read(text: &str) -> ChannelSettings {
-    serde_json::from_str(text).unwrap_or_else(|error| {
+    let set = serde_json::from_str(text).map_err(Error::internal);
+    set.and_then(|set| with_defaults(&set)).unwrap_or_else(|error| {
         tracing::warn!(%error, "a channel's settings are not understood: the defaults count");
         ChannelSettings::default()
     })
+}
+
+/// What is set, and the defaults for the rest.
+fn with_defaults(set: &Value) -> Result<ChannelSettings> {
+    let mut all = serde_json::to_value(ChannelSettings::default()).map_err(Error::internal)?;
+    merge(&mut all, set);
+    serde_path_to_error::deserialize(&all).map_err(|error| refused(&error))
 }
 
 /// Applies a nested object of changes to what is stored; returns the text to store. What is not named stays as it is, `null`
@@ -201,10 +206,13 @@ pub(super) fn read(text: &str) -> ChannelSettings {
 /// # Errors
 /// [`Error::Invalid`], [`Error::WrongType`] and [`Error::Missing`] with the key.
 pub(super) fn apply(stored: &str, changes: &Value) -> Result<String> {
+    if !changes.is_object() {
+        return Err(Error::WrongType("settings".into()));
+    }
     known_only(changes, &known()?, "settings")?;
     let mut set: Value = serde_json::from_str(stored).unwrap_or_default();
     merge(&mut set, changes);
-    let mut settings: ChannelSettings = serde_path_to_error::deserialize(&set).map_err(|error| refused(&error))?;
+    let mut settings = with_defaults(&set)?;
     check(&settings)?;
     for (at, origin) in settings.origins.iter_mut().enumerate() {
         *origin = written(origin).ok_or_else(|| not_an_origin(at))?;

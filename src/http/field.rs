@@ -1,7 +1,7 @@
 //! What people call the fields of requests: the Chinese messages name them so, the English ones as the wire does.
 
 /// The Chinese names, by the names on the wire.
-const NAMES: [(&str, &str); 31] = [
+const NAMES: [(&str, &str); 32] = [
     ("adminPinned", "置顶状态"),
     ("afterSeq", "起始序号"),
     ("avatar", "头像"),
@@ -18,6 +18,7 @@ const NAMES: [(&str, &str); 31] = [
     ("limit", "条数"),
     ("login", "登录"),
     ("message", "消息"),
+    ("name", "名称"),
     ("newPassword", "新密码"),
     ("nickname", "昵称"),
     ("oldPassword", "旧密码"),

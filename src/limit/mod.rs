@@ -8,6 +8,7 @@
 //! | uploads, and their bytes in a day | user | `file` |
 //! | typing notices | user | `socket`; what is over the limit is dropped without a word |
 //! | handshakes | user, address | `socket` |
+//! | readings of a widget's configuration | address | `channel` |
 //! | failed logins ([`logins`]) | account and address, address, account | `auth` |
 //! | refreshes | login | `auth` |
 //!
@@ -49,6 +50,7 @@ pub(crate) struct RateLimits {
     pub upload_bytes: Volume<UserKey>,
     handshakes: Rate<UserKey>,
     handshakes_from: Rate<IpAddr>,
+    widget_configs_from: Rate<IpAddr>,
 }
 
 impl RateLimits {
@@ -66,6 +68,7 @@ impl RateLimits {
             upload_bytes: Volume::per_day(limits.upload_bytes_per_day, clock),
             handshakes: Rate::per_minute(handshakes, clock),
             handshakes_from: Rate::per_minute(limits.handshakes_per_minute_and_address, clock),
+            widget_configs_from: Rate::per_minute(limits.widget_configs_per_minute_and_address, clock),
         }
     }
 
@@ -85,6 +88,14 @@ impl RateLimits {
         self.handshakes.check(&user)
     }
 
+    /// Counts a reading of a widget's configuration from an address.
+    ///
+    /// # Errors
+    /// [`Error::TooManyRequests`].
+    pub(crate) fn widget_config_from(&self, address: IpAddr) -> Result<()> {
+        self.widget_configs_from.check(&network(address))
+    }
+
     /// Forgets who has done nothing for a while, so that memory does not grow with everyone who ever did.
     pub(crate) fn forget_idle(&self) {
         self.sends.forget_idle();
@@ -94,6 +105,7 @@ impl RateLimits {
         self.upload_bytes.forget_idle();
         self.handshakes.forget_idle();
         self.handshakes_from.forget_idle();
+        self.widget_configs_from.forget_idle();
     }
 }
 

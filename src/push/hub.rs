@@ -288,6 +288,14 @@ impl Hub {
         online
     }
 
+    /// Whether an admin of the tenant has a socket at any node; of other nodes as they have lately told.
+    pub(crate) fn is_attended(&self, tenant: TenantId) -> bool {
+        let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        let is_here = tenants.get(&tenant).is_some_and(|tenant| !tenant.admins.is_empty());
+        drop(tenants);
+        is_here || self.0.relay.is_attended_elsewhere(tenant)
+    }
+
     /// The users who have a socket at this node.
     pub(super) fn users(&self) -> Vec<UserKey> {
         let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);

@@ -92,6 +92,8 @@ pub struct Server {
     /// Whether what the stock clients ask of a shop's backend gets empty answers here (see [`crate::shop`]). Default
     /// true.
     pub shop_placeholders: bool,
+    /// Whether the first start makes a channel for the demo page `/widget/demo`, and the page is served. Default true.
+    pub demo: bool,
     /// A folder laid out like `web/dist` whose pages are served instead of those in the binary, for those who work on
     /// them. Default: those in the binary.
     pub web_dir: Option<PathBuf>,
@@ -200,6 +202,9 @@ pub struct Limits {
     /// WebSocket handshakes per minute and address, whatever their token; 0 = unlimited. Default 30000: after a restart
     /// all clients behind one address come back at once.
     pub handshakes_per_minute_and_address: u32,
+    /// Readings of a widget's configuration per minute and address, one for each page that a visitor opens; 0 = unlimited.
+    /// Default 3000.
+    pub widget_configs_per_minute_and_address: u32,
     /// Refreshes per minute and login; 0 = unlimited. Default 30.
     pub refreshes_per_minute: u32,
     /// Failed logins per minute, account and address before the account is locked for that address until one of them is
@@ -373,6 +378,7 @@ impl Default for Server {
             trust_forwarded_for: false,
             trusted_proxies: Vec::new(),
             shop_placeholders: true,
+            demo: true,
             web_dir: None,
         }
     }
@@ -432,6 +438,7 @@ impl Default for Limits {
             upload_bytes_per_day: 200 * 1024 * 1024,
             handshakes_per_minute: None,
             handshakes_per_minute_and_address: 30_000,
+            widget_configs_per_minute_and_address: 3000,
             refreshes_per_minute: 30,
             login_failures_per_account: 10,
             login_failures_per_account_in_all: 100,

@@ -72,6 +72,7 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
             server.trusted_proxies.iter().all(|text| network(text).is_some()),
         ),
         switch("server.shop_placeholders"),
+        switch("server.demo"),
         rule(
             "server.web_dir",
             "a folder's path",
@@ -143,6 +144,11 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
         number("limits.upload_bytes_per_day", limits.upload_bytes_per_day, 0..=1 << 40),
         number("limits.handshakes_per_minute", limits.handshakes_per_minute.unwrap_or_default(), 0..=1_000_000),
         number("limits.handshakes_per_minute_and_address", limits.handshakes_per_minute_and_address, 0..=100_000_000),
+        number(
+            "limits.widget_configs_per_minute_and_address",
+            limits.widget_configs_per_minute_and_address,
+            0..=100_000_000,
+        ),
         number("limits.refreshes_per_minute", limits.refreshes_per_minute, 0..=1_000_000),
         number("limits.login_failures_per_account", limits.login_failures_per_account, 0..=1_000_000),
         number("limits.login_failures_per_account_in_all", limits.login_failures_per_account_in_all, 0..=1_000_000),
