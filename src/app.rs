@@ -27,6 +27,7 @@ use crate::account;
 use crate::auth::{self, Auth, RevokeReason, Revoked, has_admin_logins};
 use crate::channel::Channels;
 use crate::clock::{Clock, ClockWatch};
+use crate::credential::Ended;
 use crate::db::instant::StoredInstant;
 use crate::db::sqlite::checkpoint::Checkpointer;
 use crate::db::sqlite::place;
@@ -48,6 +49,7 @@ use crate::settings::{self, Settings};
 use crate::socket;
 use crate::telemetry::metrics::Metrics;
 use crate::tenant::Tenants;
+use crate::visitor::Visitors;
 use crate::web::Web;
 use crate::web::api::{self as pages, CONSOLE_PATH};
 use crate::writer::{self, Stream, WriterThread};
@@ -131,11 +133,13 @@ impl App {
         message::resync::note_correction(&db, &clock).await.map_err(text)?;
         // What is revoked from here on closes sockets.
         auth.poll_revocations().await.map_err(text)?;
+        let visitors = Visitors::new(&db, &hub, &clock);
         let sweeper = tokio::spawn(sweep(
             hub.clone(),
             auth.clone(),
             tenants.clone(),
             channels.clone(),
+            visitors.clone(),
             web::Data::clone(&limits).into_inner(),
             clock.clone(),
         ));
@@ -167,6 +171,7 @@ impl App {
             .with(channels.clone())
             .with(client_address)
             .with(files)
+            .with(visitors)
             .with(writer)
             .with(hub.clone())
             .with_shared(limits)
@@ -372,7 +377,15 @@ async fn start_jobs(db: &Db, clock: &Clock, files: &Files, jobs: &Jobs, metrics:
 }
 
 /// Closes sockets whose time is over, and forgets what is over.
-async fn sweep(hub: Hub, auth: Auth, tenants: Tenants, channels: Channels, limits: Arc<RateLimits>, clock: Clock) {
+async fn sweep(
+    hub: Hub,
+    auth: Auth,
+    tenants: Tenants,
+    channels: Channels,
+    visitors: Visitors,
+    limits: Arc<RateLimits>,
+    clock: Clock,
+) {
     let mut local = auth.revocations();
     let mut ticks = tokio::time::interval(SWEEP);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -408,6 +421,8 @@ async fn sweep(hub: Hub, auth: Auth, tenants: Tenants, channels: Channels, limit
             Ok(()) | Err(Error::Busy) => {}
             Err(error) => tracing::warn!(%error, "changes of channels could not be read"),
         }
+        hub.close_visitors(|channel| !channels.by_id(channel).is_some_and(|channel| channel.enabled));
+        visitors.tell_waiting();
         rounds = rounds.wrapping_add(1);
         if rounds.is_multiple_of(TIDY_EVERY) {
             limits.forget_idle();
@@ -420,6 +435,7 @@ fn close(hub: &Hub, revoked: &Revoked) {
     let reason = match revoked.reason {
         RevokeReason::LoggedOut => CloseReason::LoggedOut,
         RevokeReason::Disabled | RevokeReason::PasswordChanged => CloseReason::ShutOut,
+        RevokeReason::Blocked => return hub.close_user(revoked.key, &Ended::All, CloseReason::ShutOut),
         RevokeReason::RoleChanged(permissions) => return hub.set_permissions(revoked.key, permissions),
     };
     hub.close_user(revoked.key, &revoked.ended, reason);

@@ -88,6 +88,8 @@ pub enum Error {
     StorageFull,
     /// Another transaction was in the way and this one was rolled back: `Db::transaction` runs it again.
     Conflict,
+    /// Admins have blocked the member, who reads and neither writes nor uploads.
+    Blocked,
     /// No conversation with that id that the caller may see.
     ConversationNotFound,
     /// No message with that id that the caller may see.
@@ -147,6 +149,7 @@ impl Error {
             Self::AccountDisabled => 1_002_000_001,
             Self::ConversationNotFound => 1_013_019_000,
             Self::MessageNotFound => 1_013_020_000,
+            Self::Blocked => 1_013_022_000,
         }
     }
 
@@ -168,6 +171,7 @@ impl Error {
             | Self::NotFound
             | Self::MethodNotAllowed
             | Self::UploadTooLarge
+            | Self::Blocked
             | Self::ConversationNotFound
             | Self::MessageNotFound
             | Self::LoginFailed
@@ -212,6 +216,7 @@ impl Error {
             Self::Busy | Self::Conflict | Self::Unavailable(_) | Self::StorageFull => {
                 ("服务繁忙，请稍后重试".into(), "the service is busy, try again later".into())
             }
+            Self::Blocked => ("您已被限制使用客服".into(), "you are blocked from the customer service".into()),
             Self::ConversationNotFound => ("客服会话不存在".into(), "the conversation does not exist".into()),
             Self::MessageNotFound => ("客服消息不存在".into(), "the message does not exist".into()),
             Self::LoginFailed => ("登录失败，账号密码不正确".into(), "login failed: wrong username or password".into()),

@@ -55,6 +55,7 @@ mod socket;
 mod telemetry;
 mod tenant;
 mod text;
+mod visitor;
 mod web;
 mod writer;
 mod ws;

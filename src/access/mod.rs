@@ -63,7 +63,8 @@ impl Role {
                 | Permission::QuerySettings
                 | Permission::UpdateSettings
                 | Permission::ManageChannels
-                | Permission::ManageLogins,
+                | Permission::ManageLogins
+                | Permission::ManageMembers,
             ) => false,
         }
     }
@@ -198,6 +199,8 @@ permissions! {
     ManageChannels => "promotion:kefu-channel:manage";
     /// See and end the logins of others.
     ManageLogins => "system:login:manage";
+    /// Block members.
+    ManageMembers => "promotion:kefu-member:manage";
 }
 
 #[cfg(test)]
@@ -207,7 +210,7 @@ mod tests {
     #[test]
     fn roles_hold_what_the_contract_gives_them() {
         let count = |role: Role| role.permissions().count();
-        assert_eq!((count(Role::Owner), count(Role::Agent), count(Role::Viewer)), (10, 5, 2));
+        assert_eq!((count(Role::Owner), count(Role::Agent), count(Role::Viewer)), (11, 5, 2));
         assert!(!Role::Agent.may(Permission::DeleteConversations));
         assert!(Role::Viewer.permissions().all(|permission| permission.as_str().ends_with(":query")));
         assert!(Role::ALL.into_iter().all(|role| Role::from_name(role.as_str()) == Some(role)));

@@ -18,7 +18,7 @@ use crate::clock::{Clock, Millis};
 use crate::credential::Ended;
 use crate::error::{Error, Result};
 use crate::fact::frames::{ResyncRequired, ServerFrame};
-use crate::id::{TenantId, UserId, UserKey, UserType};
+use crate::id::{ChannelId, TenantId, UserId, UserKey, UserType};
 use crate::settings;
 use crate::telemetry::metrics::Metrics;
 use crate::ws::{CloseReason, frame};
@@ -319,6 +319,15 @@ impl Hub {
                 connection.close(reason);
             }
         }
+    }
+
+    /// Closes the connections of visitors whose channel is closed. Cost: a look at each open socket.
+    pub(crate) fn close_visitors(&self, is_closed: impl Fn(ChannelId) -> bool) {
+        self.each(|connection| {
+            if connection.ticket.channel.is_some_and(&is_closed) {
+                connection.close(CloseReason::ShutOut);
+            }
+        });
     }
 
     /// A user has other permissions from now on.

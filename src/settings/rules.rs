@@ -93,6 +93,7 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
         number("auth.access_ttl_s", auth.access_ttl_s, 1..=365 * 24 * 3600)
             .and(" and at most auth.refresh_ttl_s", auth.access_ttl_s <= auth.refresh_ttl_s),
         number("auth.refresh_ttl_s", auth.refresh_ttl_s, 1..=10 * 365 * 24 * 3600),
+        number("auth.visitor_refresh_ttl_s", auth.visitor_refresh_ttl_s, 1..=10 * 365 * 24 * 3600),
         switch("auth.rotate_refresh_tokens"),
         rule("auth.member_token.secret", &secret, member.secret.as_deref().is_none_or(is_long))
             .unpublished(member.secret.as_deref()),
@@ -153,6 +154,13 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
         number("limits.login_failures_per_account", limits.login_failures_per_account, 0..=1_000_000),
         number("limits.login_failures_per_account_in_all", limits.login_failures_per_account_in_all, 0..=1_000_000),
         number("limits.login_failures_per_address", limits.login_failures_per_address, 0..=1_000_000),
+        number("limits.visitors_per_minute", limits.visitors_per_minute, 0..=1_000_000),
+        number(
+            "limits.first_messages_per_minute_and_address",
+            limits.first_messages_per_minute_and_address,
+            0..=1_000_000,
+        ),
+        number("limits.visitor_updates_per_minute", limits.visitor_updates_per_minute, 0..=1_000_000),
         number("limits.typing_per_s", limits.typing_per_s, 1..=1000),
         rule("push.relay", "local or redis", true),
         with_redis(

@@ -63,6 +63,7 @@ fn only_these_operations_need_no_authorization_header() {
         "/admin-api/system/tenant/get-id-by-name",
         "/app-api/member/auth/logout",
         "/app-api/member/auth/refresh-token",
+        "/app-api/promotion/kefu-visitor/token",
         "/healthz",
         "/infra/file/{date}/{name}",
         // Its token stands in the query.
