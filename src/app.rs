@@ -50,8 +50,8 @@ use crate::socket;
 use crate::telemetry::metrics::Metrics;
 use crate::tenant::Tenants;
 use crate::visitor::Visitors;
-use crate::web::Web;
 use crate::web::api::{self as pages, CONSOLE_PATH};
+use crate::web::{Web, widget};
 use crate::writer::{self, Stream, WriterThread};
 use crate::ws::CloseReason;
 
@@ -76,6 +76,8 @@ pub struct App {
     pub has_no_admin_login: bool,
     /// Whether the agents' console is served.
     pub has_console: bool,
+    /// Whether the demo page of the visitors' widget is served.
+    pub has_demo: bool,
     handle: ServerHandle,
     server: JoinHandle<std::io::Result<()>>,
     sweeper: JoinHandle<()>,
@@ -125,6 +127,9 @@ impl App {
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         // Late, because its password is shown by a start that succeeds and never again.
         let first_admin = account::ensure_first_admin(&db, &clock).await.map_err(text)?;
+        if settings.server.demo {
+            channels.ensure_demo().await.map_err(text)?;
+        }
         let key_reader = tokio::spawn({
             let auth = auth.clone();
             async move { auth.look_after_keys().await }
@@ -163,6 +168,7 @@ impl App {
         let documents = Documents { openapi: document.to_string().into(), asyncapi: asyncapi.to_string().into() };
         let config = settings.server.clone();
         let has_console = web.is_some();
+        let has_demo = config.demo && channels.demo().is_some() && has_demo_page(web.as_ref()).await;
         let services = Services::new(web::PayloadConfig::new(settings.limits.body_bytes))
             .with(settings)
             .with(db)
@@ -188,6 +194,7 @@ impl App {
             first_admin,
             has_no_admin_login,
             has_console,
+            has_demo,
             handle,
             server: tokio::spawn(server),
             sweeper,
@@ -306,6 +313,7 @@ fn serve(
             .configure(|config| {
                 if has_console {
                     pages::routes(config);
+                    widget::routes(config);
                 }
             })
             .service(web::redirect("/swagger-ui", SWAGGER))
@@ -348,6 +356,13 @@ fn not_listening(address: SocketAddr, error: &std::io::Error) -> String {
         _ => "; --listen ADDRESS:PORT names another one",
     };
     format!("server.listen: cannot listen on {address}: {error}{way_out}")
+}
+
+async fn has_demo_page(web: Option<&Web>) -> bool {
+    match web {
+        Some(web) => web.demo_page().await.is_some(),
+        None => false,
+    }
 }
 
 /// Whether a page calls what visitors call, from an origin that a channel lets in.

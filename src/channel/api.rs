@@ -123,7 +123,7 @@ struct CreateChannel {
     #[schema(nullable = false, example = true)]
     enabled: Option<bool>,
     /// What differs from the defaults.
-    #[schema(inline, example = json!({"origins": ["https://shop.example"]}))]
+    #[schema(nullable = false, example = json!({"origins": ["https://shop.example"]}))]
     settings: Option<ChannelSettingsChanges>,
 }
 
@@ -166,7 +166,7 @@ struct UpdateChannel {
     #[schema(nullable = false, example = true)]
     enabled: Option<bool>,
     /// Some of the settings, nested alike: what is left out stays, `null` brings back a default, a list is replaced.
-    #[schema(inline, example = json!({"look": {"color": "#0F766E"}}))]
+    #[schema(nullable = false, example = json!({"look": {"color": "#0F766E"}}))]
     settings: Option<ChannelSettingsChanges>,
 }
 

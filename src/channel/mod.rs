@@ -17,7 +17,7 @@ use std::sync::Arc;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpRequest, web};
 use arc_swap::ArcSwap;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::clock::{Clock, Millis};
@@ -26,9 +26,12 @@ use crate::error::{Error, Result};
 use crate::http::address::ClientAddress;
 use crate::id::{ChannelId, TenantId};
 use crate::origin::{self, Origins};
+use crate::tenant::DEFAULT_TENANT;
 
 pub(crate) use settings::{ChannelSettings, OWN_ORIGIN};
 
+/// The name of the channel for the demo page.
+const DEMO: &str = "demo";
 /// What keys begin with.
 const KEY_BEGIN: &str = "wk_";
 /// How many characters follow.
@@ -232,6 +235,28 @@ impl Channels {
     /// The channel with this number, enabled or not; `None` when it was deleted.
     pub(crate) fn by_id(&self, id: ChannelId) -> Option<Arc<Channel>> {
         self.0.table.load().by_id.get(&id).cloned()
+    }
+
+    /// The channel of the demo page: the oldest enabled one of the first tenant that has its name.
+    pub(crate) fn demo(&self) -> Option<Arc<Channel>> {
+        let table = self.0.table.load();
+        let named = table.by_key.values().filter(|channel| channel.tenant == DEFAULT_TENANT && channel.name == DEMO);
+        named.min_by_key(|channel| channel.id).cloned()
+    }
+
+    /// Makes the channel of the demo page in a database that has never had a channel.
+    ///
+    /// # Errors
+    /// [`Error::Busy`].
+    pub(crate) async fn ensure_demo(&self) -> Result<()> {
+        if !self.0.db.run(store::never_had_one).await? {
+            return Ok(());
+        }
+        let (key, now) = (new_key()?, self.0.clock.now());
+        let settings = json!({"origins": [OWN_ORIGIN]});
+        let new = NewChannel { kind: Kind::Web, name: DEMO.to_owned(), enabled: true, settings };
+        self.0.db.write(move |connection| store::insert_first(connection, DEFAULT_TENANT, &new, &key, now)).await?;
+        self.poll().await
     }
 
     /// Whether an enabled channel lets pages of this origin in.

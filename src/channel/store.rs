@@ -120,6 +120,27 @@ pub(super) fn insert(
     Ok(ChannelId::new(id))
 }
 
+/// Whether the database has never had a channel.
+pub(super) fn never_had_one(connection: &mut AnyConnection) -> Result<bool> {
+    Ok(id_block::next(connection, IdKind::Channel)? == IdKind::Channel.first())
+}
+
+/// Adds the first channel unless there was one, inside a write transaction. Of two processes that start at once, one waits for
+/// the other here.
+pub(super) fn insert_first(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    new: &NewChannel,
+    key: &str,
+    now: Millis,
+) -> Result<()> {
+    begin_change(connection)?;
+    if never_had_one(connection)? {
+        insert(connection, tenant, new, key, "", now)?;
+    }
+    Ok(())
+}
+
 /// Changes a channel, inside a write transaction.
 ///
 /// # Errors

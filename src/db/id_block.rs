@@ -29,7 +29,7 @@ macro_rules! id_kinds {
             }
 
             /// The first id there is.
-            const fn first(self) -> i64 {
+            pub(crate) const fn first(self) -> i64 {
                 match self {
                     $(Self::$kind => $first,)*
                 }

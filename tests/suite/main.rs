@@ -16,6 +16,7 @@ mod backup;
 mod bad_input;
 mod bad_start;
 mod block;
+mod channel;
 mod cli;
 mod closed_sockets;
 mod content;
