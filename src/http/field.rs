@@ -1,7 +1,7 @@
 //! What people call the fields of requests: the Chinese messages name them so, the English ones as the wire does.
 
 /// The Chinese names, by the names on the wire.
-const NAMES: [(&str, &str); 41] = [
+const NAMES: [(&str, &str); 44] = [
     ("adminPinned", "置顶状态"),
     ("afterSeq", "起始序号"),
     ("attributes", "属性"),
@@ -15,9 +15,11 @@ const NAMES: [(&str, &str); 41] = [
     ("createTime", "时间"),
     ("cursor", "翻页位置"),
     ("email", "邮箱"),
+    ("enabled", "启用状态"),
     ("file", "文件"),
     ("id", "编号"),
     ("key", "渠道密钥"),
+    ("kind", "渠道类型"),
     ("lastSeq", "消息序号"),
     ("limit", "条数"),
     ("login", "登录"),
@@ -34,6 +36,7 @@ const NAMES: [(&str, &str); 41] = [
     ("reason", "原因"),
     ("refreshToken", "刷新令牌"),
     ("seq", "消息序号"),
+    ("settings", "设置"),
     ("since", "起始时间"),
     ("title", "标题"),
     ("token", "令牌"),
@@ -57,7 +60,7 @@ mod tests {
     use super::NAMES;
 
     /// What only the authors of clients ever read.
-    const FOR_PROGRAMS: [&str; 4] = ["afterSeq", "clientMessageId", "lastSeq", "since"];
+    const FOR_PROGRAMS: [&str; 5] = ["afterSeq", "clientMessageId", "key", "lastSeq", "since"];
 
     fn each_source(folder: &Path, look: &mut impl FnMut(&Path, &str)) {
         for entry in std::fs::read_dir(folder).unwrap() {

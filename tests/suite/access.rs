@@ -64,6 +64,7 @@ fn only_these_operations_need_no_authorization_header() {
         "/app-api/member/auth/logout",
         "/app-api/member/auth/refresh-token",
         "/app-api/promotion/kefu-visitor/token",
+        "/app-api/promotion/kefu-widget/config",
         "/healthz",
         "/infra/file/{date}/{name}",
         // Its token stands in the query.
