@@ -190,8 +190,8 @@ impl Error {
                 format!("请求参数不正确:{}", problem.zh).into(),
                 format!("invalid request parameter: {}", problem.en).into(),
             ),
-            Self::Missing(name) => {
-                (format!("请求参数缺失:{name}").into(), format!("missing request parameter: {name}").into())
+            Self::Missing(what) => {
+                (format!("请求参数缺失:{what}").into(), format!("missing request parameter: {what}").into())
             }
             Self::WrongType(what) => (
                 format!("请求参数类型错误:{what}").into(),

@@ -362,11 +362,11 @@ fn within(key: &str, value: i64, most: i64) -> Result<()> {
     Err(must(key, &format!(" 0 至 {most} 的整数"), &format!("a whole number from 0 to {most}")))
 }
 
-fn shorter(key: &str, text: Option<&str>, limit: usize) -> Result<()> {
-    if text.is_none_or(|text| text.chars().count() <= limit) {
+fn shorter(key: &str, text: Option<&str>, most: usize) -> Result<()> {
+    if text.is_none_or(|text| text.chars().count() <= most) {
         return Ok(());
     }
-    Err(must(key, &format!("不超过 {limit} 字的文本"), &format!("a text of at most {limit} characters")))
+    Err(must(key, &format!("不超过 {most} 字的文本"), &format!("a text of at most {most} characters")))
 }
 
 #[cfg(test)]
