@@ -19,13 +19,16 @@ use sha2::{Digest, Sha256};
 const REBUILD: &str = "build them with: cd web && npm ci && npm run build";
 
 /// What the pages are built from, below `web`: folders and files, each of them only when it exists.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 9] = [
     "client/src",
     "console/index.html",
     "console/public",
     "console/src",
     "console/vite.config.ts",
     "package-lock.json",
+    "widget/demo.html",
+    "widget/src",
+    "widget/vite.config.ts",
 ];
 
 /// The folder whose absence says that only the pages are there.

@@ -9,8 +9,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_cors::Cors;
-use actix_web::dev::{Server, ServerHandle};
+use actix_web::dev::{RequestHead, Server, ServerHandle};
 use actix_web::guard::GuardContext;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ContentType};
@@ -25,9 +24,10 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
 use crate::account;
-use crate::auth::address::ClientAddress;
 use crate::auth::{self, Auth, RevokeReason, Revoked, has_admin_logins};
+use crate::channel::Channels;
 use crate::clock::{Clock, ClockWatch};
+use crate::credential::Ended;
 use crate::db::instant::StoredInstant;
 use crate::db::sqlite::checkpoint::Checkpointer;
 use crate::db::sqlite::place;
@@ -36,6 +36,8 @@ use crate::db::{self, Backend, Db};
 use crate::error::Error;
 use crate::file::{self, Files};
 use crate::http;
+use crate::http::address::ClientAddress;
+use crate::http::cors::cors;
 use crate::http::middleware::{RequestIds, observe};
 use crate::job::{self, Jobs, Kinds, Runner};
 use crate::limit::RateLimits;
@@ -47,8 +49,9 @@ use crate::settings::{self, Settings};
 use crate::socket;
 use crate::telemetry::metrics::Metrics;
 use crate::tenant::Tenants;
-use crate::web::Web;
+use crate::visitor::Visitors;
 use crate::web::api::{self as pages, CONSOLE_PATH};
+use crate::web::{Web, widget};
 use crate::writer::{self, Stream, WriterThread};
 use crate::ws::CloseReason;
 
@@ -73,6 +76,8 @@ pub struct App {
     pub has_no_admin_login: bool,
     /// Whether the agents' console is served.
     pub has_console: bool,
+    /// Whether the demo page of the visitors' widget is served.
+    pub has_demo: bool,
     handle: ServerHandle,
     server: JoinHandle<std::io::Result<()>>,
     sweeper: JoinHandle<()>,
@@ -105,6 +110,7 @@ impl App {
         // After the database: where there is a secret, there has been one.
         let secret = settings::signing_secret(&settings).map_err(|error| error.to_string())?;
         let tenants = Tenants::new(&db, &clock).await.map_err(text)?;
+        let channels = Channels::new(&db, &clock, settings.server.public_url.as_deref()).await.map_err(text)?;
         let auth = Auth::new(&settings.auth, &settings.limits, &secret, db.clone(), clock.clone())?;
 
         let metrics = Metrics::new();
@@ -121,6 +127,9 @@ impl App {
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         // Late, because its password is shown by a start that succeeds and never again.
         let first_admin = account::ensure_first_admin(&db, &clock).await.map_err(text)?;
+        if settings.server.demo {
+            channels.ensure_demo().await.map_err(text)?;
+        }
         let key_reader = tokio::spawn({
             let auth = auth.clone();
             async move { auth.look_after_keys().await }
@@ -129,10 +138,13 @@ impl App {
         message::resync::note_correction(&db, &clock).await.map_err(text)?;
         // What is revoked from here on closes sockets.
         auth.poll_revocations().await.map_err(text)?;
+        let visitors = Visitors::new(&db, &hub, &clock);
         let sweeper = tokio::spawn(sweep(
             hub.clone(),
             auth.clone(),
             tenants.clone(),
+            channels.clone(),
+            visitors.clone(),
             web::Data::clone(&limits).into_inner(),
             clock.clone(),
         ));
@@ -156,13 +168,16 @@ impl App {
         let documents = Documents { openapi: document.to_string().into(), asyncapi: asyncapi.to_string().into() };
         let config = settings.server.clone();
         let has_console = web.is_some();
+        let has_demo = config.demo && channels.demo().is_some() && has_demo_page(web.as_ref()).await;
         let services = Services::new(web::PayloadConfig::new(settings.limits.body_bytes))
             .with(settings)
             .with(db)
             .with(auth)
             .with(tenants)
+            .with(channels.clone())
             .with(client_address)
             .with(files)
+            .with(visitors)
             .with(writer)
             .with(hub.clone())
             .with_shared(limits)
@@ -171,7 +186,7 @@ impl App {
             .with(RequestIds::new())
             .with(known_paths)
             .with_optional(web);
-        let server = serve(&config, services, documents, has_console, listener)
+        let server = serve(&config, services, documents, has_console, channels, listener)
             .map_err(|error| format!("cannot start the server: {error}"))?;
         let handle = server.handle();
         Ok(Self {
@@ -179,6 +194,7 @@ impl App {
             first_admin,
             has_no_admin_login,
             has_console,
+            has_demo,
             handle,
             server: tokio::spawn(server),
             sweeper,
@@ -273,10 +289,12 @@ fn serve(
     services: Services,
     documents: Documents,
     has_console: bool,
+    channels: Channels,
     listener: TcpListener,
 ) -> std::io::Result<Server> {
     let config = settings.clone();
     http::server::run(settings, listener, move || {
+        let channels = channels.clone();
         let app = ActixApp::new()
             .into_utoipa_app()
             .configure(|config: &mut ServiceConfig<'_>| {
@@ -295,6 +313,7 @@ fn serve(
             .configure(|config| {
                 if has_console {
                     pages::routes(config);
+                    widget::routes(config);
                 }
             })
             .service(web::redirect("/swagger-ui", SWAGGER))
@@ -302,7 +321,7 @@ fn serve(
             .service(document(ASYNCAPI, documents.asyncapi.clone()))
             .service(swagger)
             .default_service(web::to(routes::not_found))
-            .wrap(cors(&config.cors_origins))
+            .wrap(cors(&config.cors_origins, move |origin, request| is_visitors_page(&channels, origin, request)))
             .wrap(from_fn(observe))
     })
 }
@@ -339,27 +358,17 @@ fn not_listening(address: SocketAddr, error: &std::io::Error) -> String {
     format!("server.listen: cannot listen on {address}: {error}{way_out}")
 }
 
-/// Browsers of these origins may call (docs/contract.md#cors); `https://*.shop.example` stands for all subdomains. Asked
-/// headers are echoed: `*` does not cover Authorization.
-fn cors(origins: &[String]) -> Cors {
-    let cors = Cors::default()
-        .allowed_methods(["GET", "POST", "PUT", "DELETE"])
-        .allow_any_header()
-        .expose_headers(["retry-after", "x-request-id"])
-        .max_age(3600);
-    if origins.iter().any(|origin| origin == "*") {
-        return cors.allow_any_origin();
+async fn has_demo_page(web: Option<&Web>) -> bool {
+    match web {
+        Some(web) => web.demo_page().await.is_some(),
+        None => false,
     }
-    origins.iter().fold(cors, |cors, allowed| match allowed.split_once("//*.") {
-        None => cors.allowed_origin(allowed),
-        Some((scheme, domain)) => {
-            let (scheme, domain) = (format!("{scheme}//"), format!(".{domain}"));
-            cors.allowed_origin_fn(move |origin, _| {
-                let host = origin.to_str().ok().and_then(|origin| origin.strip_prefix(&scheme));
-                host.and_then(|host| host.strip_suffix(&domain)).is_some_and(|subdomain| !subdomain.is_empty())
-            })
-        }
-    })
+}
+
+/// Whether a page calls what visitors call, from an origin that a channel lets in.
+fn is_visitors_page(channels: &Channels, origin: &str, request: &RequestHead) -> bool {
+    let path = request.uri.path();
+    (path.starts_with("/app-api/") || path.starts_with("/widget/")) && channels.let_in(origin)
 }
 
 /// Registers every kind of job, asks for those of a start, and runs what is due.
@@ -383,7 +392,15 @@ async fn start_jobs(db: &Db, clock: &Clock, files: &Files, jobs: &Jobs, metrics:
 }
 
 /// Closes sockets whose time is over, and forgets what is over.
-async fn sweep(hub: Hub, auth: Auth, tenants: Tenants, limits: std::sync::Arc<RateLimits>, clock: Clock) {
+async fn sweep(
+    hub: Hub,
+    auth: Auth,
+    tenants: Tenants,
+    channels: Channels,
+    visitors: Visitors,
+    limits: Arc<RateLimits>,
+    clock: Clock,
+) {
     let mut local = auth.revocations();
     let mut ticks = tokio::time::interval(SWEEP);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -415,6 +432,12 @@ async fn sweep(hub: Hub, auth: Auth, tenants: Tenants, limits: std::sync::Arc<Ra
             Ok(()) | Err(Error::Busy) => {}
             Err(error) => tracing::warn!(%error, "changes of tenants' settings could not be read"),
         }
+        match channels.poll().await {
+            Ok(()) | Err(Error::Busy) => {}
+            Err(error) => tracing::warn!(%error, "changes of channels could not be read"),
+        }
+        hub.close_visitors(|channel| !channels.by_id(channel).is_some_and(|channel| channel.enabled));
+        visitors.tell_waiting();
         rounds = rounds.wrapping_add(1);
         if rounds.is_multiple_of(TIDY_EVERY) {
             limits.forget_idle();
@@ -427,6 +450,7 @@ fn close(hub: &Hub, revoked: &Revoked) {
     let reason = match revoked.reason {
         RevokeReason::LoggedOut => CloseReason::LoggedOut,
         RevokeReason::Disabled | RevokeReason::PasswordChanged => CloseReason::ShutOut,
+        RevokeReason::Blocked => return hub.close_user(revoked.key, &Ended::All, CloseReason::ShutOut),
         RevokeReason::RoleChanged(permissions) => return hub.set_permissions(revoked.key, permissions),
     };
     hub.close_user(revoked.key, &revoked.ended, reason);

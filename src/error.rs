@@ -54,6 +54,8 @@ pub enum Error {
     Unauthenticated,
     /// A valid token without the permission that the operation needs.
     Forbidden,
+    /// The page's origin is none that the channel lets in: the code 403 with HTTP 403.
+    OriginForbidden,
     /// The tenant header is needed here and absent.
     TenantMissing,
     /// The tenant header names another tenant than the token.
@@ -88,6 +90,8 @@ pub enum Error {
     StorageFull,
     /// Another transaction was in the way and this one was rolled back: `Db::transaction` runs it again.
     Conflict,
+    /// Admins have blocked the member, who reads and neither writes nor uploads.
+    Blocked,
     /// No conversation with that id that the caller may see.
     ConversationNotFound,
     /// No message with that id that the caller may see.
@@ -137,7 +141,7 @@ impl Error {
             | Self::UploadTooLarge
             | Self::RefreshTokenInvalid => 400,
             Self::Unauthenticated | Self::RefreshTokenExpired => 401,
-            Self::Forbidden | Self::TenantForeign => 403,
+            Self::Forbidden | Self::OriginForbidden | Self::TenantForeign => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::RequestTimeout => 408,
@@ -148,13 +152,15 @@ impl Error {
             Self::AccountDisabled => 1_002_000_001,
             Self::ConversationNotFound => 1_013_019_000,
             Self::MessageNotFound => 1_013_020_000,
+            Self::Blocked => 1_013_022_000,
         }
     }
 
     /// The HTTP status: 200 for all that the stock clients must be able to read, the code itself for 408, 429, 503 and a
-    /// request that is no HTTP.
+    /// request that is no HTTP, and where no stock client calls.
     pub const fn http_status(&self) -> StatusCode {
         match self {
+            Self::OriginForbidden => StatusCode::FORBIDDEN,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::MalformedBody => StatusCode::BAD_REQUEST,
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -169,6 +175,7 @@ impl Error {
             | Self::NotFound
             | Self::MethodNotAllowed
             | Self::UploadTooLarge
+            | Self::Blocked
             | Self::ConversationNotFound
             | Self::MessageNotFound
             | Self::LoginFailed
@@ -187,8 +194,8 @@ impl Error {
                 format!("请求参数不正确:{}", problem.zh).into(),
                 format!("invalid request parameter: {}", problem.en).into(),
             ),
-            Self::Missing(name) => {
-                (format!("请求参数缺失:{name}").into(), format!("missing request parameter: {name}").into())
+            Self::Missing(what) => {
+                (format!("请求参数缺失:{what}").into(), format!("missing request parameter: {what}").into())
             }
             Self::WrongType(what) => (
                 format!("请求参数类型错误:{what}").into(),
@@ -196,6 +203,9 @@ impl Error {
             ),
             Self::Unauthenticated => ("账号未登录".into(), "not logged in".into()),
             Self::Forbidden => ("没有该操作权限".into(), "permission denied".into()),
+            Self::OriginForbidden => {
+                ("该网站不在允许使用客服的范围内".into(), "the channel does not let this site in".into())
+            }
             Self::TenantMissing => {
                 ("请求的租户标识未传递，请进行排查".into(), "the tenant-id header is missing".into())
             }
@@ -213,6 +223,7 @@ impl Error {
             Self::Busy | Self::Conflict | Self::Unavailable(_) | Self::StorageFull => {
                 ("服务繁忙，请稍后重试".into(), "the service is busy, try again later".into())
             }
+            Self::Blocked => ("您已被限制使用客服".into(), "you are blocked from the customer service".into()),
             Self::ConversationNotFound => ("客服会话不存在".into(), "the conversation does not exist".into()),
             Self::MessageNotFound => ("客服消息不存在".into(), "the message does not exist".into()),
             Self::LoginFailed => ("登录失败，账号密码不正确".into(), "login failed: wrong username or password".into()),

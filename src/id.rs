@@ -74,6 +74,10 @@ id_type! {
     /// One login: the refresh token that it gave and every access token made from it.
     LoginId
 }
+id_type! {
+    /// One way by which visitors come in, such as the widget on a site.
+    ChannelId
+}
 
 /// The two kinds of users, with the numbers that the wire and the tables use (docs/contract.md#json-values).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

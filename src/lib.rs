@@ -7,7 +7,7 @@
 //! | [`writer`], [`fact`] | the group commit; what has happened, who hears of it and how |
 //! | [`conversation`] | conversations: one per member and tenant |
 //! | [`account`], [`auth`], `access` | admins and members; tokens, logins, revocations; roles and permissions |
-//! | [`tenant`] | tenants and their settings |
+//! | [`tenant`], [`channel`] | tenants and their settings; the ways by which visitors come in |
 //! | [`mod@file`] | uploads |
 //! | [`socket`], [`push`], `ws` | the WebSocket's handshake and client frames; events to connections; RFC 6455 |
 //! | [`import`] | conversations of a yudao shop, taken over |
@@ -17,10 +17,10 @@
 //! | [`shop`] | empty answers to what stock clients ask of a shop |
 //! | [`http`], [`limit`] | extractors, envelope, middleware; rate limits |
 //! | [`db`] | pool, migrations, checkpoints, ids |
-//! | [`settings`], [`error`], [`id`], [`credential`], [`clock`], [`text`], `backoff` | what everything stands on |
+//! | [`settings`], [`error`], [`id`], [`credential`], [`clock`], [`text`], `origin`, `backoff` | what everything stands on |
 //!
 //! Imports go one way: `cli` → `app` → `routes` → the `api` modules and `socket` → the commands of `message` and
-//! `conversation` → `writer` → `conversation` → `auth` → `account` → `tenant` → the foundation; `writer` → `fact` → `push`.
+//! `conversation` → `writer` → `conversation` → `auth` → `account` → `channel` → `tenant` → the foundation; `writer` → `fact` → `push`.
 //! `auth` asks `account`, which does not know `auth`. `push` carries bytes and knows no domain.
 //! Only `db` and the `store` modules query with Diesel. docs/architecture.md says more: one
 //! message's way, the invariants and where each is kept, and the exceptions.
@@ -30,6 +30,7 @@ mod account;
 mod app;
 mod auth;
 mod backoff;
+mod channel;
 pub mod cli;
 pub mod clock;
 mod conversation;
@@ -45,6 +46,7 @@ mod import;
 mod job;
 mod limit;
 mod message;
+mod origin;
 mod push;
 mod routes;
 pub mod settings;
@@ -53,6 +55,7 @@ mod socket;
 mod telemetry;
 mod tenant;
 mod text;
+mod visitor;
 mod web;
 mod writer;
 mod ws;

@@ -62,7 +62,9 @@ impl Role {
                 Permission::DeleteConversations
                 | Permission::QuerySettings
                 | Permission::UpdateSettings
-                | Permission::ManageLogins,
+                | Permission::ManageChannels
+                | Permission::ManageLogins
+                | Permission::ManageMembers,
             ) => false,
         }
     }
@@ -193,8 +195,12 @@ permissions! {
     QuerySettings => "promotion:kefu-setting:query";
     /// Change the settings of the tenant.
     UpdateSettings => "promotion:kefu-setting:update";
+    /// See, make, change and delete channels.
+    ManageChannels => "promotion:kefu-channel:manage";
     /// See and end the logins of others.
     ManageLogins => "system:login:manage";
+    /// Block members.
+    ManageMembers => "promotion:kefu-member:manage";
 }
 
 #[cfg(test)]
@@ -204,7 +210,7 @@ mod tests {
     #[test]
     fn roles_hold_what_the_contract_gives_them() {
         let count = |role: Role| role.permissions().count();
-        assert_eq!((count(Role::Owner), count(Role::Agent), count(Role::Viewer)), (9, 5, 2));
+        assert_eq!((count(Role::Owner), count(Role::Agent), count(Role::Viewer)), (11, 5, 2));
         assert!(!Role::Agent.may(Permission::DeleteConversations));
         assert!(Role::Viewer.permissions().all(|permission| permission.as_str().ends_with(":query")));
         assert!(Role::ALL.into_iter().all(|role| Role::from_name(role.as_str()) == Some(role)));

@@ -10,12 +10,13 @@ mod words;
 
 pub(crate) use store::{
     admin, admin_by_name, admin_with_hash, confirm_password, imported, lower_logout_time, member, member_by_id,
-    set_admin_enabled, set_admin_role, set_logout_time, set_password_hash, texts, words::find as find_members,
+    set_admin_enabled, set_admin_role, set_attributes, set_blocked, set_logout_time, set_password_hash, texts,
+    words::find as find_members,
 };
 
 use crate::access::Role;
 use crate::clock::{Clock, Millis};
-use crate::db::Db;
+use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Problem, Result};
 use crate::id::{TenantId, UserId, UserKey};
 use crate::tenant::DEFAULT_TENANT;
@@ -25,6 +26,11 @@ use crate::text::{Name, PictureUrl};
 pub(crate) const USERNAME_LIMIT: usize = 64;
 /// Longest nickname, in characters; a member's is cut.
 pub(crate) const NICKNAME_LIMIT: usize = 64;
+
+/// Longest attributes of a member, in bytes of JSON.
+pub(crate) const ATTRIBUTES_LIMIT: usize = 4096;
+/// Longest reason of a block, in characters; a longer one is cut.
+pub(crate) const REASON_LIMIT: usize = 255;
 
 /// What the first admin is called.
 const FIRST_ADMIN: &str = "admin";
@@ -55,6 +61,8 @@ pub struct Admin {
 /// A member, as the integrator's system introduced them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Member {
+    /// The number of the row, which `kefu_visitor` shares.
+    pub row: i64,
     /// Tenant, user type and id.
     pub key: UserKey,
     /// The id in the integrator's system: the decimal digits of a number, or any other text.
@@ -71,6 +79,12 @@ pub(crate) struct Member {
     pub profile_at: Option<Millis>,
     /// When the member logged out last, in milliseconds: the integrator's tokens that were issued until then have ended.
     pub logged_out_at: Option<Millis>,
+    /// Whether admins have blocked the member, who may still read.
+    pub blocked: bool,
+    /// Why, as the admin says.
+    pub block_reason: Option<String>,
+    /// What the site or the visitor tells: a JSON object of at most [`ATTRIBUTES_LIMIT`] bytes; `None` when nothing was told.
+    pub attributes: Option<String>,
 }
 
 impl Member {
@@ -87,7 +101,12 @@ pub(crate) enum MemberId {
     Number(UserId),
     /// Any other text; the member gets a number from 2^52 upwards.
     Text(String),
+    /// A visitor of a page, whom the integrator's system does not know: a random text, and a number from 2^52 upwards.
+    Visitor(String),
 }
+
+/// What a visitor's external id begins with.
+const VISITOR: &str = "visitor:";
 
 impl MemberId {
     /// A number from 1 to 2^52 − 1.
@@ -95,11 +114,13 @@ impl MemberId {
         (1..FIRST_OWN_MEMBER).contains(&number).then_some(Self::Number(UserId::new(number)))
     }
 
-    /// A number's decimal digits stand for the number; any other text of 1–128 visible characters for itself.
+    /// A number's decimal digits stand for the number; any other text of 1–128 visible characters for itself. No other system's
+    /// id names a visitor.
     pub(crate) fn from_text(text: &str) -> Option<Self> {
         let number = text.parse().ok().filter(|number: &i64| number.to_string() == text);
         match number.and_then(Self::from_number) {
             Some(number) => Some(number),
+            None if text.starts_with(VISITOR) => None,
             None => Name::exact(text, EXTERNAL_ID_LIMIT).map(|text| Self::Text(text.into())),
         }
     }
@@ -109,6 +130,15 @@ impl MemberId {
         match self {
             Self::Number(number) => number.to_string(),
             Self::Text(text) => text.clone(),
+            Self::Visitor(random) => format!("{VISITOR}{random}"),
+        }
+    }
+
+    /// What the member with this number is called whose name is not known.
+    fn default_nickname(&self, user: i64) -> String {
+        match self {
+            Self::Number(_) | Self::Text(_) => format!("会员{user}"),
+            Self::Visitor(_) => format!("访客{}", user - FIRST_OWN_MEMBER + 1),
         }
     }
 }
@@ -286,6 +316,30 @@ pub(crate) async fn keep_member(db: &Db, clock: &Clock, claim: MemberClaim, foun
         }
     }
     Err(Error::internal("a member's row can neither be made nor found"))
+}
+
+/// Makes a visitor, who is a member without an id in the integrator's system, inside a write transaction.
+///
+/// # Errors
+/// As [`tenant::ensure`].
+pub(crate) fn make_visitor(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    nickname: Option<String>,
+    now: Millis,
+) -> Result<Member> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(Error::internal)?;
+    let id = MemberId::Visitor(const_hex::encode(random));
+    let claim = MemberClaim { tenant, id, nickname, avatar: None, issued_at: None };
+    store::insert_member(connection, &claim, now)?.ok_or_else(|| Error::internal("a random id is taken"))
+}
+
+/// Gives a member another name, inside a write transaction.
+pub(crate) fn rename(connection: &mut AnyConnection, member: Member, nickname: String, now: Millis) -> Result<Member> {
+    let id = MemberId::Text(member.external_id.clone());
+    let claim = MemberClaim { tenant: member.key.tenant, id, nickname: Some(nickname), avatar: None, issued_at: None };
+    store::update_member(connection, member, &claim, now)
 }
 
 /// Makes the owner `admin` with a random password when the database has no admin with a password; returns name and

@@ -107,6 +107,7 @@ fn digits_stand_for_their_number_only() {
     assert_eq!(MemberId::from_text("+42"), Some(text("+42")));
     assert_eq!(MemberId::from_text("0"), Some(text("0")));
     assert_eq!(MemberId::from_text("4503599627370496"), Some(text("4503599627370496")));
+    assert_eq!(MemberId::from_text("visitor:0"), None, "what this service calls its visitors");
     assert_eq!(MemberId::from_text(""), None);
     assert_eq!(MemberId::from_text(&"x".repeat(129)), None);
     assert_eq!(MemberId::from_text("a\0b"), None);

@@ -101,7 +101,7 @@ pub async fn set_role(db: &Db, clock: &Clock, tenant: TenantId, username: &str, 
     db.write(move |connection| {
         let (admin, _) = account::admin_by_name(connection, tenant, &username)?.ok_or_else(unknown_admin)?;
         account::set_admin_role(connection, admin.key, role, now)?;
-        store::insert_role_change(connection, admin.key, now)
+        store::insert_change_of_rights(connection, admin.key, now)
     })
     .await
 }

@@ -4,19 +4,18 @@ mod logins;
 
 use std::sync::Arc;
 
-use actix_web::http::header::USER_AGENT;
 use actix_web::{HttpRequest, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
-use super::address::ClientAddress;
 use super::extract::{self, Admin, Member, Optional};
 use super::origin::Origin;
 use super::{Auth, Principal, Tokens};
 use crate::access::AnyAdmin;
 use crate::error::{Error, Result};
+use crate::http::address::ClientAddress;
 use crate::http::describe::failures;
 use crate::http::{Answer, Data, Json, Query, routes};
 use crate::id::{TenantId, UserType};
@@ -65,13 +64,7 @@ async fn login_admin(
     Json(Login { username, password }): Json<Login>,
 ) -> Result<Answer<Tokens>> {
     let tenant = extract::tenant(request.headers())?.unwrap_or(DEFAULT_TENANT);
-    Ok(Answer(auth.login(tenant, &username, &password, origin(&request, &address)).await?))
-}
-
-/// What a request says of the client's device.
-fn origin(request: &HttpRequest, address: &ClientAddress) -> Origin {
-    let device = request.headers().get(USER_AGENT).map(|name| String::from_utf8_lossy(name.as_bytes()));
-    Origin::new(address.of(request), device.as_deref().unwrap_or_default())
+    Ok(Answer(auth.login(tenant, &username, &password, Origin::of(&request, address.of(&request))).await?))
 }
 
 /// Log an admin out
@@ -164,7 +157,7 @@ async fn refresh_admin(
     request: HttpRequest,
     Query(query): Query<Refresh>,
 ) -> Result<Answer<Tokens>> {
-    Ok(Answer(auth.refresh(&query.refresh_token, UserType::Admin, origin(&request, &address)).await?))
+    Ok(Answer(auth.refresh(&query.refresh_token, UserType::Admin, Origin::of(&request, address.of(&request))).await?))
 }
 
 /// Get a member's new access token
@@ -187,7 +180,7 @@ async fn refresh_member(
     request: HttpRequest,
     Query(query): Query<Refresh>,
 ) -> Result<Answer<Tokens>> {
-    Ok(Answer(auth.refresh(&query.refresh_token, UserType::Member, origin(&request, &address)).await?))
+    Ok(Answer(auth.refresh(&query.refresh_token, UserType::Member, Origin::of(&request, address.of(&request))).await?))
 }
 
 #[cfg(test)]

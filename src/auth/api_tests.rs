@@ -6,13 +6,15 @@ use serde_json::{Value, json};
 use utoipa_actix_web::AppExt;
 
 use super::*;
-use crate::access::Role;
+use crate::access::{Permission, Role};
 use crate::account::{self, NewAdmin};
-use crate::auth::{address::ClientAddress, admin};
+use crate::auth::admin;
+use crate::channel::Channels;
 use crate::clock::Clock;
 use crate::clock::Millis;
 use crate::db::Db;
 use crate::db::testing::temporary;
+use crate::http::address::ClientAddress;
 use crate::settings;
 
 const NOW: Millis = 1_795_000_000_000;
@@ -25,6 +27,7 @@ struct World {
     db: Db,
     clock: Clock,
     auth: Auth,
+    channels: Channels,
 }
 
 impl World {
@@ -45,7 +48,8 @@ impl World {
             };
             account::add_admin(&db, &clock, new).await.unwrap();
         }
-        Self { _folder: folder, db, clock, auth }
+        let channels = Channels::new(&db, &clock, None).await.unwrap();
+        Self { _folder: folder, db, clock, auth, channels }
     }
 
     async fn call(&self, request: TestRequest) -> Value {
@@ -53,6 +57,7 @@ impl World {
             .into_utoipa_app()
             .app_data(web::Data::new(self.auth.clone()))
             .app_data(web::Data::new(self.db.clone()))
+            .app_data(web::Data::new(self.channels.clone()))
             .app_data(web::Data::new(ClientAddress::default()))
             .configure(routes)
             .configure(account::api::routes)
@@ -91,7 +96,7 @@ async fn the_console_logs_in_and_finds_its_page() {
     let token = text(&login, "/data/accessToken");
     let info = world.get(INFO, &[("authorization", &format!("Bearer {token}")), ("tenant-id", "1")]).await;
     assert_eq!(info["data"]["roles"], json!(["super_admin"]));
-    assert_eq!(info["data"]["permissions"].as_array().unwrap().len(), 9);
+    assert_eq!(info["data"]["permissions"].as_array().unwrap().len(), Permission::ALL.len());
     assert_eq!(info["data"]["user"]["username"], "boss");
     assert_eq!(info["data"]["menus"][0]["path"], "/mall");
     let page = &info["data"]["menus"][0]["children"][0];

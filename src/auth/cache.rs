@@ -172,8 +172,16 @@ mod tests {
     fn verified(rest: bool) -> Verified {
         let key = UserKey { tenant: TenantId::new(1), user_type: UserType::Member, user: UserId::new(1) };
         let credential = Credential::Login(LoginId::new(1));
-        let principal =
-            Principal { key, nickname: "".into(), avatar: "".into(), role: None, expires_at: 9000, credential };
+        let principal = Principal {
+            key,
+            nickname: "".into(),
+            avatar: "".into(),
+            role: None,
+            blocked: false,
+            channel: None,
+            expires_at: 9000,
+            credential,
+        };
         Verified { principal: Arc::new(principal), rest, checked_at: SOON }
     }
 

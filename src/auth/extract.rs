@@ -17,6 +17,7 @@ use futures_util::future::LocalBoxFuture;
 
 use super::{Auth, Principal, TokenUse, refuse};
 use crate::access::Privilege;
+use crate::channel::Channels;
 use crate::error::{Error, Result};
 use crate::http::describe::{Caller, Describe, Description};
 use crate::id::{TenantId, UserType};
@@ -25,6 +26,14 @@ use crate::limit::RateLimits;
 /// A member.
 #[derive(Clone, Debug)]
 pub(crate) struct Member(pub Arc<Principal>);
+
+/// A member who may write: one whom admins have not blocked.
+#[derive(Clone, Debug)]
+pub(crate) struct WritingMember(pub Arc<Principal>);
+
+/// A visitor of a page whom admins have not blocked.
+#[derive(Clone, Debug)]
+pub(crate) struct Visitor(pub Arc<Principal>);
 
 /// An admin who holds the permission `P`.
 #[derive(Clone, Debug)]
@@ -38,6 +47,32 @@ impl FromRequest for Member {
         Extracting::start(request, |principal| match principal.key.user_type {
             UserType::Member => Ok(Self(principal)),
             UserType::Admin => Err(Error::Forbidden),
+        })
+    }
+}
+
+impl FromRequest for WritingMember {
+    type Error = Error;
+    type Future = Extracting<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        Extracting::start(request, |principal| match principal.key.user_type {
+            UserType::Member if principal.blocked => Err(Error::Blocked),
+            UserType::Member => Ok(Self(principal)),
+            UserType::Admin => Err(Error::Forbidden),
+        })
+    }
+}
+
+impl FromRequest for Visitor {
+    type Error = Error;
+    type Future = Extracting<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        Extracting::start(request, |principal| match principal.channel {
+            Some(_) if principal.blocked => Err(Error::Blocked),
+            Some(_) => Ok(Self(principal)),
+            None => Err(Error::Forbidden),
         })
     }
 }
@@ -67,6 +102,18 @@ impl<P: Privilege> Admin<P> {
 }
 
 impl Describe for Member {
+    fn describe(description: &mut Description) {
+        description.caller(Caller::AnyMember);
+    }
+}
+
+impl Describe for WritingMember {
+    fn describe(description: &mut Description) {
+        description.caller(Caller::AnyMember);
+    }
+}
+
+impl Describe for Visitor {
     fn describe(description: &mut Description) {
         description.caller(Caller::AnyMember);
     }
@@ -126,6 +173,18 @@ pub(crate) fn tenant(headers: &HeaderMap) -> Result<Option<TenantId>> {
     }
 }
 
+/// Refuses a visitor's token that comes from a page that its channel does not allow, or whose channel is closed. Costs nothing
+/// for the tokens of others.
+///
+/// # Errors
+/// [`Error::OriginForbidden`].
+pub(crate) fn check_origin(principal: &Principal, request: &HttpRequest) -> Result<()> {
+    let Some(id) = principal.channel else { return Ok(()) };
+    let channels = request.app_data::<web::Data<Channels>>();
+    let channel = channels.ok_or_else(|| Error::internal("no Channels in the application's data"))?.by_id(id);
+    if channel.is_some_and(|channel| channel.allows(request)) { Ok(()) } else { Err(Error::OriginForbidden) }
+}
+
 /// What counts the calls of users, when this is one that counts: what is posted has limits of its own.
 fn counted_by(request: &HttpRequest) -> Option<web::Data<RateLimits>> {
     if request.method() == Method::POST { None } else { request.app_data::<web::Data<RateLimits>>().cloned() }
@@ -146,20 +205,22 @@ impl<T: 'static> Extracting<T> {
         };
         let Some(token) = token(request.headers()) else { return Self::ready(Err(Error::Unauthenticated)) };
         let (tenant, limits) = (tenant(request.headers()), counted_by(request));
-        let finish = move |principal: Arc<Principal>| {
+        let finish = move |principal: Arc<Principal>, request: &HttpRequest| {
             if tenant?.is_some_and(|tenant| tenant != principal.key.tenant) {
                 return Err(Error::TenantForeign);
             }
+            check_origin(&principal, request)?;
             if let Some(limits) = limits {
                 limits.calls.check(&principal.key)?;
             }
             finish(principal)
         };
         if let Some(principal) = auth.cached(token, TokenUse::Rest) {
-            return Self::ready(finish(principal));
+            return Self::ready(finish(principal, request));
         }
-        let (auth, token) = (Auth::clone(auth), token.to_owned());
-        Self(State::Verifying(Box::pin(async move { finish(auth.authenticate(&token, TokenUse::Rest).await?) })))
+        let (auth, token, request) = (Auth::clone(auth), token.to_owned(), request.clone());
+        let verified = async move { finish(auth.authenticate(&token, TokenUse::Rest).await?, &request) };
+        Self(State::Verifying(Box::pin(verified)))
     }
 
     const fn ready(outcome: Result<T>) -> Self {

@@ -55,7 +55,7 @@ impl Auth {
     ///
     /// # Errors
     /// [`Error::RefreshTokenExpired`] for one of ours past its time, [`Error::RefreshTokenInvalid`] for whatever else
-    /// is wrong, also when it belongs to the other user type; [`Error::TooManyLogins`] when the login was refreshed too
+    /// is wrong, also when it belongs to the other user type or to a visitor, whose key is not named here; [`Error::TooManyLogins`] when the login was refreshed too
     /// often.
     pub async fn refresh(&self, refresh_token: &str, user_type: UserType, origin: Origin) -> Result<Tokens> {
         let inner = &*self.0;
@@ -219,7 +219,7 @@ impl Auth {
         Ok(())
     }
 
-    fn publish_logout(&self, key: UserKey, ended: Ended) {
+    pub(super) fn publish_logout(&self, key: UserKey, ended: Ended) {
         self.publish(Revoked { key, ended, reason: RevokeReason::LoggedOut });
     }
 }
@@ -258,14 +258,21 @@ impl Inner {
             }
             enabled_profile(connection, key)?.ok_or(Error::AccountDisabled)?;
             let ends = end_of_login(connection, key, latest, now)?;
-            Ok((store::insert_login(connection, key, origin.as_ref(), ends, now)?, ends))
+            Ok((store::insert_login(connection, key, None, origin.as_ref(), ends, now)?, ends))
         };
         let (login, ends) = self.db.write(insert).await?;
         self.tokens(key, login, 0, now, ends)
     }
 
     /// Tokens of a login that ends at `ends`.
-    fn tokens(&self, key: UserKey, login: LoginId, generation: i64, now: Millis, ends: Millis) -> Result<Tokens> {
+    pub(super) fn tokens(
+        &self,
+        key: UserKey,
+        login: LoginId,
+        generation: i64,
+        now: Millis,
+        ends: Millis,
+    ) -> Result<Tokens> {
         let access = OwnToken {
             kind: Kind::Access,
             key,
@@ -283,7 +290,7 @@ impl Inner {
     }
 
     /// Notes that a login was used, for the list of logins. A refresh does not fail when it cannot be noted.
-    async fn note_use(&self, login: LoginId, last_used: Option<Millis>, origin: Origin, now: Millis) {
+    pub(super) async fn note_use(&self, login: LoginId, last_used: Option<Millis>, origin: Origin, now: Millis) {
         if last_used.is_some_and(|used| (0..USED_WITHIN).contains(&(now - used))) {
             return;
         }
@@ -303,8 +310,10 @@ const CLOCKS_APART_MS: Millis = 24 * 3600 * 1000;
 /// The login of a refresh token that is its newest, if it may go on.
 fn current_login(connection: &mut AnyConnection, token: &OwnToken) -> Result<Option<store::Login>> {
     let found = store::login(connection, token.login)?;
-    let current =
-        found.filter(|login| !login.revoked && login.key == token.key && login.generation == token.generation);
+    let is_current = |login: &store::Login| {
+        !login.revoked && login.channel.is_none() && login.key == token.key && login.generation == token.generation
+    };
+    let current = found.filter(is_current);
     let Some(login) = current else { return Ok(None) };
     Ok(enabled_profile(connection, token.key)?.map(|_| login))
 }
@@ -333,7 +342,11 @@ enum Rotation {
 
 fn rotate(connection: &mut AnyConnection, token: &OwnToken, latest: Millis, now: Millis) -> Result<Rotation> {
     let Some(login) = store::login(connection, token.login)? else { return Ok(Rotation::Refused) };
-    if login.revoked || login.key != token.key || enabled_profile(connection, token.key)?.is_none() {
+    if login.revoked
+        || login.channel.is_some()
+        || login.key != token.key
+        || enabled_profile(connection, token.key)?.is_none()
+    {
         return Ok(Rotation::Refused);
     }
     let ends = end_of_login(connection, token.key, latest, now)?;

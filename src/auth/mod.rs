@@ -8,9 +8,9 @@
 //! `auth` asks `account` for accounts; `account` does not know `auth`. What changes an account and ends its logins in
 //! the same transaction is in `admin`.
 
-pub(crate) mod address;
 pub mod admin;
 pub(crate) mod api;
+pub(crate) mod block;
 mod cache;
 pub(crate) mod cleanup;
 mod correction;
@@ -20,10 +20,11 @@ mod known;
 mod login;
 mod member_claims;
 mod member_token;
-mod origin;
+pub(crate) mod origin;
 mod revocation;
 mod store;
 mod token;
+pub(crate) mod visitor;
 
 use std::sync::Arc;
 
@@ -48,7 +49,7 @@ use crate::clock::{Clock, Millis};
 use crate::credential::{Credential, Hash, Issued};
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Result};
-use crate::id::{UserId, UserKey, UserType};
+use crate::id::{ChannelId, UserId, UserKey, UserType};
 use crate::limit::LoginLimits;
 use crate::settings;
 
@@ -63,6 +64,10 @@ pub struct Principal {
     pub avatar: Arc<str>,
     /// An admin's role; `None` for members.
     pub role: Option<Role>,
+    /// Whether admins have blocked the member, who may still read.
+    pub blocked: bool,
+    /// A visitor's channel, whose pages alone may use the token.
+    pub channel: Option<ChannelId>,
     /// When the presented token ends, in milliseconds.
     pub expires_at: Millis,
     /// What a logout ends.
@@ -127,6 +132,7 @@ struct Inner {
     limits: LoginLimits,
     access_ttl_ms: Millis,
     refresh_ttl_ms: Millis,
+    visitor_ttl_ms: Millis,
     rotate: bool,
     revoked: broadcast::Sender<Revoked>,
     polled: Mutex<Polled>,
@@ -162,6 +168,7 @@ impl Auth {
             limits: LoginLimits::new(limits, &clock),
             access_ttl_ms: milliseconds("access_ttl_s", settings.access_ttl_s)?,
             refresh_ttl_ms: milliseconds("refresh_ttl_s", settings.refresh_ttl_s)?,
+            visitor_ttl_ms: milliseconds("visitor_refresh_ttl_s", settings.visitor_refresh_ttl_s)?,
             rotate: settings.rotate_refresh_tokens,
             revoked: broadcast::Sender::new(1024),
             polled: Mutex::default(),
@@ -249,14 +256,16 @@ impl Inner {
         if token.expires_at <= now {
             return Err(refuse("exp has passed"));
         }
-        let profile = self.db.run(move |connection| current_profile(connection, &token)).await?;
-        let Profile { nickname, avatar, role } =
+        let profile = self.db.run(move |connection| current_profile(connection, &token, now)).await?;
+        let (Profile { nickname, avatar, role, blocked }, channel) =
             profile.ok_or_else(|| refuse("the login has ended, or the account is disabled"))?;
         let principal = Principal {
             key: token.key,
             nickname: nickname.into(),
             avatar: avatar.into(),
             role,
+            blocked,
+            channel,
             expires_at: token.expires_at,
             credential: Credential::Login(token.login),
         };
@@ -283,6 +292,8 @@ impl Inner {
             nickname: member.nickname.into(),
             avatar: member.avatar.into(),
             role: None,
+            blocked: member.blocked,
+            channel: None,
             expires_at,
             credential: Credential::Token(identity),
         })
@@ -307,33 +318,49 @@ fn refuse(rule: Refusal) -> Error {
     Error::Unauthenticated
 }
 
-/// What others see of a user, and the user's role.
+/// What others see of a user, and what the user may do.
 struct Profile {
     nickname: String,
     avatar: String,
     role: Option<Role>,
+    blocked: bool,
 }
 
-/// The profile behind one of our tokens, `None` when its login was revoked or its account may not be used.
-fn current_profile(connection: &mut AnyConnection, token: &OwnToken) -> Result<Option<Profile>> {
+/// The profile behind one of our tokens and a visitor's channel, `None` when its login was revoked or its account may not be
+/// used.
+fn current_profile(
+    connection: &mut AnyConnection,
+    token: &OwnToken,
+    now: Millis,
+) -> Result<Option<(Profile, Option<ChannelId>)>> {
     let Some(login) = store::login(connection, token.login)? else { return Ok(None) };
     // An old refresh token that was rotated away opens no socket; access tokens live until they expire.
-    let outdated = token.kind == Kind::Refresh && login.generation != token.generation;
+    let outdated = token.kind == Kind::Refresh && !login.accepts(token.generation, now);
     if login.revoked || login.key != token.key || outdated {
         return Ok(None);
     }
-    enabled_profile(connection, token.key)
+    Ok(enabled_profile(connection, token.key)?.map(|profile| (profile, login.channel)))
 }
 
 /// The profile of a user, `None` when there is none or it is disabled.
 fn enabled_profile(connection: &mut AnyConnection, key: UserKey) -> Result<Option<Profile>> {
     Ok(match key.user_type {
-        UserType::Admin => account::admin(connection, key.tenant, key.user)?
-            .filter(|admin| admin.enabled)
-            .map(|admin| Profile { nickname: admin.nickname, avatar: admin.avatar, role: Some(admin.role) }),
-        UserType::Member => account::member(connection, key.tenant, key.user)?
-            .filter(|member| member.enabled)
-            .map(|member| Profile { nickname: member.nickname, avatar: member.avatar, role: None }),
+        UserType::Admin => {
+            account::admin(connection, key.tenant, key.user)?.filter(|admin| admin.enabled).map(|admin| Profile {
+                nickname: admin.nickname,
+                avatar: admin.avatar,
+                role: Some(admin.role),
+                blocked: false,
+            })
+        }
+        UserType::Member => {
+            account::member(connection, key.tenant, key.user)?.filter(|member| member.enabled).map(|member| Profile {
+                nickname: member.nickname,
+                avatar: member.avatar,
+                role: None,
+                blocked: member.blocked,
+            })
+        }
     })
 }
 

@@ -2,6 +2,9 @@
 
 use std::net::IpAddr;
 
+use actix_web::HttpRequest;
+use actix_web::http::header::USER_AGENT;
+
 use crate::text::Name;
 
 /// Longest name of a device that is kept, in characters.
@@ -17,6 +20,12 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// What a request says of its client, whose address is known.
+    pub(crate) fn of(request: &HttpRequest, address: IpAddr) -> Self {
+        let device = request.headers().get(USER_AGENT).map(|name| String::from_utf8_lossy(name.as_bytes()));
+        Self::new(address, device.as_deref().unwrap_or_default())
+    }
+
     /// With as much of the device's name as is kept.
     pub fn new(address: IpAddr, device: &str) -> Self {
         Self { address, device: Name::cut(device, DEVICE_LIMIT).map(String::from).unwrap_or_default() }

@@ -36,6 +36,8 @@ pub enum RevokeReason {
     Disabled,
     /// The password was changed.
     PasswordChanged,
+    /// The member was blocked. The logins go on: what is written is refused, and whoever opens a socket.
+    Blocked,
     /// The role was changed, and nothing has ended: open sockets have these permissions from now on.
     RoleChanged(Permissions),
 }
@@ -68,6 +70,7 @@ impl Auth {
                     Ended::AllBut(_) => RevokeReason::PasswordChanged,
                     Ended::All | Ended::Nothing => match enabled_profile(connection, row.key)? {
                         None => RevokeReason::Disabled,
+                        Some(profile) if row.ended == Ended::Nothing && profile.blocked => RevokeReason::Blocked,
                         Some(profile) if row.ended == Ended::Nothing => {
                             RevokeReason::RoleChanged(Permissions::of(profile.role))
                         }

@@ -17,7 +17,7 @@ pub(super) const LENGTH_LIMIT: usize = 4096;
 pub(super) const SECRET_MIN: usize = 32;
 
 /// What one of our tokens is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Kind {
     /// For REST.
@@ -27,7 +27,7 @@ pub(super) enum Kind {
 }
 
 /// What one of our tokens says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct OwnToken {
     pub kind: Kind,
     pub key: UserKey,

@@ -75,6 +75,9 @@ fn greeting(app: &App) -> String {
     if app.has_console {
         text.push_str(&format!("  Console        http://{address}/console/\n"));
     }
+    if app.has_demo {
+        text.push_str(&format!("  Demo           http://{address}/widget/demo\n"));
+    }
     if let Some((username, password)) = &app.first_admin {
         text.push_str(&format!(
             "\nThe first admin was created; the password is shown this once:\n  username  {username}\n  \

@@ -3,6 +3,10 @@
 //! This module owns `kefu_conversation`. Changes go through the [`crate::writer`], which holds the row's lock while `seq` is
 //! assigned and unread messages are counted; this module gives it the rules ([`Conversation`]) and the statements
 //! (`store`), and never looks at messages itself. Its own commands are `open`, `pin`, `delete` and `mark_unread`.
+//!
+//! A visitor who logs in loses the conversation to the member (`visitor::link`). A closed row keeps the visitor's place, so that
+//! whoever still writes as that visitor is refused by the row that the writer locks anyway. It is either the visitor's
+//! conversation itself, which can still be read, or one without messages.
 
 pub(crate) mod api;
 pub(crate) mod delete;
@@ -15,9 +19,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::clock::Millis;
+use crate::error::{Error, Problem};
 use crate::id::{ConversationId, TenantId, UserId, UserType};
 
-pub(crate) use store::{Head, LastMessage, WriteConversations, head, set_user_deleted, texts};
+pub(crate) use store::{
+    Head, LastMessage, WriteConversations, begun_by, earlier_head, head, insert_closed, link_to, linked_to, move_to,
+    set_user_deleted, texts,
+};
 
 /// Which conversation is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +91,39 @@ pub(crate) struct Read {
     pub up_to_seq: i64,
 }
 
+/// In the place of `member_read_seq`: there is no member any more who reads. It stands in a column that the writer reads with
+/// the row anyway.
+const CLOSED: i64 = -1;
+
+/// The refusal of whatever would change a closed conversation.
+pub(crate) const fn read_only() -> Error {
+    Error::Invalid(Problem::new(
+        "会话已转到会员名下，只能查看",
+        "the conversation was linked to a member and is read-only",
+    ))
+}
+
 impl Conversation {
+    /// Whether it can only be read any more.
+    pub(crate) const fn is_closed(&self) -> bool {
+        self.member_read_seq == CLOSED
+    }
+
+    /// Closes it for good: it leaves the admins' list and can only be read. What is unread in it stays so.
+    pub(crate) const fn close(&mut self) {
+        self.member_read_seq = CLOSED;
+        self.admin_deleted = true;
+        self.admin_pinned = false;
+        self.marked_unread = false;
+    }
+
+    /// The row that keeps the place of a visitor who has no conversation any more, or never had one.
+    pub(crate) const fn closed(id: ConversationId, tenant: TenantId, visitor: UserId, now: Millis) -> Self {
+        let mut conversation = Self::new(id, tenant, visitor, now);
+        conversation.close();
+        conversation
+    }
+
     /// A conversation before its first message.
     pub(crate) const fn new(id: ConversationId, tenant: TenantId, member: UserId, now: Millis) -> Self {
         Self {
@@ -219,6 +259,26 @@ pub(crate) struct ConversationView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, value_type = i64, required = false, example = 1)]
     pub last_message_admin_id: Option<UserId>,
+    /// Only where one conversation is asked for: what the member wrote as a visitor of a page before logging in, the newest
+    /// first. Its messages can be listed, and nobody can write there any more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub earlier: Vec<EarlierConversation>,
+    /// Only where one conversation is asked for: the member whose earlier conversation this is. It can only be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub linked_user_id: Option<UserId>,
+}
+
+/// A conversation that a member had as a visitor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct EarlierConversation {
+    /// The id.
+    pub id: ConversationId,
+    /// The newest message's time, epoch milliseconds.
+    #[schema(value_type = i64, example = 1_795_235_421_115_i64)]
+    pub last_message_time: Millis,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

@@ -29,7 +29,7 @@ macro_rules! id_kinds {
             }
 
             /// The first id there is.
-            const fn first(self) -> i64 {
+            pub(crate) const fn first(self) -> i64 {
                 match self {
                     $(Self::$kind => $first,)*
                 }
@@ -67,6 +67,10 @@ id_kinds! {
     Job = "job" from 1;
     /// Changes of settings in `kefu_tenant`.
     TenantChange = "tenant_change" from 1;
+    /// `kefu_channel`.
+    Channel = "channel" from 1;
+    /// Changes in `kefu_channel`.
+    ChannelChange = "channel_change" from 1;
 }
 
 /// Takes `count` ids inside the running write transaction and returns the first. The row's lock makes them unique; a
@@ -84,6 +88,11 @@ pub fn reserve(connection: &mut AnyConnection, kind: IdKind, count: i64) -> Resu
 /// Takes one id: [`reserve`] for what is made singly.
 pub fn reserve_one(connection: &mut AnyConnection, kind: IdKind) -> Result<i64> {
     reserve(connection, kind, 1)
+}
+
+/// The first id that was not taken yet.
+pub(crate) fn next(connection: &mut AnyConnection, kind: IdKind) -> Result<i64> {
+    Ok(kefu_id_block::table.find(kind.name()).select(kefu_id_block::next_id).first(connection)?)
 }
 
 /// Finds out whether commits reach the disk, inside a write transaction: takes an id, because nothing less does.

@@ -19,8 +19,9 @@ const fn uses(table: &'static str, changed: Option<&'static str>, deleted: bool)
 }
 
 /// Every table of the schema; a test compares both.
-const USES: [Use; 12] = [
+const USES: [Use; 14] = [
     uses("kefu_admin", Some("status"), false),
+    uses("kefu_channel", Some("settings"), true),
     uses("kefu_conversation", Some("last_seq"), false),
     uses("kefu_file", None, false),
     uses("kefu_id_block", Some("next_id"), true),
@@ -32,6 +33,7 @@ const USES: [Use; 12] = [
     uses("kefu_message", Some("read_status"), false),
     uses("kefu_revocation", None, true),
     uses("kefu_tenant", Some("settings"), false),
+    uses("kefu_visitor", Some("page_url"), false),
 ];
 
 /// Fails for a user who may not write all that the service writes, and on a server that can only be read. A server

@@ -29,6 +29,7 @@ diesel::table! {
         deleted -> Bool,
         tenant_id -> BigInt,
         marked_unread -> Bool,
+        linked_user_id -> Nullable<BigInt>,
     }
 }
 
@@ -70,6 +71,9 @@ diesel::table! {
         tenant_id -> BigInt,
         profile_time -> Nullable<Timestamp>,
         logout_time -> Nullable<Timestamp>,
+        blocked -> Bool,
+        block_reason -> Nullable<Text>,
+        attributes -> Nullable<Text>,
     }
 }
 
@@ -135,6 +139,8 @@ diesel::table! {
         device -> Text,
         address -> Text,
         last_used_time -> Nullable<Timestamp>,
+        channel_id -> Nullable<BigInt>,
+        rotated_time -> Nullable<Timestamp>,
     }
 }
 
@@ -211,8 +217,42 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    kefu_channel (id) {
+        id -> BigInt,
+        kind -> Text,
+        name -> Text,
+        channel_key -> Text,
+        enabled -> Bool,
+        settings -> Text,
+        creator -> Text,
+        create_time -> Timestamp,
+        updater -> Text,
+        update_time -> Timestamp,
+        deleted -> Bool,
+        tenant_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    kefu_visitor (id) {
+        id -> BigInt,
+        channel_id -> BigInt,
+        page_url -> Text,
+        page_title -> Text,
+        page_time -> Nullable<Timestamp>,
+        creator -> Text,
+        create_time -> Timestamp,
+        updater -> Text,
+        update_time -> Timestamp,
+        deleted -> Bool,
+        tenant_id -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     kefu_admin,
+    kefu_channel,
     kefu_conversation,
     kefu_file,
     kefu_id_block,
@@ -224,4 +264,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     kefu_message,
     kefu_revocation,
     kefu_tenant,
+    kefu_visitor,
 );

@@ -53,6 +53,10 @@ frame_types! {
         Deleted = "kefu_conversation_deleted",
         /// Admins have marked a conversation as unread, or have read it since.
         Marked = "kefu_conversation_marked",
+        /// A visitor's conversation was linked to a member.
+        Linked = "kefu_conversation_linked",
+        /// What is shown of a member beside the conversation has changed.
+        MemberUpdated = "kefu_member_update",
         /// Someone is typing.
         Typing = "kefu_typing",
         /// Which admins look at a conversation.
@@ -114,6 +118,28 @@ pub(crate) struct Marked {
     pub conversation_id: ConversationId,
     /// Whether it is marked as unread now.
     pub marked_unread: bool,
+}
+
+/// Content of [`ServerFrame::Linked`].
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Linked {
+    /// The visitor's one. It is the member's own now, or named as `earlier` by the member's.
+    pub conversation_id: ConversationId,
+    /// The member.
+    pub user_id: UserId,
+    /// The visitor who the member was before.
+    pub previous_user_id: UserId,
+}
+
+/// Content of [`ServerFrame::MemberUpdated`].
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MemberUpdated {
+    /// The member's conversation.
+    pub conversation_id: ConversationId,
+    /// The member, whose name, page, attributes or block has changed.
+    pub user_id: UserId,
 }
 
 /// Content of [`ServerFrame::ReadByAdmin`] and [`ServerFrame::ReadByMember`].

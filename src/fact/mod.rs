@@ -30,6 +30,10 @@ pub(crate) enum Fact {
     ConversationDeleted { tenant: TenantId, conversation: ConversationId },
     /// Admins have marked a conversation as unread, or have read it since.
     ConversationMarked { tenant: TenantId, conversation: ConversationId, marked_unread: bool },
+    /// A visitor's conversation was linked to a member: it is the member's own now, or one of the member's earlier ones.
+    ConversationLinked { tenant: TenantId, conversation: ConversationId, member: UserId, visitor: UserId },
+    /// What admins see of a member beside the conversation has changed.
+    MemberUpdated { tenant: TenantId, conversation: ConversationId, member: UserId },
     /// A member or an admin is typing in a member's conversation. Never stored.
     Typing { tenant: TenantId, conversation: ConversationId, member: UserId, user_type: UserType, user: UserId },
 }

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 
 use super::Fact;
-use super::frames::{Created, Deleted, Marked, Pinned, Read, ServerFrame, Typing};
+use super::frames::{Created, Deleted, Linked, Marked, MemberUpdated, Pinned, Read, ServerFrame, Typing};
 use crate::access::Permission;
 use crate::error::Result;
 use crate::id::{TenantId, UserType};
@@ -33,6 +33,8 @@ impl Fact {
             | Self::ConversationPinned { tenant, .. }
             | Self::ConversationDeleted { tenant, .. }
             | Self::ConversationMarked { tenant, .. }
+            | Self::ConversationLinked { tenant, .. }
+            | Self::MemberUpdated { tenant, .. }
             | Self::Typing { tenant, .. } => *tenant,
         }
     }
@@ -46,6 +48,8 @@ impl Fact {
             Self::ConversationPinned { .. } => "conversation.pinned",
             Self::ConversationDeleted { .. } => "conversation.deleted",
             Self::ConversationMarked { .. } => "conversation.marked",
+            Self::ConversationLinked { .. } => "conversation.linked",
+            Self::MemberUpdated { .. } => "member.updated",
             Self::Typing { .. } => "conversation.typing",
         }
     }
@@ -54,11 +58,14 @@ impl Fact {
     fn audience(&self) -> Audience {
         let admins = || Audience::admins(Permission::QueryMessages);
         match *self {
-            Self::MessageStored { member, .. } | Self::MessagesRead { member, .. } => admins().and_member(member),
+            Self::MessageStored { member, .. }
+            | Self::MessagesRead { member, .. }
+            | Self::ConversationLinked { member, .. } => admins().and_member(member),
             Self::ConversationCreated { .. }
             | Self::ConversationPinned { .. }
             | Self::ConversationDeleted { .. }
-            | Self::ConversationMarked { .. } => admins(),
+            | Self::ConversationMarked { .. }
+            | Self::MemberUpdated { .. } => admins(),
             Self::Typing { user_type: UserType::Member, .. } => admins(),
             Self::Typing { user_type: UserType::Admin, member, user, .. } => {
                 admins().and_member(member).except((UserType::Admin, user))
@@ -89,6 +96,13 @@ impl Fact {
             Self::ConversationMarked { conversation, marked_unread, .. } => {
                 build(ServerFrame::Marked, &Marked { conversation_id: conversation, marked_unread })
             }
+            Self::ConversationLinked { conversation, member, visitor, .. } => {
+                let content = Linked { conversation_id: conversation, user_id: member, previous_user_id: visitor };
+                build(ServerFrame::Linked, &content)
+            }
+            Self::MemberUpdated { conversation, member, .. } => {
+                build(ServerFrame::MemberUpdated, &MemberUpdated { conversation_id: conversation, user_id: member })
+            }
             Self::Typing { conversation, user_type, user, .. } => {
                 let content = Typing { conversation_id: conversation, user_id: user, user_type: user_type.code() };
                 build(ServerFrame::Typing, &content)
@@ -107,6 +121,8 @@ impl Fact {
             | Self::ConversationPinned { .. }
             | Self::ConversationDeleted { .. }
             | Self::ConversationMarked { .. }
+            | Self::ConversationLinked { .. }
+            | Self::MemberUpdated { .. }
             | Self::Typing { .. } => None,
         }
     }

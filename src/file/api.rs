@@ -24,7 +24,7 @@ use super::name::{Disposition, content_disposition};
 use super::range::{self, Part};
 use super::{FilePath, Files};
 use crate::access::AnyAdmin;
-use crate::auth::extract::{Admin, Member};
+use crate::auth::extract::{Admin, WritingMember};
 use crate::error::{Error, Failure, Result};
 use crate::http::describe::{failures, failures_with_status};
 use crate::http::{Answer, Data, is_known, routes};
@@ -102,12 +102,13 @@ async fn upload_as_admin(
     extensions(("x-errors" = json!(failures(&[
         Error::Missing("file".into()),
         Error::UploadTooLarge,
+        Error::Blocked,
         Error::TooManyRequests { retry_after_s: 1 },
         Error::StorageFull,
     ]))))
 )]
 async fn upload_as_member(
-    member: Result<Member>,
+    member: Result<WritingMember>,
     request: HttpRequest,
     body: web::Payload,
     files: web::Data<Files>,

@@ -28,11 +28,11 @@ use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::local::LocalFileSystem;
 use object_store::{GetOptions, GetResult, ObjectStore, RetryConfig};
 
-use crate::auth::address::ClientAddress;
 use crate::clock::{Clock, Millis, to_timestamp};
 use crate::db::watch::{Space, space};
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Problem, Result};
+use crate::http::address::ClientAddress;
 use crate::id::UserKey;
 use crate::job::Jobs;
 use crate::settings::{self, Settings};

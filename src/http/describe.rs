@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::schema::{SchemaType, Type};
-use utoipa::openapi::{Content, Ref, RefOr, Required, ResponseBuilder, Schema, SecurityRequirement};
+use utoipa::openapi::schema::{AdditionalProperties, SchemaType, Type};
+use utoipa::openapi::{Content, Object, Ref, RefOr, Required, ResponseBuilder, Schema, SecurityRequirement};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{Json, Query, Then};
@@ -168,6 +168,28 @@ pub(crate) fn refer_to<T: ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
             Ref::from_schema_name(name).into()
         }
     }
+}
+
+/// The schema of changes to an object: every property is left to the client's choice, and no other is allowed.
+pub(crate) fn changes_of<T: ToSchema>() -> RefOr<Schema> {
+    match T::schema() {
+        RefOr::T(Schema::Object(object)) => optional(object).into(),
+        other => other,
+    }
+}
+
+fn optional(mut object: Object) -> Object {
+    object.description = None;
+    object.required.clear();
+    object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+    for property in object.properties.values_mut() {
+        if let RefOr::T(Schema::Object(inner)) = property
+            && !inner.properties.is_empty()
+        {
+            *inner = optional(inner.clone());
+        }
+    }
+    object
 }
 
 fn no_content() -> RefOr<Content> {

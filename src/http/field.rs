@@ -1,39 +1,52 @@
 //! What people call the fields of requests: the Chinese messages name them so, the English ones as the wire does.
 
 /// The Chinese names, by the names on the wire.
-const NAMES: [(&str, &str); 32] = [
+const NAMES: [(&str, &str); 45] = [
     ("adminPinned", "置顶状态"),
     ("afterSeq", "起始序号"),
+    ("attributes", "属性"),
     ("avatar", "头像"),
     ("beforeSeq", "结束序号"),
+    ("blocked", "限制状态"),
     ("clientMessageId", "消息编号"),
     ("content", "消息内容"),
     ("contentType", "消息类型"),
     ("conversationId", "会话编号"),
     ("createTime", "时间"),
     ("cursor", "翻页位置"),
+    ("email", "邮箱"),
+    ("enabled", "启用状态"),
     ("file", "文件"),
     ("id", "编号"),
+    ("key", "渠道标识"),
+    ("kind", "渠道类型"),
     ("lastAdmin", "最近回复的客服"),
     ("lastSeq", "消息序号"),
     ("limit", "条数"),
     ("login", "登录"),
     ("message", "消息"),
+    ("name", "名称"),
     ("newPassword", "新密码"),
     ("nickname", "昵称"),
     ("oldPassword", "旧密码"),
     ("pageNo", "页码"),
     ("pageSize", "每页条数"),
     ("password", "密码"),
+    ("phone", "电话"),
     ("q", "搜索内容"),
+    ("reason", "原因"),
     ("refreshToken", "刷新令牌"),
     ("seq", "消息序号"),
+    ("settings", "设置"),
     ("since", "起始时间"),
+    ("title", "标题"),
     ("token", "令牌"),
     ("unread", "未读"),
+    ("url", "地址"),
     ("userId", "用户编号"),
     ("userType", "用户类型"),
     ("username", "用户名"),
+    ("visitorToken", "访客令牌"),
 ];
 
 /// The Chinese name of a field, its name on the wire when it has no other.
@@ -48,7 +61,7 @@ mod tests {
     use super::NAMES;
 
     /// What only the authors of clients ever read.
-    const FOR_PROGRAMS: [&str; 4] = ["afterSeq", "clientMessageId", "lastSeq", "since"];
+    const FOR_PROGRAMS: [&str; 5] = ["afterSeq", "clientMessageId", "key", "lastSeq", "since"];
 
     fn each_source(folder: &Path, look: &mut impl FnMut(&Path, &str)) {
         for entry in std::fs::read_dir(folder).unwrap() {

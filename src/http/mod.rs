@@ -1,9 +1,11 @@
 //! What every handler shares: extractors that refuse bad input, the envelope of answers, and the routes' registration,
 //! which describes each operation by its handler's types.
 
+pub(crate) mod address;
 mod allowance;
 mod answer;
 mod body;
+pub(crate) mod cors;
 pub(crate) mod describe;
 mod exchange;
 mod extract;

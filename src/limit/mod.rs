@@ -6,8 +6,12 @@
 //! | other calls: lists, single reads, marks | user | the extractors of `auth`, for every method but POST |
 //! | replays, as calls | user | `socket`: by a handshake and by a frame |
 //! | uploads, and their bytes in a day | user | `file` |
+//! | new visitors | address and channel | `visitor` |
+//! | first messages of visitors | address | `visitor`, for `message`'s handler |
+//! | what visitors tell of themselves | user | `visitor` |
 //! | typing notices | user | `socket`; what is over the limit is dropped without a word |
 //! | handshakes | user, address | `socket` |
+//! | readings of a widget's configuration | address | `channel` |
 //! | failed logins ([`logins`]) | account and address, address, account | `auth` |
 //! | refreshes | login | `auth` |
 //!
@@ -29,7 +33,7 @@ use std::net::IpAddr;
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::id::{LoginId, UserKey};
+use crate::id::{ChannelId, LoginId, UserKey};
 use crate::settings::{Limits, Settings};
 
 pub(crate) use rate::Rate;
@@ -47,8 +51,13 @@ pub(crate) struct RateLimits {
     pub uploads: Rate<UserKey>,
     /// The uploads' bytes.
     pub upload_bytes: Volume<UserKey>,
+    /// Names, attributes and pages that visitors tell.
+    pub visitor_updates: Rate<UserKey>,
+    visitors: Rate<(IpAddr, ChannelId)>,
+    first_messages: Rate<IpAddr>,
     handshakes: Rate<UserKey>,
     handshakes_from: Rate<IpAddr>,
+    widget_configs_from: Rate<IpAddr>,
 }
 
 impl RateLimits {
@@ -64,8 +73,12 @@ impl RateLimits {
             typing: Rate::per_second(limits.typing_per_s, 1, clock),
             uploads: Rate::per_minute(limits.uploads_per_minute, clock),
             upload_bytes: Volume::per_day(limits.upload_bytes_per_day, clock),
+            visitor_updates: Rate::per_minute(limits.visitor_updates_per_minute, clock),
+            visitors: Rate::per_minute(limits.visitors_per_minute, clock),
+            first_messages: Rate::per_minute(limits.first_messages_per_minute_and_address, clock),
             handshakes: Rate::per_minute(handshakes, clock),
             handshakes_from: Rate::per_minute(limits.handshakes_per_minute_and_address, clock),
+            widget_configs_from: Rate::per_minute(limits.widget_configs_per_minute_and_address, clock),
         }
     }
 
@@ -85,6 +98,30 @@ impl RateLimits {
         self.handshakes.check(&user)
     }
 
+    /// Counts a reading of a widget's configuration from an address.
+    ///
+    /// # Errors
+    /// [`Error::TooManyRequests`].
+    pub(crate) fn widget_config_from(&self, address: IpAddr) -> Result<()> {
+        self.widget_configs_from.check(&network(address))
+    }
+
+    /// Counts a visitor who is to be made for a page of a channel.
+    ///
+    /// # Errors
+    /// [`Error::TooManyRequests`].
+    pub(crate) fn new_visitor(&self, address: IpAddr, channel: ChannelId) -> Result<()> {
+        self.visitors.check(&(network(address), channel))
+    }
+
+    /// Counts the first message of a visitor.
+    ///
+    /// # Errors
+    /// [`Error::TooManyRequests`].
+    pub(crate) fn first_message(&self, address: IpAddr) -> Result<()> {
+        self.first_messages.check(&network(address))
+    }
+
     /// Forgets who has done nothing for a while, so that memory does not grow with everyone who ever did.
     pub(crate) fn forget_idle(&self) {
         self.sends.forget_idle();
@@ -92,8 +129,12 @@ impl RateLimits {
         self.typing.forget_idle();
         self.uploads.forget_idle();
         self.upload_bytes.forget_idle();
+        self.visitor_updates.forget_idle();
+        self.visitors.forget_idle();
+        self.first_messages.forget_idle();
         self.handshakes.forget_idle();
         self.handshakes_from.forget_idle();
+        self.widget_configs_from.forget_idle();
     }
 }
 

@@ -20,7 +20,7 @@ use crate::conversation::Target;
 use crate::id::{TenantId, UserId, UserType};
 
 pub(crate) use crate::fact::MessageView;
-pub(crate) use store::{between, newest_time, texts};
+pub(crate) use store::{Handover, between, hand_over, newest_time, texts};
 
 /// Whose message it is.
 #[derive(Clone, Debug)]

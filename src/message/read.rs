@@ -69,6 +69,10 @@ impl Command for MarkRead {
 
     fn apply<'a>(&'a self, page: &mut Reads, desk: &mut Desk<'a>) -> Result<()> {
         let (tenant, reader) = (self.tenant, self.reader);
+        // Linked since the caller has looked: reading it is no fault, and changes nothing.
+        if desk.find(tenant, self.target).is_some_and(Conversation::is_closed) {
+            return Ok(());
+        }
         let locked = desk.conversation(tenant, self.target)?;
         let (conversation, member) = (locked.id, locked.member);
         let read = locked.mark(|row| match page.partial.get(&(conversation, reader)) {

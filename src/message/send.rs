@@ -11,7 +11,7 @@ use chrono::NaiveDateTime;
 
 use super::store::{NewRow, RepeatKey, WriteMessages};
 use super::{MessageView, NewMessage};
-use crate::conversation::LastMessage;
+use crate::conversation::{LastMessage, read_only};
 use crate::db::AnyConnection;
 use crate::db::id_block::IdKind;
 use crate::error::{Error, Problem, Result};
@@ -100,7 +100,8 @@ impl Command for NewMessage {
     }
 
     fn apply<'a>(&'a self, page: &mut Sends<'a>, desk: &mut Desk<'a>) -> Result<Sent> {
-        let conversation = desk.find(self.tenant, self.target).ok_or(Error::ConversationNotFound)?.id;
+        let found = desk.find(self.tenant, self.target).ok_or(Error::ConversationNotFound)?;
+        let (conversation, is_closed) = (found.id, found.is_closed());
         let key = RepeatKey::of(conversation, self);
         if let Some(first) = key.as_ref().and_then(|key| page.known.get(key)) {
             return if first.is_repeated_by(self) {
@@ -108,6 +109,13 @@ impl Command for NewMessage {
             } else {
                 Err(id_is_used())
             };
+        }
+        if is_closed {
+            return Err(match self.sender.user_type {
+                // A visitor whose login a link has ended, which is not known everywhere yet. The client repeats as the member.
+                UserType::Member => Error::Unauthenticated,
+                UserType::Admin => read_only(),
+            });
         }
         let id = MessageId::new(desk.id(IdKind::Message)?);
         let (sender, now) = (self.sender.user_type, desk.now());

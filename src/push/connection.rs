@@ -17,7 +17,7 @@ use super::{Position, User};
 use crate::access::{Permission, Permissions};
 use crate::clock::{Clock, Millis};
 use crate::credential::Credential;
-use crate::id::UserKey;
+use crate::id::{ChannelId, UserKey};
 use crate::ws::{CloseReason, Closing, Message, Reader, frame};
 
 /// What a verified token says about the socket that it opens.
@@ -29,6 +29,8 @@ pub(crate) struct Ticket {
     pub permissions: Permissions,
     /// What a logout names to close it.
     pub credential: Credential,
+    /// A visitor's channel, with which it is closed.
+    pub channel: Option<ChannelId>,
     /// When the token expires, by the time of day.
     pub expires_at: Millis,
 }

@@ -18,7 +18,7 @@ use crate::clock::{Clock, Millis};
 use crate::credential::Ended;
 use crate::error::{Error, Result};
 use crate::fact::frames::{ResyncRequired, ServerFrame};
-use crate::id::{TenantId, UserId, UserKey, UserType};
+use crate::id::{ChannelId, TenantId, UserId, UserKey, UserType};
 use crate::settings;
 use crate::telemetry::metrics::Metrics;
 use crate::ws::{CloseReason, frame};
@@ -288,6 +288,14 @@ impl Hub {
         online
     }
 
+    /// Whether an admin of the tenant has a socket at any node; of other nodes as they have lately told.
+    pub(crate) fn is_attended(&self, tenant: TenantId) -> bool {
+        let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        let is_here = tenants.get(&tenant).is_some_and(|tenant| !tenant.admins.is_empty());
+        drop(tenants);
+        is_here || self.0.relay.is_attended_elsewhere(tenant)
+    }
+
     /// The users who have a socket at this node.
     pub(super) fn users(&self) -> Vec<UserKey> {
         let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);
@@ -311,6 +319,15 @@ impl Hub {
                 connection.close(reason);
             }
         }
+    }
+
+    /// Closes the connections of visitors whose channel is closed. Cost: a look at each open socket.
+    pub(crate) fn close_visitors(&self, is_closed: impl Fn(ChannelId) -> bool) {
+        self.each(|connection| {
+            if connection.ticket.channel.is_some_and(&is_closed) {
+                connection.close(CloseReason::ShutOut);
+            }
+        });
     }
 
     /// A user has other permissions from now on.

@@ -25,7 +25,13 @@ fn key(admin: i64) -> UserKey {
 
 fn connect(hub: &Hub, admin: i64, role: Option<Role>) -> Result<Registration> {
     let credential = Credential::Login(LoginId::new(admin));
-    let ticket = Ticket { key: key(admin), permissions: Permissions::of(role), credential, expires_at: Millis::MAX };
+    let ticket = Ticket {
+        key: key(admin),
+        permissions: Permissions::of(role),
+        credential,
+        channel: None,
+        expires_at: Millis::MAX,
+    };
     hub.connect(Opening { ticket, network: [127, 0, 0, 1].into(), replaying: false, closing: Arc::default() })
 }
 

@@ -10,8 +10,8 @@ use super::schema;
 use crate::error::{Error, Result};
 use crate::fact::MessageView;
 use crate::fact::frames::{
-    ClientFrameType, Created, Deleted, Marked, Pinned, Read, Refusal, ResyncDone, ResyncRequired, ServerFrame, Typing,
-    Viewers,
+    ClientFrameType, Created, Deleted, Linked, Marked, MemberUpdated, Pinned, Read, Refusal, ResyncDone,
+    ResyncRequired, ServerFrame, Typing, Viewers,
 };
 use crate::http::describe::{Schemas, refer_to};
 use crate::socket::api::Handshake;
@@ -79,6 +79,8 @@ fn content(frame: ServerFrame, schemas: &mut Schemas) -> utoipa::openapi::RefOr<
         ServerFrame::Pinned => refer_to::<Pinned>(schemas),
         ServerFrame::Deleted => refer_to::<Deleted>(schemas),
         ServerFrame::Marked => refer_to::<Marked>(schemas),
+        ServerFrame::Linked => refer_to::<Linked>(schemas),
+        ServerFrame::MemberUpdated => refer_to::<MemberUpdated>(schemas),
         ServerFrame::Typing => refer_to::<Typing>(schemas),
         ServerFrame::Viewers => refer_to::<Viewers>(schemas),
         ServerFrame::ResyncRequired => refer_to::<ResyncRequired>(schemas),

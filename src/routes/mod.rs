@@ -19,7 +19,7 @@ use crate::http::describe::BEARER;
 use crate::id::TenantId;
 pub use asyncapi::{asyncapi, asyncapi_text};
 
-use crate::{account, auth, conversation, file, health, message, shop, socket, tenant};
+use crate::{account, auth, channel, conversation, file, health, message, shop, socket, tenant, visitor};
 
 /// Registers every route, those of the shop's data ([`shop`]) when they are asked for.
 pub(crate) fn register(config: &mut ServiceConfig<'_>, shop_placeholders: bool) {
@@ -27,8 +27,10 @@ pub(crate) fn register(config: &mut ServiceConfig<'_>, shop_placeholders: bool) 
         .configure(message::api::routes)
         .configure(conversation::api::routes)
         .configure(tenant::api::routes)
+        .configure(channel::api::routes)
         .configure(auth::api::routes)
         .configure(account::api::routes)
+        .configure(visitor::api::routes)
         .configure(file::api::routes)
         .configure(socket::api::routes)
         .configure(socket::presence::routes)
@@ -58,8 +60,11 @@ Times are milliseconds since the epoch, ids are numbers below 2^53, fields witho
         (name = "admin message", description = "Messages in the admin console."),
         (name = "admin conversation", description = "Conversations in the admin console."),
         (name = "admin setting", description = "What a tenant sets for itself."),
+        (name = "channel", description = "The ways by which visitors come in."),
+        (name = "widget", description = "What the widget on a site's pages calls."),
         (name = "auth", description = "Logins."),
         (name = "member", description = "Who a member is."),
+        (name = "visitor", description = "What the widget calls for a visitor of a page."),
         (name = "file", description = "Uploaded files."),
         (name = "socket", description = "Push."),
         (name = "operation", description = "Health and metrics."),

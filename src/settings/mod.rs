@@ -92,6 +92,8 @@ pub struct Server {
     /// Whether what the stock clients ask of a shop's backend gets empty answers here (see [`crate::shop`]). Default
     /// true.
     pub shop_placeholders: bool,
+    /// Whether the first start makes a channel for the demo page `/widget/demo`, and the page is served. Default true.
+    pub demo: bool,
     /// A folder laid out like `web/dist` whose pages are served instead of those in the binary, for those who work on
     /// them. Default: those in the binary.
     pub web_dir: Option<PathBuf>,
@@ -125,6 +127,8 @@ pub struct Auth {
     pub access_ttl_s: u64,
     /// Seconds a refresh token lives. Default 2592000 (30 days).
     pub refresh_ttl_s: u64,
+    /// Seconds a refresh token of a visitor lives, from its last use on. Default 15552000 (180 days).
+    pub visitor_refresh_ttl_s: u64,
     /// Whether a refresh gives a new refresh token and revokes the login when an old one comes back. Default false:
     /// the stock clients keep using the first one on their sockets (docs/contract.md#websocket).
     pub rotate_refresh_tokens: bool,
@@ -200,6 +204,9 @@ pub struct Limits {
     /// WebSocket handshakes per minute and address, whatever their token; 0 = unlimited. Default 30000: after a restart
     /// all clients behind one address come back at once.
     pub handshakes_per_minute_and_address: u32,
+    /// Readings of a widget's configuration per minute and address, one for each page that a visitor opens; 0 = unlimited.
+    /// Default 3000.
+    pub widget_configs_per_minute_and_address: u32,
     /// Refreshes per minute and login; 0 = unlimited. Default 30.
     pub refreshes_per_minute: u32,
     /// Failed logins per minute, account and address before the account is locked for that address until one of them is
@@ -210,6 +217,13 @@ pub struct Limits {
     pub login_failures_per_account_in_all: u32,
     /// Failed logins per minute and address; 0 = unlimited. Default 60.
     pub login_failures_per_address: u32,
+    /// Visitors per minute that are made for one address and channel; 0 = unlimited. Default 5.
+    pub visitors_per_minute: u32,
+    /// First messages of visitors per minute and address, of all channels; 0 = unlimited. Default 30: behind one address there may
+    /// be a whole company.
+    pub first_messages_per_minute_and_address: u32,
+    /// Changes per minute and visitor of what the visitor tells: names, attributes, pages; 0 = unlimited. Default 60.
+    pub visitor_updates_per_minute: u32,
     /// Typing notices per second and user, at least 1; more are dropped. Default 2.
     pub typing_per_s: u32,
 }
@@ -373,6 +387,7 @@ impl Default for Server {
             trust_forwarded_for: false,
             trusted_proxies: Vec::new(),
             shop_placeholders: true,
+            demo: true,
             web_dir: None,
         }
     }
@@ -390,6 +405,7 @@ impl Default for Auth {
             secret: None,
             access_ttl_s: 1800,
             refresh_ttl_s: 30 * 24 * 3600,
+            visitor_refresh_ttl_s: 180 * 24 * 3600,
             rotate_refresh_tokens: false,
             member_token: MemberToken::default(),
         }
@@ -432,10 +448,14 @@ impl Default for Limits {
             upload_bytes_per_day: 200 * 1024 * 1024,
             handshakes_per_minute: None,
             handshakes_per_minute_and_address: 30_000,
+            widget_configs_per_minute_and_address: 3000,
             refreshes_per_minute: 30,
             login_failures_per_account: 10,
             login_failures_per_account_in_all: 100,
             login_failures_per_address: 60,
+            visitors_per_minute: 5,
+            first_messages_per_minute_and_address: 30,
+            visitor_updates_per_minute: 60,
             typing_per_s: 2,
         }
     }

@@ -5,10 +5,11 @@ use std::ops::RangeInclusive;
 
 use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
-use url::{Origin, Url};
+use url::Url;
 
 use super::secret::{SECRET_BYTES, is_escaped, is_published};
 use super::{Relay, Settings, Storage};
+use crate::origin;
 
 const REDIS_ADDRESS: &str = "redis://user:password@host:port/database or rediss://… for TLS";
 
@@ -71,6 +72,7 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
             server.trusted_proxies.iter().all(|text| network(text).is_some()),
         ),
         switch("server.shop_placeholders"),
+        switch("server.demo"),
         rule(
             "server.web_dir",
             "a folder's path",
@@ -91,6 +93,7 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
         number("auth.access_ttl_s", auth.access_ttl_s, 1..=365 * 24 * 3600)
             .and(" and at most auth.refresh_ttl_s", auth.access_ttl_s <= auth.refresh_ttl_s),
         number("auth.refresh_ttl_s", auth.refresh_ttl_s, 1..=10 * 365 * 24 * 3600),
+        number("auth.visitor_refresh_ttl_s", auth.visitor_refresh_ttl_s, 1..=10 * 365 * 24 * 3600),
         switch("auth.rotate_refresh_tokens"),
         rule("auth.member_token.secret", &secret, member.secret.as_deref().is_none_or(is_long))
             .unpublished(member.secret.as_deref()),
@@ -142,10 +145,22 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
         number("limits.upload_bytes_per_day", limits.upload_bytes_per_day, 0..=1 << 40),
         number("limits.handshakes_per_minute", limits.handshakes_per_minute.unwrap_or_default(), 0..=1_000_000),
         number("limits.handshakes_per_minute_and_address", limits.handshakes_per_minute_and_address, 0..=100_000_000),
+        number(
+            "limits.widget_configs_per_minute_and_address",
+            limits.widget_configs_per_minute_and_address,
+            0..=100_000_000,
+        ),
         number("limits.refreshes_per_minute", limits.refreshes_per_minute, 0..=1_000_000),
         number("limits.login_failures_per_account", limits.login_failures_per_account, 0..=1_000_000),
         number("limits.login_failures_per_account_in_all", limits.login_failures_per_account_in_all, 0..=1_000_000),
         number("limits.login_failures_per_address", limits.login_failures_per_address, 0..=1_000_000),
+        number("limits.visitors_per_minute", limits.visitors_per_minute, 0..=1_000_000),
+        number(
+            "limits.first_messages_per_minute_and_address",
+            limits.first_messages_per_minute_and_address,
+            0..=1_000_000,
+        ),
+        number("limits.visitor_updates_per_minute", limits.visitor_updates_per_minute, 0..=1_000_000),
         number("limits.typing_per_s", limits.typing_per_s, 1..=1000),
         rule("push.relay", "local or redis", true),
         with_redis(
@@ -259,19 +274,8 @@ fn is_long(secret: &str) -> bool {
 }
 
 /// `*`, or an origin exactly as browsers write it, as they compare it as text; its first label may be `*`.
-fn is_origin(origin: &str) -> bool {
-    let as_browsers_write = |url: Url| match url.origin() {
-        origin @ Origin::Tuple(..) => origin.ascii_serialization(),
-        // Schemes of apps, e.g. capacitor://localhost.
-        Origin::Opaque(_) => {
-            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-            format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default())
-        }
-    };
-    let named = origin.replacen("//*.", "//", 1);
-    origin == "*"
-        || !named.contains('*')
-            && Url::parse(&named).is_ok_and(|url| url.host_str().is_some() && as_browsers_write(url) == named)
+fn is_origin(text: &str) -> bool {
+    text == "*" || origin::normalized(text).is_some_and(|origin| origin == text)
 }
 
 /// A network, or one address.

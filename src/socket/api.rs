@@ -15,7 +15,7 @@ use validator::Validate;
 
 use super::client_frame::{self, ClientFrame, Resync};
 use crate::access::{Permission, Permissions};
-use crate::auth::address::ClientAddress;
+use crate::auth::extract::check_origin;
 use crate::auth::{Auth, Principal, TokenUse};
 use crate::clock::{Clock, Millis};
 use crate::conversation::{self, Target};
@@ -23,6 +23,7 @@ use crate::db::Db;
 use crate::error::{Error, Failure, Language, Problem, Result};
 use crate::fact::Fact;
 use crate::fact::frames::{Refusal, ResyncDone, ServerFrame};
+use crate::http::address::ClientAddress;
 use crate::http::describe::{failures, failures_with_status};
 use crate::http::{parse_query, routes};
 use crate::id::UserType;
@@ -76,6 +77,7 @@ pub(crate) struct Handshake {
         (status = 200, description = "A parameter is wrong, or the user may not have what it asks for", body = Failure),
         (status = 400, description = "Not a WebSocket handshake", body = Failure),
         (status = 401, description = "The token is not valid", body = Failure),
+        (status = 403, description = "The member is blocked, or the visitor's channel does not allow the page", body = Failure),
         (status = 426, description = "Another version of the protocol than 13", body = Failure),
         (status = 429, description = "Too many sockets or handshakes of the user or the address", body = Failure),
         (status = 503, description = "The service is stopping, or has too many sockets", body = Failure)
@@ -93,6 +95,7 @@ pub(crate) struct Handshake {
         ("x-error-statuses" = json!(failures_with_status(&[
             ("400", Error::WrongType("WebSocket handshake".into())),
             ("401", Error::Unauthenticated),
+            ("403", Error::OriginForbidden),
             ("426", Error::WrongType("WebSocket handshake".into())),
         ])))
     )
@@ -110,6 +113,9 @@ async fn connect(
     let in_header = || offered(&request).find_map(|offered| offered.strip_prefix(TOKEN_PROTOCOL)).map(str::to_owned);
     let Some(token) = handshake.token.clone().or_else(in_header) else { return Ok(refused()) };
     let Some(principal) = bearer(&auth, &token).await? else { return Ok(refused()) };
+    if let Some(refusal) = may_not_connect(&principal, &request) {
+        return Ok(refusal);
+    }
     if context.hub.is_draining() {
         return Err(Error::Busy);
     }
@@ -129,12 +135,20 @@ async fn connect(
     }
     let Some(HandedOver(closing)) = request.extensions().get().cloned() else { return Ok(no_handshake(&request)) };
 
-    let ticket =
-        Ticket { key: principal.key, permissions, credential: principal.credential, expires_at: principal.expires_at };
+    let ticket = Ticket {
+        key: principal.key,
+        permissions,
+        credential: principal.credential,
+        channel: principal.channel,
+        expires_at: principal.expires_at,
+    };
     let opening = Opening { ticket, network: network(address), replaying: resync.is_some(), closing };
     let registration = context.hub.connect(opening)?;
-    // A revocation or another role between the check above and the registration reaches no socket: check again.
+    // A revocation, a block or another role between the check above and the registration reaches no socket: check again.
     let Some(found) = bearer(&auth, &token).await? else { return Ok(refused()) };
+    if let Some(refusal) = may_not_connect(&found, &request) {
+        return Ok(refusal);
+    }
     registration.connection().settle_permissions(Permissions::of(found.role));
     let connection = Arc::clone(registration.connection());
     // Boxed, so that the future stores a pointer instead of several copies of this large value.
@@ -159,6 +173,12 @@ async fn bearer(auth: &Auth, token: &str) -> Result<Option<Arc<Principal>>> {
         Err(Error::Unauthenticated) => Ok(None),
         found => found.map(Some),
     }
+}
+
+/// The answer to a member who is blocked, and to a visitor whose channel does not allow the page: another token would not help.
+fn may_not_connect(principal: &Principal, request: &HttpRequest) -> Option<HttpResponse> {
+    let may = if principal.blocked { Err(Error::Blocked) } else { check_origin(principal, request) };
+    may.err().map(|error| error.with_status(StatusCode::FORBIDDEN))
 }
 
 /// The subprotocols that a client offers.

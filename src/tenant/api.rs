@@ -3,8 +3,8 @@
 use actix_web::web;
 use serde::Deserialize;
 use serde_json::Value;
-use utoipa::openapi::schema::{AdditionalProperties, Schema};
-use utoipa::openapi::{Object, RefOr};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 use validator::{Validate, ValidationErrors};
@@ -14,6 +14,7 @@ use super::settings::TenantSettings;
 use crate::access::{QuerySettings, UpdateSettings};
 use crate::auth::extract::Admin;
 use crate::error::Result;
+use crate::http::describe::changes_of;
 use crate::http::{Answer, Data, Json, Then, routes};
 
 /// Registers the routes. They need [`Tenants`] and [`crate::auth::Auth`] as application data.
@@ -36,29 +37,11 @@ impl Validate for TenantSettingsUpdate {
 
 impl PartialSchema for TenantSettingsUpdate {
     fn schema() -> RefOr<Schema> {
-        match TenantSettings::schema() {
-            RefOr::T(Schema::Object(settings)) => optional(settings).into(),
-            other => other,
-        }
+        changes_of::<TenantSettings>()
     }
 }
 
 impl ToSchema for TenantSettingsUpdate {}
-
-/// The same object with every property left to the client's choice, and no other allowed.
-fn optional(mut object: Object) -> Object {
-    object.description = None;
-    object.required.clear();
-    object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
-    for property in object.properties.values_mut() {
-        if let RefOr::T(Schema::Object(inner)) = property
-            && !inner.properties.is_empty()
-        {
-            *inner = optional(inner.clone());
-        }
-    }
-    object
-}
 
 /// The settings of the tenant
 ///

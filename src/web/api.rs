@@ -15,9 +15,9 @@ use crate::http::is_known;
 pub(crate) const CONSOLE_PATH: &str = "/console/";
 
 /// For files whose names hold a hash of what they are.
-const FOR_GOOD: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+pub(super) const FOR_GOOD: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 /// For files with stable names: asked for each time, and answered with 304.
-const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
+pub(super) const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
 
 /// Registers the console's paths.
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
@@ -44,7 +44,7 @@ struct Version {
 async fn version(request: HttpRequest, web: web::Data<Web>) -> Result<HttpResponse> {
     must_read(&request)?;
     let version = Version { version: env!("CARGO_PKG_VERSION"), build: web.assets.build().await, limits: web.limits };
-    Ok(web.respond(StatusCode::OK).insert_header((header::CACHE_CONTROL, "no-store")).json(version))
+    Ok(web.console(StatusCode::OK).insert_header((header::CACHE_CONTROL, "no-store")).json(version))
 }
 
 /// A file of the console; for every other path its page, which knows more paths than there are files.
@@ -60,56 +60,75 @@ async fn console(request: HttpRequest, path: web::Path<String>, web: web::Data<W
         path => web.assets.get(&format!("console/{path}")).await,
     };
     match file {
-        Some(file) => Ok(web.answer(&request, file, if is_asset { FOR_GOOD } else { ASK_AGAIN })),
+        Some(file) => {
+            let caching = if is_asset { FOR_GOOD } else { ASK_AGAIN };
+            Ok(answer(&request, file, caching, |status| web.console(status)))
+        }
         None if is_asset => Ok(not_found()),
         None => match web.assets.get(CONSOLE).await {
-            Some(page) => Ok(web.answer(&request, page, ASK_AGAIN)),
+            Some(page) => Ok(answer(&request, page, ASK_AGAIN, |status| web.console(status))),
             None => Ok(not_found()),
         },
     }
 }
 
+/// The file, compressed for clients that take it so; 304 for those who have it. `respond` makes an answer with the headers that
+/// all have.
+pub(super) fn answer(
+    request: &HttpRequest,
+    file: Asset,
+    caching: HeaderValue,
+    respond: impl Fn(StatusCode) -> HttpResponseBuilder,
+) -> HttpResponse {
+    let Asset { content_type, sha256, bytes, gzip } = file;
+    let plain_tag = EntityTag::new_strong(sha256.clone());
+    let (body, encoding, tag, varies) = match gzip {
+        Some(compressed) if takes_gzip(request) => {
+            (compressed, Some(ContentEncoding::Gzip), EntityTag::new_strong(format!("{sha256}-gzip")), true)
+        }
+        compressed => (bytes, None, plain_tag, compressed.is_some()),
+    };
+    let is_known = is_known(request, &tag);
+    let mut response = respond(if is_known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
+    response.insert_header((header::CACHE_CONTROL, caching)).insert_header(header::ETag(tag));
+    if varies {
+        response.insert_header((header::VARY, "accept-encoding"));
+    }
+    if is_known {
+        return response.finish();
+    }
+    if let Some(encoding) = encoding {
+        response.insert_header(encoding);
+    }
+    response.content_type(content_type).body(body)
+}
+
 impl Web {
-    /// The file, compressed for clients that take it so; 304 for those who have it.
-    fn answer(&self, request: &HttpRequest, file: Asset, caching: HeaderValue) -> HttpResponse {
-        let Asset { content_type, sha256, bytes, gzip } = file;
-        let plain_tag = EntityTag::new_strong(sha256.clone());
-        let (body, encoding, tag, varies) = match gzip {
-            Some(compressed) if takes_gzip(request) => {
-                (compressed, Some(ContentEncoding::Gzip), EntityTag::new_strong(format!("{sha256}-gzip")), true)
-            }
-            compressed => (bytes, None, plain_tag, compressed.is_some()),
-        };
-        let is_known = is_known(request, &tag);
-        let mut response = self.respond(if is_known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
-        response.insert_header((header::CACHE_CONTROL, caching)).insert_header(header::ETag(tag));
-        if varies {
-            response.insert_header((header::VARY, "accept-encoding"));
-        }
-        if is_known {
-            return response.finish();
-        }
-        if let Some(encoding) = encoding {
-            response.insert_header(encoding);
-        }
-        response.content_type(content_type).body(body)
+    /// An answer of the console.
+    fn console(&self, status: StatusCode) -> HttpResponseBuilder {
+        page(status, &self.console_policy)
     }
 
-    /// An answer with the headers that all have.
-    fn respond(&self, status: StatusCode) -> HttpResponseBuilder {
-        let mut response = HttpResponse::build(status);
-        response
-            .insert_header((header::CONTENT_SECURITY_POLICY, self.policy.clone()))
-            .insert_header((header::REFERRER_POLICY, "same-origin"))
-            .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-            .insert_header((header::CROSS_ORIGIN_OPENER_POLICY, "same-origin"))
-            .insert_header((header::PERMISSIONS_POLICY, "camera=(), microphone=(), geolocation=()"));
-        response
+    /// An answer with the demo page.
+    pub(super) fn demo(&self, status: StatusCode) -> HttpResponseBuilder {
+        page(status, &self.demo_policy)
     }
 }
 
+/// An answer with the headers that all pages have.
+fn page(status: StatusCode, policy: &HeaderValue) -> HttpResponseBuilder {
+    let mut response = HttpResponse::build(status);
+    response
+        .insert_header((header::CONTENT_SECURITY_POLICY, policy.clone()))
+        .insert_header((header::REFERRER_POLICY, "same-origin"))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((header::CROSS_ORIGIN_OPENER_POLICY, "same-origin"))
+        .insert_header((header::PERMISSIONS_POLICY, "camera=(), microphone=(), geolocation=()"));
+    response
+}
+
 /// Pages are only read.
-fn must_read(request: &HttpRequest) -> Result<()> {
+pub(super) fn must_read(request: &HttpRequest) -> Result<()> {
     if request.method() == Method::GET { Ok(()) } else { Err(Error::MethodNotAllowed) }
 }
 
@@ -120,6 +139,6 @@ fn takes_gzip(request: &HttpRequest) -> bool {
 }
 
 /// With the status of its own: what loads a page or a script looks at that and reads no envelope.
-fn not_found() -> HttpResponse {
+pub(super) fn not_found() -> HttpResponse {
     Error::NotFound.with_status(StatusCode::NOT_FOUND)
 }

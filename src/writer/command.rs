@@ -41,9 +41,12 @@ pub(crate) enum Rank {
     Mark,
     /// Adds to a conversation.
     Send,
+    /// Gives a conversation to another member, with all that was sent before.
+    Move,
 }
 
-/// The statements of one kind of command: as many for all commands of a batch as for one.
+/// The statements of one kind of command: as many for all commands of a batch as for one, unless a command comes once in the
+/// life of a conversation.
 pub(crate) trait Page<'a, C>: Sized {
     /// Reads what the rule needs, after the locks and before the first command of this kind is applied.
     ///

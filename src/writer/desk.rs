@@ -3,12 +3,12 @@
 use super::ids::Ids;
 use super::locked::{Conversations, Locked, Wanted};
 use crate::clock::{Millis, to_timestamp};
-use crate::conversation::{Conversation, Target};
+use crate::conversation::{Conversation, Target, read_only};
 use crate::db::AnyConnection;
 use crate::db::id_block::IdKind;
 use crate::error::{Error, Result};
 use crate::fact::Fact;
-use crate::id::TenantId;
+use crate::id::{ConversationId, TenantId, UserId};
 
 /// The locked conversations of a transaction, the ids it may take, and what has happened in it so far.
 pub(crate) struct Desk<'a> {
@@ -49,9 +49,20 @@ impl<'a> Desk<'a> {
     /// The same, to be changed.
     ///
     /// # Errors
-    /// [`Error::ConversationNotFound`].
+    /// [`Error::ConversationNotFound`]; [`read_only`] for one that is closed.
     pub(crate) fn conversation(&mut self, tenant: TenantId, target: Target) -> Result<&mut Locked<'a>> {
-        self.conversations.get_mut(tenant, target).ok_or(Error::ConversationNotFound)
+        let locked = self.conversations.get_mut(tenant, target).ok_or(Error::ConversationNotFound)?;
+        if locked.is_closed() { Err(read_only()) } else { Ok(locked) }
+    }
+
+    /// A conversation is another member's from here on, who has none. The command stores that.
+    pub(crate) fn hand_over(&mut self, id: ConversationId, member: UserId) {
+        self.conversations.hand_over(id, member);
+    }
+
+    /// A closed conversation keeps the place of its member from here on. The command stores it.
+    pub(crate) fn keep_place(&mut self, closed: Conversation) {
+        self.conversations.keep_place(closed);
     }
 
     /// Makes sure that `count` ids of this kind can be taken.

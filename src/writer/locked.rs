@@ -158,6 +158,20 @@ impl<'a> Conversations<'a> {
         }
     }
 
+    /// A conversation is another member's from here on.
+    pub(super) fn hand_over(&mut self, id: ConversationId, member: UserId) {
+        if let Some(locked) = self.locked.get_mut(&id) {
+            let owner = (locked.conversation.tenant, std::mem::replace(&mut locked.conversation.member, member));
+            self.by_member.remove(&owner);
+            self.by_member.insert((owner.0, member), id);
+        }
+    }
+
+    /// A closed conversation has its member's place from here on.
+    pub(super) fn keep_place(&mut self, closed: Conversation) {
+        self.add(vec![closed]);
+    }
+
     fn id_of(&self, tenant: TenantId, target: Target) -> Option<ConversationId> {
         match target {
             Target::OfMember(member) => self.by_member.get(&(tenant, member)).copied(),

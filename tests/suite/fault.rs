@@ -235,10 +235,21 @@ async fn fault_13_neither_message_text_nor_tokens_nor_passwords_are_in_the_log()
     User::send(admin.request(reqwest::Method::POST, &refresh)).await.ok();
     socket.event().await;
     socket.close().await;
+    let body = json!({"name": "shop", "settings": {"allowNoOrigin": true}});
+    let channel = admin.post(path::CHANNEL_CREATE, body).await.ok();
+    let key = admin.get(&format!("{}?id={channel}", path::CHANNEL)).await.ok()["key"].clone();
+    let first = serve.user(&anonymous.post(path::VISITOR_TOKEN, json!({"key": key})).await.ok().to_string());
+    let body = json!({"key": key, "visitorToken": first.refresh_token()});
+    let visitor = serve.user(&anonymous.post(path::VISITOR_TOKEN, body).await.ok().to_string());
+    visitor.says("MARKER").await;
+    visitor.put_json(path::VISITOR_UPDATE, json!({"nickname": "MARKER", "attributes": {"a": "MARKER"}})).await.ok();
+    visitor.put_json(path::VISITOR_PAGE, json!({"url": "https://MARKER/", "title": "MARKER"})).await.ok();
+    admin.put_json(path::MEMBER_BLOCK, json!({"userId": 7, "blocked": false, "reason": "MARKER"})).await.ok();
+    member.links(&visitor).await.ok();
 
     let ended = serve.terminate().await;
     assert!(ended.errors.contains("/app-api/promotion/kefu-message/send"), "the requests are in the log");
-    for user in [&member, &admin] {
+    for user in [&member, &admin, &first, &visitor] {
         for token in [user.access_token(), user.refresh_token()] {
             assert!(!ended.errors.contains(token), "a token is in the log");
             let signature = token.rsplit('.').next().unwrap();

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 type Module = Vec<String>;
 
 /// The domains in their order: each may import those before it.
-const DOMAINS: [&str; 6] = ["tenant", "account", "auth", "file", "conversation", "message"];
+const DOMAINS: [&str; 8] = ["tenant", "channel", "account", "auth", "file", "conversation", "message", "visitor"];
 
 /// The storey of a module; `None` for one that has been given none yet.
 fn storey(module: &Module) -> Option<u8> {
@@ -17,13 +17,17 @@ fn storey(module: &Module) -> Option<u8> {
     Some(match names.as_slice() {
         [] | ["lib" | "main" | "app" | "cli" | "routes", ..] => 7,
         ["fact", "table"] => 4,
-        ["id" | "clock" | "error" | "settings" | "access" | "fact" | "text" | "credential" | "backoff", ..] => 1,
+        [
+            "id" | "clock" | "error" | "settings" | "access" | "fact" | "text" | "origin" | "credential" | "backoff",
+            ..,
+        ] => 1,
         ["db" | "http" | "ws" | "push" | "job" | "limit" | "telemetry", ..] => 2,
         ["socket" | "health" | "shop" | "import" | "web", ..] | [_, "api", ..] => 6,
         ["writer", ..] => 4,
         // A domain's commands go through the writer.
         ["message", "send" | "read" | "resync" | "imported", ..] => 5,
         ["conversation", "open" | "pin" | "delete" | "mark_unread", ..] => 5,
+        ["visitor", "link", ..] => 5,
         [domain, ..] if DOMAINS.contains(domain) => 3,
         _ => return None,
     })

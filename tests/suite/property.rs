@@ -1,8 +1,9 @@
-//! Random interleavings of everything that members and admins do, and what must hold afterwards (invariants 3 to 7).
+//! Random interleavings of everything that members, visitors and admins do, and what must hold afterwards (invariants 3 to 7).
 //!
 //! Every case has a tenant of its own in one running service. A script is a list of groups; the operations of a group
 //! run at once. After each group the open sockets are read; what a member's socket brings must be the next `seq`,
-//! whatever was missed and resynced; an admin, who asks by time, drops by id what it has.
+//! whatever was missed and resynced; an admin, who asks by time, drops by id what it has. Each visitor turns out to be one
+//! of the members, and sends as that member what is refused afterwards.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -16,10 +17,12 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::support::tables::{Row, StoredConversation, sound_conversations};
-use crate::support::{START, Socket, TestApp, User, path};
+use crate::support::{Event, SITE, START, Site, Socket, TestApp, User, path};
 
 const MEMBERS: usize = 3;
 const ADMINS: usize = 2;
+/// Visitors, who turn out to be the first members.
+const VISITORS: usize = 2;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -31,6 +34,13 @@ enum Step {
         admin: usize,
         member: usize,
         repeat_key: Option<u8>,
+    },
+    VisitorSends {
+        visitor: usize,
+    },
+    /// The member logs in where the visitor was.
+    Links {
+        visitor: usize,
     },
     MemberReads {
         member: usize,
@@ -80,6 +90,8 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (member.clone(), key()).prop_map(|(member, repeat_key)| Step::MemberSends { member, repeat_key }),
         4 => (admin.clone(), member.clone(), key())
             .prop_map(|(admin, member, repeat_key)| Step::AdminSends { admin, member, repeat_key }),
+        3 => (0..VISITORS).prop_map(|visitor| Step::VisitorSends { visitor }),
+        1 => (0..VISITORS).prop_map(|visitor| Step::Links { visitor }),
         2 => member.clone().prop_map(|member| Step::MemberReads { member }),
         2 => (admin.clone(), member.clone()).prop_map(|(admin, member)| Step::AdminReads { admin, member }),
         2 => (member.clone(), 0..12_i64).prop_map(|(member, seq)| Step::MemberReadsTo { member, seq }),
@@ -99,6 +111,8 @@ fn whatever_happens_the_tables_are_sound_and_every_client_has_every_message_once
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let app = runtime.block_on(TestApp::spawn_with(|settings| {
         settings.limits.sends_per_s = 0;
+        settings.limits.visitors_per_minute = 0;
+        settings.limits.first_messages_per_minute_and_address = 0;
         // The clock's jumps are to make no socket look idle.
         settings.push.idle_timeout_s = 3600;
     }));
@@ -127,6 +141,7 @@ struct Case<'a> {
     tenant: TenantId,
     members: Vec<User>,
     admins: Vec<User>,
+    visitors: Vec<User>,
     /// Members first.
     clients: Vec<Mutex<Client>>,
     /// What a `clientMessageId` was answered with, by sender and conversation.
@@ -149,6 +164,8 @@ struct Client {
     seen: HashMap<i64, Vec<i64>>,
     ids: HashSet<i64>,
     newest_time: i64,
+    /// Whether a visitor's conversation became the member's: its messages are asked for.
+    has_more: bool,
 }
 
 impl Client {
@@ -173,14 +190,32 @@ impl Client {
             events = socket.events_until("kefu_resync_done").await;
         }
         events.extend(socket.events_so_far().await);
-        for event in events.iter().filter(|event| event.kind == "kefu_message_type") {
-            self.take(&event.content);
+        self.take_all(&events);
+        if std::mem::take(&mut self.has_more) {
+            let position = self.seen.values().next().map_or(0, Vec::len);
+            socket.send(&json!({"type": "kefu_resync", "content": {"afterSeq": position}}).to_string()).await;
+            let events = socket.events_until("kefu_resync_done").await;
+            self.take_all(&events);
         }
         self.socket = Some(socket);
     }
 
+    fn take_all(&mut self, events: &[Event]) {
+        for event in events {
+            match event.kind.as_str() {
+                "kefu_message_type" => self.take(&event.content),
+                "kefu_conversation_linked" if !self.is_admin => self.has_more = true,
+                _ => {}
+            }
+        }
+    }
+
     fn take(&mut self, message: &Value) {
         let number = |name: &str| message[name].as_i64().unwrap();
+        let have = self.seen.get(&number("conversationId")).map_or(0, Vec::len);
+        if self.has_more && number("seq") > i64::try_from(have).unwrap() + 1 {
+            return;
+        }
         if !self.ids.insert(number("id")) {
             assert!(self.is_admin, "a member gets every message exactly once: {message}");
             return;
@@ -203,12 +238,19 @@ impl<'a> Case<'a> {
         for (name, role) in ["owner", "agent"].into_iter().zip([Role::Owner, Role::Agent]) {
             admins.push(app.admin_of(tenant, name, role).await);
         }
+        let site = Site::new(app, &admins[0]).await;
+        let mut visitors = Vec::new();
+        for member in &mut members[..VISITORS] {
+            visitors.push(site.visitor().await);
+            *member = member.clone().on_page(SITE);
+        }
         let client = |index| Mutex::new(Client { is_admin: index >= MEMBERS, ..Client::default() });
         let case = Self {
             app,
             tenant,
             members,
             admins,
+            visitors,
             clients: (0..MEMBERS + ADMINS).map(client).collect(),
             repeats: HashMap::new(),
             answered: HashSet::new(),
@@ -251,7 +293,10 @@ impl<'a> Case<'a> {
         let messages = conversations.iter().map(|conversation| conversation.messages.len());
         assert_eq!(messages.sum::<usize>(), self.answered.len(), "every answer has its row");
         for StoredConversation { row, .. } in &conversations {
-            let member = usize::try_from(row.user_id).unwrap() - 1;
+            // Those of visitors have no members of this list.
+            let Some(member) = usize::try_from(row.user_id - 1).ok().filter(|member| *member < MEMBERS) else {
+                continue;
+            };
             let known = self.conversations.insert(member, row.id).is_some();
             self.check_marks(member, row, group, known, stored.contains(&member));
         }
@@ -270,6 +315,18 @@ impl<'a> Case<'a> {
                 let mut body = json!({"conversationId": id, "contentType": 5, "content": format!("客服{admin}")});
                 body["clientMessageId"] = json!(repeat_key.map(|key| format!("k{key}")));
                 self.admins[*admin].post("/admin-api/promotion/kefu-message/send", body).await.ok().as_i64()
+            }
+            Step::VisitorSends { visitor } => {
+                let body = json!({"contentType": 1, "content": format!("访客{visitor}")});
+                let sent = self.visitors[*visitor].post(path::MEMBER_SEND, body.clone()).await;
+                match sent.code {
+                    401 => self.members[*visitor].post(path::MEMBER_SEND, body).await.ok().as_i64(),
+                    _ => sent.ok().as_i64(),
+                }
+            }
+            Step::Links { visitor } => {
+                self.members[*visitor].links(&self.visitors[*visitor]).await.ok();
+                None
             }
             Step::MemberReads { member } => {
                 self.members[*member].reads_own(conversation(member)?).await;
@@ -318,6 +375,16 @@ impl<'a> Case<'a> {
 
     /// Compares the marks of a conversation with what the group asked for, where that is determined.
     fn check_marks(&mut self, member: usize, row: &Row, group: &[Step], known: bool, new_mail: bool) {
+        let concerns = |step: &Step| match step {
+            Step::VisitorSends { visitor } | Step::Links { visitor } => *visitor == member,
+            _ => false,
+        };
+        if group.iter().any(concerns) {
+            self.deleted.insert(member, row.admin_deleted);
+            self.pinned.insert(member, row.admin_pinned);
+            self.marked_unread.insert(member, row.marked_unread);
+            return;
+        }
         let deletes = known && group.iter().any(|step| matches!(step, Step::Deletes { member: m } if *m == member));
         let deleted = match (deletes, new_mail) {
             (true, true) => None,
@@ -384,6 +451,8 @@ impl<'a> Case<'a> {
             client.connect(self.user(index)).await;
             client.read().await;
             let mut expected = stored.clone();
+            // What keeps a visitor's place has none.
+            expected.retain(|_, messages| !messages.is_empty());
             if let Some(member) = self.members.get(index) {
                 expected.retain(|id, _| rows.iter().any(|one| one.row.id == *id && one.row.user_id == member.id()));
             }
@@ -397,6 +466,7 @@ fn sent(step: &Step) -> Option<(usize, usize, Option<u8>)> {
     match *step {
         Step::MemberSends { member, repeat_key } => Some((member, member, repeat_key)),
         Step::AdminSends { admin, member, repeat_key } => Some((MEMBERS + admin, member, repeat_key)),
+        Step::VisitorSends { visitor } => Some((MEMBERS + ADMINS + visitor, visitor, None)),
         _ => None,
     }
 }

@@ -11,7 +11,7 @@ use kefu::settings::Settings;
 use serde_json::json;
 
 use crate::support::database::{Kind, only_on};
-use crate::support::{TestApp, User, eventually, path};
+use crate::support::{SITE, Site, TestApp, User, eventually, path};
 
 /// The transactions of one service's writer, each a list of its statements' beginnings.
 type Transactions = Arc<Mutex<Vec<Vec<String>>>>;
@@ -115,6 +115,31 @@ async fn a_read_takes_the_same_statements_however_much_there_is() {
         assert_eq!(reads(&app, &owner, path::COUNTS).await, 2);
         assert_eq!(reads(&app, &owner, &format!("{}?id={conversation}", path::CONVERSATION)).await, 1);
     }
+    app.stop().await;
+}
+
+/// What a visitor wrote becomes a member's with one statement for all messages.
+#[tokio::test]
+async fn a_link_takes_the_same_statements_however_long_the_conversation_is() {
+    set_default_instrumentation(watch).unwrap();
+    let transactions = Transactions::default();
+    WATCHED.set(Some(Arc::clone(&transactions)));
+    let app = TestApp::spawn_with(|settings: &mut Settings| settings.limits.sends_per_s = 0).await;
+    WATCHED.set(None);
+    let site = Site::new(&app, &app.owner().await).await;
+    let mut links = Vec::new();
+    for (id, messages) in [(1001, 2), (1002, 60)] {
+        let (visitor, member) = (site.visitor().await, app.member(id).await.on_page(SITE));
+        for number in 0..messages {
+            visitor.says(&number.to_string()).await;
+        }
+        let before = transactions.lock().unwrap().len();
+        member.links(&visitor).await.ok();
+        links.push(transactions.lock().unwrap()[before..].concat());
+    }
+    assert_eq!(links[0], links[1]);
+    let of_messages = |text: &&String| text.starts_with("UPDATE") && text.contains("kefu_message");
+    assert_eq!(links[0].iter().filter(of_messages).count(), 1, "{:#?}", links[0]);
     app.stop().await;
 }
 

@@ -14,10 +14,13 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::support::TestApp;
+use crate::support::process::Serve;
 
 /// The page and its assets as the tests' folder has them.
 const PAGE: &str = "<!doctype html><title>kefu</title>";
 const SCRIPT: &str = "console.log('kefu')";
+/// The widget's loader there.
+const LOADER: &str = "(()=>{})()";
 
 /// Fills `<folder>/dist` like `web/dist`.
 fn dist(folder: &Path) -> std::path::PathBuf {
@@ -74,7 +77,9 @@ async fn the_console_comes_with_the_binary() {
     assert_eq!(version, json!({"version": env!("CARGO_PKG_VERSION"), "build": build, "limits": limits}));
     // Every file that is in the binary is served as it is in the folder, plain and compressed.
     let manifest: Value = serde_json::from_slice(&manifest).unwrap();
-    for (path, file) in manifest["files"].as_object().unwrap() {
+    // The demo page has its key filled in.
+    let files = manifest["files"].as_object().unwrap().iter().filter(|(path, _)| *path != "widget/demo.html");
+    for (path, file) in files {
         let (_, plain, bytes) = get(&app, &format!("/{path}"), &[]).await;
         let (_, packed, packed_bytes) = get(&app, &format!("/{path}"), &[("accept-encoding", "br, gzip")]).await;
         let unpacked = if packed.contains_key("content-encoding") { unpack(&packed_bytes) } else { packed_bytes };
@@ -82,7 +87,7 @@ async fn the_console_comes_with_the_binary() {
             assert_eq!(build::hash(&bytes), file["sha256"].as_str().unwrap(), "{path}");
         }
         let for_good = plain["cache-control"] == "public, max-age=31536000, immutable";
-        assert_eq!(for_good, path.starts_with("console/assets/"), "{path}");
+        assert_eq!(for_good, path.contains("/assets/"), "{path}");
     }
     app.stop().await;
 }
@@ -197,6 +202,143 @@ async fn what_is_not_there_has_its_status() {
     app.stop().await;
 }
 
+/// Adds the widget to `<folder>/dist`.
+fn with_widget(dist: &Path) {
+    std::fs::create_dir_all(dist.join("widget/assets")).unwrap();
+    for (path, text) in [
+        ("v1.js", LOADER),
+        ("assets/panel-7c1d.js", SCRIPT),
+        ("icon.svg", "<svg/>"),
+        ("demo.html", "<script async src=\"/widget/v1.js\" data-key=\"__KEFU_KEY__\"></script>"),
+    ] {
+        std::fs::write(dist.join("widget").join(path), text).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_widget_is_loaded_by_pages_of_every_site() {
+    let folder = tempfile::tempdir().unwrap();
+    let dist = dist(folder.path());
+    let app = TestApp::spawn_with(|settings| settings.server.web_dir = Some(dist.clone())).await;
+    assert_eq!(get(&app, "/widget/v1.js", &[]).await.0, StatusCode::NOT_FOUND, "it is not in the folder yet");
+    assert_eq!(get(&app, "/widget/demo", &[]).await.0, StatusCode::NOT_FOUND);
+    with_widget(&dist);
+    let fresh = "public, max-age=300, stale-while-revalidate=86400";
+    for (path, caching, content_type, text) in [
+        ("/widget/v1.js", fresh, "text/javascript; charset=utf-8", LOADER),
+        (
+            "/widget/assets/panel-7c1d.js",
+            "public, max-age=31536000, immutable",
+            "text/javascript; charset=utf-8",
+            SCRIPT,
+        ),
+        ("/widget/icon.svg", "no-cache", "image/svg+xml", "<svg/>"),
+    ] {
+        let (status, headers, bytes) = get(&app, path, &[("origin", "https://any.example")]).await;
+        assert_eq!((status, bytes.as_slice()), (StatusCode::OK, text.as_bytes()), "{path}");
+        for (name, value) in [
+            ("cache-control", caching),
+            ("content-type", content_type),
+            ("access-control-allow-origin", "*"),
+            ("cross-origin-resource-policy", "cross-origin"),
+            ("x-content-type-options", "nosniff"),
+        ] {
+            assert_eq!(headers[name], value, "{path}");
+        }
+        assert!(!headers.contains_key("content-security-policy"), "it is the site's page that decides");
+        let tag = headers["etag"].to_str().unwrap();
+        let (status, again, nothing) = get(&app, path, &[("if-none-match", tag)]).await;
+        assert_eq!(
+            (status, nothing.len(), &again["cache-control"]),
+            (StatusCode::NOT_MODIFIED, 0, &headers["cache-control"])
+        );
+        assert_eq!(again["cross-origin-resource-policy"], "cross-origin");
+    }
+    for path in ["/widget/", "/widget/gone.js", "/widget/assets/gone.js", "/widget/demo.html"] {
+        let (status, _, body) = get(&app, path, &[]).await;
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!((status, &body["code"]), (StatusCode::NOT_FOUND, &json!(404)), "{path}");
+    }
+    for path in
+        ["/widget/../secret", "/widget/%2e%2e/%2e%2e/secret", "/widget/..%2fconsole/index.html", "/widget//etc/passwd"]
+    {
+        let answer = raw_get(&app, path).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 404")
+                || answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains(r#""code":404"#),
+            "{answer}"
+        );
+    }
+    let response = app.anonymous().request(Method::POST, "/widget/v1.js").send().await.unwrap();
+    assert_eq!(response.json::<Value>().await.unwrap()["code"], 405);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn the_demo_page_has_the_key_of_its_channel() {
+    let folder = tempfile::tempdir().unwrap();
+    let dist = dist(folder.path());
+    with_widget(&dist);
+    let app = TestApp::spawn_with(|settings| settings.server.web_dir = Some(dist.clone())).await;
+    let owner = app.owner().await;
+    let channels = owner.get("/admin-api/promotion/kefu-channel/list").await.ok();
+    let (id, key) = (&channels[0]["id"], channels[0]["key"].as_str().unwrap());
+    let (status, headers, page) = get(&app, "/widget/demo", &[]).await;
+    assert_eq!(status, StatusCode::OK);
+    let page = String::from_utf8(page).unwrap();
+    assert_eq!(page, format!("<script async src=\"/widget/v1.js\" data-key=\"{key}\"></script>"));
+    for (name, value) in [
+        ("cache-control", "no-store"),
+        ("content-type", "text/html; charset=utf-8"),
+        ("x-frame-options", "DENY"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("referrer-policy", "same-origin"),
+    ] {
+        assert_eq!(headers[name], value);
+    }
+    let policy = headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'; "), "{policy}");
+    assert!(policy.ends_with("; require-trusted-types-for 'script'"), "{policy}");
+
+    let update = async |enabled: bool| {
+        owner.put_json("/admin-api/promotion/kefu-channel/update", json!({"id": id, "enabled": enabled})).await.ok()
+    };
+    update(false).await;
+    assert_eq!(get(&app, "/widget/demo", &[]).await.0, StatusCode::NOT_FOUND);
+    update(true).await;
+    assert_eq!(get(&app, "/widget/demo", &[]).await.0, StatusCode::OK);
+    app.stop().await;
+
+    let app = TestApp::spawn_with(|settings| {
+        (settings.server.web_dir, settings.server.demo) = (Some(dist), false);
+    })
+    .await;
+    assert_eq!(get(&app, "/widget/demo", &[]).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(app.count("kefu_channel").await, 0);
+    assert_eq!(get(&app, "/widget/v1.js", &[]).await.0, StatusCode::OK);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn the_start_prints_where_the_demo_page_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let dist = dist(folder.path());
+    with_widget(&dist);
+    let dist = dist.display().to_string();
+    let lines = async |arguments: &[&str]| {
+        let folder_of_pages = format!("server.web_dir={dist}");
+        let arguments = [&["--set", &folder_of_pages], arguments].concat();
+        let serve = Serve::start(folder.path(), &arguments).await;
+        let demo = format!("  Demo           http://{}/widget/demo\n", serve.address);
+        let console = format!("  Console        http://{}/console/\n", serve.address);
+        let printed = (serve.greeting.contains(&console), serve.greeting.contains(&demo));
+        serve.terminate().await;
+        printed
+    };
+    assert_eq!(lines(&[]).await, (true, true));
+    assert_eq!(lines(&["--set", "server.demo=false"]).await, (true, false));
+}
+
 /// A folder like `web`, with pages that are those of its sources.
 fn web() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -213,6 +355,10 @@ fn web() -> tempfile::TempDir {
     write("client/src/http.ts", "http");
     write("package-lock.json", "{}");
     write("console/node_modules/x.js", "no source");
+    write("widget/src/loader/index.ts", "loader");
+    write("widget/demo.html", "demo");
+    write("widget/vite.config.ts", "config");
+    write("widget/package.json", "no source");
     let hash = |text: &str| build::hex(&Sha256::digest(text));
     let lines: String = [
         ("client/src/http.ts", "http"),
@@ -220,6 +366,9 @@ fn web() -> tempfile::TempDir {
         ("console/src/main.ts", "main"),
         ("console/src/ui/Button.vue", "button"),
         ("package-lock.json", "{}"),
+        ("widget/demo.html", "demo"),
+        ("widget/src/loader/index.ts", "loader"),
+        ("widget/vite.config.ts", "config"),
     ]
     .map(|(path, text)| format!("{path}\0{}\n", hash(text)))
     .concat();
@@ -243,6 +392,7 @@ fn the_build_takes_the_pages_of_its_sources() {
     assert_eq!(build, build::hash(&std::fs::read(web.path().join("dist/manifest.json")).unwrap()));
     // As in the image's build, which has the pages only.
     std::fs::remove_dir_all(web.path().join("console")).unwrap();
+    std::fs::remove_dir_all(web.path().join("widget")).unwrap();
     assert!(build::pages(web.path(), "1.2.3").is_ok());
 }
 
@@ -262,7 +412,8 @@ fn the_build_refuses_pages_that_are_missing_changed_or_old() {
     refused(&remove("dist/console/icon.svg"), "web/dist/console/icon.svg, which the manifest lists");
     refused(&write("dist/console/icon.svg"), "web/dist/console/icon.svg is not the file");
     refused(&write("dist/console/new.js"), "web/dist/console/new.js is not in");
-    for source in ["console/src/main.ts", "console/src/new.ts", "client/src/http.ts", "package-lock.json"] {
+    let sources = ["console/src/main.ts", "console/src/new.ts", "client/src/http.ts", "package-lock.json"];
+    for source in sources.into_iter().chain(["widget/src/loader/index.ts", "widget/demo.html"]) {
         refused(&write(source), "the web pages in web/dist are older than their sources");
     }
     refused(&remove("console/src/ui/Button.vue"), "the web pages in web/dist are older than their sources");

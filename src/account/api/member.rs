@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use actix_web::web;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
@@ -11,11 +12,13 @@ use validator::Validate;
 use crate::access::QueryConversations;
 use crate::account::{self, store};
 use crate::auth::extract::{Admin, Member};
+use crate::channel::Channels;
 use crate::clock::Millis;
 use crate::db::Db;
 use crate::error::Result;
 use crate::http::{Answer, Data, Query, Then, routes};
-use crate::id::UserId;
+use crate::id::{ChannelId, UserId};
+use crate::visitor::{self, Page, VisitorRow};
 
 /// Registers the routes.
 pub(super) fn routes(config: &mut ServiceConfig) {
@@ -83,6 +86,36 @@ struct MemberCard {
     total_point: Option<i64>,
     experience: Option<i64>,
     level_name: Option<String>,
+    /// There when admins have blocked the member.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = true)]
+    blocked: Option<bool>,
+    /// Why, when that was said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "广告")]
+    block_reason: Option<String>,
+    /// What was told of the member, when there is anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<Object>, example = json!({"plan": "gold"}))]
+    attributes: Option<Map<String, Value>>,
+    /// There for a visitor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    visitor: Option<VisitorCard>,
+}
+
+/// How a visitor came in, and where the visitor is.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct VisitorCard {
+    channel_id: ChannelId,
+    /// Empty when the channel was deleted.
+    #[schema(example = "网站")]
+    channel_name: String,
+    /// The last page, when it was told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    page: Option<Page>,
 }
 
 /// Get a member's card
@@ -92,33 +125,45 @@ struct MemberCard {
 #[utoipa::path(get, path = "/admin-api/member/user/get", tag = "member")]
 async fn member_card(
     db: web::Data<Db>,
+    channels: web::Data<Channels>,
     Then(Admin(caller, _), Query(MemberQuery { id })): Then<Admin<QueryConversations>, Query<MemberQuery>>,
 ) -> Result<Answer<MemberCard>> {
     let tenant = caller.key.tenant;
-    let member = db.run(move |connection| store::member(connection, tenant, id)).await?;
+    let found = db.run(move |connection| {
+        let member = store::member(connection, tenant, id)?;
+        let visitor = member.as_ref().map(|member| visitor::find(connection, member.row)).transpose()?;
+        Ok((member, visitor.flatten()))
+    });
+    let (member, visitor) = found.await?;
+    let visitor = visitor.map(|VisitorRow { channel, page }| {
+        let channel_name = channels.by_id(channel).map(|channel| channel.name.clone()).unwrap_or_default();
+        VisitorCard { channel_id: channel, channel_name, page }
+    });
     let external_id = member.as_ref().and_then(account::Member::other_id);
-    let (nickname, avatar, created_at) = match member {
-        Some(member) => (member.nickname, member.avatar, Some(member.created_at)),
-        None => (String::new(), String::new(), None),
-    };
+    let attributes = visitor::attributes(member.as_ref().and_then(|member| member.attributes.as_deref()));
+    let told = |name: &str| Some(attributes.as_ref()?.get(name)?.as_str()?.to_owned());
     Ok(Answer(MemberCard {
         id,
         external_id,
-        nickname,
-        avatar,
-        mobile: None,
-        email: None,
+        mobile: told("phone"),
+        email: told("email"),
         name: None,
         sex: None,
         area_name: None,
         register_ip: None,
         birthday: None,
-        create_time: created_at,
+        create_time: member.as_ref().map(|member| member.created_at),
         login_date: None,
         point: None,
         total_point: None,
         experience: None,
         level_name: None,
+        blocked: member.as_ref().and_then(|member| member.blocked.then_some(true)),
+        block_reason: member.as_ref().and_then(|member| member.block_reason.clone()),
+        nickname: member.as_ref().map(|member| member.nickname.clone()).unwrap_or_default(),
+        avatar: member.map(|member| member.avatar).unwrap_or_default(),
+        attributes,
+        visitor,
     }))
 }
 

@@ -216,6 +216,7 @@ pub(crate) fn set_admin_enabled(
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = kefu_member)]
 struct MemberRow {
+    id: i64,
     user_id: i64,
     external_id: String,
     nickname: String,
@@ -225,11 +226,15 @@ struct MemberRow {
     tenant_id: i64,
     profile_time: Option<NaiveDateTime>,
     logout_time: Option<NaiveDateTime>,
+    blocked: bool,
+    block_reason: Option<String>,
+    attributes: Option<String>,
 }
 
 impl From<MemberRow> for Member {
     fn from(row: MemberRow) -> Self {
         Self {
+            row: row.id,
             key: member_key(row.tenant_id, row.user_id),
             external_id: row.external_id,
             nickname: row.nickname,
@@ -238,6 +243,9 @@ impl From<MemberRow> for Member {
             created_at: from_timestamp(row.create_time),
             profile_at: row.profile_time.map(from_timestamp),
             logged_out_at: row.logout_time.map(from_timestamp),
+            blocked: row.blocked,
+            block_reason: row.block_reason,
+            attributes: row.attributes,
         }
     }
 }
@@ -277,19 +285,23 @@ pub(crate) fn insert_member(
     tenant::ensure(connection, claim.tenant, now)?;
     let user = match claim.id {
         MemberId::Number(number) => number.get(),
-        MemberId::Text(_) => reserve_one(connection, IdKind::MemberUser)?,
+        MemberId::Text(_) | MemberId::Visitor(_) => reserve_one(connection, IdKind::MemberUser)?,
     };
+    let id = reserve_one(connection, IdKind::Member)?;
     let member = Member {
+        row: id,
         key: member_key(claim.tenant.get(), user),
         external_id: claim.id.external(),
-        nickname: claim.nickname.clone().unwrap_or_else(|| format!("会员{user}")),
+        nickname: claim.nickname.clone().unwrap_or_else(|| claim.id.default_nickname(user)),
         avatar: claim.avatar.clone().unwrap_or_default(),
         enabled: true,
         created_at: now,
         profile_at: claim.issued_at,
         logged_out_at: None,
+        blocked: false,
+        block_reason: None,
+        attributes: None,
     };
-    let id = reserve_one(connection, IdKind::Member)?;
     let outcome = diesel::insert_into(kefu_member::table)
         .values((
             kefu_member::id.eq(id),
@@ -367,6 +379,43 @@ pub(crate) fn set_logout_time(connection: &mut AnyConnection, key: UserKey, now:
         .filter(kefu_member::tenant_id.eq(key.tenant.get()))
         .filter(kefu_member::user_id.eq(key.user.get()));
     diesel::update(row).set(kefu_member::logout_time.eq(to_timestamp(now))).execute(connection)?;
+    Ok(())
+}
+
+/// Blocks a member, for a reason, or no longer.
+pub(crate) fn set_blocked(
+    connection: &mut AnyConnection,
+    key: UserKey,
+    reason: Option<Option<&str>>,
+    by: &str,
+    now: Millis,
+) -> Result<()> {
+    let row = kefu_member::table
+        .filter(kefu_member::tenant_id.eq(key.tenant.get()))
+        .filter(kefu_member::user_id.eq(key.user.get()));
+    diesel::update(row)
+        .set((
+            kefu_member::blocked.eq(reason.is_some()),
+            kefu_member::block_reason.eq(reason.flatten()),
+            kefu_member::updater.eq(by),
+            kefu_member::update_time.eq(to_timestamp(now)),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Keeps what was told of a member, a JSON object.
+pub(crate) fn set_attributes(
+    connection: &mut AnyConnection,
+    key: UserKey,
+    attributes: &str,
+    now: Millis,
+) -> Result<()> {
+    let row = kefu_member::table
+        .filter(kefu_member::tenant_id.eq(key.tenant.get()))
+        .filter(kefu_member::user_id.eq(key.user.get()));
+    let changed = (kefu_member::attributes.eq(attributes), kefu_member::update_time.eq(to_timestamp(now)));
+    diesel::update(row).set(changed).execute(connection)?;
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use crate::db::AnyConnection;
 use crate::db::id_block::{IdKind, reserve_one};
 use crate::db::schema::{kefu_login, kefu_revocation};
 use crate::error::Result;
-use crate::id::{LoginId, TenantId, UserId, UserKey, UserType};
+use crate::id::{ChannelId, LoginId, TenantId, UserId, UserKey, UserType};
 
 /// How long a revocation is kept for other processes to read.
 const KEPT_MS: Millis = 24 * 3600 * 1000;
@@ -29,6 +29,21 @@ pub(super) struct Login {
     pub expires_at: Millis,
     /// When its use was noted last.
     pub last_used: Option<Millis>,
+    /// A visitor's channel.
+    pub channel: Option<ChannelId>,
+    /// When the generation before this one ended.
+    pub rotated_at: Option<Millis>,
+}
+
+/// How long a visitor's refresh token is still good when another one was given for it: two tabs refresh at once.
+const VISITOR_GRACE: Millis = 60_000;
+
+impl Login {
+    /// Whether a refresh token of this generation may be used: it is the newest or, of a visitor, was so until a moment ago.
+    pub(super) fn accepts(&self, generation: i64, now: Millis) -> bool {
+        let was_newest = self.channel.is_some() && self.generation - 1 == generation;
+        self.generation == generation || (was_newest && self.rotated_at.is_some_and(|at| now - at < VISITOR_GRACE))
+    }
 }
 
 /// A row of `kefu_revocation`: `token_hash` for [`Ended::Tokens`], `login_id` for [`Ended::Login`] and, with `issued_until`,
@@ -61,6 +76,8 @@ struct LoginRow {
     expires_time: NaiveDateTime,
     last_used_time: Option<NaiveDateTime>,
     tenant_id: i64,
+    channel_id: Option<i64>,
+    rotated_time: Option<NaiveDateTime>,
 }
 
 #[derive(Queryable, Selectable)]
@@ -81,7 +98,7 @@ impl RevocationRow {
     /// `None` for one that no version of this service has written.
     fn read(self) -> Option<Revocation> {
         let ended = match (self.login_id, self.token_hash, self.issued_until) {
-            _ if self.reason == ROLE_CHANGED => Ended::Nothing,
+            _ if self.reason == RIGHTS_CHANGED => Ended::Nothing,
             (Some(kept), _, Some(_)) => Ended::AllBut(LoginId::new(kept)),
             (Some(login), _, None) => Ended::Login(LoginId::new(login)),
             (None, Some(hash), _) => {
@@ -94,10 +111,11 @@ impl RevocationRow {
     }
 }
 
-/// Begins a login.
+/// Begins a login, a visitor's with its channel.
 pub(super) fn insert_login(
     connection: &mut AnyConnection,
     key: UserKey,
+    channel: Option<ChannelId>,
     origin: Option<&Origin>,
     expires_at: Millis,
     now: Millis,
@@ -116,6 +134,7 @@ pub(super) fn insert_login(
             kefu_login::device.eq(origin.map(|origin| origin.device.as_str()).unwrap_or_default()),
             kefu_login::address.eq(origin.map(|origin| origin.address.to_string()).unwrap_or_default()),
             kefu_login::last_used_time.eq(to_timestamp(now)),
+            kefu_login::channel_id.eq(channel.map(ChannelId::get)),
         ))
         .execute(connection)?;
     Ok(LoginId::new(id))
@@ -180,6 +199,8 @@ pub(super) fn login(connection: &mut AnyConnection, id: LoginId) -> Result<Optio
             revoked: row.revoked,
             expires_at: from_timestamp(row.expires_time),
             last_used: row.last_used_time.map(from_timestamp),
+            channel: row.channel_id.map(ChannelId::new),
+            rotated_at: row.rotated_time.map(from_timestamp),
         })
     }))
 }
@@ -200,6 +221,7 @@ pub(super) fn rotate_login(
         .set((
             kefu_login::generation.eq(generation + 1),
             kefu_login::expires_time.eq(to_timestamp(expires_at)),
+            kefu_login::rotated_time.eq(to_timestamp(now)),
             kefu_login::update_time.eq(to_timestamp(now)),
         ))
         .execute(connection)?;
@@ -316,11 +338,11 @@ pub(super) fn revoke_logins(
 
 /// The column `reason`: the logins named have ended.
 const ENDED: i32 = 0;
-/// The column `reason`: the user's role has changed, and nothing has ended.
-const ROLE_CHANGED: i32 = 1;
+/// The column `reason`: what the user may do has changed, and nothing has ended.
+const RIGHTS_CHANGED: i32 = 1;
 
-/// Says to the other processes that a user's role has changed, in the same transaction.
-pub(super) fn insert_role_change(connection: &mut AnyConnection, key: UserKey, now: Millis) -> Result<()> {
+/// Says to the other processes that a user's role has changed, or whether the user is blocked, in the same transaction.
+pub(super) fn insert_change_of_rights(connection: &mut AnyConnection, key: UserKey, now: Millis) -> Result<()> {
     insert_revocation(connection, key, Ended::Nothing, now, now)
 }
 
@@ -339,7 +361,7 @@ fn insert_revocation(
         Ended::TokensUntil(until) => (None, None, Some(to_timestamp(until))),
     };
     let counts_from = if let Ended::Tokens(_, until) = ended { until } else { now };
-    let reason = if ended == Ended::Nothing { ROLE_CHANGED } else { ENDED };
+    let reason = if ended == Ended::Nothing { RIGHTS_CHANGED } else { ENDED };
     let id = reserve_one(connection, IdKind::Revocation)?;
     diesel::insert_into(kefu_revocation::table)
         .values((

@@ -1,5 +1,6 @@
 //! SQL of `kefu_conversation`.
 
+mod earlier;
 mod statements;
 
 use chrono::NaiveDateTime;
@@ -8,7 +9,7 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool};
 
-use super::{Conversation, ConversationCounts, ConversationView, Cursor, MOST_COUNTED, Target};
+use super::{CLOSED, Conversation, ConversationCounts, ConversationView, Cursor, MOST_COUNTED, Target};
 use crate::clock::to_timestamp;
 use crate::db::bulk::execute;
 use crate::db::schema::{kefu_conversation as t, kefu_member};
@@ -18,6 +19,7 @@ use crate::error::Result;
 use crate::id::{ConversationId, TenantId, UserId, UserType};
 use statements::{LockedRow, Stored};
 
+pub(crate) use earlier::{begun_by, earlier_head, insert_closed, link_to, linked_to, move_to};
 pub(crate) use statements::texts;
 
 /// What the writer does to conversations, the same statements for any number of them.
@@ -113,7 +115,10 @@ fn view((row, nickname, avatar, external_id): Found) -> ConversationView {
         create_time: row.create_time.0,
         cursor: cursor.to_string(),
         admin_read_seq: row.admin_read_seq,
-        member_read_seq: row.member_read_seq,
+        // A closed one has none.
+        member_read_seq: row.member_read_seq.max(0),
+        earlier: Vec::new(),
+        linked_user_id: None,
         last_message_admin_id: sender.filter(|sender| *sender != row.user_id).map(UserId::new),
     }
 }
@@ -136,6 +141,34 @@ macro_rules! shown {
             kefu_member::external_id.nullable(),
         )
     };
+}
+
+/// What is selected of [`conversations`] where one is asked for: whose earlier one it is, and whether its member has earlier
+/// ones, of which there is then a statement more.
+macro_rules! single {
+    () => {
+        (
+            ShownRow::as_select(),
+            kefu_member::nickname.nullable(),
+            kefu_member::avatar.nullable(),
+            kefu_member::external_id.nullable(),
+            t::linked_user_id,
+            sql::<Bool>(earlier::HAS_EARLIER),
+        )
+    };
+}
+
+/// A row as [`single`] reads it.
+type Single = (ShownRow, Option<String>, Option<String>, Option<String>, Option<i64>, bool);
+
+fn single(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    (row, nickname, avatar, external_id, linked, has_earlier): Single,
+) -> Result<ConversationView> {
+    let view = view((row, nickname, avatar, external_id));
+    let earlier = if has_earlier { earlier::earlier(connection, tenant, view.user_id)? } else { Vec::new() };
+    Ok(ConversationView { earlier, linked_user_id: linked.map(UserId::new), ..view })
 }
 
 /// What is unread, as the index of PostgreSQL says it; it has to be the same text. The other databases read the columns in the
@@ -295,8 +328,8 @@ pub(crate) fn get(
     tenant: TenantId,
     id: ConversationId,
 ) -> Result<Option<ConversationView>> {
-    let query = conversations().filter(t::id.eq(id.get())).filter(t::tenant_id.eq(tenant.get())).select(shown!());
-    Ok(query.first(connection).optional()?.map(view))
+    let query = conversations().filter(t::id.eq(id.get())).filter(t::tenant_id.eq(tenant.get())).select(single!());
+    query.first(connection).optional()?.map(|found| single(connection, tenant, found)).transpose()
 }
 
 /// The member's own conversation as the wire shows it.
@@ -306,8 +339,8 @@ pub(crate) fn get_by_member(
     member: UserId,
 ) -> Result<Option<ConversationView>> {
     let query =
-        conversations().filter(t::tenant_id.eq(tenant.get())).filter(t::user_id.eq(member.get())).select(shown!());
-    let found = query.first(connection).optional()?.map(view);
+        conversations().filter(t::tenant_id.eq(tenant.get())).filter(t::user_id.eq(member.get())).select(single!());
+    let found = query.first(connection).optional()?.map(|found| single(connection, tenant, found)).transpose()?;
     // The admins' reminder, and which of them has written, are none of the member's business.
     Ok(found.map(|view| ConversationView { marked_unread: None, last_message_admin_id: None, ..view }))
 }
@@ -327,6 +360,8 @@ pub(crate) struct Head {
     pub member_unread_count: i32,
     /// Whether admins have marked it as unread.
     pub marked_unread: bool,
+    /// Whether it can only be read any more.
+    pub is_closed: bool,
 }
 
 impl Head {
@@ -347,6 +382,7 @@ struct HeadRow {
     last_seq: i64,
     admin_unread_message_count: i32,
     member_unread_message_count: i32,
+    member_read_seq: i64,
     marked_unread: bool,
 }
 
@@ -359,6 +395,7 @@ impl From<HeadRow> for Head {
             admin_unread_count: row.admin_unread_message_count,
             member_unread_count: row.member_unread_message_count,
             marked_unread: row.marked_unread,
+            is_closed: row.member_read_seq == CLOSED,
         }
     }
 }

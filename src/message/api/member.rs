@@ -1,21 +1,25 @@
 //! What a member's client calls.
 
-use actix_web::web;
+use actix_web::{HttpRequest, web};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
+use validator::Validate;
 
 use super::{HistoryPage, InConversation, UpTo, Wanted, mark_read, send_body};
-use crate::auth::extract::Member;
-use crate::conversation::{self, Target};
-use crate::db::Db;
+use crate::auth::extract::{Member, WritingMember};
+use crate::conversation::{self, Head, Target};
+use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Result};
 use crate::http::describe::failures;
 use crate::http::{Answer, Json, Query, Then, routes};
-use crate::id::MessageId;
+use crate::id::{ConversationId, MessageId, UserKey};
 use crate::limit::RateLimits;
 use crate::message::MessageView;
 use crate::message::send::send;
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
+use crate::visitor::Visitors;
 use crate::writer::Writer;
 
 /// Registers the routes.
@@ -37,18 +41,33 @@ send_body! {
     path = "/app-api/promotion/kefu-message/send",
     tag = "member message",
     request_body(content = MemberSend, example = json!({"contentType": 1, "content": "{\"text\":\"你好\"}"})),
-    extensions(("x-errors" = json!(failures(&[Error::TooManyRequests { retry_after_s: 1 }]))))
+    extensions(("x-errors" = json!(failures(&[Error::Blocked, Error::TooManyRequests { retry_after_s: 1 }]))))
 )]
 async fn member_send(
-    Then(member, Json(body)): Then<Member, Json<MemberSend>>,
+    Then(member, Json(body)): Then<WritingMember, Json<MemberSend>>,
+    request: HttpRequest,
     settings: web::Data<Settings>,
+    visitors: web::Data<Visitors>,
     limits: web::Data<RateLimits>,
     writer: web::Data<Writer>,
     metrics: web::Data<Metrics>,
 ) -> Result<Answer<MessageId>> {
     let message = body.message(&member.0, Target::OfMember(member.0.key.user), &settings)?;
     limits.sends.check(&member.0.key)?;
+    if member.0.is_visitor() {
+        visitors.check_first_message(member.0.key, &request, &limits).await?;
+    }
     Ok(Answer(send(&writer, &metrics, message).await?))
+}
+
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+struct Earlier {
+    /// One of the conversations that `kefu-conversation/get` names as `earlier`; without it, and with any other, the member's
+    /// own. Stock clients send all sorts of things here.
+    #[param(value_type = Option<ConversationId>, example = 1)]
+    conversation_id: Option<String>,
 }
 
 /// List the member's messages
@@ -57,18 +76,26 @@ async fn member_send(
 /// oldest first with `afterSeq`; empty before the first message.
 #[utoipa::path(get, path = "/app-api/promotion/kefu-message/list", tag = "member message")]
 async fn member_list(
-    Then(member, Query(page)): Then<Member, Query<HistoryPage>>,
+    Then(member, Then(Query(page), Query(earlier))): Then<Member, Then<Query<HistoryPage>, Query<Earlier>>>,
     settings: web::Data<Settings>,
     db: web::Data<Db>,
 ) -> Result<Answer<Vec<MessageView>>> {
     let wanted = Wanted::new(page, &settings)?;
     let key = member.0.key;
-    let messages =
-        db.run(move |connection| match conversation::head(connection, key.tenant, Target::OfMember(key.user))? {
-            Some(head) => wanted.read(connection, head),
-            None => Ok(Vec::new()),
-        });
+    let named = earlier.conversation_id.and_then(|text| text.parse().ok()).and_then(|id: i64| id.try_into().ok());
+    let messages = db.run(move |connection| match read_head(connection, key, named)? {
+        Some(head) => wanted.read(connection, head),
+        None => Ok(Vec::new()),
+    });
     Ok(Answer(messages.await?))
+}
+
+/// The earlier conversation that is named, or the member's own.
+fn read_head(connection: &mut AnyConnection, key: UserKey, named: Option<ConversationId>) -> Result<Option<Head>> {
+    let own = conversation::head(connection, key.tenant, Target::OfMember(key.user))?;
+    let other = named.filter(|named| own.is_none_or(|own| own.id != *named));
+    let earlier = other.map(|id| conversation::earlier_head(connection, key.tenant, key.user, id)).transpose()?;
+    Ok(earlier.flatten().or(own))
 }
 
 /// Mark the admins' messages as read

@@ -199,7 +199,8 @@ fn parse_time(text: &str, zone: chrono_tz::Tz) -> Result<Millis> {
         .ok_or(Error::WrongType("createTime".into()))
 }
 
-/// The stock console calls this at each push and scroll, mostly with nothing unread: then nothing is written.
+/// The stock console calls this at each push and scroll, mostly with nothing unread: then nothing is written. In a conversation
+/// that can only be read nothing changes.
 async fn mark_read(
     by: &Principal,
     target: Target,
@@ -215,7 +216,7 @@ async fn mark_read(
         UserType::Member => true,
         UserType::Admin => by.may(Permission::UpdateMessages),
     };
-    if may_mark && head.is_unread(reader) {
+    if may_mark && !head.is_closed && head.is_unread(reader) {
         writer.run(MarkRead { tenant, reader, target, up_to: seq }).await?;
     }
     Ok(Answer(true))

@@ -1,5 +1,6 @@
 //! SQL of `kefu_message`.
 
+mod handover;
 mod history;
 mod statements;
 
@@ -8,6 +9,7 @@ use std::borrow::Cow;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
+pub(crate) use handover::{Handover, hand_over};
 pub(crate) use history::{Page, between, newest_time, page, page_before_time, since};
 pub(crate) use statements::texts;
 

@@ -34,7 +34,7 @@ use self::peers::Peers;
 use self::redis::{Node, Servers};
 use super::{Event, Hub};
 use crate::clock::Clock;
-use crate::id::UserKey;
+use crate::id::{TenantId, UserKey};
 use crate::settings;
 use crate::telemetry::metrics::Metrics;
 
@@ -82,6 +82,14 @@ impl Relay {
             for (node, users) in link.peers.lock().unwrap_or_else(PoisonError::into_inner).users() {
                 users.iter().for_each(|user| visit(node, *user));
             }
+        }
+    }
+
+    /// Whether an admin of the tenant is online at another node that this one has heard of.
+    pub(super) fn is_attended_elsewhere(&self, tenant: TenantId) -> bool {
+        match self {
+            Self::Local => false,
+            Self::Redis(link) => link.peers.lock().unwrap_or_else(PoisonError::into_inner).attend(tenant),
         }
     }
 

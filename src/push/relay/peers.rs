@@ -4,13 +4,13 @@
 //! that packets were lost, wherever that was: in the sender's full queue, in a Redis that was away, in a subscription that
 //! was down. A node that falls silent without a goodbye may have committed what it never sent.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::packet::{Body, Packet};
-use crate::id::UserKey;
+use crate::id::{TenantId, UserKey, UserType};
 
 /// How long a node may be silent until its users count as gone. More than a probe of this node's own subscription may
 /// take, so that a dead subscription does not look like dead nodes.
@@ -32,6 +32,16 @@ struct Peer {
     waited_for: Instant,
     silent: bool,
     users: Vec<UserKey>,
+    /// The tenants that have an admin among the users.
+    attended: HashSet<TenantId>,
+}
+
+impl Peer {
+    fn set_users(&mut self, users: Vec<UserKey>) {
+        let admins = users.iter().filter(|user| user.user_type == UserType::Admin);
+        self.attended = admins.map(|admin| admin.tenant).collect();
+        self.users = users;
+    }
 }
 
 /// What a packet says about those before it.
@@ -61,6 +71,7 @@ impl Peers {
             waited_for: now,
             silent: false,
             users: Vec::new(),
+            attended: HashSet::new(),
         });
         let before = std::mem::replace(&mut peer.heard, now);
         (peer.waited_for, peer.silent) = (now, false);
@@ -73,7 +84,7 @@ impl Peers {
         }
         peer.number = packet.number;
         match &mut packet.body {
-            Body::Presence(users) => peer.users = std::mem::take(users),
+            Body::Presence(users) => peer.set_users(std::mem::take(users)),
             Body::Goodbye => drop(self.known.remove(&packet.node)),
             Body::Events(_) | Body::Missed(_) | Body::Heartbeat | Body::Viewers(_) => {}
         }
@@ -91,12 +102,17 @@ impl Peers {
         for peer in self.known.values_mut() {
             if !peer.silent && now.saturating_duration_since(peer.waited_for) >= SILENCE {
                 peer.silent = true;
-                peer.users = Vec::new();
+                peer.set_users(Vec::new());
                 since = Some(since.map_or(peer.heard, |since: Instant| since.min(peer.heard)));
             }
         }
         self.known.retain(|_, peer| now.saturating_duration_since(peer.heard) < MEMORY);
         since
+    }
+
+    /// Whether an admin of the tenant is online at another node.
+    pub(super) fn attend(&self, tenant: TenantId) -> bool {
+        self.known.values().any(|peer| peer.attended.contains(&tenant))
     }
 
     /// The users online at each other node.

@@ -13,6 +13,7 @@ mod socket;
 pub(crate) mod tables;
 pub(crate) mod tls;
 mod user;
+mod visitor;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -33,6 +34,7 @@ pub(crate) use database::TestDatabase;
 pub(crate) use redis::{Forwarder, Redis};
 pub(crate) use socket::{Event, Socket, TEXT, TIMEOUT, client_frame};
 pub(crate) use user::{Reply, User, text};
+pub(crate) use visitor::{SITE, Site};
 
 /// When every test begins: 2026-11-21 12:00:00 in Shanghai.
 pub(crate) const START: Millis = 1_795_233_600_000;

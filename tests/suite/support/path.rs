@@ -21,3 +21,14 @@ pub(crate) const LOGIN_LIST: &str = "/admin-api/system/login/list";
 pub(crate) const LOGIN_DELETE: &str = "/admin-api/system/login/delete";
 pub(crate) const PERMISSION_INFO: &str = "/admin-api/system/auth/get-permission-info";
 pub(crate) const LOGIN: &str = "/admin-api/system/auth/login";
+
+pub(crate) const CHANNEL: &str = "/admin-api/promotion/kefu-channel/get";
+pub(crate) const CHANNEL_CREATE: &str = "/admin-api/promotion/kefu-channel/create";
+pub(crate) const CHANNEL_UPDATE: &str = "/admin-api/promotion/kefu-channel/update";
+pub(crate) const CHANNEL_DELETE: &str = "/admin-api/promotion/kefu-channel/delete";
+pub(crate) const VISITOR_TOKEN: &str = "/app-api/promotion/kefu-visitor/token";
+pub(crate) const VISITOR_UPDATE: &str = "/app-api/promotion/kefu-visitor/update";
+pub(crate) const VISITOR_PAGE: &str = "/app-api/promotion/kefu-visitor/page";
+pub(crate) const VISITOR_LINK: &str = "/app-api/promotion/kefu-visitor/link";
+pub(crate) const MEMBER_CARD: &str = "/admin-api/member/user/get";
+pub(crate) const MEMBER_BLOCK: &str = "/admin-api/promotion/kefu-member/block";

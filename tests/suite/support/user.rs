@@ -16,6 +16,8 @@ pub(crate) fn text(text: &str) -> String {
 pub(crate) struct User {
     base: String,
     http: reqwest::Client,
+    /// The origin of the page that calls.
+    page: Option<String>,
     pub tokens: Option<Tokens>,
 }
 
@@ -63,7 +65,17 @@ impl User {
 
     /// A user of a service that runs in another process, `base` as in `http://127.0.0.1:48080`.
     pub(crate) fn at(base: String, http: reqwest::Client, tokens: Option<Tokens>) -> Self {
-        Self { base, http, tokens }
+        Self { base, http, page: None, tokens }
+    }
+
+    /// The same user on a page of this origin.
+    pub(crate) fn on_page(self, origin: &str) -> Self {
+        Self { page: Some(origin.to_owned()), ..self }
+    }
+
+    /// The same user without a page, as a program calls.
+    pub(crate) fn without_page(&self) -> Self {
+        Self { page: None, ..self.clone() }
     }
 
     /// The same user at another node.
@@ -85,7 +97,10 @@ impl User {
 
     /// A request with the access token, to be changed and sent.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.http.request(method, format!("{}{path}", self.base));
+        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        if let Some(page) = &self.page {
+            request = request.header("origin", page);
+        }
         match &self.tokens {
             Some(tokens) => request.bearer_auth(&tokens.access_token),
             None => request,

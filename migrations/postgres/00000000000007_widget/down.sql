@@ -1,0 +1,10 @@
+DELETE FROM kefu_id_block WHERE name IN ('channel', 'channel_change');
+DROP TABLE kefu_visitor;
+DROP TABLE kefu_channel;
+DROP INDEX kefu_conversation_linked;
+ALTER TABLE kefu_conversation DROP COLUMN linked_user_id;
+ALTER TABLE kefu_login DROP COLUMN rotated_time;
+ALTER TABLE kefu_login DROP COLUMN channel_id;
+ALTER TABLE kefu_member DROP COLUMN attributes;
+ALTER TABLE kefu_member DROP COLUMN block_reason;
+ALTER TABLE kefu_member DROP COLUMN blocked;
