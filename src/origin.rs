@@ -12,7 +12,9 @@ pub(crate) fn normalized(text: &str) -> Option<String> {
     let text = text.to_ascii_lowercase();
     let (scheme, host) = text.split_once("://")?;
     let (below, host) = host.strip_prefix("*.").map_or(("", host), |host| ("*.", host));
-    let is_host = !host.is_empty() && !host.contains(['/', '\\', '?', '#', '@', '*']) && host.trim() == host;
+    // The parser passes over what is invisible.
+    let is_plain = !text.contains(|letter: char| letter.is_whitespace() || letter.is_control());
+    let is_host = is_plain && !host.is_empty() && !host.contains(['/', '\\', '?', '#', '@', '*']);
     let url = Url::parse(&format!("{scheme}://{host}")).ok().filter(|_| is_host)?;
     let host = url.host_str().filter(|host| !host.is_empty() && !host.starts_with('.'))?;
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
@@ -118,6 +120,8 @@ mod tests {
             "https://shop example",
             " https://shop.example",
             "https://shop.example ",
+            "https://shop\t.example",
+            "ht\ntps://shop.example",
             "file:///",
             "javascript:alert(1)",
         ] {
