@@ -5,7 +5,11 @@ type Schemas = components['schemas']
 
 export type Paths = paths
 export type Message = Schemas['MessageView']
-export type Conversation = Schemas['ConversationView']
+export type Conversation = Schemas['ConversationView'] & {
+  /** Who sent the newest message, where that is known. */
+  lastMessageSenderType?: UserType
+  lastMessageSenderId?: number
+}
 export type Tokens = Schemas['Tokens']
 export type ContentType = Schemas['ContentType']
 /** 1 a member, 2 an admin. */

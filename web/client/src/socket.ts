@@ -10,7 +10,7 @@
  */
 import { Emitter } from './emitter.js'
 import { KefuError } from './error.js'
-import type { ClientFrame, ServerFrame } from './model.js'
+import { ADMIN, MEMBER, type ClientFrame, type ServerFrame } from './model.js'
 import type { Clock, SocketConstructor, Socketlike } from './platform.js'
 import { Resync } from './resync.js'
 import type { Session } from './session.js'
@@ -64,9 +64,10 @@ export class LiveSocket implements Socket {
     private readonly WebSocket: SocketConstructor,
   ) {
     this.#resync = new Resync(store, options.userType === 'member', clock, (frame) => this.send(frame))
+    const others = options.userType === 'member' ? ADMIN : MEMBER
     store.subscribe((change) => {
       if (this.#recovering !== null && change.type === 'messages' && change.live)
-        this.#recovering += change.added.length
+        this.#recovering += change.added.filter(({ senderType }) => senderType === others).length
     })
   }
 

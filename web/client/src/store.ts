@@ -217,6 +217,8 @@ export class MemoryStore implements Store {
       lastMessageTime: message.createTime,
       lastMessageContent: message.content,
       lastMessageContentType: message.contentType,
+      lastMessageSenderType: message.senderType,
+      lastMessageSenderId: message.senderId,
       adminDeleted: false,
       adminUnreadMessageCount: known.adminUnreadMessageCount + (fromMember ? unread : 0),
       memberUnreadMessageCount: known.memberUnreadMessageCount + (fromMember ? 0 : unread),
@@ -290,6 +292,9 @@ function newer(view: Conversation, known: Conversation | undefined, read: Record
   const { lastSeq, lastMessageTime, lastMessageContent, lastMessageContentType } = last
   return {
     ...view,
+    // A view need not name the sender, whom a frame has named.
+    ...(known?.lastSeq === lastSeq && senderOf(known)),
+    ...senderOf(last),
     lastSeq,
     lastMessageTime,
     lastMessageContent,
@@ -297,6 +302,10 @@ function newer(view: Conversation, known: Conversation | undefined, read: Record
     adminUnreadMessageCount: read[ADMIN] >= lastSeq ? 0 : last.adminUnreadMessageCount,
     memberUnreadMessageCount: read[MEMBER] >= lastSeq ? 0 : last.memberUnreadMessageCount,
   }
+}
+
+function senderOf({ lastMessageSenderType, lastMessageSenderId }: Conversation): Partial<Conversation> {
+  return lastMessageSenderType && lastMessageSenderId ? { lastMessageSenderType, lastMessageSenderId } : {}
 }
 
 const other = (side: UserType): UserType => (side === MEMBER ? ADMIN : MEMBER)

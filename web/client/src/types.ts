@@ -120,7 +120,7 @@ export interface SocketEvents {
   /** Every frame, after the store has taken it. */
   frame: ServerFrame
   ended: EndReason
-  /** A socket is open again after a break and everything missed is in the store; `messages`: how many were new. */
+  /** A socket is open again after a break and everything missed is in the store; `messages`: how many of the other side's are new. */
   recovered: { messages: number }
 }
 

@@ -169,3 +169,16 @@ test('typing and viewers are told on', () => {
     { type: 'viewers', id: 1, userIds: [3, 4] },
   ])
 })
+
+test('a row names who sent its newest message, also after a list call that does not', () => {
+  const store = new MemoryStore(false, 50)
+  store.load({ conversations: [conversation(1, { lastSeq: 4 })] })
+  expect(store.conversations.get(1)?.lastMessageSenderType).toBe(undefined)
+  store.apply({ type: 'kefu_message_type', content: message(5, { senderType: 2, senderId: 9 }) })
+  store.upsert([conversation(1, { lastSeq: 5 })])
+  expect(store.conversations.get(1)).toMatchObject({ lastMessageSenderType: 2, lastMessageSenderId: 9 })
+  store.upsert([conversation(1, { lastSeq: 6 })])
+  expect(store.conversations.get(1)).not.toHaveProperty('lastMessageSenderType')
+  store.upsert([conversation(1, { lastSeq: 6, lastMessageSenderType: 1, lastMessageSenderId: 247 })])
+  expect(store.conversations.get(1)).toMatchObject({ lastMessageSenderType: 1, lastMessageSenderId: 247 })
+})

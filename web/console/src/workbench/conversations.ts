@@ -59,6 +59,8 @@ export const useConversations = defineStore('conversations', () => {
   const searching = ref(false)
   const fault = shallowRef<Fault | null>(null)
   const openId = ref<number | null>(null)
+  /** The conversation that was asked for last and does not exist. */
+  const missing = ref<number | null>(null)
   const views: Record<Tab, View> = { all: makeView('all', ''), unread: makeView('unread', '') }
   let view = views.all
 
@@ -211,6 +213,7 @@ export const useConversations = defineStore('conversations', () => {
   async function ensure(id: number): Promise<Conversation | null> {
     const row = await http.call('get', '/admin-api/promotion/kefu-conversation/get', { query: { id } })
     if (row) store.upsert([row])
+    else missing.value = id
     return row
   }
 
@@ -233,7 +236,9 @@ export const useConversations = defineStore('conversations', () => {
         return
       }
       case 'typing':
-        return void (change.userType === MEMBER && typing.start(change.id))
+        if (change.userType !== MEMBER) return
+        presence.saw(change.userId)
+        return typing.start(change.id)
       case 'reload':
         if (change.forgotten) rows.clear()
         return void refresh()
@@ -320,6 +325,7 @@ export const useConversations = defineStore('conversations', () => {
     searching,
     fault,
     openId,
+    missing,
     isForbidden,
     counts: counts.value,
     presence: presence.value,

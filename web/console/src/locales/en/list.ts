@@ -7,6 +7,7 @@ export default {
   start: 'New conversation',
   tab: { label: 'Filter conversations', all: 'All', unread: 'Unread' },
   you: 'You: ',
+  author: '{name}: ',
   draft: '[Draft]',
   typing: 'typing…',
   pinned: 'Pinned',

@@ -7,6 +7,7 @@ export default {
   start: '发起会话',
   tab: { label: '筛选会话', all: '全部', unread: '未读' },
   you: '您：',
+  author: '{name}：',
   draft: '[草稿]',
   typing: '正在输入…',
   pinned: '已置顶',
