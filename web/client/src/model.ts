@@ -9,6 +9,17 @@ export type Conversation = Schemas['ConversationView'] & {
   /** Who sent the newest message, where that is known. */
   lastMessageSenderType?: UserType
   lastMessageSenderId?: number
+  /** An admin's: the member is blocked, and may read only. */
+  userBlocked?: boolean
+  /** Where one conversation was asked for: what its member wrote as a visitor of a page before logging in, the newest first. */
+  earlier?: EarlierConversation[]
+  /** Where one conversation was asked for: the member whose earlier conversation this is. It can only be read. */
+  linkedUserId?: number
+}
+/** A conversation that a member had as a visitor. */
+export interface EarlierConversation {
+  id: number
+  lastMessageTime: number
 }
 export type Tokens = Schemas['Tokens']
 export type ContentType = Schemas['ContentType']
@@ -28,6 +39,10 @@ export interface ServerFrames {
   kefu_conversation_pinned: { conversationId: number; adminPinned: boolean }
   kefu_conversation_deleted: { conversationId: number }
   kefu_conversation_marked: { conversationId: number; markedUnread: boolean }
+  /** A visitor's conversation was linked to a member: it is the member's own now, or one of the member's earlier ones. */
+  kefu_conversation_linked: { conversationId: number; userId: number; previousUserId: number }
+  /** What is shown of a member beside the conversation has changed: name, page, attributes, block. */
+  kefu_member_update: { conversationId: number; userId: number }
   kefu_typing: { conversationId: number; userId: number; userType: UserType }
   /** The admins who view a conversation. */
   kefu_viewers: { conversationId: number; userIds: number[] }

@@ -14,8 +14,7 @@ import { ADMIN, MEMBER, type ClientFrame, type ServerFrame } from './model.js'
 import type { Clock, SocketConstructor, Socketlike } from './platform.js'
 import { Resync } from './resync.js'
 import type { Session } from './session.js'
-import type { MemoryStore } from './store.js'
-import type { ClientOptions, EndReason, Socket, SocketEvents, SocketState } from './types.js'
+import type { ClientOptions, EndReason, LiveStore, Socket, SocketEvents, SocketState } from './types.js'
 
 /** How often an open socket is tested, in milliseconds. */
 const PING = 20_000
@@ -58,7 +57,7 @@ export class LiveSocket implements Socket {
   constructor(
     private readonly options: ClientOptions,
     private readonly session: Session,
-    private readonly store: MemoryStore,
+    private readonly store: LiveStore,
     private readonly clock: Clock,
     private readonly random: () => number,
     private readonly WebSocket: SocketConstructor,

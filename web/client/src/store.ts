@@ -15,6 +15,7 @@ import {
   type Message,
   type ReadMark,
   type ServerFrame,
+  type ServerFrames,
   type UserType,
 } from './model.js'
 import type { Change, Store } from './types.js'
@@ -134,6 +135,15 @@ export class MemoryStore implements Store {
       case 'kefu_conversation_deleted':
         this.conversations.delete(frame.content.conversationId)
         this.#changes.emit({ type: 'conversation', id: frame.content.conversationId })
+        break
+      case 'kefu_conversation_linked':
+        this.#handOver(frame.content)
+        // Whether it is the member's own now, or only one of the earlier ones, the service knows.
+        this.#unknown(frame.content.conversationId)
+        this.#changes.emit({ type: 'member', id: frame.content.conversationId, userId: frame.content.userId })
+        break
+      case 'kefu_member_update':
+        this.#changes.emit({ type: 'member', id: frame.content.conversationId, userId: frame.content.userId })
         break
       case 'kefu_typing':
         this.#changes.emit({
@@ -257,6 +267,20 @@ export class MemoryStore implements Store {
       return read
     })
     if (changed.length) this.#changes.emit({ type: 'messages', id, added: [], changed, live: true })
+  }
+
+  /** What a visitor wrote is the member's now. */
+  #handOver({ conversationId, userId, previousUserId }: ServerFrames['kefu_conversation_linked']): void {
+    const thread = this.#threads.get(conversationId)
+    if (!thread) return
+    const changed: Message[] = []
+    thread.messages = thread.messages.map((message) => {
+      if (message.senderType !== MEMBER || message.senderId !== previousUserId) return message
+      const moved = { ...message, senderId: userId }
+      changed.push(moved)
+      return moved
+    })
+    if (changed.length) this.#changes.emit({ type: 'messages', id: conversationId, added: [], changed, live: true })
   }
 
   #change(id: number, fields: Partial<Conversation>): void {

@@ -171,14 +171,28 @@ test('typing and viewers are told on', () => {
 })
 
 test('a row names who sent its newest message, also after a list call that does not', () => {
-  const store = new MemoryStore(false, 50)
+  const { store } = admin()
   store.load({ conversations: [conversation(1, { lastSeq: 4 })] })
   expect(store.conversations.get(1)?.lastMessageSenderType).toBe(undefined)
-  store.apply({ type: 'kefu_message_type', content: message(5, { senderType: 2, senderId: 9 }) })
+  store.apply({ type: 'kefu_message_type', content: message(5, { senderType: ADMIN, senderId: 9 }) })
   store.upsert([conversation(1, { lastSeq: 5 })])
-  expect(store.conversations.get(1)).toMatchObject({ lastMessageSenderType: 2, lastMessageSenderId: 9 })
+  expect(store.conversations.get(1)).toMatchObject({ lastMessageSenderType: ADMIN, lastMessageSenderId: 9 })
   store.upsert([conversation(1, { lastSeq: 6 })])
   expect(store.conversations.get(1)).not.toHaveProperty('lastMessageSenderType')
-  store.upsert([conversation(1, { lastSeq: 6, lastMessageSenderType: 1, lastMessageSenderId: 247 })])
-  expect(store.conversations.get(1)).toMatchObject({ lastMessageSenderType: 1, lastMessageSenderId: 247 })
+  store.upsert([conversation(1, { lastSeq: 6, lastMessageSenderType: MEMBER, lastMessageSenderId: 247 })])
+  expect(store.conversations.get(1)).toMatchObject({ lastMessageSenderType: MEMBER, lastMessageSenderId: 247 })
+})
+
+test('a linked conversation changes its member in place, and is fetched again', () => {
+  const { store, changes } = admin()
+  store.upsert([conversation(1, { userId: 900, lastSeq: 2 })])
+  store.add([message(1, { senderId: 900 }), message(2, { senderType: ADMIN, senderId: 900 })])
+  const before = changes.length
+  store.apply(frame('kefu_conversation_linked', { conversationId: 1, userId: 247, previousUserId: 900 }))
+  expect(store.messages(1).map(({ senderId }) => senderId)).toEqual([247, 900])
+  expect(changes.slice(before).map(({ type }) => type)).toEqual(['messages', 'unknown', 'member'])
+  expect(changes.at(-1)).toEqual({ type: 'member', id: 1, userId: 247 })
+  store.apply(frame('kefu_member_update', { conversationId: 1, userId: 247 }))
+  expect(changes.at(-1)).toEqual({ type: 'member', id: 1, userId: 247 })
+  expect(changes).toHaveLength(before + 4)
 })
