@@ -17,8 +17,10 @@ export interface Preview {
   destroy(): void
 }
 
-/** A phone's panel takes the whole screen; here it takes its place. */
-const SHEET = '@media (max-width: 667px) { .panel { top: 0 !important; height: 100% !important; } }'
+/** What the panel measures by the screen, it measures by its place here: a phone's panel is as big, another one fits in. */
+const SHEET = `
+.panel { max-height: calc(100% - var(--bottom) - 88px); }
+@media (max-width: 667px) { .panel { top: 0 !important; height: 100% !important; max-height: none; } }`
 
 /**
  * Shows the widget, open, in a place. The place must be what fixed boxes inside it are positioned by, e.g. by a `transform`.

@@ -40,6 +40,7 @@ export default {
   empty: {
     title: 'No conversations yet',
     text: "They appear here with a member's first message. You can also begin one yourself.",
+    channels: 'Put the chat on your site',
     unreadTitle: 'All done',
     unreadText: 'No conversation is unread.',
     showAll: 'Show all conversations',

@@ -40,6 +40,7 @@ export default {
   empty: {
     title: '还没有会话',
     text: '会员发来第一条消息后会出现在这里，您也可以主动发起会话。',
+    channels: '把客服放到网站上',
     unreadTitle: '都处理完了',
     unreadText: '没有未读会话。',
     showAll: '查看全部会话',
