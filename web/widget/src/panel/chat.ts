@@ -53,6 +53,8 @@ export class Chat {
   /** `idle`: nobody has asked for the history. */
   phase: 'idle' | 'loading' | 'ready' | 'failed' = 'idle'
   earlier: (readonly Message[])[] = []
+  /** The visitor whose conversation this is. */
+  userId: number | undefined
   older: 'none' | 'some' | 'loading' | 'failed' = 'none'
   /** An agent is typing. */
   typing = false
@@ -95,7 +97,7 @@ export class Chat {
       events.changed()
     })
     this.client.socket.on('frame', ({ type }) => {
-      if ((type as string) === 'kefu_conversation_linked') void this.begin(true)
+      if ((type as string) === 'kefu_conversation_linked') void this.#begin(true)
     })
     addEventListener('online', () => this.client.socket.retryNow(), { signal })
     document.addEventListener('visibilitychange', () => this.#visible(), { signal })
@@ -137,11 +139,14 @@ export class Chat {
       this.phase = 'ready'
       return Promise.resolve()
     }
+    const { state } = this.client.socket
+    if (this.phase === 'ready' && this.conversation && state !== 'idle' && state !== 'ended') return Promise.resolve()
     return (this.#beginning ??= this.#begin(active).finally(() => (this.#beginning = null)))
   }
 
   async #begin(active: boolean): Promise<void> {
     if (this.phase !== 'ready') this.phase = 'loading'
+    if (!this.tokens.member) this.userId = this.tokens.userId
     this.events.changed()
     try {
       const found = (await this.call('get', '/app-api/promotion/kefu-conversation/get')) as ConversationView | null

@@ -346,8 +346,8 @@ export class Controller implements Panel {
       this.shell.emit('error', { code: 401, message: reason })
       return
     }
-    // The visitor was linked by another tab, logged out by one, or is forgotten: what is not sent yet goes as a new one's.
-    keepVisitor(this.shell, null)
+    // The visitor was linked by another tab, or logged out, or is forgotten: what is not sent yet goes as a new one's.
+    if (reason === 'revoked' && storedVisitor(this.shell)?.userId === this.chat.userId) keepVisitor(this.shell, null)
     this.#become(() => this.#visitor())
     if (this.chat.entries.length) this.chat.tokens.want()
     void this.chat.begin(false)

@@ -5,7 +5,7 @@
  * reads again what is stored before. It is made when the visitor first writes (`want`), never before. A member's token comes
  * from the page and is kept nowhere.
  */
-import { type Http, KefuError, type StoredTokens, type TokenStore } from '@kefu/client'
+import { KefuError, type StoredTokens, type TokenStore } from '@kefu/client'
 import type { Identity } from '../api.js'
 import type { Shell } from '../shell.js'
 
@@ -16,7 +16,7 @@ interface VisitorLogin extends StoredTokens {
   refreshToken: string
   userId: number
   /** The slot of the member whom this visitor could not be linked with yet. */
-  owner?: string
+  owner?: string | undefined
 }
 
 /** What the tab knows of the visitor's login, also when the panel acts for a member. */
@@ -62,9 +62,13 @@ export class VisitorTokens implements TokenStore {
     private readonly onMade: () => void,
   ) {}
 
+  get userId(): number | undefined {
+    return storedVisitor(this.shell)?.userId
+  }
+
   /** There is a login. */
   get exists(): boolean {
-    return storedVisitor(this.shell) !== null
+    return this.userId !== undefined
   }
 
   /** From now on a call may make the visitor. */
@@ -90,23 +94,14 @@ export class VisitorTokens implements TokenStore {
   async renew(): Promise<StoredTokens | null> {
     const { shell } = this
     const stored = storedVisitor(shell)
-    if (stored) {
-      try {
-        const query = new URLSearchParams({ refreshToken: stored.refreshToken })
-        const fresh = (await ask(shell, `/app-api/member/auth/refresh-token?${query}`)) as VisitorLogin
-        keepVisitor(shell, { ...stored, ...fresh })
-        return fresh
-      } catch (error) {
-        if (error instanceof KefuError && error.temporary) throw error
-        return null
-      }
-    }
-    if (!this.#wanted) return null
-    const { key } = shell.options
-    const made = (await ask(shell, '/app-api/promotion/kefu-visitor/token', { key, ...this.#wanted })) as VisitorLogin
-    keepVisitor(shell, made)
-    this.onMade()
-    return made
+    if (!stored && !this.#wanted) return null
+    const path = '/app-api/promotion/kefu-visitor/token'
+    const body = { key: shell.options.key, visitorToken: stored?.refreshToken, ...this.#wanted }
+    const fresh = (await ask(shell, path, body)) as VisitorLogin
+    keepVisitor(shell, fresh)
+    if (!stored) this.onMade()
+    // The login has ended meanwhile, and the service has begun another one: what is shown here is not its conversation.
+    return !stored || stored.userId === fresh.userId ? fresh : null
   }
 }
 
@@ -153,7 +148,6 @@ export class MemberTokens implements TokenStore {
 }
 
 export type LoginTokens = VisitorTokens | MemberTokens
-export type { Http }
 
 /** The place of a member in this browser's storage: the same for every token of one member. */
 export function slotOf(token: string): string {

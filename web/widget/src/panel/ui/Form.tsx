@@ -12,6 +12,7 @@ interface Field {
 }
 
 const TYPES: Partial<Record<Name, string>> = { email: 'email', phone: 'tel' }
+const LONGEST: Partial<Record<Name, number>> = { name: 64, phone: 32, message: 2000 }
 const PATTERNS: Partial<Record<Name, RegExp>> = { email: /^\S+@\S+\.\S+$/, phone: /^[\d+()\-\s]{5,30}$/ }
 const COMPLETE: Partial<Record<Name, string>> = { name: 'name', email: 'email', phone: 'tel' }
 
@@ -97,7 +98,7 @@ export class Form extends Component<Props, State> {
             name,
             required,
             defaultValue: this.#values[name] ?? '',
-            maxLength: name === 'message' ? 2000 : 200,
+            maxLength: LONGEST[name] ?? 200,
             'aria-invalid': !!problem,
             'aria-describedby': problem && `${name}-problem`,
             onInput: ({ currentTarget }: { currentTarget: { value: string } }) => {

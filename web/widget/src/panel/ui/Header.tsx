@@ -23,7 +23,7 @@ export function Header({ it }: { it: Controller }) {
             <Avatar key={id} id={id} name={name ?? t('agent')} url={safeUrl(url, shell.server)} />
           ))
         ) : (
-          <Avatar id={2} name={title} url={safeUrl(look.avatar, shell.server)} />
+          <Avatar name={title} url={safeUrl(look.avatar, shell.server)} />
         )}
       </span>
       <span class="who">

@@ -111,8 +111,8 @@ export class Timeline extends Component<{ it: Controller }, { below?: number }> 
             <Fault text={t('loadFailed')} action={t('retry')} onClick={() => void chat.loadOlder()} />
           )}
           {greeting && chat.older === 'none' && !chat.earlier.length && chat.phase === 'ready' && (
-            <div class="row theirs last">
-              <div class="bubble greeting">{greeting}</div>
+            <div class="row theirs last welcome">
+              <div class="bubble">{greeting}</div>
             </div>
           )}
           {list.map((row) =>
