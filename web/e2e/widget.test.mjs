@@ -226,7 +226,7 @@ test('the form before the chat makes the visitor, with a name and facts that the
   const [{ userId }] = (await call(it.service, token, 'GET', '/admin-api/promotion/kefu-conversation/list')).filter(
     ({ userNickname }) => userNickname === 'Olga',
   )
-  const card = await call(it.service, token, 'GET', '/admin-api/promotion/kefu-member/get', { query: { userId } })
+  const card = await call(it.service, token, 'GET', '/admin-api/member/user/get', { query: { id: userId } })
   assert.deepEqual(card.attributes, { email: 'olga@shop.example', topic: 'A-17', plan: 'gold' })
   assert.equal(card.visitor.page.url, site.home)
   assert.equal(card.visitor.page.title, 'Mugs')
