@@ -42,7 +42,8 @@ export class MemberStore {
     const added: Message[] = []
     for (const message of messages) {
       const before = known.get(message.seq)
-      const readStatus = message.readStatus || before?.readStatus || message.seq <= this.#read[other(message.senderType)]
+      const readStatus =
+        message.readStatus || before?.readStatus || message.seq <= this.#read[other(message.senderType)]
       const taken = { ...message, readStatus }
       known.set(message.seq, taken)
       if (!before) added.push(taken)

@@ -6,9 +6,8 @@ type Schemas = components['schemas']
 export type Paths = paths
 export type Message = Schemas['MessageView']
 export type Conversation = Schemas['ConversationView'] & {
-  /** Who sent the newest message, where that is known. */
-  lastMessageSenderType?: UserType
-  lastMessageSenderId?: number
+  /** The admin who has sent the newest message: told by frames, and by calls with `lastAdmin`. */
+  lastMessageAdminId?: number | undefined
   /** An admin's: the member is blocked, and may read only. */
   userBlocked?: boolean
   /** Where one conversation was asked for: what its member wrote as a visitor of a page before logging in, the newest first. */

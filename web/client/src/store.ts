@@ -227,8 +227,7 @@ export class MemoryStore implements Store {
       lastMessageTime: message.createTime,
       lastMessageContent: message.content,
       lastMessageContentType: message.contentType,
-      lastMessageSenderType: message.senderType,
-      lastMessageSenderId: message.senderId,
+      lastMessageAdminId: fromMember ? undefined : message.senderId,
       adminDeleted: false,
       adminUnreadMessageCount: known.adminUnreadMessageCount + (fromMember ? unread : 0),
       memberUnreadMessageCount: known.memberUnreadMessageCount + (fromMember ? 0 : unread),
@@ -316,9 +315,8 @@ function newer(view: Conversation, known: Conversation | undefined, read: Record
   const { lastSeq, lastMessageTime, lastMessageContent, lastMessageContentType } = last
   return {
     ...view,
-    // A view need not name the sender, whom a frame has named.
-    ...(known?.lastSeq === lastSeq && senderOf(known)),
-    ...senderOf(last),
+    // A view need not name the admin, whom a frame has named.
+    lastMessageAdminId: last.lastMessageAdminId ?? (known?.lastSeq === lastSeq ? known.lastMessageAdminId : undefined),
     lastSeq,
     lastMessageTime,
     lastMessageContent,
@@ -326,10 +324,6 @@ function newer(view: Conversation, known: Conversation | undefined, read: Record
     adminUnreadMessageCount: read[ADMIN] >= lastSeq ? 0 : last.adminUnreadMessageCount,
     memberUnreadMessageCount: read[MEMBER] >= lastSeq ? 0 : last.memberUnreadMessageCount,
   }
-}
-
-function senderOf({ lastMessageSenderType, lastMessageSenderId }: Conversation): Partial<Conversation> {
-  return lastMessageSenderType && lastMessageSenderId ? { lastMessageSenderType, lastMessageSenderId } : {}
 }
 
 const other = (side: UserType): UserType => (side === MEMBER ? ADMIN : MEMBER)

@@ -170,17 +170,20 @@ test('typing and viewers are told on', () => {
   ])
 })
 
-test('a row names who sent its newest message, also after a list call that does not', () => {
+test('a row names the admin who sent its newest message, also after a list call that does not', () => {
   const { store } = admin()
+  const named = () => store.conversations.get(1)?.lastMessageAdminId
   store.load({ conversations: [conversation(1, { lastSeq: 4 })] })
-  expect(store.conversations.get(1)?.lastMessageSenderType).toBe(undefined)
-  store.apply({ type: 'kefu_message_type', content: message(5, { senderType: ADMIN, senderId: 9 }) })
+  expect(named()).toBe(undefined)
+  store.apply(frame('kefu_message_type', message(5, { senderType: ADMIN, senderId: 9 })))
   store.upsert([conversation(1, { lastSeq: 5 })])
-  expect(store.conversations.get(1)).toMatchObject({ lastMessageSenderType: ADMIN, lastMessageSenderId: 9 })
+  expect(named()).toBe(9)
   store.upsert([conversation(1, { lastSeq: 6 })])
-  expect(store.conversations.get(1)).not.toHaveProperty('lastMessageSenderType')
-  store.upsert([conversation(1, { lastSeq: 6, lastMessageSenderType: MEMBER, lastMessageSenderId: 247 })])
-  expect(store.conversations.get(1)).toMatchObject({ lastMessageSenderType: MEMBER, lastMessageSenderId: 247 })
+  expect(named()).toBe(undefined)
+  store.upsert([conversation(1, { lastSeq: 6, lastMessageAdminId: 8 })])
+  expect(named()).toBe(8)
+  arrives(store, 7)
+  expect(named()).toBe(undefined)
 })
 
 test('a linked conversation changes its member in place, and is fetched again', () => {

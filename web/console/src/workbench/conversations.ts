@@ -105,6 +105,7 @@ export const useConversations = defineStore('conversations', () => {
     return http.call('get', '/admin-api/promotion/kefu-conversation/list', {
       query: {
         limit,
+        lastAdmin: true,
         ...(cursor !== undefined && { cursor }),
         ...(of.query && { q: of.query }),
         ...(of.tab === 'unread' && { unread: true }),
@@ -211,7 +212,7 @@ export const useConversations = defineStore('conversations', () => {
 
   /** Fetches one conversation; `null` when there is none. @throws KefuError */
   async function ensure(id: number): Promise<Conversation | null> {
-    const row = await http.call('get', '/admin-api/promotion/kefu-conversation/get', { query: { id } })
+    const row = await http.call('get', '/admin-api/promotion/kefu-conversation/get', { query: { id, lastAdmin: true } })
     if (row) store.upsert([row])
     else missing.value = id
     return row
@@ -307,7 +308,7 @@ export const useConversations = defineStore('conversations', () => {
     const near = neighbour(step, true)
     if (near !== null || !counts.value.value?.unread) return near
     const some = await http.call('get', '/admin-api/promotion/kefu-conversation/list', {
-      query: { unread: true, limit: 2 },
+      query: { unread: true, limit: 2, lastAdmin: true },
     })
     store.upsert(some)
     return some.find(({ id }) => id !== openId.value)?.id ?? null

@@ -8,10 +8,6 @@ export interface Person {
   avatar: string | null
 }
 
-interface Agent extends Person {
-  id: number
-}
-
 /** For how long the service is not asked again whom an unknown id belongs to, in milliseconds. */
 const PAUSE = 60_000
 
@@ -53,8 +49,8 @@ export class People {
     if (performance.now() - this.#asked < PAUSE) return
     this.#asked = performance.now()
     try {
-      const agents = await this.#client.http.call('get', '/admin-api/system/user/simple-list' as never)
-      for (const { id, nickname, avatar } of agents as Agent[]) this.learn(id, nickname, avatar)
+      const agents = await this.#client.http.call('get', '/admin-api/system/user/simple-list')
+      for (const { id, nickname, avatar } of agents) this.learn(id, nickname, avatar)
     } catch {
       // The id stays what is shown.
     }
