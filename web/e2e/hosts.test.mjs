@@ -49,7 +49,10 @@ test('style sheets of the page change nothing of the widget', async () => {
     looks.push(await look(visitor))
   }
   // The two texts differ in their lengths.
-  const withoutWidths = (list) => list.map(({ part, x, width, ...rest }) => (part.includes('bubble') ? { part, ...rest } : { part, x, width, ...rest }))
+  const withoutWidths = (list) =>
+    list.map(({ part, x, width, ...rest }) =>
+      part.includes('bubble') ? { part, ...rest } : { part, x, width, ...rest },
+    )
   assert.deepEqual(withoutWidths(looks[1]), withoutWidths(looks[0]))
 })
 
@@ -105,7 +108,10 @@ test('a right-to-left page, a script without a body, and a script that comes twi
   const site = await it.site({}, { html: 'lang="ar" dir="rtl"' })
   // Not `async`: it runs before there is a body.
   const script = `<script src="${it.service.origin}/widget/v1.js" data-key="${site.key}"></script>`
-  site.home = site.put('/', pageWith(it.service, null, { html: 'lang="ar" dir="rtl"', head: script + script, body: script }))
+  site.home = site.put(
+    '/',
+    pageWith(it.service, null, { html: 'lang="ar" dir="rtl"', head: script + script, body: script }),
+  )
   const visitor = await it.visitor(site)
   await chat(visitor, amy, 'from the right')
   assert.equal(await visitor.page.locator('kefu-widget').count(), 1)
@@ -122,7 +128,10 @@ test('a right-to-left page, a script without a body, and a script that comes twi
 test('an application that destroys and boots it, in any order', async () => {
   const site = await it.site()
   await it.agent()
-  site.home = site.put('/', pageWith(it.service, null, { head: `<script async src="${it.service.origin}/widget/v1.js"></script>` }))
+  site.home = site.put(
+    '/',
+    pageWith(it.service, null, { head: `<script async src="${it.service.origin}/widget/v1.js"></script>` }),
+  )
   const visitor = await it.visitor(site)
   // Before the script is there, and while everything is under way.
   await visitor.page.evaluate((key) => {
@@ -227,7 +236,10 @@ test('axe finds nothing serious, closed and open, in both themes, languages and 
         const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'] })
         return violations
           .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-          .map(({ id, nodes }) => `${id}: ${nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`).join('; ')}`)
+          .map(
+            ({ id, nodes }) =>
+              `${id}: ${nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`).join('; ')}`,
+          )
       })
       assert.deepEqual(found, [], `${what}, ${theme}, ${html}, ${color}`)
     }

@@ -29,7 +29,12 @@ test('a page costs one request until someone opens the widget, and the service o
   await visitor.panel.waitFor({ state: 'detached' })
   const box = await visitor.page.locator('kefu-widget').boundingBox()
   assert.ok(!box || box.width * box.height === 0, 'the closed widget has no box')
-  assert.equal(await visitor.page.evaluate(() => localStorage.getItem(`kefu:${document.querySelector('script').dataset.key}:visitor`)), null)
+  assert.equal(
+    await visitor.page.evaluate(() =>
+      localStorage.getItem(`kefu:${document.querySelector('script').dataset.key}:visitor`),
+    ),
+    null,
+  )
 })
 
 test('from the page to a visitor, two agents, an answer, a login and the linked conversation', async () => {

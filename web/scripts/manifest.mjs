@@ -18,6 +18,9 @@ const SOURCES = [
   'console/index.html',
   'console/vite.config.ts',
   'package-lock.json',
+  'widget/demo.html',
+  'widget/src',
+  'widget/vite.config.ts',
 ]
 
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex')

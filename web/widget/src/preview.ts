@@ -20,7 +20,7 @@ export interface Preview {
 /** What the panel measures by the screen, it measures by its place here: a phone's panel is as big, another one fits in. */
 const SHEET = `
 .panel { max-height: calc(100% - var(--bottom) - 88px); }
-@media (max-width: 667px) { .panel { top: 0 !important; height: 100% !important; max-height: none; } }`
+@media (max-width: 667px) { .panel { top: 0 !important; width: 100%; height: 100% !important; max-height: none; } }`
 
 /**
  * Shows the widget, open, in a place. The place must be what fixed boxes inside it are positioned by, e.g. by a `transform`.

@@ -51,15 +51,9 @@ export class Launcher {
 
   /** A constructed style sheet needs no permission of the page's Content-Security-Policy, an element would. */
   adopt(text: string): void {
-    if ('adoptedStyleSheets' in this.#shadow) {
-      const sheet = new CSSStyleSheet()
-      sheet.replaceSync(text)
-      this.#shadow.adoptedStyleSheets = [...this.#shadow.adoptedStyleSheets, sheet]
-    } else {
-      const style = document.createElement('style')
-      style.textContent = text
-      ;(this.#shadow as ShadowRoot).append(style)
-    }
+    const sheet = new CSSStyleSheet()
+    sheet.replaceSync(text)
+    this.#shadow.adoptedStyleSheets.push(sheet)
   }
 
   wear({ color, position, side, bottom, zIndex }: Config['look']): void {

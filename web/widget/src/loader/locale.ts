@@ -12,5 +12,5 @@ export function launcherLabel(locale: string, open: boolean, unread: number): st
 
 /** The direction in which a language is written. */
 export function direction(locale: string): 'rtl' | 'ltr' {
-  return /^(ar|dv|fa|he|ku|ps|sd|ug|ur|yi)\b/i.test(locale) ? 'rtl' : 'ltr'
+  return /^(ar|fa|he|ur|ug)\b/i.test(locale) ? 'rtl' : 'ltr'
 }

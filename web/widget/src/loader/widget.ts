@@ -5,7 +5,7 @@
  * is loaded when it is asked for, when an earlier visit has left a login whose answers may have come, and for a member. What
  * the page asks of the panel goes through `#panel` in order. After `destroy` nothing that was under way has an effect.
  */
-import type { BootOptions, Commands, Events } from '../api.js'
+import type { BootOptions, Commands } from '../api.js'
 import type { Config, Panel, PanelModule, Shell } from '../shell.js'
 import { keep } from './keep.js'
 import { Launcher } from './launcher.js'
@@ -13,6 +13,9 @@ import { chooseLocale, direction, launcherLabel } from './locale.js'
 
 /** How long to wait before the settings are asked for again, in milliseconds. */
 const PAUSES = [2_000, 10_000, 30_000, 60_000]
+
+/** What will not be different later: a key that does not exist, or is not for this site. */
+const REFUSALS = [400, 403, 404]
 
 /** The commands that need the panel. */
 export type PanelCommand = 'open' | 'close' | 'identify' | 'logout' | 'setAttributes' | 'page' | 'send' | 'card'
@@ -126,9 +129,9 @@ export class Widget {
         await (this.#config ??= this.#settings().finally(() => (this.#config = null)))
       } catch (error) {
         const code = error as number
-        if (tries === 0 || code >= 400) this.#shell.emit('error', { code, message: `kefu: no settings (${code})` })
+        this.#shell.emit('error', { code, message: 'no settings' })
         const pause = PAUSES[tries]
-        if ((code >= 400 && code !== 429 && code < 500) || code > 1000 || pause === undefined) return false
+        if (REFUSALS.includes(code) || !pause) return false
         await new Promise((resolve) => setTimeout(resolve, pause))
       }
     }
@@ -224,5 +227,3 @@ function whenBody(signal: AbortSignal, work: () => void): void {
   if (document.body as HTMLElement | null) work()
   else document.addEventListener('DOMContentLoaded', work, { once: true, signal })
 }
-
-export type { Events }
