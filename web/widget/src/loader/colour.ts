@@ -31,7 +31,7 @@ export function contrast(one: Colour, other: Colour): number {
 /** White while it can be read on the colour, else black; one of the two always can. */
 export function textOn(colour: Colour): Colour {
   const white: Colour = [255, 255, 255]
-  return contrast(white, colour) >= READABLE ? white : [16, 18, 24]
+  return contrast(white, colour) >= READABLE ? white : [0, 0, 0]
 }
 
 /** The colour itself, or as much darker or lighter as it takes to be read as text on `ground`. */
