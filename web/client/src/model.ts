@@ -10,16 +10,8 @@ export type Conversation = Schemas['ConversationView'] & {
   lastMessageAdminId?: number | undefined
   /** An admin's: the member is blocked, and may read only. */
   userBlocked?: boolean
-  /** Where one conversation was asked for: what its member wrote as a visitor of a page before logging in, the newest first. */
-  earlier?: EarlierConversation[]
-  /** Where one conversation was asked for: the member whose earlier conversation this is. It can only be read. */
-  linkedUserId?: number
 }
-/** A conversation that a member had as a visitor. */
-export interface EarlierConversation {
-  id: number
-  lastMessageTime: number
-}
+export type EarlierConversation = Schemas['EarlierConversation']
 export type Tokens = Schemas['Tokens']
 export type ContentType = Schemas['ContentType']
 /** 1 a member, 2 an admin. */

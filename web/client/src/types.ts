@@ -76,7 +76,10 @@ type BodyOf<O> = O extends { requestBody: { content: infer C } }
   : never
 type DataOf<O> = O extends { responses: { 200: { content: { 'application/json': { data: infer D } } } } } ? D : unknown
 /** Calls whose success may carry `null`: there is none. */
-export type Nullable = '/admin-api/promotion/kefu-conversation/get' | '/app-api/promotion/kefu-conversation/get'
+export type Nullable =
+  | '/admin-api/promotion/kefu-channel/get'
+  | '/admin-api/promotion/kefu-conversation/get'
+  | '/app-api/promotion/kefu-conversation/get'
 /** What a call answers. Elsewhere than at `Nullable` paths only failures carry `null`. */
 export type Data<M extends Method, P extends PathOf<M>> = P extends Nullable
   ? DataOf<Operation<M, P>>

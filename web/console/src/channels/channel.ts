@@ -13,8 +13,8 @@ export type FieldName = (typeof FIELD_NAMES)[number]
 /** A field that visitors fill in before the first message. */
 export interface PreChatField {
   name: FieldName
-  label: string | null
-  required: boolean
+  label?: string | null
+  required?: boolean
 }
 
 export const TEXT_NAMES = ['title', 'greeting', 'reply', 'away', 'placeholder'] as const
@@ -31,10 +31,10 @@ export interface ChannelSettings {
     bottom: number
     zIndex: number
     theme: 'auto' | 'light' | 'dark'
-    avatar: string | null
+    avatar?: string | null
   }
   /** `null`: the widget's own text, in its language. */
-  texts: Record<TextName, string | null>
+  texts: Partial<Record<TextName, string | null>>
   preChat: { enabled: boolean; fields: PreChatField[] }
 }
 
@@ -67,36 +67,30 @@ export function newDraft(): ChannelDraft {
   }
 }
 
-type Call = <T>(method: string, path: string, request?: { query?: object; body?: object }) => Promise<T>
-
 /** The calls of channels. Each throws KefuError. */
 export class Channels {
-  readonly #call: Call
-
-  constructor(http: Http) {
-    this.#call = http.call as unknown as Call
-  }
+  constructor(private readonly http: Http) {}
 
   /** The oldest first. */
   list(): Promise<Channel[]> {
-    return this.#call('get', '/admin-api/promotion/kefu-channel/list')
+    return this.http.call('get', '/admin-api/promotion/kefu-channel/list')
   }
 
   /** `null` when there is none. */
   get(id: number): Promise<Channel | null> {
-    return this.#call('get', '/admin-api/promotion/kefu-channel/get', { query: { id } })
+    return this.http.call('get', '/admin-api/promotion/kefu-channel/get', { query: { id } })
   }
 
   /** Answers the new one's id. */
   create(draft: ChannelDraft): Promise<number> {
-    return this.#call('post', '/admin-api/promotion/kefu-channel/create', { body: { kind: 'web', ...draft } })
+    return this.http.call('post', '/admin-api/promotion/kefu-channel/create', { body: { kind: 'web', ...draft } })
   }
 
   async update(id: number, draft: ChannelDraft): Promise<void> {
-    await this.#call('put', '/admin-api/promotion/kefu-channel/update', { body: { id, ...draft } })
+    await this.http.call('put', '/admin-api/promotion/kefu-channel/update', { body: { id, ...draft } })
   }
 
   async delete(id: number): Promise<void> {
-    await this.#call('delete', '/admin-api/promotion/kefu-channel/delete', { query: { id } })
+    await this.http.call('delete', '/admin-api/promotion/kefu-channel/delete', { query: { id } })
   }
 }

@@ -15,6 +15,7 @@ export default {
   markedUnread: 'Marked as unread',
   wait: { minute: '{n} min', hour: '{n} h', label: 'waiting for {time}' },
   kind: {
+    left: '[Left]',
     picture: '[Picture]',
     voice: '[Voice]',
     video: '[Video]',

@@ -15,6 +15,7 @@ export default {
   markedUnread: '已标为未读',
   wait: { minute: '{n} 分', hour: '{n} 小时', label: '已等待 {time}' },
   kind: {
+    left: '[留言]',
     picture: '[图片]',
     voice: '[语音]',
     video: '[视频]',
