@@ -1,3 +1,3 @@
 import { defineConfig } from 'vitest/config'
 
-export default defineConfig({ test: { projects: ['client', 'console'] } })
+export default defineConfig({ test: { projects: ['client', 'console', 'widget'] } })

@@ -22,7 +22,15 @@ export default defineConfig({
     i18n({ include: here('./src/locales/*/*.ts'), runtimeOnly: true, dropMessageCompiler: true, fullInstall: false }),
     elementPlus({}),
   ],
-  resolve: { alias: { '@': here('./src'), '@kefu/client': here('../client/src/index.ts') } },
+  resolve: {
+    alias: {
+      '@': here('./src'),
+      '@kefu/client': here('../client/src/index.ts'),
+      '@kefu/widget': here('../widget/src'),
+    },
+  },
+  // The page of a channel shows the real widget beside its form.
+  oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   define: { __VERSION__: JSON.stringify(version) },
   build: {
     outDir: here('../dist/console'),

@@ -38,10 +38,22 @@ function total(folder) {
     .reduce((bytes, file) => bytes + (file.isFile() ? file.size : 0), 0)
 }
 
+/** A file of the widget by the name of its entry, the hash left out. */
+function widget(name) {
+  const found = readdirSync(join(WEB, 'dist/widget/assets')).find(
+    (file) => file.startsWith(`${name}-`) && file.endsWith('.js'),
+  )
+  if (!found) throw new Error(`dist has no ${name} of the widget`)
+  return join(WEB, 'dist/widget/assets', found)
+}
+const loader = join(WEB, 'dist/widget/v1.js')
+
 const sum = (paths) => paths.reduce((bytes, path) => bytes + gzipped(path), 0)
 const limits = [
   ["the workbench's first load, gzipped", sum(firstLoad()), 180 * KB],
-  ['@kefu/client, gzipped', gzipped(join(WEB, 'client/dist/index.js')), 6 * KB],
+  ['@kefu/client, gzipped', gzipped(join(WEB, 'client/dist/index.js')), 7 * KB],
+  ["the widget's loader, gzipped", gzipped(loader), 4 * KB],
+  ['the widget, open, in one language, gzipped', sum([loader, widget('panel'), widget('zh')]), 29 * KB],
   ['dist, as it is', total(join(WEB, 'dist')), 1.2 * KB * KB],
 ]
 let fault = false

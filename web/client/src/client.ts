@@ -4,7 +4,7 @@ import type { Clock, Fetch, SocketConstructor } from './platform.js'
 import { Session } from './session.js'
 import { LiveSocket } from './socket.js'
 import { MemoryStore } from './store.js'
-import type { Client, ClientOptions, EndReason } from './types.js'
+import type { Client, ClientOptions, EndReason, LiveStore } from './types.js'
 
 /** What browsers and Node have built in. */
 const platform = globalThis as unknown as {
@@ -24,7 +24,12 @@ const realClock: Clock = {
 
 /** Makes a client of one login. */
 export function createClient(options: ClientOptions): Client {
-  const { clock = realClock, random = Math.random, userType, tokens, keep = 50 } = options
+  return assemble(options, new MemoryStore(options.userType === 'member', options.keep ?? 50))
+}
+
+/** Puts a client together around a store. */
+export function assemble<S extends LiveStore>(options: ClientOptions, store: S): Omit<Client, 'store'> & { store: S } {
+  const { clock = realClock, random = Math.random, userType, tokens } = options
   // `fetch` must be called as the platform's own.
   const fetch: Fetch = options.fetch ?? ((url, request) => platform.fetch(url, request))
   const exchange = createExchange(options, fetch, clock)
@@ -34,7 +39,6 @@ export function createClient(options: ClientOptions): Client {
   }
   const session = new Session(options, exchange, ended)
   const http = createHttp(exchange, session, tokens)
-  const store = new MemoryStore(userType === 'member', keep)
   const WebSocket = options.WebSocket ?? platform.WebSocket
   const socket: LiveSocket = new LiveSocket(options, session, store, clock, random, WebSocket)
   const outbox = new Sender(http, socket, store, userType === 'admin', clock, random, options.outbox)

@@ -5,7 +5,13 @@ type Schemas = components['schemas']
 
 export type Paths = paths
 export type Message = Schemas['MessageView']
-export type Conversation = Schemas['ConversationView']
+export type Conversation = Schemas['ConversationView'] & {
+  /** The admin who has sent the newest message: told by frames, and by calls with `lastAdmin`. */
+  lastMessageAdminId?: number | undefined
+  /** An admin's: the member is blocked, and may read only. */
+  userBlocked?: boolean
+}
+export type EarlierConversation = Schemas['EarlierConversation']
 export type Tokens = Schemas['Tokens']
 export type ContentType = Schemas['ContentType']
 /** 1 a member, 2 an admin. */
@@ -24,6 +30,10 @@ export interface ServerFrames {
   kefu_conversation_pinned: { conversationId: number; adminPinned: boolean }
   kefu_conversation_deleted: { conversationId: number }
   kefu_conversation_marked: { conversationId: number; markedUnread: boolean }
+  /** A visitor's conversation was linked to a member: it is the member's own now, or one of the member's earlier ones. */
+  kefu_conversation_linked: { conversationId: number; userId: number; previousUserId: number }
+  /** What is shown of a member beside the conversation has changed: name, page, attributes, block. */
+  kefu_member_update: { conversationId: number; userId: number }
   kefu_typing: { conversationId: number; userId: number; userType: UserType }
   /** The admins who view a conversation. */
   kefu_viewers: { conversationId: number; userIds: number[] }

@@ -9,7 +9,7 @@
 import { Emitter } from './emitter.js'
 import { KefuError } from './error.js'
 import type { Clock } from './platform.js'
-import type { Client, Draft, Http, Outbox, OutboxEntry, OutboxStorage, Socket } from './types.js'
+import type { Draft, Http, LiveStore, Outbox, OutboxEntry, OutboxStorage, Socket } from './types.js'
 
 const TRIES = 4
 const LONGEST_PAUSE = 30_000
@@ -30,7 +30,7 @@ export class Sender implements Outbox {
   constructor(
     private readonly http: Http,
     private readonly socket: Socket,
-    store: Client['store'],
+    store: LiveStore,
     private readonly admin: boolean,
     private readonly clock: Clock,
     private readonly random: () => number,

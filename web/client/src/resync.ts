@@ -7,7 +7,7 @@
  */
 import type { ClientFrame, ServerFrame } from './model.js'
 import type { Clock } from './platform.js'
-import type { MemoryStore } from './store.js'
+import type { LiveStore } from './types.js'
 
 /** How long after a refusal (code 429) a replay is asked for again, in milliseconds. */
 const AGAIN = 1_000
@@ -22,7 +22,7 @@ export class Resync {
   #cancel: () => void = () => undefined
 
   constructor(
-    private readonly store: MemoryStore,
+    private readonly store: LiveStore,
     private readonly member: boolean,
     private readonly clock: Clock,
     private readonly send: (frame: ClientFrame) => boolean,

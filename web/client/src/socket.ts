@@ -10,12 +10,11 @@
  */
 import { Emitter } from './emitter.js'
 import { KefuError } from './error.js'
-import type { ClientFrame, ServerFrame } from './model.js'
+import { ADMIN, MEMBER, type ClientFrame, type ServerFrame } from './model.js'
 import type { Clock, SocketConstructor, Socketlike } from './platform.js'
 import { Resync } from './resync.js'
 import type { Session } from './session.js'
-import type { MemoryStore } from './store.js'
-import type { ClientOptions, EndReason, Socket, SocketEvents, SocketState } from './types.js'
+import type { ClientOptions, EndReason, LiveStore, Socket, SocketEvents, SocketState } from './types.js'
 
 /** How often an open socket is tested, in milliseconds. */
 const PING = 20_000
@@ -58,15 +57,16 @@ export class LiveSocket implements Socket {
   constructor(
     private readonly options: ClientOptions,
     private readonly session: Session,
-    private readonly store: MemoryStore,
+    private readonly store: LiveStore,
     private readonly clock: Clock,
     private readonly random: () => number,
     private readonly WebSocket: SocketConstructor,
   ) {
     this.#resync = new Resync(store, options.userType === 'member', clock, (frame) => this.send(frame))
+    const others = options.userType === 'member' ? ADMIN : MEMBER
     store.subscribe((change) => {
       if (this.#recovering !== null && change.type === 'messages' && change.live)
-        this.#recovering += change.added.length
+        this.#recovering += change.added.filter(({ senderType }) => senderType === others).length
     })
   }
 

@@ -15,6 +15,7 @@ import {
   type Message,
   type ReadMark,
   type ServerFrame,
+  type ServerFrames,
   type UserType,
 } from './model.js'
 import type { Change, Store } from './types.js'
@@ -135,6 +136,15 @@ export class MemoryStore implements Store {
         this.conversations.delete(frame.content.conversationId)
         this.#changes.emit({ type: 'conversation', id: frame.content.conversationId })
         break
+      case 'kefu_conversation_linked':
+        this.#handOver(frame.content)
+        // Whether it is the member's own now, or only one of the earlier ones, the service knows.
+        this.#unknown(frame.content.conversationId)
+        this.#changes.emit({ type: 'member', id: frame.content.conversationId, userId: frame.content.userId })
+        break
+      case 'kefu_member_update':
+        this.#changes.emit({ type: 'member', id: frame.content.conversationId, userId: frame.content.userId })
+        break
       case 'kefu_typing':
         this.#changes.emit({
           type: 'typing',
@@ -217,6 +227,7 @@ export class MemoryStore implements Store {
       lastMessageTime: message.createTime,
       lastMessageContent: message.content,
       lastMessageContentType: message.contentType,
+      lastMessageAdminId: fromMember ? undefined : message.senderId,
       adminDeleted: false,
       adminUnreadMessageCount: known.adminUnreadMessageCount + (fromMember ? unread : 0),
       memberUnreadMessageCount: known.memberUnreadMessageCount + (fromMember ? 0 : unread),
@@ -257,6 +268,20 @@ export class MemoryStore implements Store {
     if (changed.length) this.#changes.emit({ type: 'messages', id, added: [], changed, live: true })
   }
 
+  /** What a visitor wrote is the member's now. */
+  #handOver({ conversationId, userId, previousUserId }: ServerFrames['kefu_conversation_linked']): void {
+    const thread = this.#threads.get(conversationId)
+    if (!thread) return
+    const changed: Message[] = []
+    thread.messages = thread.messages.map((message) => {
+      if (message.senderType !== MEMBER || message.senderId !== previousUserId) return message
+      const moved = { ...message, senderId: userId }
+      changed.push(moved)
+      return moved
+    })
+    if (changed.length) this.#changes.emit({ type: 'messages', id: conversationId, added: [], changed, live: true })
+  }
+
   #change(id: number, fields: Partial<Conversation>): void {
     const known = this.conversations.get(id)
     if (!known) return
@@ -290,6 +315,8 @@ function newer(view: Conversation, known: Conversation | undefined, read: Record
   const { lastSeq, lastMessageTime, lastMessageContent, lastMessageContentType } = last
   return {
     ...view,
+    // A view need not name the admin, whom a frame has named.
+    lastMessageAdminId: last.lastMessageAdminId ?? (known?.lastSeq === lastSeq ? known.lastMessageAdminId : undefined),
     lastSeq,
     lastMessageTime,
     lastMessageContent,

@@ -76,7 +76,10 @@ type BodyOf<O> = O extends { requestBody: { content: infer C } }
   : never
 type DataOf<O> = O extends { responses: { 200: { content: { 'application/json': { data: infer D } } } } } ? D : unknown
 /** Calls whose success may carry `null`: there is none. */
-export type Nullable = '/admin-api/promotion/kefu-conversation/get' | '/app-api/promotion/kefu-conversation/get'
+export type Nullable =
+  | '/admin-api/promotion/kefu-channel/get'
+  | '/admin-api/promotion/kefu-conversation/get'
+  | '/app-api/promotion/kefu-conversation/get'
 /** What a call answers. Elsewhere than at `Nullable` paths only failures carry `null`. */
 export type Data<M extends Method, P extends PathOf<M>> = P extends Nullable
   ? DataOf<Operation<M, P>>
@@ -120,7 +123,7 @@ export interface SocketEvents {
   /** Every frame, after the store has taken it. */
   frame: ServerFrame
   ended: EndReason
-  /** A socket is open again after a break and everything missed is in the store; `messages`: how many were new. */
+  /** A socket is open again after a break and everything missed is in the store; `messages`: how many of the other side's are new. */
   recovered: { messages: number }
 }
 
@@ -185,6 +188,24 @@ export interface Outbox {
 
 // The store -----------------------------------------------------------------------------------------------------------
 
+/** What the socket, the resync and the outbox need of a store. */
+export interface LiveStore {
+  /** Where a resync begins: a member's `seq`, an admin's time; `null` before the first load. */
+  readonly position: number | null
+  /** The `seq` of the message before, when messages lack between it and this one; else `null`. */
+  gapBefore(message: Message): number | null
+  apply(frame: ServerFrame): void
+  subscribe(listener: (change: Change | MemberChange) => void): () => void
+}
+
+/** What has changed in a member's store. */
+export type MemberChange =
+  /** `live`: from the socket. */
+  | { type: 'messages'; added: readonly Message[]; live: boolean }
+  | { type: 'typing'; userType: UserType }
+  /** Load again: the store is empty. */
+  | { type: 'reload'; forgotten: boolean }
+
 /** What has changed in the store. */
 export type Change =
   /** A conversation is new, changed or gone: see `conversations`. */
@@ -195,6 +216,8 @@ export type Change =
   | { type: 'unknown'; id: number }
   /** `live`: from the socket, not known before, and newer than the first load. */
   | { type: 'messages'; id: number; added: readonly Message[]; changed: readonly Message[]; live: boolean }
+  /** A conversation's member is another one, or is described in other words: fetch what is shown of them. */
+  | { type: 'member'; id: number; userId: number }
   | { type: 'typing'; id: number; userId: number; userType: UserType }
   | { type: 'viewers'; id: number; userIds: readonly number[] }
   /** Fetch the list (`load`) and the open conversations again; with `forgotten` the store is empty. */

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { ADMIN } from '../src/index.js'
 import { FakeSocket, FakeTokens, conversation, message, ok, refusal, settle, world, type World } from './fakes.js'
 
 /** A client with an open socket. */
@@ -176,10 +177,12 @@ test('a break heals: everything missed arrives once, and is counted', async () =
   expect(FakeSocket.last.url).toContain('?since=30000')
   FakeSocket.last.open()
   for (const seq of [1, 2, 3]) FakeSocket.last.receive('kefu_message_type', message(seq, { createTime: 29_999 + seq }))
+  // What the own side wrote meanwhile is no news.
+  FakeSocket.last.receive('kefu_message_type', message(4, { createTime: 30_010, senderType: ADMIN, senderId: 9 }))
   expect(recovered).toEqual([])
   FakeSocket.last.receive('kefu_resync_done', { restoredAt: null })
   expect(recovered).toEqual([2])
-  expect(client.store.messages(1).map(({ seq }) => seq)).toEqual([1, 2, 3])
+  expect(client.store.messages(1).map(({ seq }) => seq)).toEqual([1, 2, 3, 4])
   // The next replay is no recovery.
   FakeSocket.last.receive('kefu_resync_done', { restoredAt: null })
   expect(recovered).toEqual([2])

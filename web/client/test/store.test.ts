@@ -169,3 +169,33 @@ test('typing and viewers are told on', () => {
     { type: 'viewers', id: 1, userIds: [3, 4] },
   ])
 })
+
+test('a row names the admin who sent its newest message, also after a list call that does not', () => {
+  const { store } = admin()
+  const named = () => store.conversations.get(1)?.lastMessageAdminId
+  store.load({ conversations: [conversation(1, { lastSeq: 4 })] })
+  expect(named()).toBe(undefined)
+  store.apply(frame('kefu_message_type', message(5, { senderType: ADMIN, senderId: 9 })))
+  store.upsert([conversation(1, { lastSeq: 5 })])
+  expect(named()).toBe(9)
+  store.upsert([conversation(1, { lastSeq: 6 })])
+  expect(named()).toBe(undefined)
+  store.upsert([conversation(1, { lastSeq: 6, lastMessageAdminId: 8 })])
+  expect(named()).toBe(8)
+  arrives(store, 7)
+  expect(named()).toBe(undefined)
+})
+
+test('a linked conversation changes its member in place, and is fetched again', () => {
+  const { store, changes } = admin()
+  store.upsert([conversation(1, { userId: 900, lastSeq: 2 })])
+  store.add([message(1, { senderId: 900 }), message(2, { senderType: ADMIN, senderId: 900 })])
+  const before = changes.length
+  store.apply(frame('kefu_conversation_linked', { conversationId: 1, userId: 247, previousUserId: 900 }))
+  expect(store.messages(1).map(({ senderId }) => senderId)).toEqual([247, 900])
+  expect(changes.slice(before).map(({ type }) => type)).toEqual(['messages', 'unknown', 'member'])
+  expect(changes.at(-1)).toEqual({ type: 'member', id: 1, userId: 247 })
+  store.apply(frame('kefu_member_update', { conversationId: 1, userId: 247 }))
+  expect(changes.at(-1)).toEqual({ type: 'member', id: 1, userId: 247 })
+  expect(changes).toHaveLength(before + 4)
+})

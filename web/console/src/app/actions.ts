@@ -1,6 +1,7 @@
 /** The actions that every page of a login has. */
-import { Bell, Brush, House, Search, SwitchButton, User } from '@element-plus/icons-vue'
+import { Bell, Brush, House, Search, Setting, SwitchButton, User } from '@element-plus/icons-vue'
 import { useRouter } from 'vue-router'
+import { MANAGE } from '@/channels/channel'
 import { useActions } from '@/keyboard/actions'
 import { Keyboard, Language } from '@/ui/icons'
 import { overlay } from './overlays'
@@ -32,6 +33,13 @@ export function usePageActions(): void {
     },
     { label: 'keyboard.action.home', group: 'general', icon: House, run: () => router.push({ name: 'home' }) },
     { label: 'keyboard.action.profile', group: 'general', icon: User, run: () => router.push({ name: 'profile' }) },
+    {
+      label: 'keyboard.action.channels',
+      group: 'general',
+      icon: Setting,
+      enabled: () => session.may(MANAGE),
+      run: () => router.push({ name: 'channels' }),
+    },
     {
       label: 'keyboard.action.sound',
       group: 'general',

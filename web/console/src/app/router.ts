@@ -22,6 +22,21 @@ export const router = createRouter({
             },
           ],
         },
+        { path: 'settings', redirect: { name: 'channels' } },
+        {
+          path: 'settings/channels',
+          component: () => import('@/channels/ChannelsArea.vue'),
+          children: [
+            { path: '', name: 'channels', component: () => import('@/channels/ChannelList.vue') },
+            { path: 'new', name: 'newChannel', component: () => import('@/channels/ChannelPage.vue') },
+            {
+              path: ':id(\\d+)',
+              name: 'channel',
+              component: () => import('@/channels/ChannelPage.vue'),
+              props: (route) => ({ id: Number(route.params['id']) }),
+            },
+          ],
+        },
         { path: 'profile', name: 'profile', component: () => import('@/profile/ProfilePage.vue') },
       ],
     },

@@ -1,7 +1,8 @@
 /**
  * The list of conversations: which of them it shows, in which order, and what can be done with them.
  *
- * Protocol. The rows mirror the client's store, which frames keep up to date; no frame causes a call. The list shows one
+ * Protocol. The rows mirror the client's store, which frames keep up to date; no frame causes a call but those that
+ * name a conversation that is not known, and those of members that are described in other words. The list shows one
  * view at a time: all, unread, or what a search has found. A view is loaded from the top in pages. Until its end is
  * loaded it is complete only down to its `floor`, the last row of the last page: what stands below is not shown, so that
  * no row appears at a place where others are lacking.
@@ -31,6 +32,9 @@ const LARGEST_PAGE = 1000
 const CACHED = 40
 const BURST = 60
 const MOST_SINGLE_CALLS = 5
+/** Members are described in other words with each page that a visitor opens, so that rows are fetched again in their turn. */
+const RENEWAL = 1000
+const MOST_STALE = 20
 
 interface View {
   tab: Tab
@@ -59,6 +63,8 @@ export const useConversations = defineStore('conversations', () => {
   const searching = ref(false)
   const fault = shallowRef<Fault | null>(null)
   const openId = ref<number | null>(null)
+  /** The conversation that was asked for last and does not exist. */
+  const missing = ref<number | null>(null)
   const views: Record<Tab, View> = { all: makeView('all', ''), unread: makeView('unread', '') }
   let view = views.all
 
@@ -103,6 +109,7 @@ export const useConversations = defineStore('conversations', () => {
     return http.call('get', '/admin-api/promotion/kefu-conversation/list', {
       query: {
         limit,
+        lastAdmin: true,
         ...(cursor !== undefined && { cursor }),
         ...(of.query && { q: of.query }),
         ...(of.tab === 'unread' && { unread: true }),
@@ -209,9 +216,30 @@ export const useConversations = defineStore('conversations', () => {
 
   /** Fetches one conversation; `null` when there is none. @throws KefuError */
   async function ensure(id: number): Promise<Conversation | null> {
-    const row = await http.call('get', '/admin-api/promotion/kefu-conversation/get', { query: { id } })
+    const row = await http.call('get', '/admin-api/promotion/kefu-conversation/get', { query: { id, lastAdmin: true } })
     if (row) store.upsert([row])
+    else missing.value = id
     return row
+  }
+
+  const stale = new Set<number>()
+  let renewing: ReturnType<typeof setTimeout> | undefined
+
+  /** Fetches a row whose member is described in other words: the open one soon, of the others one a second. */
+  function renew(id: number): void {
+    if (id === openId.value) return want(id)
+    if (!rows.has(id) || stale.size >= MOST_STALE) return
+    stale.add(id)
+    renewing ??= setTimeout(renewNext, RENEWAL)
+  }
+
+  function renewNext(): void {
+    const [id] = stale
+    renewing = undefined
+    if (id === undefined) return
+    stale.delete(id)
+    if (stale.size > 0) renewing = setTimeout(renewNext, RENEWAL)
+    ensure(id).catch(() => null)
   }
 
   store.subscribe((change) => {
@@ -227,13 +255,17 @@ export const useConversations = defineStore('conversations', () => {
       }
       case 'unknown':
         return want(change.id)
+      case 'member':
+        return renew(change.id)
       case 'messages': {
         const last = change.added.at(-1)
         if (last?.senderType === MEMBER) typing.stop(change.id)
         return
       }
       case 'typing':
-        return void (change.userType === MEMBER && typing.start(change.id))
+        if (change.userType !== MEMBER) return
+        presence.saw(change.userId)
+        return typing.start(change.id)
       case 'reload':
         if (change.forgotten) rows.clear()
         return void refresh()
@@ -302,7 +334,7 @@ export const useConversations = defineStore('conversations', () => {
     const near = neighbour(step, true)
     if (near !== null || !counts.value.value?.unread) return near
     const some = await http.call('get', '/admin-api/promotion/kefu-conversation/list', {
-      query: { unread: true, limit: 2 },
+      query: { unread: true, limit: 2, lastAdmin: true },
     })
     store.upsert(some)
     return some.find(({ id }) => id !== openId.value)?.id ?? null
@@ -320,6 +352,7 @@ export const useConversations = defineStore('conversations', () => {
     searching,
     fault,
     openId,
+    missing,
     isForbidden,
     counts: counts.value,
     presence: presence.value,

@@ -8,14 +8,21 @@ export interface Person {
   avatar: string | null
 }
 
+/** For how long the service is not asked again whom an unknown id belongs to, in milliseconds. */
+const PAUSE = 60_000
+
 /**
- * The agents that this page has met: frames name who types and who views by id only, and messages carry names and pictures.
+ * The agents of the tenant. Frames name who types and who views by id only: names come with messages, and by a list that the
+ * service is asked for when an id is not known.
  */
-class People {
+export class People {
   #known = shallowReactive(new Map<number, Person>())
+  #client: Client
+  #asked = Number.NEGATIVE_INFINITY
 
   /** Learns from the messages that the client's store takes. */
-  watch(client: Client): void {
+  constructor(client: Client) {
+    this.#client = client
     client.store.subscribe((change) => {
       if (change.type !== 'messages') return
       for (const message of change.added)
@@ -31,9 +38,22 @@ class People {
     this.#known.set(id, { nickname, avatar: avatar ?? null })
   }
 
-  /** An agent; one who was not met yet goes by the id. */
+  /** An agent; one who is not known goes by the id, until the service has named them. */
   of(id: number): Person {
-    return this.#known.get(id) ?? { nickname: t('timeline.agent', { id }), avatar: null }
+    const known = this.#known.get(id)
+    if (known === undefined) void this.#ask()
+    return known ?? { nickname: t('timeline.agent', { id }), avatar: null }
+  }
+
+  async #ask(): Promise<void> {
+    if (performance.now() - this.#asked < PAUSE) return
+    this.#asked = performance.now()
+    try {
+      const agents = await this.#client.http.call('get', '/admin-api/system/user/simple-list')
+      for (const { id, nickname, avatar } of agents) this.learn(id, nickname, avatar)
+    } catch {
+      // The id stays what is shown.
+    }
   }
 }
 
@@ -43,8 +63,7 @@ const ofClients = new WeakMap<Client, People>()
 export function peopleOf(client: Client): People {
   let people = ofClients.get(client)
   if (people === undefined) {
-    people = new People()
-    people.watch(client)
+    people = new People(client)
     ofClients.set(client, people)
   }
   return people

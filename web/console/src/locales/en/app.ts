@@ -4,6 +4,7 @@ export default {
   nav: {
     label: 'Main',
     conversations: 'Conversations',
+    settings: 'Settings',
     profile: 'Profile',
     shortcuts: 'Keyboard shortcuts',
     palette: 'Command palette',
@@ -53,6 +54,7 @@ export default {
     unexpected: 'Something went wrong. Please try again.',
     tooMany: 'Too many attempts. Try again in {seconds} s.',
     forbidden: 'You do not have this permission',
+    forbiddenText: 'Your role cannot open this page. Ask an administrator.',
     requestId: 'Request {id}',
     page: 'The page could not be loaded',
     pageText: 'The service cannot be reached. Check your network, or try again in a moment.',

@@ -20,6 +20,7 @@ export default {
     widen: 'Show or hide the list',
     begin: 'New conversation',
     profile: 'Profile',
+    channels: 'Web channels',
     home: 'Start page',
     theme: 'Switch between light and dark',
     language: 'Switch to Chinese',

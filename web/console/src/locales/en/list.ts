@@ -7,6 +7,7 @@ export default {
   start: 'New conversation',
   tab: { label: 'Filter conversations', all: 'All', unread: 'Unread' },
   you: 'You: ',
+  author: '{name}: ',
   draft: '[Draft]',
   typing: 'typing…',
   pinned: 'Pinned',
@@ -14,6 +15,7 @@ export default {
   markedUnread: 'Marked as unread',
   wait: { minute: '{n} min', hour: '{n} h', label: 'waiting for {time}' },
   kind: {
+    left: '[Left]',
     picture: '[Picture]',
     voice: '[Voice]',
     video: '[Video]',
@@ -39,6 +41,7 @@ export default {
   empty: {
     title: 'No conversations yet',
     text: "They appear here with a member's first message. You can also begin one yourself.",
+    channels: 'Put the chat on your site',
     unreadTitle: 'All done',
     unreadText: 'No conversation is unread.',
     showAll: 'Show all conversations',

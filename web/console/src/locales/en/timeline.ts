@@ -26,6 +26,12 @@ export default {
     newer: '{n} new',
     end: 'To the newest message',
   },
+  left: { title: 'Left while nobody was there', contact: 'Contact' },
+  earlier: {
+    chip: 'Before the login',
+    readOnly: 'The member wrote this as a visitor before logging in. It can only be read.',
+    open: "Open the member's conversation",
+  },
   state: {
     sending: 'Sending',
     waiting: 'Will be sent when the connection is back',

@@ -4,6 +4,7 @@ export default {
   nav: {
     label: '主导航',
     conversations: '会话',
+    settings: '设置',
     profile: '个人中心',
     shortcuts: '键盘快捷键',
     palette: '命令面板',
@@ -52,6 +53,7 @@ export default {
     unexpected: '出错了，请重试',
     tooMany: '操作过于频繁，请 {seconds} 秒后再试',
     forbidden: '没有此项权限',
+    forbiddenText: '您的角色不能打开这个页面，请联系管理员。',
     requestId: '请求编号 {id}',
     page: '页面加载失败',
     pageText: '服务暂时无法连接。请检查网络，或稍后重试。',

@@ -20,6 +20,7 @@ export default {
     widen: '收起或展开会话列表',
     begin: '发起会话',
     profile: '个人中心',
+    channels: '网站渠道',
     home: '工作台首页',
     theme: '切换浅色或深色',
     language: '切换到 English',

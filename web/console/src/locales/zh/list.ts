@@ -7,6 +7,7 @@ export default {
   start: '发起会话',
   tab: { label: '筛选会话', all: '全部', unread: '未读' },
   you: '您：',
+  author: '{name}：',
   draft: '[草稿]',
   typing: '正在输入…',
   pinned: '已置顶',
@@ -14,6 +15,7 @@ export default {
   markedUnread: '已标为未读',
   wait: { minute: '{n} 分', hour: '{n} 小时', label: '已等待 {time}' },
   kind: {
+    left: '[留言]',
     picture: '[图片]',
     voice: '[语音]',
     video: '[视频]',
@@ -39,6 +41,7 @@ export default {
   empty: {
     title: '还没有会话',
     text: '会员发来第一条消息后会出现在这里，您也可以主动发起会话。',
+    channels: '把客服放到网站上',
     unreadTitle: '都处理完了',
     unreadText: '没有未读会话。',
     showAll: '查看全部会话',

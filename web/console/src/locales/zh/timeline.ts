@@ -26,6 +26,12 @@ export default {
     newer: '{n} 条新消息',
     end: '回到最新',
   },
+  left: { title: '留言', contact: '联系方式' },
+  earlier: {
+    chip: '登录前的会话',
+    readOnly: '这是会员登录前、作为访客时的会话，只能查看。',
+    open: '打开会员的会话',
+  },
   state: {
     sending: '正在发送',
     waiting: '等待网络恢复后发送',

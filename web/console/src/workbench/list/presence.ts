@@ -1,4 +1,4 @@
-/** Who has an open socket. No frame tells, so the service is asked once a minute while the page is visible. */
+/** Who has an open socket. No frame tells, so the service is asked once a minute while the page is visible; whoever types has one. */
 import { ADMIN, MEMBER, type Http, type Socket } from '@kefu/client'
 import { shallowRef } from 'vue'
 
@@ -22,6 +22,12 @@ export class Presence {
     setInterval(() => void this.fetch(), PERIOD)
     document.addEventListener('visibilitychange', () => void this.fetch())
     this.socket.on('state', (state) => state === 'open' && void this.fetch(true))
+  }
+
+  /** A member has done what needs a socket, so that there is one. */
+  saw(memberId: number): void {
+    const { members, agents } = this.value.value
+    if (!members.has(memberId)) this.value.value = { members: new Set(members).add(memberId), agents }
   }
 
   private async fetch(now = false): Promise<void> {

@@ -7,7 +7,7 @@ export function previewOf(contentType: number, raw: string): string {
   const content = parseContent(contentType, raw)
   switch (content.kind) {
     case 'text':
-      return oneLine(content.text)
+      return content.left ? `${t('list.kind.left')} ${oneLine(content.text)}` : oneLine(content.text)
     case 'file':
       return `${t('list.kind.file')} ${content.file.name}`
     case 'system':

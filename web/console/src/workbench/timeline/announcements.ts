@@ -5,6 +5,12 @@ import type { Content } from './content'
 export function inShort(content: Content): string {
   switch (content.kind) {
     case 'text':
+      return [
+        content.left ? `[${t('timeline.left.title')}] ${content.text}` : content.text || t('timeline.kind.empty'),
+        content.left?.contact ? `${t('timeline.left.contact')}: ${content.left.contact}` : '',
+      ]
+        .filter((part) => part !== '')
+        .join('\n')
     case 'system':
       return content.text || t('timeline.kind.empty')
     case 'picture':

@@ -93,3 +93,13 @@ test('a file’s name from its address', () => {
   expect(fileNameOf('https://a.example/x/%E8%B4%A6%E5%8D%95.pdf?download=1')).toBe('账单.pdf')
   expect(fileNameOf('/a/%zz.pdf')).toBe('%zz.pdf')
 })
+
+test('a left message says so, with how to reach its writer', () => {
+  expect(parseContent(1, '{"text":"hi","left":true,"contact":" a@b.c "}')).toEqual({
+    kind: 'text',
+    text: 'hi',
+    left: { contact: 'a@b.c' },
+  })
+  expect(parseContent(1, '{"text":"hi","left":true}')).toEqual({ kind: 'text', text: 'hi', left: {} })
+  expect(parseContent(1, '{"text":"hi","left":"yes","contact":"x"}')).toEqual({ kind: 'text', text: 'hi' })
+})

@@ -40,9 +40,14 @@ export interface SharedFile {
   contentType?: string
 }
 
+/** Says that a text was left while nobody was there, and how its writer can be reached. */
+export interface Left {
+  contact?: string
+}
+
 /** What a message holds, parsed; `unknown` shows what came. */
 export type Content =
-  | { kind: 'text'; text: string }
+  | { kind: 'text'; text: string; left?: Left }
   | { kind: 'picture'; url: string; width?: number; height?: number }
   | { kind: 'voice'; url: string; seconds?: number }
   | { kind: 'video'; url: string; width?: number; height?: number }
@@ -100,7 +105,10 @@ function parseText(raw: string, json: unknown, object: Fields | undefined): Cont
     const name = string(file.name) || fileNameOf(url)
     return { kind: 'file', text, file: { url, name, size: positive(file.size), contentType: string(file.contentType) } }
   }
-  return object.text === undefined ? unknown(contentTypes.text, raw) : { kind: 'text', text }
+  if (object.text === undefined) return unknown(contentTypes.text, raw)
+  if (object.left !== true) return { kind: 'text', text }
+  const contact = string(object.contact)?.trim()
+  return { kind: 'text', text, left: contact ? { contact } : {} }
 }
 
 /** Reads a product's fields, from a message or from the shop's answer. */

@@ -1,0 +1,431 @@
+/**
+ * What the panel is and does, without how it looks: the login in force, open or closed, the draft, the newest unread message.
+ *
+ * There is one `Chat` at a time. `identify` and `logout` put another one in its place; what the one before still brings is
+ * dropped with it. With a visitor's login in this browser, `identify` links first and lets the member's chat begin afterwards:
+ * what the visitor writes meanwhile stays in the visitor's outbox until the service refuses its login, and moves to the
+ * member's outbox under the same `clientMessageId`.
+ *
+ * Tabs of one site tell each other what they cannot know from the service: that a visitor was made, that the visitor has
+ * logged out, that messages were seen, that the panel is open.
+ */
+import type { EndReason, Message } from '@kefu/client'
+import type { Card, Identity, Page } from '../api.js'
+import { type Key, type Translate, translate } from '../locales/index.js'
+import type { Panel, Shell } from '../shell.js'
+import { Chat } from './chat.js'
+import { ORDER, parseContent, PRODUCT, TEXT } from './content.js'
+import { phone } from './phone.js'
+import { play } from './sound.js'
+import { ask, keepVisitor, MemberTokens, slotOf, storedVisitor, VisitorTokens } from './tokens.js'
+
+/** For how long the settings say who is there, in milliseconds. */
+const FRESH = 60_000
+/** How long a message in flight is waited for before the visitor's chat ends, in milliseconds. */
+const SETTLE = 5_000
+/** After how long a new message sounds, unless it was seen by then, in milliseconds. */
+const SOUND_AFTER = 400
+
+type TabMessage =
+  { type: 'made' | 'logout' | 'open' } | { type: 'read'; slot: string; conversation: number; seq: number }
+
+export class Controller implements Panel {
+  chat: Chat
+  isOpen = false
+  /** Whether the panel was opened by the visitor or the page, and takes the focus. */
+  takesFocus = false
+  /** The newest message that came while the panel was closed. */
+  preview: Message | null = null
+  draft = ''
+  offered: Card | null = null
+  t!: Translate
+  locale = ''
+  #attributes: Record<string, unknown> = {}
+  #page: Page = {}
+  #turn = 0
+  #linking = false
+  #fresh = Date.now()
+  #queued = false
+  #gone = false
+  readonly #tabs: BroadcastChannel | null
+
+  constructor(
+    readonly shell: Shell,
+    private readonly render: (controller: Controller) => void,
+  ) {
+    const name = `kefu:${shell.options.key}`
+    this.#tabs = 'BroadcastChannel' in globalThis ? new BroadcastChannel(name) : null
+    if (this.#tabs) this.#tabs.onmessage = ({ data }) => this.#told(data as TabMessage)
+    this.chat = this.#visitor()
+    this.update()
+    void this.chat.begin(false)
+    // A phone's panel hides the page, which the visitor went on to see.
+    if (shell.tab.get('open') && !phone.matches) this.#opened(false)
+  }
+
+  // What the page asks --------------------------------------------------------------------------------------------------
+
+  open(): void {
+    this.#opened(true)
+  }
+
+  close(): void {
+    if (!this.isOpen) return
+    this.isOpen = false
+    this.shell.tab.set('open', null)
+    this.shell.setOpen(false)
+    this.changed()
+  }
+
+  identify({ token, getToken }: Identity): void {
+    const turn = ++this.#turn
+    void (async () => {
+      const first = token ?? (await getToken?.())
+      if (turn !== this.#turn || this.#gone) return
+      if (!first) throw new Error('identify needs a token')
+      const { tokens } = this.chat
+      if (tokens instanceof MemberTokens && tokens.slot === slotOf(first)) {
+        const { expired } = this.chat
+        tokens.replace(first, getToken)
+        if (!expired) return
+      }
+      await this.#link(first, slotOf(first))
+      if (turn !== this.#turn) return
+      this.#become(() => this.#make(new MemberTokens(first, getToken)))
+      await this.chat.begin(this.isOpen || this.chat.entries.length > 0)
+      if (turn !== this.#turn || this.chat.expired || this.chat.phase !== 'ready') return
+      this.shell.emit('identified', { userId: this.chat.conversation?.userId ?? null })
+    })().catch((error: unknown) => this.shell.emit('error', { code: 0, message: String(error) }))
+  }
+
+  logout(): void {
+    const visitor = storedVisitor(this.shell)
+    if (visitor) {
+      ask(this.shell, '/app-api/member/auth/logout', undefined, visitor.accessToken).catch(() => undefined)
+    }
+    this.#tell({ type: 'logout' })
+    this.#wipe()
+  }
+
+  setAttributes(attributes: Record<string, unknown>): void {
+    this.#attributes = { ...this.#attributes, ...attributes }
+    this.#describe()
+  }
+
+  page(page: Page = {}): void {
+    this.#page = page
+    this.chat.report(page)
+  }
+
+  send(text: string, { submit = false } = {}): void {
+    this.open()
+    if (submit) this.submit(text)
+    else this.write(text)
+  }
+
+  card(card: Card): void {
+    this.offered = card
+    this.open()
+  }
+
+  update(): void {
+    this.locale = this.shell.locale()
+    this.t = translate(this.shell.words)
+    this.changed()
+  }
+
+  destroy(): void {
+    this.#gone = true
+    this.#turn += 1
+    this.#tabs?.close()
+    this.chat.dispose()
+    this.isOpen = false
+    this.render(this)
+  }
+
+  // What the visitor does -----------------------------------------------------------------------------------------------
+
+  /** Nobody is there, as far as is known. */
+  get away(): boolean {
+    return !this.shell.config.online
+  }
+
+  /** The fields that are asked for before the first message. */
+  get form(): 'none' | 'preChat' | 'leave' {
+    const { chat, shell } = this
+    if (chat.phase !== 'ready' || chat.started || chat.blocked || chat.expired) return 'none'
+    if (this.away) return 'leave'
+    return shell.config.preChat.enabled && !chat.tokens.member && !chat.tokens.exists ? 'preChat' : 'none'
+  }
+
+  text(key: keyof Shell['config']['texts'], fallback: Key): string {
+    return this.shell.config.texts[key] ?? this.t(fallback)
+  }
+
+  submit(text: string): void {
+    const words = text.trim()
+    if (!words) return
+    this.chat.send(TEXT, { text: words, ...(this.away && { left: true }) })
+    this.write('')
+    this.#describe()
+  }
+
+  submitCard(): void {
+    const card = this.offered
+    if (!card) return
+    if ('product' in card) this.chat.send(PRODUCT, card.product)
+    else this.chat.send(ORDER, card.order)
+    this.dropCard()
+  }
+
+  dropCard(): void {
+    this.offered = null
+    this.changed()
+  }
+
+  /** The form was filled in. @throws {KefuError} */
+  async leave(
+    filled: Partial<Record<'name' | 'email' | 'phone' | 'topic' | 'contact' | 'message', string>>,
+  ): Promise<void> {
+    const values = Object.fromEntries(Object.entries(filled).map(([field, value]) => [field, value.trim()]))
+    const { name, email, phone, topic, message } = values
+    const { chat } = this
+    if (chat.tokens instanceof VisitorTokens) {
+      chat.tokens.want(name)
+      const attributes = topic ? { topic } : undefined
+      const about = { ...(email && { email }), ...(phone && { phone }), ...(attributes && { attributes }) }
+      if (Object.keys(about).length) await chat.call('put', '/app-api/promotion/kefu-visitor/update', { body: about })
+      else await chat.client.http.withToken(() => Promise.resolve())
+    }
+    const contact = values['contact'] ?? email ?? phone
+    if (message) chat.send(TEXT, { text: message, left: true, ...(contact && { contact }) })
+    this.#describe()
+    this.changed()
+  }
+
+  /** The draft is this now. */
+  write(text: string): void {
+    this.draft = text
+    this.shell.local.set(this.chat.name('draft'), text || null)
+    this.changed()
+  }
+
+  /** The visitor looks at the newest message. */
+  see(): void {
+    const { chat } = this
+    void chat.see().then((seq) => {
+      if (seq === undefined || !chat.conversation) return
+      this.#tell({ type: 'read', slot: chat.tokens.slot, conversation: chat.conversation.id, seq })
+    })
+  }
+
+  /** Closes, and gives the focus back. */
+  leaveToLauncher(): void {
+    this.close()
+    this.shell.focusLauncher()
+  }
+
+  dismiss(): void {
+    this.preview = null
+    const last = this.chat.messages.at(-1)
+    if (last) this.shell.local.set(this.chat.name('dismissed'), String(last.id))
+    this.changed()
+  }
+
+  content(contentType: number, content: string) {
+    return parseContent(contentType, content, this.shell.server)
+  }
+
+  // Inside --------------------------------------------------------------------------------------------------------------
+
+  #opened(takesFocus: boolean): void {
+    if (this.isOpen) {
+      this.changed()
+      return
+    }
+    this.isOpen = true
+    this.takesFocus = takesFocus
+    this.preview = null
+    this.shell.tab.set('open', '1')
+    this.#tell({ type: 'open' })
+    this.shell.setOpen(true)
+    this.changed()
+    void this.chat.begin(true).then(() => this.chat.report(this.#page))
+    if (Date.now() - this.#fresh < FRESH) return
+    this.#fresh = Date.now()
+    void this.shell.refresh()
+  }
+
+  #visitor(): Chat {
+    return this.#make(
+      new VisitorTokens(this.shell, () => {
+        this.#tell({ type: 'made' })
+        this.chat.made()
+        this.#describe()
+      }),
+    )
+  }
+
+  #make(tokens: VisitorTokens | MemberTokens): Chat {
+    const chat: Chat = new Chat(this.shell, tokens, {
+      changed: () => {
+        if (chat === this.chat) this.#chatChanged()
+      },
+      arrived: (message) => {
+        if (chat === this.chat) this.#arrived(message)
+      },
+      ended: (reason) => {
+        if (chat === this.chat) this.#ended(reason)
+      },
+    })
+    this.draft = this.shell.local.get(chat.name('draft')) ?? ''
+    return chat
+  }
+
+  /** Puts another chat in place of this one. */
+  #become(make: () => Chat): void {
+    this.chat.dispose()
+    this.preview = null
+    this.chat = make()
+    this.#chatChanged()
+  }
+
+  /** Gives the conversation of the visitor of this browser to the member who has logged in. */
+  async #link(token: string, slot: string): Promise<void> {
+    const { shell } = this
+    const visitor = storedVisitor(shell)
+    if (!visitor) return
+    const from = this.chat
+    this.#linking = true
+    try {
+      // A visitor whom one member could not be linked with yet is no other member's.
+      if (!visitor.owner || visitor.owner === slot) {
+        await ask(shell, '/app-api/promotion/kefu-visitor/link', { visitorToken: visitor.refreshToken }, token)
+      }
+      keepVisitor(shell, null)
+    } catch (error) {
+      const { code, temporary } = error as { code: number; temporary: boolean }
+      const later = temporary || code === 401
+      keepVisitor(shell, later ? { ...visitor, owner: slot } : null)
+      if (!later) shell.emit('error', { code, message: (error as Error).message })
+    }
+    if (from.tokens instanceof VisitorTokens) await this.#carry(from, slot)
+    this.#linking = false
+  }
+
+  /** Lets the member send what the visitor has written and the service has not taken. */
+  async #carry(from: Chat, slot: string): Promise<void> {
+    const under = () => from.entries.find(({ state }) => state === 'sending')
+    const settled = () => !under() || under()?.error?.code === 401
+    await new Promise<void>((resolve) => {
+      const finish = () => {
+        clearTimeout(timer)
+        end()
+        resolve()
+      }
+      const timer = setTimeout(finish, SETTLE)
+      const end = from.client.outbox.subscribe(() => {
+        if (settled()) finish()
+      })
+      if (settled()) finish()
+    })
+    const { tab, local } = this.shell
+    const left = from.entries.filter(({ state }) => state !== 'sent')
+    from.dispose()
+    if (left.length) {
+      const known = JSON.parse(tab.get(`${slot}:outbox`) ?? '[]') as object[]
+      tab.set(`${slot}:outbox`, JSON.stringify([...known, ...left]))
+    }
+    if (this.draft && !local.get(`${slot}:draft`)) local.set(`${slot}:draft`, this.draft)
+    for (const keep of [local, tab]) for (const name of keep.names()) if (name.startsWith('v:')) keep.set(name, null)
+  }
+
+  #ended(reason: EndReason): void {
+    if (this.#linking || reason === 'displaced' || reason === 'disabled') return
+    if (this.chat.tokens.member) {
+      this.shell.emit('error', { code: 401, message: reason })
+      return
+    }
+    // The visitor was linked by another tab, or logged out, or is forgotten: what is not sent yet goes as a new one's.
+    if (reason === 'revoked' && storedVisitor(this.shell)?.userId === this.chat.userId) keepVisitor(this.shell, null)
+    this.#become(() => this.#visitor())
+    if (this.chat.entries.length) this.chat.tokens.want()
+    void this.chat.begin(false)
+  }
+
+  /** Nothing of whoever was here stays. */
+  #wipe(): void {
+    this.#turn += 1
+    this.chat.dispose()
+    const { local, tab } = this.shell
+    for (const keep of [local, tab]) for (const name of keep.names()) if (name !== 'open') keep.set(name, null)
+    this.#attributes = {}
+    this.offered = null
+    this.#become(() => this.#visitor())
+    void this.chat.begin(false)
+  }
+
+  #chatChanged(): void {
+    this.shell.setUnread(this.chat.unread.length)
+    const last = this.chat.unread.at(-1)
+    if (!last) this.preview = null
+    else if (!this.isOpen && this.shell.local.get(this.chat.name('dismissed')) !== String(last.id)) this.preview = last
+    this.changed()
+  }
+
+  #arrived(message: Message): void {
+    const { id, contentType, content, senderNickname = null, createTime } = message
+    this.shell.config.online = true
+    this.shell.emit('message', { id, contentType, content, senderNickname, createTime })
+    if (this.shell.options.sound === false) return
+    const chat = this.chat
+    // Seen in the meantime, here or in another tab: nothing to call for.
+    setTimeout(() => {
+      if (chat.unread.some((unread) => unread.id === id)) play(this.shell, id)
+    }, SOUND_AFTER)
+  }
+
+  /** Tells the agents what the page knows of the visitor, once there is one. */
+  #describe(): void {
+    const attributes = this.#attributes
+    const { tokens } = this.chat
+    if (tokens.member || !tokens.exists || !Object.keys(attributes).length) return
+    this.#attributes = {}
+    this.chat
+      .call('put', '/app-api/promotion/kefu-visitor/update', { body: { attributes } })
+      .catch((error: unknown) => {
+        const { code = 0, message } = error as { code?: number; message: string }
+        this.shell.emit('error', { code, message })
+      })
+  }
+
+  #tell(message: TabMessage): void {
+    this.#tabs?.postMessage(message)
+  }
+
+  #told(message: TabMessage): void {
+    const { chat } = this
+    if (message.type === 'logout') this.#wipe()
+    else if (message.type === 'made' && !chat.tokens.member) void chat.begin(true)
+    else if (message.type === 'open') {
+      this.preview = null
+      this.changed()
+    } else if (
+      message.type === 'read' &&
+      message.slot === chat.tokens.slot &&
+      message.conversation === chat.conversation?.id
+    ) {
+      chat.read(message.seq)
+    }
+  }
+
+  /** Draws, once for all that changes in a turn. */
+  changed(): void {
+    if (this.#queued || this.#gone) return
+    this.#queued = true
+    queueMicrotask(() => {
+      this.#queued = false
+      if (!this.#gone) this.render(this)
+    })
+  }
+}

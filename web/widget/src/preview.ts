@@ -1,0 +1,95 @@
+/**
+ * The widget as visitors would see it with some settings, for the console's page of a channel.
+ *
+ * It is the real panel with a shell of its own: nothing is asked of the service, nothing is kept, and what visitors would click
+ * or type in is inert. Only the launcher works.
+ */
+import { Launcher } from './loader/launcher.js'
+import { chooseLocale, direction, launcherLabel } from './loader/locale.js'
+import en from './locales/en.js'
+import zh from './locales/zh.js'
+import { mount } from './panel/index.js'
+import type { Config, Keep, Shell } from './shell.js'
+
+export interface Preview {
+  /** Shows other settings. */
+  update(config: Config): void
+  destroy(): void
+}
+
+/** What the panel measures by the screen, it measures by its place here: a phone's panel is as big, another one fits in. */
+const SHEET = `
+.panel { max-height: calc(100% - var(--bottom) - 88px); }
+@media (max-width: 667px) { .panel { top: 0 !important; width: 100%; height: 100% !important; max-height: none; } }`
+
+/**
+ * Shows the widget, open, in a place. The place must be what fixed boxes inside it are positioned by, e.g. by a `transform`.
+ */
+export function preview(place: HTMLElement, config: Config): Preview {
+  const dark = matchMedia('(prefers-color-scheme: dark)')
+  let open = false
+  const launcher = new Launcher(() => (open ? panel.close() : panel.open()))
+  const shell: Shell = {
+    server: location.origin,
+    options: { key: 'preview', history: false, sound: false },
+    config,
+    locale: () => chooseLocale(undefined, shell.config.locale),
+    words: zh,
+    local: memory(),
+    tab: memory(),
+    place: launcher.place,
+    adopt: (css) => launcher.adopt(css),
+    emit: () => undefined,
+    setUnread: () => undefined,
+    setOpen(shown) {
+      open = shown
+      launcher.root.toggleAttribute('data-open', shown)
+      label()
+    },
+    focusLauncher: () => launcher.button.focus(),
+    refresh: () => Promise.resolve(),
+  }
+  const label = () => {
+    launcher.button.setAttribute('aria-label', launcherLabel(shell.locale(), open, 0))
+    launcher.button.setAttribute('aria-expanded', String(open))
+  }
+  const wear = () => {
+    const { look } = shell.config
+    launcher.root.dataset['theme'] = look.theme === 'auto' ? (dark.matches ? 'dark' : 'light') : look.theme
+    launcher.root.lang = shell.locale()
+    shell.words = /^zh/i.test(shell.locale()) ? zh : en
+    launcher.root.dir = direction(shell.locale())
+    launcher.wear(look)
+    label()
+  }
+  place.append(launcher.host)
+  launcher.place.inert = true
+  launcher.button.hidden = false
+  wear()
+  const panel = mount(shell)
+  launcher.adopt(SHEET)
+  panel.open()
+  dark.addEventListener('change', wear)
+  return {
+    update(next) {
+      shell.config = next
+      wear()
+      panel.update()
+    },
+    destroy() {
+      dark.removeEventListener('change', wear)
+      panel.destroy()
+      launcher.host.remove()
+    },
+  }
+}
+
+function memory(): Keep {
+  const values = new Map<string, string>()
+  return {
+    lasting: true,
+    get: (name) => values.get(name) ?? null,
+    set: (name, value) => void (value === null ? values.delete(name) : values.set(name, value)),
+    names: () => [...values.keys()],
+  }
+}

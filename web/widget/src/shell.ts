@@ -1,0 +1,90 @@
+/** What the loader and the panel have of each other. Types only: the two share no code. */
+import type { BootOptions, Card, Events, Identity, Page, Theme } from './api.js'
+import type { Words } from './locales/zh.js'
+
+/** A field of the form before the first message. */
+export interface PreChatField {
+  name: 'name' | 'email' | 'phone' | 'topic'
+  label?: string | null
+  required?: boolean
+}
+
+/** The answer of `kefu-widget/config`. */
+export interface Config {
+  key: string
+  name: string
+  locale: string
+  look: {
+    color: string
+    position: 'left' | 'right'
+    side: number
+    bottom: number
+    zIndex: number
+    theme: Theme
+    avatar: string | null
+  }
+  texts: Partial<Record<'title' | 'greeting' | 'reply' | 'away' | 'placeholder', string | null>>
+  preChat: { enabled: boolean; fields: PreChatField[] }
+  /** An agent is there. */
+  online: boolean
+  /** The largest upload. */
+  uploadBytes: number
+}
+
+/** A place for texts that outlives the page where the browser allows that. */
+export interface Keep {
+  /** What is kept outlives the page. */
+  readonly lasting: boolean
+  get(name: string): string | null
+  /** `null` takes it away. */
+  set(name: string, value: string | null): void
+  /** The names of everything kept for this key. */
+  names(): string[]
+}
+
+/** What the panel takes from the loader. */
+export interface Shell {
+  readonly server: string
+  readonly options: BootOptions
+  config: Config
+  /** The language tag in force. */
+  locale(): string
+  /** The words of that language. */
+  words: Words
+  /** Over reloads and tabs. */
+  readonly local: Keep
+  /** Over reloads of this tab. */
+  readonly tab: Keep
+  /** The panel's place in the shadow root. */
+  readonly place: HTMLElement
+  /** Adds a style sheet to the shadow root. */
+  adopt(css: string): void
+  emit<E extends keyof Events>(event: E, value: Events[E]): void
+  /** The launcher's badge. */
+  setUnread(count: number): void
+  /** The panel is open, or closed. */
+  setOpen(open: boolean): void
+  focusLauncher(): void
+  /** Asks for the channel's settings again; they are in `config` then. Never fails. */
+  refresh(): Promise<void>
+}
+
+/** What the loader asks of the panel. */
+export interface Panel {
+  open(): void
+  close(): void
+  identify(identity: Identity): void
+  logout(): void
+  setAttributes(attributes: Record<string, unknown>): void
+  page(page?: Page): void
+  send(text: string, options?: { submit?: boolean }): void
+  card(card: Card): void
+  /** The language or the settings have changed. */
+  update(): void
+  destroy(): void
+}
+
+/** The panel's module. */
+export interface PanelModule {
+  mount(shell: Shell): Panel
+}
