@@ -115,6 +115,116 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin-api/promotion/kefu-channel/create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a channel
+         * @description Answers its id. A tenant has at most 100.
+         *
+         *     Needs the permission `promotion:kefu-channel:manage`.
+         */
+        post: operations["create_channel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/promotion/kefu-channel/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a channel
+         * @description Its visitors' tokens are good for nothing from now on, at other nodes within about a second. Their conversations stay.
+         *
+         *     Needs the permission `promotion:kefu-channel:manage`.
+         */
+        delete: operations["delete_channel"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/promotion/kefu-channel/get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a channel
+         * @description `null` when there is none.
+         *
+         *     Needs the permission `promotion:kefu-channel:manage`.
+         */
+        get: operations["get_channel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/promotion/kefu-channel/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List channels
+         * @description All of the tenant, the oldest first.
+         *
+         *     Needs the permission `promotion:kefu-channel:manage`.
+         */
+        get: operations["list_channels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/promotion/kefu-channel/update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change a channel
+         * @description Takes effect at once, at other nodes within about a second. When one value is refused, nothing changes.
+         *
+         *     Needs the permission `promotion:kefu-channel:manage`.
+         */
+        put: operations["update_channel"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin-api/promotion/kefu-conversation/counts": {
         parameters: {
             query?: never;
@@ -262,6 +372,29 @@ export interface paths {
          * @description Needs the permission `promotion:kefu-conversation:update`.
          */
         put: operations["pin_conversation"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/promotion/kefu-member/block": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Block a member, or no longer
+         * @description A blocked member reads on: sends and uploads are refused with 1013022000, open sockets are closed with 4003, and a
+         *     handshake is answered HTTP 403. Takes effect at once, at other nodes within about a second.
+         *
+         *     Needs the permission `promotion:kefu-member:manage`.
+         */
+        put: operations["block_member"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1019,6 +1152,120 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/app-api/promotion/kefu-visitor/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Link what a visitor wrote to the member who the visitor is
+         * @description With the member's token. A member without a conversation gets the visitor's; beside one it becomes an earlier one that can
+         *     only be read. The visitor's logins end. The same call again has the same answer; for another member the token does not count
+         *     any more.
+         *
+         *     Every member may call it.
+         */
+        post: operations["link_visitor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/app-api/promotion/kefu-visitor/page": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Tell where the visitor is
+         * @description Admins see the last page beside the conversation.
+         *
+         *     Every member may call it.
+         */
+        put: operations["set_visitor_page"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/app-api/promotion/kefu-visitor/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get a visitor's tokens
+         * @description For the first message or a form, not for a look at the page: a new visitor is a new member. The refresh token rotates; the
+         *     one before stays good for a minute, for a second tab. `Retry-After` tells when an address may have more visitors.
+         *
+         *     No token is needed.
+         */
+        post: operations["get_visitor_tokens"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/app-api/promotion/kefu-visitor/update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Tell who the visitor is
+         * @description Admins see it beside the conversation. Such things are what the visitor says, not what the site knows.
+         *
+         *     Every member may call it.
+         */
+        put: operations["update_visitor"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/app-api/promotion/kefu-widget/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a widget's configuration
+         * @description For every page that has the widget, before anyone writes: nobody is made by it. A page whose origin the channel does not let
+         *     in gets HTTP 403.
+         *
+         *     No token is needed.
+         */
+        get: operations["get_widget_config"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/app-api/system/tenant/get-by-website": {
         parameters: {
             query?: never;
@@ -1219,253 +1466,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/admin-api/promotion/kefu-channel/create": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Make a channel
-         * @description Answers its id. A tenant has at most 100.
-         *
-         *     Needs the permission `promotion:kefu-channel:manage`.
-         */
-        post: operations["create_channel"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/admin-api/promotion/kefu-channel/delete": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /**
-         * Delete a channel
-         * @description Its visitors' tokens are good for nothing from now on, at other nodes within about a second. Their conversations stay.
-         *
-         *     Needs the permission `promotion:kefu-channel:manage`.
-         */
-        delete: operations["delete_channel"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/admin-api/promotion/kefu-channel/get": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get a channel
-         * @description `null` when there is none.
-         *
-         *     Needs the permission `promotion:kefu-channel:manage`.
-         */
-        get: operations["get_channel"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/admin-api/promotion/kefu-channel/list": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List channels
-         * @description All of the tenant, the oldest first.
-         *
-         *     Needs the permission `promotion:kefu-channel:manage`.
-         */
-        get: operations["list_channels"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/admin-api/promotion/kefu-channel/update": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Change a channel
-         * @description Takes effect at once, at other nodes within about a second. When one value is refused, nothing changes.
-         *
-         *     Needs the permission `promotion:kefu-channel:manage`.
-         */
-        put: operations["update_channel"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/app-api/promotion/kefu-widget/config": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get a widget's configuration
-         * @description For every page that has the widget, before anyone writes: nobody is made by it. A page whose origin the channel does not let
-         *     in gets HTTP 403.
-         *
-         *     No token is needed.
-         */
-        get: operations["get_widget_config"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/admin-api/promotion/kefu-member/block": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Block a member, or no longer
-         * @description A blocked member reads on: sends and uploads are refused with 1013022000, open sockets are closed with 4003, and a
-         *     handshake is answered HTTP 403. Takes effect at once, at other nodes within about a second.
-         *
-         *     Needs the permission `promotion:kefu-member:manage`.
-         */
-        put: operations["block_member"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/app-api/promotion/kefu-visitor/link": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Link what a visitor wrote to the member who the visitor is
-         * @description With the member's token. A member without a conversation gets the visitor's; beside one it becomes an earlier one that can
-         *     only be read. The visitor's logins end. The same call again has the same answer; for another member the token does not count
-         *     any more.
-         *
-         *     Every member may call it.
-         */
-        post: operations["link_visitor"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/app-api/promotion/kefu-visitor/page": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Tell where the visitor is
-         * @description Admins see the last page beside the conversation.
-         *
-         *     Every member may call it.
-         */
-        put: operations["set_visitor_page"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/app-api/promotion/kefu-visitor/token": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Get a visitor's tokens
-         * @description For the first message or a form, not for a look at the page: a new visitor is a new member. The refresh token rotates; the
-         *     one before stays good for a minute, for a second tab. `Retry-After` tells when an address may have more visitors.
-         *
-         *     No token is needed.
-         */
-        post: operations["get_visitor_tokens"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/app-api/promotion/kefu-visitor/update": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Tell who the visitor is
-         * @description Admins see it beside the conversation. Such things are what the visitor says, not what the site knows.
-         *
-         *     Every member may call it.
-         */
-        put: operations["update_visitor"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1506,6 +1506,243 @@ export interface components {
             contentType: components["schemas"]["ContentType"];
             /** @description The conversation. */
             conversationId: components["schemas"]["ConversationId"];
+        };
+        /** @description A way by which visitors come in. */
+        Channel: {
+            /**
+             * Format: int64
+             * @description When it was made, epoch milliseconds.
+             * @example 1795235421115
+             */
+            createTime: number;
+            /**
+             * @description Whether it lets visitors in.
+             * @example true
+             */
+            enabled: boolean;
+            id: components["schemas"]["ChannelId"];
+            /**
+             * @description What the site's pages name it by. It never changes.
+             * @example wk_7h3kq2m9x4n8v5b6c3z7t2ra
+             */
+            key: string;
+            /**
+             * @description `web`: the widget on web pages.
+             * @example web
+             */
+            kind: string;
+            /**
+             * @description What the admins call it.
+             * @example shop.example
+             */
+            name: string;
+            /** @description What was set, and the defaults for the rest. */
+            settings: components["schemas"]["ChannelSettings"];
+        };
+        /**
+         * Format: int64
+         * @description One way by which visitors come in, such as the widget on a site.
+         */
+        ChannelId: number;
+        /** @description What a channel has set, and the defaults for the rest. */
+        ChannelSettings: {
+            /**
+             * @description Whether callers that name no origin, as apps and servers do, may use the channel. Default false.
+             * @example false
+             */
+            allowNoOrigin: boolean;
+            /**
+             * @description The widget's language; `auto`, the default: that of the page or the browser.
+             * @enum {string}
+             */
+            locale: "auto" | "zh" | "en";
+            /** @description How the widget looks. */
+            look: {
+                /**
+                 * @description The address of the picture beside answers, http or https; `null`, the default: the agent's own.
+                 * @example https://shop.example/logo.png
+                 */
+                avatar?: string | null;
+                /**
+                 * Format: int64
+                 * @description The launcher's distance from the bottom, in CSS pixels. Default 20.
+                 * @example 20
+                 */
+                bottom: number;
+                /**
+                 * @description The brand's colour, `#RRGGBB`. Default `#4F5BD5`.
+                 * @example #4F5BD5
+                 */
+                color: string;
+                /**
+                 * @description The side of the page that the launcher is at. Default `right`.
+                 * @enum {string}
+                 */
+                position: "right" | "left";
+                /**
+                 * Format: int64
+                 * @description The launcher's distance from that side, in CSS pixels. Default 20.
+                 * @example 20
+                 */
+                side: number;
+                /**
+                 * @description Light or dark; `auto`, the default: as the visitor's system.
+                 * @enum {string}
+                 */
+                theme: "auto" | "light" | "dark";
+                /**
+                 * Format: int64
+                 * @description The widget's `z-index`. Default 1000.
+                 * @example 1000
+                 */
+                zIndex: number;
+            };
+            /**
+             * @description The sites whose pages may use the channel: `https://shop.example`, `https://*.shop.example` for every subdomain, or
+             *     `self` for the address of the service itself. Default: none.
+             * @example [
+             *       "https://shop.example",
+             *       "https://*.shop.example"
+             *     ]
+             */
+            origins: string[];
+            /** @description What a visitor is asked for before the first message. */
+            preChat: {
+                /**
+                 * @description Whether the form is shown. Default false.
+                 * @example false
+                 */
+                enabled: boolean;
+                /** @description The fields, each name at most once. */
+                fields: {
+                    /** @description What stands before the field; `null`, the default: the widget's own text. */
+                    label?: string | null;
+                    /**
+                     * @description What the field asks for.
+                     * @enum {string}
+                     */
+                    name: "name" | "email" | "phone" | "topic";
+                    /**
+                     * @description Whether the visitor has to fill it in. Default false.
+                     * @example true
+                     */
+                    required?: boolean;
+                }[];
+            };
+            /** @description What the widget says. For each that is `null`, the default, it has a text of its own in its language. */
+            texts: {
+                /** @description What stands there while no admin is online. */
+                away?: string | null;
+                /** @description What stands above an empty conversation. */
+                greeting?: string | null;
+                /** @description What stands in the empty field for a message. */
+                placeholder?: string | null;
+                /** @description When to expect an answer. */
+                reply?: string | null;
+                /**
+                 * @description The panel's heading.
+                 * @example Shop
+                 */
+                title?: string | null;
+            };
+        };
+        ChannelSettingsChanges: {
+            /**
+             * @description Whether callers that name no origin, as apps and servers do, may use the channel. Default false.
+             * @example false
+             */
+            allowNoOrigin?: boolean;
+            /**
+             * @description The widget's language; `auto`, the default: that of the page or the browser.
+             * @enum {string}
+             */
+            locale?: "auto" | "zh" | "en";
+            look?: {
+                /**
+                 * @description The address of the picture beside answers, http or https; `null`, the default: the agent's own.
+                 * @example https://shop.example/logo.png
+                 */
+                avatar?: string | null;
+                /**
+                 * Format: int64
+                 * @description The launcher's distance from the bottom, in CSS pixels. Default 20.
+                 * @example 20
+                 */
+                bottom?: number;
+                /**
+                 * @description The brand's colour, `#RRGGBB`. Default `#4F5BD5`.
+                 * @example #4F5BD5
+                 */
+                color?: string;
+                /**
+                 * @description The side of the page that the launcher is at. Default `right`.
+                 * @enum {string}
+                 */
+                position?: "right" | "left";
+                /**
+                 * Format: int64
+                 * @description The launcher's distance from that side, in CSS pixels. Default 20.
+                 * @example 20
+                 */
+                side?: number;
+                /**
+                 * @description Light or dark; `auto`, the default: as the visitor's system.
+                 * @enum {string}
+                 */
+                theme?: "auto" | "light" | "dark";
+                /**
+                 * Format: int64
+                 * @description The widget's `z-index`. Default 1000.
+                 * @example 1000
+                 */
+                zIndex?: number;
+            };
+            /**
+             * @description The sites whose pages may use the channel: `https://shop.example`, `https://*.shop.example` for every subdomain, or
+             *     `self` for the address of the service itself. Default: none.
+             * @example [
+             *       "https://shop.example",
+             *       "https://*.shop.example"
+             *     ]
+             */
+            origins?: string[];
+            preChat?: {
+                /**
+                 * @description Whether the form is shown. Default false.
+                 * @example false
+                 */
+                enabled?: boolean;
+                /** @description The fields, each name at most once. */
+                fields?: {
+                    /** @description What stands before the field; `null`, the default: the widget's own text. */
+                    label?: string | null;
+                    /**
+                     * @description What the field asks for.
+                     * @enum {string}
+                     */
+                    name: "name" | "email" | "phone" | "topic";
+                    /**
+                     * @description Whether the visitor has to fill it in. Default false.
+                     * @example true
+                     */
+                    required?: boolean;
+                }[];
+            };
+            texts?: {
+                /** @description What stands there while no admin is online. */
+                away?: string | null;
+                /** @description What stands above an empty conversation. */
+                greeting?: string | null;
+                /** @description What stands in the empty field for a message. */
+                placeholder?: string | null;
+                /** @description When to expect an answer. */
+                reply?: string | null;
+                /**
+                 * @description The panel's heading.
+                 * @example Shop
+                 */
+                title?: string | null;
+            };
         };
         /**
          * Format: int32
@@ -1567,6 +1804,11 @@ export interface components {
              */
             cursor: string;
             /**
+             * @description Only where one conversation is asked for: what the member wrote as a visitor of a page before logging in, the newest
+             *     first. Its messages can be listed, and nobody can write there any more.
+             */
+            earlier?: components["schemas"]["EarlierConversation"][];
+            /**
              * @description The member's id in the integrator's system, when it is another than `userId`.
              * @example 550e8400-e29b-41d4-a716-446655440000
              */
@@ -1598,6 +1840,8 @@ export interface components {
              * @description The newest message's `seq`.
              */
             lastSeq: number;
+            /** @description Only where one conversation is asked for: the member whose earlier conversation this is. It can only be read. */
+            linkedUserId?: components["schemas"]["UserId"];
             /**
              * @description There when admins have marked it as unread, a reminder beside the counts.
              * @example true
@@ -1628,13 +1872,37 @@ export interface components {
              * @example 小明
              */
             userNickname: string;
+        };
+        /** @description A channel to be made. Its key is made by the service. */
+        CreateChannel: {
             /**
-             * @description Only where one conversation is asked for: what the member wrote as a visitor of a page before logging in, the newest
-             *     first. Its messages can be listed, and nobody can write there any more.
+             * @description Whether it lets visitors in. Default true.
+             * @example true
              */
-            earlier?: components["schemas"]["EarlierConversation"][];
-            /** @description Only where one conversation is asked for: the member whose earlier conversation this is. It can only be read. */
-            linkedUserId?: components["schemas"]["UserId"];
+            enabled?: boolean;
+            /**
+             * @description What it is; `web`, the default, is the only kind there is.
+             * @example web
+             */
+            kind?: string;
+            /**
+             * @description What the admins call it.
+             * @example shop.example
+             */
+            name: string;
+            /** @description What differs from the defaults. */
+            settings?: components["schemas"]["ChannelSettingsChanges"];
+        };
+        /** @description A conversation that a member had as a visitor. */
+        EarlierConversation: {
+            /** @description The id. */
+            id: components["schemas"]["ConversationId"];
+            /**
+             * Format: int64
+             * @description The newest message's time, epoch milliseconds.
+             * @example 1795235421115
+             */
+            lastMessageTime: number;
         };
         /** @description What every answer is wrapped in. */
         Envelope_Anything: {
@@ -1645,6 +1913,33 @@ export interface components {
             code: number;
             /** @description The answer; `null` on failure. */
             data: unknown;
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
+        Envelope_Channel: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: null | components["schemas"]["Channel"];
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
+        Envelope_ChannelId: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /**
+             * Format: int64
+             * @description The answer; `null` on failure.
+             */
+            data: number | null;
             /** @description Empty on success, else the message for the user, Chinese by default. */
             msg: string;
         };
@@ -1802,6 +2097,18 @@ export interface components {
             msg: string;
         };
         /** @description What every answer is wrapped in. */
+        Envelope_Vec_Channel: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: components["schemas"]["Channel"][] | null;
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
         Envelope_Vec_ConversationView: {
             /**
              * Format: int64
@@ -1858,6 +2165,30 @@ export interface components {
             code: number;
             /** @description The answer; `null` on failure. */
             data: components["schemas"]["OnlineUser"][] | null;
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
+        Envelope_VisitorLink: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: null | components["schemas"]["VisitorLink"];
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
+        Envelope_WidgetConfig: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: null | components["schemas"]["WidgetConfig"];
             /** @description Empty on success, else the message for the user, Chinese by default. */
             msg: string;
         };
@@ -1970,9 +2301,26 @@ export interface components {
             /** @description The conversation. */
             id: components["schemas"]["ConversationId"];
         };
+        /** @description Whom, and whether from now on. */
+        MemberBlock: {
+            /**
+             * @description Whether the member is blocked from now on.
+             * @example true
+             */
+            blocked: boolean;
+            /**
+             * @description Why, for the admins; a longer one is cut to 255 characters.
+             * @example 广告
+             */
+            reason?: string;
+            /** @description The member. */
+            userId: components["schemas"]["UserId"];
+        };
         /** @description The card beside a conversation. What only the shop knows is `null`. */
         MemberCard: {
             areaName: string | null;
+            /** @description What was told of the member, when there is anything. */
+            attributes?: Record<string, never>;
             /**
              * @description Empty when there is none.
              * @example
@@ -1980,6 +2328,16 @@ export interface components {
             avatar: string;
             /** Format: int64 */
             birthday: number | null;
+            /**
+             * @description Why, when that was said.
+             * @example 广告
+             */
+            blockReason?: string;
+            /**
+             * @description There when admins have blocked the member.
+             * @example true
+             */
+            blocked?: boolean;
             /**
              * Format: int64
              * @description When the member was first seen, in milliseconds since the epoch.
@@ -2009,18 +2367,6 @@ export interface components {
             sex: number | null;
             /** Format: int64 */
             totalPoint: number | null;
-            /** @description What was told of the member, when there is anything. */
-            attributes?: Record<string, never>;
-            /**
-             * @description Why, when that was said.
-             * @example 广告
-             */
-            blockReason?: string;
-            /**
-             * @description There when admins have blocked the member.
-             * @example true
-             */
-            blocked?: boolean;
             /** @description There for a visitor. */
             visitor?: components["schemas"]["VisitorCard"];
         };
@@ -2333,6 +2679,23 @@ export interface components {
             /** @description The user's id. */
             userId: components["schemas"]["UserId"];
         };
+        /** @description What changes of a channel; what is left out stays. */
+        UpdateChannel: {
+            /**
+             * @description Whether it lets visitors in. Those who are in are out at once when it does no longer.
+             * @example true
+             */
+            enabled?: boolean;
+            /** @description The channel. */
+            id: components["schemas"]["ChannelId"];
+            /**
+             * @description What the admins call it.
+             * @example shop.example
+             */
+            name?: string;
+            /** @description Some of the settings, nested alike: what is left out stays, `null` brings back a default, a list is replaced. */
+            settings?: components["schemas"]["ChannelSettingsChanges"];
+        };
         /** @description The form of an upload; parts with other names are ignored. */
         UploadForm: {
             /**
@@ -2352,426 +2715,108 @@ export interface components {
          * @enum {integer}
          */
         UserType: 1 | 2;
-        /** @description A way by which visitors come in. */
-        Channel: {
+        /** @description How a visitor came in, and where the visitor is. */
+        VisitorCard: {
+            channelId: components["schemas"]["ChannelId"];
+            /**
+             * @description Empty when the channel was deleted.
+             * @example 网站
+             */
+            channelName: string;
+            /** @description The last page, when it was told. */
+            page?: components["schemas"]["VisitorPage"];
+        };
+        /** @description What has become of the visitor's conversation. */
+        VisitorLink: {
             /**
              * Format: int64
-             * @description When it was made, epoch milliseconds.
-             * @example 1795235421115
+             * @description The member's own conversation from now on; `null` before the first message.
              */
-            createTime: number;
+            conversationId: number | null;
             /**
-             * @description Whether it lets visitors in.
+             * @description Whether it is the one that the visitor had. Otherwise `kefu-conversation/get` names that one as `earlier`.
              * @example true
              */
-            enabled: boolean;
-            id: components["schemas"]["ChannelId"];
+            merged: boolean;
+        };
+        /** @description Who the member was as a visitor. */
+        VisitorLinkRequest: {
             /**
-             * @description What the site's pages name it by. It never changes.
-             * @example wk_7h3kq2m9x4n8v5b6c3z7t2ra
+             * @description The visitor's last `refreshToken`.
+             * @example eyJ0eXAiOiJKV1Qi…
+             */
+            visitorToken: string;
+        };
+        /** @description Where a visitor is. */
+        VisitorPage: {
+            /**
+             * Format: int64
+             * @description Since when, in milliseconds since the epoch.
+             * @example 1795235421115
+             */
+            time: number;
+            /**
+             * @description The title; empty when the page has none.
+             * @example 购物车
+             */
+            title: string;
+            /**
+             * @description The address.
+             * @example https://shop.example/cart
+             */
+            url: string;
+        };
+        /** @description The page that a visitor looks at. */
+        VisitorPageUpdate: {
+            /**
+             * @description Its title; a longer one is cut to 255 characters.
+             * @example 购物车
+             */
+            title?: string;
+            /**
+             * @description Its address.
+             * @example https://shop.example/cart
+             */
+            url: string;
+        };
+        /** @description Which site asks, and who the visitor was. */
+        VisitorTokenRequest: {
+            /**
+             * @description The key of the site's channel.
+             * @example wk_3kq7m2x9c4tn8vbr5yhd6pwj
              */
             key: string;
             /**
-             * @description `web`: the widget on web pages.
-             * @example web
+             * @description What a new visitor is called; by default 访客 and a number.
+             * @example 小明
              */
-            kind: string;
+            nickname?: string;
             /**
-             * @description What the admins call it.
-             * @example shop.example
+             * @description The `refreshToken` of the last answer. Without one, and with one that has expired, has ended or is another key's, a
+             *     visitor is made.
+             * @example eyJ0eXAiOiJKV1Qi…
              */
-            name: string;
-            /** @description What was set, and the defaults for the rest. */
-            settings: components["schemas"]["ChannelSettings"];
+            visitorToken?: string;
         };
-        /**
-         * Format: int64
-         * @description One way by which visitors come in, such as the widget on a site.
-         */
-        ChannelId: number;
-        /** @description What a channel has set, and the defaults for the rest. */
-        ChannelSettings: {
+        /** @description What a visitor tells; what is left out stays. */
+        VisitorUpdate: {
+            /** @description Anything else, by name; `null` takes an attribute away. All of them together have at most 4096 bytes of JSON. */
+            attributes?: Record<string, never>;
             /**
-             * @description Whether callers that name no origin, as apps and servers do, may use the channel. Default false.
-             * @example false
+             * @description Kept as the attribute `email`.
+             * @example ming@shop.example
              */
-            allowNoOrigin: boolean;
+            email?: string;
             /**
-             * @description The widget's language; `auto`, the default: that of the page or the browser.
-             * @enum {string}
+             * @description The name.
+             * @example 小明
              */
-            locale: "auto" | "zh" | "en";
-            /** @description How the widget looks. */
-            look: {
-                /**
-                 * @description The address of the picture beside answers, http or https; `null`, the default: the agent's own.
-                 * @example https://shop.example/logo.png
-                 */
-                avatar?: string | null;
-                /**
-                 * Format: int64
-                 * @description The launcher's distance from the bottom, in CSS pixels. Default 20.
-                 * @example 20
-                 */
-                bottom: number;
-                /**
-                 * @description The brand's colour, `#RRGGBB`. Default `#4F5BD5`.
-                 * @example #4F5BD5
-                 */
-                color: string;
-                /**
-                 * @description The side of the page that the launcher is at. Default `right`.
-                 * @enum {string}
-                 */
-                position: "right" | "left";
-                /**
-                 * Format: int64
-                 * @description The launcher's distance from that side, in CSS pixels. Default 20.
-                 * @example 20
-                 */
-                side: number;
-                /**
-                 * @description Light or dark; `auto`, the default: as the visitor's system.
-                 * @enum {string}
-                 */
-                theme: "auto" | "light" | "dark";
-                /**
-                 * Format: int64
-                 * @description The widget's `z-index`. Default 1000.
-                 * @example 1000
-                 */
-                zIndex: number;
-            };
+            nickname?: string;
             /**
-             * @description The sites whose pages may use the channel: `https://shop.example`, `https://*.shop.example` for every subdomain, or
-             *     `self` for the address of the service itself. Default: none.
-             * @example [
-             *       "https://shop.example",
-             *       "https://*.shop.example"
-             *     ]
+             * @description Kept as the attribute `phone`.
+             * @example 13800000000
              */
-            origins: string[];
-            /** @description What a visitor is asked for before the first message. */
-            preChat: {
-                /**
-                 * @description Whether the form is shown. Default false.
-                 * @example false
-                 */
-                enabled: boolean;
-                /** @description The fields, each name at most once. */
-                fields: {
-                    /** @description What stands before the field; `null`, the default: the widget's own text. */
-                    label?: string | null;
-                    /**
-                     * @description What the field asks for.
-                     * @enum {string}
-                     */
-                    name: "name" | "email" | "phone" | "topic";
-                    /**
-                     * @description Whether the visitor has to fill it in. Default false.
-                     * @example true
-                     */
-                    required?: boolean;
-                }[];
-            };
-            /** @description What the widget says. For each that is `null`, the default, it has a text of its own in its language. */
-            texts: {
-                /** @description What stands there while no admin is online. */
-                away?: string | null;
-                /** @description What stands above an empty conversation. */
-                greeting?: string | null;
-                /** @description What stands in the empty field for a message. */
-                placeholder?: string | null;
-                /** @description When to expect an answer. */
-                reply?: string | null;
-                /**
-                 * @description The panel's heading.
-                 * @example Shop
-                 */
-                title?: string | null;
-            };
-        };
-        /** @description A channel to be made. Its key is made by the service. */
-        CreateChannel: {
-            /**
-             * @description Whether it lets visitors in. Default true.
-             * @example true
-             */
-            enabled?: boolean;
-            /**
-             * @description What it is; `web`, the default, is the only kind there is.
-             * @example web
-             */
-            kind?: string;
-            /**
-             * @description What the admins call it.
-             * @example shop.example
-             */
-            name: string;
-            /** @description What differs from the defaults. */
-            settings?: {
-                /**
-                 * @description Whether callers that name no origin, as apps and servers do, may use the channel. Default false.
-                 * @example false
-                 */
-                allowNoOrigin?: boolean;
-                /**
-                 * @description The widget's language; `auto`, the default: that of the page or the browser.
-                 * @enum {string}
-                 */
-                locale?: "auto" | "zh" | "en";
-                look?: {
-                    /**
-                     * @description The address of the picture beside answers, http or https; `null`, the default: the agent's own.
-                     * @example https://shop.example/logo.png
-                     */
-                    avatar?: string | null;
-                    /**
-                     * Format: int64
-                     * @description The launcher's distance from the bottom, in CSS pixels. Default 20.
-                     * @example 20
-                     */
-                    bottom?: number;
-                    /**
-                     * @description The brand's colour, `#RRGGBB`. Default `#4F5BD5`.
-                     * @example #4F5BD5
-                     */
-                    color?: string;
-                    /**
-                     * @description The side of the page that the launcher is at. Default `right`.
-                     * @enum {string}
-                     */
-                    position?: "right" | "left";
-                    /**
-                     * Format: int64
-                     * @description The launcher's distance from that side, in CSS pixels. Default 20.
-                     * @example 20
-                     */
-                    side?: number;
-                    /**
-                     * @description Light or dark; `auto`, the default: as the visitor's system.
-                     * @enum {string}
-                     */
-                    theme?: "auto" | "light" | "dark";
-                    /**
-                     * Format: int64
-                     * @description The widget's `z-index`. Default 1000.
-                     * @example 1000
-                     */
-                    zIndex?: number;
-                };
-                /**
-                 * @description The sites whose pages may use the channel: `https://shop.example`, `https://*.shop.example` for every subdomain, or
-                 *     `self` for the address of the service itself. Default: none.
-                 * @example [
-                 *       "https://shop.example",
-                 *       "https://*.shop.example"
-                 *     ]
-                 */
-                origins?: string[];
-                preChat?: {
-                    /**
-                     * @description Whether the form is shown. Default false.
-                     * @example false
-                     */
-                    enabled?: boolean;
-                    /** @description The fields, each name at most once. */
-                    fields?: {
-                        /** @description What stands before the field; `null`, the default: the widget's own text. */
-                        label?: string | null;
-                        /**
-                         * @description What the field asks for.
-                         * @enum {string}
-                         */
-                        name: "name" | "email" | "phone" | "topic";
-                        /**
-                         * @description Whether the visitor has to fill it in. Default false.
-                         * @example true
-                         */
-                        required?: boolean;
-                    }[];
-                };
-                texts?: {
-                    /** @description What stands there while no admin is online. */
-                    away?: string | null;
-                    /** @description What stands above an empty conversation. */
-                    greeting?: string | null;
-                    /** @description What stands in the empty field for a message. */
-                    placeholder?: string | null;
-                    /** @description When to expect an answer. */
-                    reply?: string | null;
-                    /**
-                     * @description The panel's heading.
-                     * @example Shop
-                     */
-                    title?: string | null;
-                };
-            } | null;
-        };
-        /** @description What every answer is wrapped in. */
-        Envelope_Channel: {
-            /**
-             * Format: int64
-             * @description 0 on success, else the code of the failure.
-             */
-            code: number;
-            /** @description The answer; `null` on failure. */
-            data: null | components["schemas"]["Channel"];
-            /** @description Empty on success, else the message for the user, Chinese by default. */
-            msg: string;
-        };
-        /** @description What every answer is wrapped in. */
-        Envelope_ChannelId: {
-            /**
-             * Format: int64
-             * @description 0 on success, else the code of the failure.
-             */
-            code: number;
-            /**
-             * Format: int64
-             * @description The answer; `null` on failure.
-             */
-            data: number | null;
-            /** @description Empty on success, else the message for the user, Chinese by default. */
-            msg: string;
-        };
-        /** @description What every answer is wrapped in. */
-        Envelope_Vec_Channel: {
-            /**
-             * Format: int64
-             * @description 0 on success, else the code of the failure.
-             */
-            code: number;
-            /** @description The answer; `null` on failure. */
-            data: components["schemas"]["Channel"][] | null;
-            /** @description Empty on success, else the message for the user, Chinese by default. */
-            msg: string;
-        };
-        /** @description What every answer is wrapped in. */
-        Envelope_WidgetConfig: {
-            /**
-             * Format: int64
-             * @description 0 on success, else the code of the failure.
-             */
-            code: number;
-            /** @description The answer; `null` on failure. */
-            data: null | components["schemas"]["WidgetConfig"];
-            /** @description Empty on success, else the message for the user, Chinese by default. */
-            msg: string;
-        };
-        /** @description What changes of a channel; what is left out stays. */
-        UpdateChannel: {
-            /**
-             * @description Whether it lets visitors in. Those who are in are out at once when it does no longer.
-             * @example true
-             */
-            enabled?: boolean;
-            /** @description The channel. */
-            id: components["schemas"]["ChannelId"];
-            /**
-             * @description What the admins call it.
-             * @example shop.example
-             */
-            name?: string;
-            /** @description Some of the settings, nested alike: what is left out stays, `null` brings back a default, a list is replaced. */
-            settings?: {
-                /**
-                 * @description Whether callers that name no origin, as apps and servers do, may use the channel. Default false.
-                 * @example false
-                 */
-                allowNoOrigin?: boolean;
-                /**
-                 * @description The widget's language; `auto`, the default: that of the page or the browser.
-                 * @enum {string}
-                 */
-                locale?: "auto" | "zh" | "en";
-                look?: {
-                    /**
-                     * @description The address of the picture beside answers, http or https; `null`, the default: the agent's own.
-                     * @example https://shop.example/logo.png
-                     */
-                    avatar?: string | null;
-                    /**
-                     * Format: int64
-                     * @description The launcher's distance from the bottom, in CSS pixels. Default 20.
-                     * @example 20
-                     */
-                    bottom?: number;
-                    /**
-                     * @description The brand's colour, `#RRGGBB`. Default `#4F5BD5`.
-                     * @example #4F5BD5
-                     */
-                    color?: string;
-                    /**
-                     * @description The side of the page that the launcher is at. Default `right`.
-                     * @enum {string}
-                     */
-                    position?: "right" | "left";
-                    /**
-                     * Format: int64
-                     * @description The launcher's distance from that side, in CSS pixels. Default 20.
-                     * @example 20
-                     */
-                    side?: number;
-                    /**
-                     * @description Light or dark; `auto`, the default: as the visitor's system.
-                     * @enum {string}
-                     */
-                    theme?: "auto" | "light" | "dark";
-                    /**
-                     * Format: int64
-                     * @description The widget's `z-index`. Default 1000.
-                     * @example 1000
-                     */
-                    zIndex?: number;
-                };
-                /**
-                 * @description The sites whose pages may use the channel: `https://shop.example`, `https://*.shop.example` for every subdomain, or
-                 *     `self` for the address of the service itself. Default: none.
-                 * @example [
-                 *       "https://shop.example",
-                 *       "https://*.shop.example"
-                 *     ]
-                 */
-                origins?: string[];
-                preChat?: {
-                    /**
-                     * @description Whether the form is shown. Default false.
-                     * @example false
-                     */
-                    enabled?: boolean;
-                    /** @description The fields, each name at most once. */
-                    fields?: {
-                        /** @description What stands before the field; `null`, the default: the widget's own text. */
-                        label?: string | null;
-                        /**
-                         * @description What the field asks for.
-                         * @enum {string}
-                         */
-                        name: "name" | "email" | "phone" | "topic";
-                        /**
-                         * @description Whether the visitor has to fill it in. Default false.
-                         * @example true
-                         */
-                        required?: boolean;
-                    }[];
-                };
-                texts?: {
-                    /** @description What stands there while no admin is online. */
-                    away?: string | null;
-                    /** @description What stands above an empty conversation. */
-                    greeting?: string | null;
-                    /** @description What stands in the empty field for a message. */
-                    placeholder?: string | null;
-                    /** @description When to expect an answer. */
-                    reply?: string | null;
-                    /**
-                     * @description The panel's heading.
-                     * @example Shop
-                     */
-                    title?: string | null;
-                };
-            } | null;
+            phone?: string;
         };
         /** @description What a widget has to know before it shows itself. */
         WidgetConfig: {
@@ -2880,147 +2925,6 @@ export interface components {
              * @example 16777216
              */
             uploadBytes: number;
-        };
-        /** @description Whom, and whether from now on. */
-        BlockRequest: {
-            /**
-             * @description Whether the member is blocked from now on.
-             * @example true
-             */
-            blocked: boolean;
-            /**
-             * @description Why, for the admins; a longer one is cut to 255 characters.
-             * @example 广告
-             */
-            reason?: string;
-            /** @description The member. */
-            userId: components["schemas"]["UserId"];
-        };
-        /** @description A conversation that a member had as a visitor. */
-        EarlierConversation: {
-            /** @description The id. */
-            id: components["schemas"]["ConversationId"];
-            /**
-             * Format: int64
-             * @description The newest message's time, epoch milliseconds.
-             * @example 1795235421115
-             */
-            lastMessageTime: number;
-        };
-        /** @description What every answer is wrapped in. */
-        Envelope_LinkView: {
-            /**
-             * Format: int64
-             * @description 0 on success, else the code of the failure.
-             */
-            code: number;
-            /** @description The answer; `null` on failure. */
-            data: null | components["schemas"]["LinkView"];
-            /** @description Empty on success, else the message for the user, Chinese by default. */
-            msg: string;
-        };
-        /** @description Who the member was as a visitor. */
-        LinkRequest: {
-            /**
-             * @description The visitor's last `refreshToken`.
-             * @example eyJ0eXAiOiJKV1Qi…
-             */
-            visitorToken: string;
-        };
-        /** @description What has become of the visitor's conversation. */
-        LinkView: {
-            /**
-             * Format: int64
-             * @description The member's own conversation from now on; `null` before the first message.
-             */
-            conversationId: number | null;
-            /**
-             * @description Whether it is the one that the visitor had. Otherwise `kefu-conversation/get` names that one as `earlier`.
-             * @example true
-             */
-            merged: boolean;
-        };
-        /** @description Where a visitor is. */
-        Page: {
-            /**
-             * Format: int64
-             * @description Since when, in milliseconds since the epoch.
-             * @example 1795235421115
-             */
-            time: number;
-            /**
-             * @description The title; empty when the page has none.
-             * @example 购物车
-             */
-            title: string;
-            /**
-             * @description The address.
-             * @example https://shop.example/cart
-             */
-            url: string;
-        };
-        /** @description The page that a visitor looks at. */
-        PageRequest: {
-            /**
-             * @description Its title; a longer one is cut to 255 characters.
-             * @example 购物车
-             */
-            title?: string;
-            /**
-             * @description Its address.
-             * @example https://shop.example/cart
-             */
-            url: string;
-        };
-        /** @description Which site asks, and who the visitor was. */
-        TokenRequest: {
-            /**
-             * @description The key of the site's channel.
-             * @example wk_3kq7m2x9c4tn8vbr5yhd6pwj
-             */
-            key: string;
-            /**
-             * @description What a new visitor is called; by default 访客 and a number.
-             * @example 小明
-             */
-            nickname?: string;
-            /**
-             * @description The `refreshToken` of the last answer. Without one, and with one that has expired, has ended or is another key's, a
-             *     visitor is made.
-             * @example eyJ0eXAiOiJKV1Qi…
-             */
-            visitorToken?: string;
-        };
-        /** @description What a visitor tells; what is left out stays. */
-        UpdateRequest: {
-            /** @description Anything else, by name; `null` takes an attribute away. All of them together have at most 4096 bytes of JSON. */
-            attributes?: Record<string, never>;
-            /**
-             * @description Kept as the attribute `email`.
-             * @example ming@shop.example
-             */
-            email?: string;
-            /**
-             * @description The name.
-             * @example 小明
-             */
-            nickname?: string;
-            /**
-             * @description Kept as the attribute `phone`.
-             * @example 13800000000
-             */
-            phone?: string;
-        };
-        /** @description How a visitor came in, and where the visitor is. */
-        VisitorCard: {
-            channelId: components["schemas"]["ChannelId"];
-            /**
-             * @description Empty when the channel was deleted.
-             * @example 网站
-             */
-            channelName: string;
-            /** @description The last page, when it was told. */
-            page?: components["schemas"]["Page"];
         };
     };
     responses: never;
@@ -3241,6 +3145,312 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Envelope_Anything"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    create_channel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "enabled": true,
+                 *       "kind": "web",
+                 *       "name": "shop.example",
+                 *       "settings": {
+                 *         "allowNoOrigin": false,
+                 *         "locale": "auto",
+                 *         "look": {
+                 *           "avatar": "https://shop.example/logo.png",
+                 *           "bottom": 20,
+                 *           "color": "#4F5BD5",
+                 *           "position": "right",
+                 *           "side": 20,
+                 *           "theme": "auto",
+                 *           "zIndex": 1000
+                 *         },
+                 *         "origins": [
+                 *           "https://shop.example",
+                 *           "https://*.shop.example"
+                 *         ],
+                 *         "preChat": {
+                 *           "enabled": false,
+                 *           "fields": [
+                 *             {
+                 *               "label": null,
+                 *               "name": "name",
+                 *               "required": true
+                 *             }
+                 *           ]
+                 *         },
+                 *         "texts": {
+                 *           "away": null,
+                 *           "greeting": null,
+                 *           "placeholder": null,
+                 *           "reply": null,
+                 *           "title": "Shop"
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["CreateChannel"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_ChannelId"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    delete_channel: {
+        parameters: {
+            query: {
+                /** @description The channel. */
+                id: components["schemas"]["ChannelId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_bool"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    get_channel: {
+        parameters: {
+            query: {
+                /** @description The channel. */
+                id: components["schemas"]["ChannelId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Channel"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    list_channels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_Channel"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    update_channel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "enabled": true,
+                 *       "id": 1,
+                 *       "name": "shop.example",
+                 *       "settings": {
+                 *         "allowNoOrigin": false,
+                 *         "locale": "auto",
+                 *         "look": {
+                 *           "avatar": "https://shop.example/logo.png",
+                 *           "bottom": 20,
+                 *           "color": "#4F5BD5",
+                 *           "position": "right",
+                 *           "side": 20,
+                 *           "theme": "auto",
+                 *           "zIndex": 1000
+                 *         },
+                 *         "origins": [
+                 *           "https://shop.example",
+                 *           "https://*.shop.example"
+                 *         ],
+                 *         "preChat": {
+                 *           "enabled": false,
+                 *           "fields": [
+                 *             {
+                 *               "label": null,
+                 *               "name": "name",
+                 *               "required": true
+                 *             }
+                 *           ]
+                 *         },
+                 *         "texts": {
+                 *           "away": null,
+                 *           "greeting": null,
+                 *           "placeholder": null,
+                 *           "reply": null,
+                 *           "title": "Shop"
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["UpdateChannel"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_bool"];
                 };
             };
             /** @description Too many requests; try again after `Retry-After` seconds */
@@ -3576,6 +3786,59 @@ export interface operations {
                  *     }
                  */
                 "application/json": components["schemas"]["PinRequest"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_bool"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    block_member: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "blocked": true,
+                 *       "reason": "广告",
+                 *       "userId": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["MemberBlock"];
             };
         };
         responses: {
@@ -4959,6 +5222,12 @@ export interface operations {
                 beforeSeq?: number;
                 /** @description Messages above this `seq`, oldest first. */
                 afterSeq?: number;
+                /**
+                 * @description One of the conversations that `kefu-conversation/get` names as `earlier`; without it, and with any other, the member's
+                 *     own. Stock clients send all sorts of things here.
+                 * @example 1
+                 */
+                conversationId?: components["schemas"]["ConversationId"];
             };
             header?: never;
             path?: never;
@@ -5072,6 +5341,291 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Envelope_bool"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    link_visitor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "visitorToken": "eyJ0eXAiOiJKV1Qi…"
+                 *     }
+                 */
+                "application/json": components["schemas"]["VisitorLinkRequest"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_VisitorLink"];
+                };
+            };
+            /** @description An error */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    set_visitor_page: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "title": "购物车",
+                 *       "url": "https://shop.example/cart"
+                 *     }
+                 */
+                "application/json": components["schemas"]["VisitorPageUpdate"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_bool"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    get_visitor_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "key": "wk_3kq7m2x9c4tn8vbr5yhd6pwj",
+                 *       "nickname": "小明",
+                 *       "visitorToken": "eyJ0eXAiOiJKV1Qi…"
+                 *     }
+                 */
+                "application/json": components["schemas"]["VisitorTokenRequest"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Tokens"];
+                };
+            };
+            /** @description An error */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    update_visitor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "attributes": {},
+                 *       "email": "ming@shop.example",
+                 *       "nickname": "小明",
+                 *       "phone": "13800000000"
+                 *     }
+                 */
+                "application/json": components["schemas"]["VisitorUpdate"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_bool"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    get_widget_config: {
+        parameters: {
+            query: {
+                /**
+                 * @description The channel's key.
+                 * @example wk_7h3kq2m9x4n8v5b6c3z7t2ra
+                 */
+                key: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_WidgetConfig"];
+                };
+            };
+            /** @description An error */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
             /** @description Too many requests; try again after `Retry-After` seconds */
@@ -5402,6 +5956,15 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description The member is blocked, or the visitor's channel does not allow the page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             /** @description Another version of the protocol than 13 */
             426: {
                 headers: {
@@ -5480,584 +6043,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Readiness"];
-                };
-            };
-        };
-    };
-    create_channel: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "enabled": true,
-                 *       "kind": "web",
-                 *       "name": "shop.example",
-                 *       "settings": null
-                 *     }
-                 */
-                "application/json": components["schemas"]["CreateChannel"];
-            };
-        };
-        responses: {
-            /** @description A success, or an error in the envelope */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Envelope_ChannelId"];
-                };
-            };
-            /** @description Too many requests; try again after `Retry-After` seconds */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Busy; try again after `Retry-After` seconds */
-            503: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    delete_channel: {
-        parameters: {
-            query: {
-                /** @description The channel. */
-                id: components["schemas"]["ChannelId"];
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description A success, or an error in the envelope */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Envelope_bool"];
-                };
-            };
-            /** @description Too many requests; try again after `Retry-After` seconds */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Busy; try again after `Retry-After` seconds */
-            503: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    get_channel: {
-        parameters: {
-            query: {
-                /** @description The channel. */
-                id: components["schemas"]["ChannelId"];
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description A success, or an error in the envelope */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Envelope_Channel"];
-                };
-            };
-            /** @description Too many requests; try again after `Retry-After` seconds */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Busy; try again after `Retry-After` seconds */
-            503: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    list_channels: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description A success, or an error in the envelope */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Channel"];
-                };
-            };
-            /** @description Too many requests; try again after `Retry-After` seconds */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Busy; try again after `Retry-After` seconds */
-            503: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    update_channel: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "enabled": true,
-                 *       "id": 1,
-                 *       "name": "shop.example",
-                 *       "settings": null
-                 *     }
-                 */
-                "application/json": components["schemas"]["UpdateChannel"];
-            };
-        };
-        responses: {
-            /** @description A success, or an error in the envelope */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Envelope_bool"];
-                };
-            };
-            /** @description Too many requests; try again after `Retry-After` seconds */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Busy; try again after `Retry-After` seconds */
-            503: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    get_widget_config: {
-        parameters: {
-            query: {
-                /**
-                 * @description The channel's key.
-                 * @example wk_7h3kq2m9x4n8v5b6c3z7t2ra
-                 */
-                key: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description A success, or an error in the envelope */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Envelope_WidgetConfig"];
-                };
-            };
-            /** @description An error */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Too many requests; try again after `Retry-After` seconds */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Busy; try again after `Retry-After` seconds */
-            503: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    block_member: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "blocked": true,
-                 *       "reason": "广告",
-                 *       "userId": 1
-                 *     }
-                 */
-                "application/json": components["schemas"]["BlockRequest"];
-            };
-        };
-        responses: {
-            /** @description A success, or an error in the envelope */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Envelope_bool"];
-                };
-            };
-            /** @description Too many requests; try again after `Retry-After` seconds */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Busy; try again after `Retry-After` seconds */
-            503: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    link_visitor: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "visitorToken": "eyJ0eXAiOiJKV1Qi…"
-                 *     }
-                 */
-                "application/json": components["schemas"]["LinkRequest"];
-            };
-        };
-        responses: {
-            /** @description A success, or an error in the envelope */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Envelope_LinkView"];
-                };
-            };
-            /** @description An error */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Too many requests; try again after `Retry-After` seconds */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Busy; try again after `Retry-After` seconds */
-            503: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    set_visitor_page: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "title": "购物车",
-                 *       "url": "https://shop.example/cart"
-                 *     }
-                 */
-                "application/json": components["schemas"]["PageRequest"];
-            };
-        };
-        responses: {
-            /** @description A success, or an error in the envelope */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Envelope_bool"];
-                };
-            };
-            /** @description Too many requests; try again after `Retry-After` seconds */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Busy; try again after `Retry-After` seconds */
-            503: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    get_visitor_tokens: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "key": "wk_3kq7m2x9c4tn8vbr5yhd6pwj",
-                 *       "nickname": "小明",
-                 *       "visitorToken": "eyJ0eXAiOiJKV1Qi…"
-                 *     }
-                 */
-                "application/json": components["schemas"]["TokenRequest"];
-            };
-        };
-        responses: {
-            /** @description A success, or an error in the envelope */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Envelope_Tokens"];
-                };
-            };
-            /** @description An error */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Too many requests; try again after `Retry-After` seconds */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Busy; try again after `Retry-After` seconds */
-            503: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    update_visitor: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "attributes": {},
-                 *       "email": "ming@shop.example",
-                 *       "nickname": "小明",
-                 *       "phone": "13800000000"
-                 *     }
-                 */
-                "application/json": components["schemas"]["UpdateRequest"];
-            };
-        };
-        responses: {
-            /** @description A success, or an error in the envelope */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Envelope_bool"];
-                };
-            };
-            /** @description Too many requests; try again after `Retry-After` seconds */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Busy; try again after `Retry-After` seconds */
-            503: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
                 };
             };
         };
