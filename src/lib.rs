@@ -8,6 +8,7 @@
 //! | [`conversation`] | conversations: one per member and tenant |
 //! | [`account`], [`auth`], `access` | admins and members; tokens, logins, revocations; roles and permissions |
 //! | [`tenant`], [`channel`] | tenants and their settings; the ways by which visitors come in |
+//! | [`visitor`] | members who came in through a channel, and how they become members whom the site knows |
 //! | [`mod@file`] | uploads |
 //! | [`socket`], [`push`], `ws` | the WebSocket's handshake and client frames; events to connections; RFC 6455 |
 //! | [`import`] | conversations of a yudao shop, taken over |
