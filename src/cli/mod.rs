@@ -194,7 +194,7 @@ fn with_new_database<T>(settings: &Settings, work: impl AsyncFnOnce(Db, Clock) -
 }
 
 fn on_database<T>(settings: &Settings, work: impl AsyncFnOnce(Db, Clock) -> Result<T>) -> Result<T> {
-    let opened = Db::open(Backend::parse(&settings.database_url())?, &settings.database);
+    let opened = Db::open_for_command(Backend::parse(&settings.database_url())?, &settings.database);
     let db = opened.map_err(|error| db::described(settings, &error))?;
     let opened = db.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

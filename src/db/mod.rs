@@ -103,6 +103,20 @@ impl Db {
     /// # Errors
     /// One line for the operator: the database cannot be reached or set up, is of a newer version, or may only be read.
     pub fn open(backend: Backend, settings: &settings::Database) -> Result<Self, String> {
+        Self::with_spare(backend, settings, 1)
+    }
+
+    /// As [`Db::open`], for a command that soon ends: connects only when a connection is wanted. The C libraries clean up when
+    /// a process ends, and a thread that is connecting then crashes.
+    ///
+    /// # Errors
+    /// As [`Db::open`].
+    pub(crate) fn open_for_command(backend: Backend, settings: &settings::Database) -> Result<Self, String> {
+        Self::with_spare(backend, settings, 0)
+    }
+
+    /// Keeps so many connections ready that nobody uses.
+    fn with_spare(backend: Backend, settings: &settings::Database, spare: u32) -> Result<Self, String> {
         let mut first = backend.open()?;
         migrate(&mut first)?;
         if backend.is_server() {
@@ -122,7 +136,7 @@ impl Db {
         let files = embedded.as_ref().map(|embedded| Arc::clone(&embedded.files));
         let pool = r2d2::Pool::builder()
             .max_size(settings.pool_size)
-            .min_idle(Some(1))
+            .min_idle(Some(spare))
             .connection_timeout(acquire_timeout)
             .test_on_check_out(backend.is_server())
             .error_handler(Box::new(NoteOutage(Arc::clone(&outage))))
