@@ -11,6 +11,7 @@ mod send;
 mod servers;
 mod slow;
 pub(crate) mod smoke;
+mod visitors;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -43,6 +44,8 @@ pub(crate) enum Case {
     Nodes,
     /// Senders at twice the capacity
     Overload,
+    /// Visitors of a site
+    Visitors,
 }
 
 impl Case {
@@ -61,6 +64,7 @@ impl Case {
             }
             Self::Nodes => "frames to 1,000 sockets of another node over Redis, against one node; the added latency",
             Self::Overload => "senders at twice the capacity: accepted rate, how fast the rest is refused, memory",
+            Self::Visitors => "1,000 visitors of a site write at once, open sockets and are answered",
         }
     }
 }
@@ -93,5 +97,6 @@ pub(crate) async fn run(case: Case, context: &Context, report: &mut Report) -> R
         Case::Reads => reads::run(context, report).await,
         Case::Nodes => nodes::run(context, report).await,
         Case::Overload => overload::run(context, report).await,
+        Case::Visitors => visitors::run(context, report).await,
     }
 }

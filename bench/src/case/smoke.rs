@@ -11,6 +11,7 @@ use crate::{Result, check, token};
 const MEMBERS: u64 = 40;
 const ADMINS: usize = 3;
 const SENDERS: usize = 8;
+const VISITORS: usize = 50;
 
 /// Runs it with this program of the service.
 pub(crate) async fn run(program: &Path) -> Result {
@@ -28,11 +29,12 @@ pub(crate) async fn run(program: &Path) -> Result {
     }
     listeners.wait_for(u64::try_from(ids.len() * (ADMINS + 1))?).await?;
     check::admins_and_members(&listeners.close().await?, ADMINS, &ids)?;
+    super::visitors::measure(program, VISITORS).await?;
     // The competitors' endpoint is part of what the tests keep alive.
     super::send::endpoint(&["bare"], &members, Duration::from_millis(200)).await?;
     super::send::endpoint(&["naive", "naive.db"], &members, Duration::from_millis(200)).await?;
     crate::report::print(&format!(
-        "smoke: {} messages, each arrived once at {ADMINS} admins and its member\n",
+        "smoke: {} messages, each arrived once at {ADMINS} admins and its member; {VISITORS} visitors wrote and were answered\n",
         ids.len()
     ))
 }

@@ -35,7 +35,8 @@ pub(crate) const CONTENT: &str = r#"{"text":"您好，请问这件衣服什么�
 pub(crate) const BODY: &str =
     r#"{"contentType":1,"content":"{\"text\":\"您好，请问这件衣服什么时候发货？I am in a hurry.\"}"}"#;
 
-const SEND: &str = "/app-api/promotion/kefu-message/send";
+/// Where a member sends.
+pub(crate) const SEND: &str = "/app-api/promotion/kefu-message/send";
 
 /// Settings of every run: no rate limit for the few users who stand for many, quiet logs, and a queue in which an admin's
 /// socket, which gets all the shop's messages at many thousands a second, outlasts a moment without the processor.
