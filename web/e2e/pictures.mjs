@@ -1,4 +1,4 @@
-// Makes the pictures of the README, docs/pictures/*.png: a morning at a shop's desk.
+// Makes the pictures of the docs, docs/pictures/*.png: a morning at a shop's desk, and a visitor of its site.
 import { mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -6,6 +6,7 @@ import { launch, openAgent } from './support/browser.mjs'
 import { Member } from './support/people.mjs'
 import { png } from './support/picture.mjs'
 import { Service } from './support/service.mjs'
+import { Visitor } from './support/visitor.mjs'
 
 const FOLDER = fileURLToPath(new URL('../../docs/pictures', import.meta.url))
 const LIMIT = 200 * 1024
@@ -44,6 +45,36 @@ async function seed(service) {
   return lin
 }
 
+function kept(path) {
+  const { size } = statSync(path)
+  console.log(`${path}: ${Math.ceil(size / 1024)} KiB`)
+  if (size > LIMIT) throw new Error(`${path} is bigger than ${LIMIT / 1024} KiB`)
+}
+
+/** A visitor on the demo page, whom an agent answers. */
+async function widget(browser, service) {
+  const amy = await openAgent(browser, service, { language: 'zh' })
+  await amy.open()
+  const visitor = await Visitor.open(browser, { language: 'zh', width: 1440, height: 900 })
+  await visitor.visit(`${service.origin}/widget/demo`)
+  await visitor.open()
+  await visitor.send('你好，这只蓝色的杯子有大一点的吗？')
+  await visitor.tick('你好，这只蓝色的杯子有大一点的吗？', 'sent')
+  await amy.page.getByRole('option').filter({ hasText: '这只蓝色的杯子' }).click()
+  await amy.bubble('你好，这只蓝色的杯子有大一点的吗？').waitFor()
+  for (const text of ['您好！有 500 毫升的，釉色一样。', '现在下单，今天就能发出 😊']) {
+    await amy.send(text)
+    await visitor.sees(text)
+  }
+  await visitor.send('太好了，那我要两只')
+  await visitor.tick('太好了，那我要两只', 'read')
+  await visitor.page.waitForLoadState('networkidle')
+  const path = join(FOLDER, 'widget.png')
+  await visitor.page.screenshot({ path })
+  kept(path)
+  await Promise.all([amy.context.close(), visitor.context.close()])
+}
+
 const [service, browser] = await Promise.all([Service.start(), launch()])
 try {
   await service.command(['admin', 'rename', '--username', 'amy', '--nickname', '小艾'])
@@ -62,9 +93,7 @@ try {
         const path = join(FOLDER, `${name}.png`)
         await amy.page.screenshot({ path })
         await amy.context.close()
-        const { size } = statSync(path)
-        console.log(`${path}: ${Math.ceil(size / 1024)} KiB`)
-        if (size > LIMIT) throw new Error(`${path} is bigger than ${LIMIT / 1024} KiB`)
+        kept(path)
       },
     ]
   }
@@ -94,6 +123,7 @@ try {
     await done()
   }
   lin.client.dispose()
+  await widget(browser, service)
 } finally {
   await browser.close()
   await service.end()
