@@ -8,9 +8,10 @@ export default defineConfig({
     target: 'es2022',
     modulePreload: false,
     rollupOptions: {
-      input: 'src/index.ts',
+      input: ['src/index.ts', 'src/member.ts'],
       preserveEntrySignatures: 'strict',
-      output: { format: 'es', entryFileNames: 'index.js' },
+      // What the two entries share is one file.
+      output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: 'shared.js' },
     },
   },
   plugins: [

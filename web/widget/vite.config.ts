@@ -9,11 +9,11 @@ const version = /^version = "([^"]+)"/m.exec(readFileSync(here('../../Cargo.toml
 if (!version) throw new Error('Cargo.toml names no version')
 
 /** What the loader loads when it is needed. */
-const modules = ['panel', 'zh', 'en']
+const modules = ['panel', 'form', 'extras', 'zh', 'en']
 
 /**
- * Makes the loader a plain script that stands alone: a function around it keeps its names out of the page, and the files that it
- * loads, whose names carry hashes, are put in where `__FILES__` stands.
+ * Makes the loader a plain script that stands alone: a function around it keeps its names out of the page, and the hashes in the
+ * names of the files that it loads are put in where `__FILES__` stands.
  */
 function loader(): Plugin {
   return {
@@ -26,23 +26,36 @@ function loader(): Plugin {
         return chunk
       }
       const v1 = find('v1')
-      const files = Object.fromEntries(modules.map((name) => [name, find(name).fileName]))
-      if (v1.imports.length || v1.dynamicImports.length) throw new Error(`v1.js imports ${v1.imports.join()}`)
-      const code = v1.code.trim().replaceAll('__FILES__', JSON.stringify(files)).replaceAll('__IMPORT__', 'import')
+      const hashes = modules.map((name) => `${name}:"${/-([\w-]{8})\.js$/.exec(find(name).fileName)?.[1]}"`)
+      for (const { imports, dynamicImports, fileName } of ['v1', ...modules].map(find))
+        if (imports.length || dynamicImports.length) throw new Error(`${fileName} must stand alone`)
+      const code = v1.code.trim().replaceAll('__FILES__', `{${hashes.join()}}`).replaceAll('__IMPORT__', 'import')
       v1.code = `(()=>{${code}})();\n`
+    },
+  }
+}
+
+/** JSX of the panel calls Preact without what its runtime does beyond making elements; a part of it calls the panel's. */
+function jsx(): Plugin {
+  return {
+    name: 'jsx',
+    enforce: 'pre',
+    resolveId(id, importer = '') {
+      if (id !== 'preact/jsx-runtime' && !id.endsWith('/part-jsx.js')) return null
+      const part = /\/(form|extras)\/[^/]*$/.exec(importer)?.[1]
+      // Each part has a copy of its own: a file that two of them share could not stand alone.
+      return here('src/panel/') + (part ? `part-jsx.ts?${part}` : 'jsx.ts')
     },
   }
 }
 
 export default defineConfig({
   base: '/widget/',
-  plugins: [loader()],
+  plugins: [loader(), jsx()],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   resolve: {
     alias: {
       '@kefu/client': here('../client/src/index.ts'),
-      // What the JSX runtime does beyond making elements is of no use here and a part of the limit of size.
-      'preact/jsx-runtime': here('src/panel/jsx.ts'),
     },
   },
   define: { __VERSION__: JSON.stringify(version) },
@@ -57,6 +70,8 @@ export default defineConfig({
       input: {
         v1: here('src/loader/index.ts'),
         panel: here('src/panel/index.tsx'),
+        form: here('src/panel/form/index.tsx'),
+        extras: here('src/panel/extras/index.tsx'),
         zh: here('src/locales/zh.ts'),
         en: here('src/locales/en.ts'),
         demo: here('demo.html'),

@@ -1,6 +1,5 @@
 /** Client of the kefu customer-service backend. Begin with {@link createClient}; docs/websocket.md is what it follows. */
 export { createClient } from './client.js'
-export { createMemberClient, type MemberClient, type MemberStore } from './member.js'
 export { KefuError } from './error.js'
 export * from './model.js'
 export type * from './platform.js'

@@ -126,9 +126,11 @@ export class Visitor {
     await this.message(text).waitFor()
   }
 
-  /** Waits for the tick of an own message: sending, sent, read or failed. */
+  /** Waits for the tick of an own message: sending, sent (which an agent who looks on makes read at once), read or failed. */
   async tick(text, progress) {
-    await this.log.locator(`[data-progress=${progress}]`).filter({ hasText: text }).waitFor()
+    const wanted = progress === 'sent' ? ['sent', 'read'] : [progress]
+    const ticks = wanted.map((progress) => `[data-progress=${progress}]`).join()
+    await this.log.locator(ticks).filter({ hasText: text }).waitFor()
   }
 
   texts() {

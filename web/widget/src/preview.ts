@@ -8,6 +8,8 @@ import { Launcher } from './loader/launcher.js'
 import { chooseLocale, direction, launcherLabel } from './loader/locale.js'
 import en from './locales/en.js'
 import zh from './locales/zh.js'
+import * as extras from './panel/extras/index.js'
+import * as form from './panel/form/index.js'
 import { mount } from './panel/index.js'
 import type { Config, Keep, Shell } from './shell.js'
 
@@ -48,6 +50,7 @@ export function preview(place: HTMLElement, config: Config): Preview {
     },
     focusLauncher: () => launcher.button.focus(),
     refresh: () => Promise.resolve(),
+    load: (part) => Promise.resolve({ form, extras }[part]),
   }
   const label = () => {
     launcher.button.setAttribute('aria-label', launcherLabel(shell.locale(), open, 0))

@@ -67,6 +67,8 @@ export interface Shell {
   focusLauncher(): void
   /** Asks for the channel's settings again; they are in `config` then. Never fails. */
   refresh(): Promise<void>
+  /** Loads a part of the panel. A later call tries again. @throws when it cannot be loaded. */
+  load(part: 'form' | 'extras'): Promise<unknown>
 }
 
 /** What the loader asks of the panel. */

@@ -72,6 +72,7 @@ export class Widget {
       },
       focusLauncher: () => this.#launcher.button.focus(),
       refresh: () => this.#settings().catch(() => undefined),
+      load: (name) => this.#import(name),
     }
     this.#dark.addEventListener('change', () => this.#wear(), { signal: this.#end.signal })
     whenBody(this.#end.signal, () => this.#begin())
@@ -186,10 +187,12 @@ export class Widget {
   /** A module that could not be loaded is not tried again under the same address. */
   #import(name: keyof typeof __FILES__): Promise<unknown> {
     const again = this.#faults ? `?${this.#faults}` : ''
-    return __IMPORT__(`${this.#shell.server}/widget/${__FILES__[name]}${again}`).catch((error: unknown) => {
-      this.#faults += 1
-      throw error
-    })
+    return __IMPORT__(`${this.#shell.server}/widget/assets/${name}-${__FILES__[name]}.js${again}`).catch(
+      (error: unknown) => {
+        this.#faults += 1
+        throw error
+      },
+    )
   }
 
   /** Brings the words of the language in force. */

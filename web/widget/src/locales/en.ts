@@ -14,6 +14,7 @@ const en: Words = {
   older: 'Earlier messages',
   loading: 'Loading…',
   loadFailed: 'The messages could not be loaded',
+  partFailed: 'This could not be loaded.',
   retry: 'Try again',
   remove: 'Delete',
   cancel: 'Cancel',

@@ -12,6 +12,7 @@ const zh = {
   older: '查看更早的消息',
   loading: '正在加载…',
   loadFailed: '消息加载失败',
+  partFailed: '未能加载，请检查网络。',
   retry: '重试',
   remove: '删除',
   cancel: '取消',

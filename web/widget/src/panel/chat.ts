@@ -7,19 +7,13 @@
  * messages, the outbox what is not in the store yet; this class adds what the two do not know: the older pages, the
  * conversations of before a login, uploads, and why nothing can be sent.
  */
-import {
-  ADMIN,
-  createMemberClient,
-  type EndReason,
-  type KefuError,
-  MEMBER,
-  type MemberClient,
-  type Message,
-  type OutboxEntry,
-} from '@kefu/client'
+import { ADMIN, type EndReason, type KefuError, MEMBER, type Message, type OutboxEntry } from '@kefu/client'
+// `@kefu/client/member`; the console, which builds this file, too, knows the package by its main entry only.
+import { createMemberClient, type MemberClient } from '../../../client/src/member.js'
 import type { Shell } from '../shell.js'
 import type { LoginTokens } from './tokens.js'
-import { type Upload, Uploads } from './uploads.js'
+import type { Parts } from './parts.js'
+import type { Upload, Uploads } from './extras/uploads.js'
 
 /** How many messages a page of the history has. */
 const PAGE = 30
@@ -48,7 +42,9 @@ export interface ChatEvents {
 
 export class Chat {
   readonly client: MemberClient
-  readonly uploads: Uploads
+  /** Files that wait until the part that uploads them is loaded. */
+  files: readonly File[] = []
+  uploads: Uploads | null = null
   conversation: ConversationView | null = null
   /** `idle`: nobody has asked for the history. */
   phase: 'idle' | 'loading' | 'ready' | 'failed' = 'idle'
@@ -73,7 +69,7 @@ export class Chat {
   readonly call: Call
 
   constructor(
-    shell: Shell,
+    private readonly shell: Shell,
     readonly tokens: LoginTokens,
     private readonly events: ChatEvents,
   ) {
@@ -88,7 +84,6 @@ export class Chat {
       },
     })
     this.call = this.client.http.call as unknown as Call
-    this.uploads = new Uploads(this.client.http, shell, () => events.changed())
     const { signal } = this.#end
     this.client.store.subscribe((change) => this.#changed(change))
     this.client.outbox.subscribe(() => this.#outbox())
@@ -196,8 +191,13 @@ export class Chat {
     this.report()
   }
 
-  attach(files: readonly File[]): void {
+  /** Uploads the files that wait; each becomes a message once it is there. */
+  upload(extras: Parts['extras']): void {
+    const files = this.files
+    if (!files.length) return
+    this.files = []
     this.tokens.want()
+    this.uploads ??= extras.uploads(this.client.http, this.shell, () => this.events.changed())
     this.uploads.add(files, ({ url, name, type, size, width, height }: Required<Upload>) => {
       // The name is the text, too: other clients show the text of a message and nothing else.
       if (width) this.send(2, { picUrl: url, width, height })
@@ -255,7 +255,7 @@ export class Chat {
     this.#end.abort()
     clearTimeout(this.#typingTimer)
     clearTimeout(this.#hiddenTimer)
-    this.uploads.dispose()
+    this.uploads?.dispose()
     this.client.dispose()
   }
 

@@ -15,8 +15,8 @@ import { type Key, type Translate, translate } from '../locales/index.js'
 import type { Panel, Shell } from '../shell.js'
 import { Chat } from './chat.js'
 import { ORDER, parseContent, PRODUCT, TEXT } from './content.js'
+import type { Filled, Kit, PartModule, PartName, Parts } from './parts.js'
 import { phone } from './phone.js'
-import { play } from './sound.js'
 import { ask, keepVisitor, MemberTokens, slotOf, storedVisitor, VisitorTokens } from './tokens.js'
 
 /** For how long the settings say who is there, in milliseconds. */
@@ -38,6 +38,10 @@ export class Controller implements Panel {
   preview: Message | null = null
   draft = ''
   offered: Card | null = null
+  /** The parts that are here, and those that could not be loaded. */
+  readonly parts: Partial<Parts> = {}
+  readonly lost = new Set<PartName>()
+  readonly #coming = new Map<PartName, Promise<void>>()
   t!: Translate
   locale = ''
   #attributes: Record<string, unknown> = {}
@@ -51,6 +55,7 @@ export class Controller implements Panel {
 
   constructor(
     readonly shell: Shell,
+    private readonly kit: Kit,
     private readonly render: (controller: Controller) => void,
   ) {
     const name = `kefu:${shell.options.key}`
@@ -184,9 +189,7 @@ export class Controller implements Panel {
   }
 
   /** The form was filled in. @throws {KefuError} */
-  async leave(
-    filled: Partial<Record<'name' | 'email' | 'phone' | 'topic' | 'contact' | 'message', string>>,
-  ): Promise<void> {
+  async leave(filled: Filled): Promise<void> {
     const values = Object.fromEntries(Object.entries(filled).map(([field, value]) => [field, value.trim()]))
     const { name, email, phone, topic, message } = values
     const { chat } = this
@@ -201,6 +204,33 @@ export class Controller implements Panel {
     if (message) chat.send(TEXT, { text: message, left: true, ...(contact && { contact }) })
     this.#describe()
     this.changed()
+  }
+
+  /** Sends files. */
+  attach(files: readonly File[]): void {
+    this.chat.files = [...this.chat.files, ...files]
+    void this.bring('extras').then(() => this.parts.extras && this.chat.upload(this.parts.extras))
+  }
+
+  /** A part, when it is here; it is loaded when it is first asked for. */
+  part<P extends PartName>(name: P): Parts[P] | undefined {
+    if (!this.#coming.has(name) && !this.lost.has(name)) void this.bring(name)
+    return this.parts[name]
+  }
+
+  /** Loads a part, also one that could not be loaded before, and lets it do what waits. */
+  bring(name: PartName): Promise<void> {
+    this.lost.delete(name)
+    let coming = this.#coming.get(name)
+    if (!coming) this.#coming.set(name, (coming = this.#load(name)))
+    this.changed()
+    return coming
+  }
+
+  /** Loads a part again, and goes on with the files that wait for it. */
+  retry(name: PartName): void {
+    if (name === 'extras') this.attach([])
+    else void this.bring(name)
   }
 
   /** The draft is this now. */
@@ -234,6 +264,18 @@ export class Controller implements Panel {
 
   content(contentType: number, content: string) {
     return parseContent(contentType, content, this.shell.server)
+  }
+
+  async #load<P extends PartName>(name: P): Promise<void> {
+    try {
+      const { make, sheet } = (await this.shell.load(name)) as PartModule<P>
+      this.parts[name] = make(this.kit)
+      this.shell.adopt(sheet)
+    } catch {
+      this.lost.add(name)
+      this.#coming.delete(name)
+    }
+    this.changed()
   }
 
   // Inside --------------------------------------------------------------------------------------------------------------
@@ -376,12 +418,15 @@ export class Controller implements Panel {
   #arrived(message: Message): void {
     const { id, contentType, content, senderNickname = null, createTime } = message
     this.shell.config.online = true
+    // The preview may be loaded again.
+    this.lost.delete('extras')
     this.shell.emit('message', { id, contentType, content, senderNickname, createTime })
     if (this.shell.options.sound === false) return
     const chat = this.chat
     // Seen in the meantime, here or in another tab: nothing to call for.
     setTimeout(() => {
-      if (chat.unread.some((unread) => unread.id === id)) play(this.shell, id)
+      if (!chat.unread.some((unread) => unread.id === id)) return
+      void this.bring('extras').then(() => this.parts.extras?.play(this.shell, id))
     }, SOUND_AFTER)
   }
 

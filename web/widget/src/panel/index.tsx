@@ -1,12 +1,17 @@
 /** The panel's module, which the loader imports when it is needed. */
-import { render } from 'preact'
+import { KefuError } from '@kefu/client'
+import { Component, createElement, render } from 'preact'
 import type { Panel, Shell } from '../shell.js'
+import { bytes, safeUrl } from './content.js'
 import { Controller } from './controller.js'
 import sheet from './panel.css?inline'
+import { Avatar } from './ui/Avatar.js'
+import { Bubble } from './ui/Bubble.js'
+import { Icon } from './ui/icons.js'
 import { Widget } from './ui/Widget.js'
 
 export function mount(shell: Shell): Panel {
   shell.adopt(sheet)
-  const controller = new Controller(shell, (it) => render(<Widget it={it} />, shell.place))
-  return controller
+  const kit = { createElement, Component, KefuError, Bubble, Avatar, Icon, bytes, safeUrl }
+  return new Controller(shell, kit, (it) => render(<Widget it={it} />, shell.place))
 }

@@ -1,11 +1,8 @@
 import { Component } from 'preact'
-import { bytes, ORDER, PRODUCT } from '../content.js'
 import type { Controller } from '../controller.js'
-import type { Upload } from '../uploads.js'
-import { Bubble } from './Bubble.js'
 import { Icon } from './icons.js'
+import { Late } from './Late.js'
 
-const EMOJI = [...'😀😄😁😂🙂😊😍😘😜🤔😏😒😔😢😭😡😱😅😴👌👍👎👏🙏💪🤝👋🌹🎉❤💔🔥']
 /** The longest text. */
 const LENGTH = 2000
 
@@ -77,16 +74,16 @@ export class Composer extends Component<{ it: Controller }, { emoji?: boolean }>
             {note}
           </p>
         )}
-        <UploadList it={it} />
-        <Offered it={it} />
-        {emoji && (
-          <div class="faces-grid" role="group" aria-label={t('emoji')}>
-            {EMOJI.map((face) => (
-              <button type="button" class="plain" key={face} onClick={() => this.#insert(face)}>
-                {face}
-              </button>
-            ))}
-          </div>
+        {(emoji || it.offered || chat.files.length > 0 || !!chat.uploads?.list.length) && (
+          <Late it={it} name="extras">
+            {({ UploadList, Offered, Faces }) => (
+              <>
+                {chat.uploads && <UploadList it={it} uploads={chat.uploads} />}
+                <Offered it={it} />
+                {emoji && <Faces it={it} onPick={(face) => this.#insert(face)} />}
+              </>
+            )}
+          </Late>
         )}
         <div class="line">
           <button
@@ -117,7 +114,7 @@ export class Composer extends Component<{ it: Controller }, { emoji?: boolean }>
             hidden
             aria-label={t('attach')}
             onChange={({ currentTarget }) => {
-              chat.attach([...(currentTarget.files ?? [])])
+              it.attach([...(currentTarget.files ?? [])])
               currentTarget.value = ''
             }}
           />
@@ -146,7 +143,7 @@ export class Composer extends Component<{ it: Controller }, { emoji?: boolean }>
               const pasted = [...(event.clipboardData?.files ?? [])]
               if (!pasted.length) return
               event.preventDefault()
-              chat.attach(pasted)
+              it.attach(pasted)
             }}
           />
           <button
@@ -163,53 +160,4 @@ export class Composer extends Component<{ it: Controller }, { emoji?: boolean }>
       </footer>
     )
   }
-}
-
-/** A card that the page offers. */
-function Offered({ it }: { it: Controller }) {
-  const card = it.offered
-  if (!card) return null
-  const [type, content] = 'product' in card ? [PRODUCT, card.product] : [ORDER, card.order]
-  return (
-    <div class="offered">
-      <Bubble it={it} content={it.content(type, JSON.stringify(content))} />
-      <button type="button" class="solid" onClick={() => it.submitCard()}>
-        {it.t('sendCard')}
-      </button>
-      <button type="button" class="plain" aria-label={it.t('dismiss')} onClick={() => it.dropCard()}>
-        <Icon name="close" />
-      </button>
-    </div>
-  )
-}
-
-function UploadList({ it }: { it: Controller }) {
-  const { uploads } = it.chat
-  if (!uploads.list.length) return null
-  return (
-    <ul class="uploads">
-      {uploads.list.map((upload) => (
-        <li key={upload.id} class={upload.problem ? 'fault' : ''} role={upload.problem ? 'alert' : undefined}>
-          <span class="name">{describe(it, upload)}</span>
-          {!upload.problem && (
-            <progress value={upload.progress} aria-label={it.t('uploading', { name: upload.name })} />
-          )}
-          {upload.problem === 'failed' && (
-            <button type="button" class="textual" onClick={() => uploads.retry(upload.id)}>
-              {it.t('retry')}
-            </button>
-          )}
-          <button type="button" class="plain" aria-label={it.t('cancel')} onClick={() => uploads.remove(upload.id)}>
-            <Icon name="close" />
-          </button>
-        </li>
-      ))}
-    </ul>
-  )
-}
-
-function describe({ t, shell }: Controller, { name, problem, reason }: Upload): string {
-  if (problem === 'tooLarge') return t('tooLarge', { name, limit: bytes(shell.config.uploadBytes) })
-  if (problem === 'empty') return t('empty', { name })
-  return problem ? `${t('uploadFailed', { name })}${reason ? ` · ${reason}` : ''}` : name
 }

@@ -5,6 +5,7 @@ import type { Controller } from '../controller.js'
 import { type MessageRow, type Row, rows } from '../rows.js'
 import { Avatar } from './Avatar.js'
 import { Bubble } from './Bubble.js'
+import { Fault } from './Fault.js'
 import { Icon } from './icons.js'
 
 /** How near to its end, in pixels, the conversation follows what comes. */
@@ -191,17 +192,6 @@ function Message({ it, row, onLoad }: { it: Controller; row: MessageRow; onLoad:
         )
       )}
     </article>
-  )
-}
-
-function Fault({ text, action, onClick }: { text: string; action: string; onClick: () => void }) {
-  return (
-    <span class="note fault" role="alert">
-      {text}{' '}
-      <button type="button" class="textual" onClick={onClick}>
-        {action}
-      </button>
-    </span>
   )
 }
 

@@ -2,22 +2,23 @@ import { Component } from 'preact'
 import type { Controller } from '../controller.js'
 import { closeByBackButton, fillScreen, phone } from '../phone.js'
 import { Composer } from './Composer.js'
-import { Form } from './Form.js'
 import { Header } from './Header.js'
-import { Preview } from './Preview.js'
+import { Late } from './Late.js'
 import { Timeline } from './Timeline.js'
 
 /** Everything of the panel; nothing while it is closed and has nothing to tell. */
 export function Widget({ it }: { it: Controller }) {
   if (it.isOpen) return <Panel it={it} />
-  return it.preview ? <Preview it={it} message={it.preview} /> : null
+  // What cannot be loaded is not told while the panel is closed: the launcher counts the message.
+  const Preview = it.preview && it.part('extras')?.Preview
+  return Preview && it.preview ? <Preview it={it} message={it.preview} /> : null
 }
 
 class Panel extends Component<{ it: Controller }> {
   #panel: HTMLElement | null = null
   /** Takes back what the whole screen asks of the page. */
   #ends: (() => void)[] = []
-  #focused = ''
+  #focused: string | null = null
 
   override componentDidMount() {
     phone.onchange = () => {
@@ -32,8 +33,10 @@ class Panel extends Component<{ it: Controller }> {
   /** The focus goes to where one writes. On a phone that would bring the keyboard up, so the panel itself takes it there. */
   override componentDidUpdate() {
     const { it } = this.props
-    if (!it.takesFocus || this.#focused === it.form) return
-    this.#focused = it.form
+    // A form that is still loading has no field yet.
+    const place = it.form === 'none' || it.parts.form ? it.form : ''
+    if (!it.takesFocus || this.#focused === place) return
+    this.#focused = place
     const field = phone.matches ? null : this.#panel?.querySelector<HTMLElement>('textarea, .form input')
     ;(field ?? this.#panel)?.focus()
   }
@@ -73,7 +76,7 @@ class Panel extends Component<{ it: Controller }> {
         onDragOver={(event) => event.preventDefault()}
         onDrop={(event) => {
           event.preventDefault()
-          if (form === 'none') chat.attach([...(event.dataTransfer?.files ?? [])])
+          if (form === 'none') it.attach([...(event.dataTransfer?.files ?? [])])
         }}
       >
         <Header it={it} />
@@ -83,7 +86,9 @@ class Panel extends Component<{ it: Controller }> {
             <Composer it={it} />
           </>
         ) : (
-          <Form it={it} kind={form} key={form} />
+          <Late it={it} name="form">
+            {(Form) => <Form it={it} kind={form} key={form} />}
+          </Late>
         )}
       </div>
     )

@@ -1,6 +1,6 @@
 /** Files on their way to the service. Each becomes a message once it is there; a refused one stays until it is taken away. */
-import { type Http, KefuError } from '@kefu/client'
-import type { Shell } from '../shell.js'
+import type { Http, KefuError } from '@kefu/client'
+import type { Shell } from '../../shell.js'
 
 export interface Upload {
   id: number
@@ -30,6 +30,7 @@ export class Uploads {
     private readonly http: Http,
     private readonly shell: Shell,
     private readonly changed: () => void,
+    private readonly Fault: typeof KefuError,
   ) {}
 
   /** Uploads the files one after the other, in order. */
@@ -74,7 +75,8 @@ export class Uploads {
       this.remove(id)
       if (upload) done({ ...upload, url, ...size } as Required<Upload>)
     } catch (error) {
-      if (!end.signal.aborted) this.#set(id, { problem: 'failed', reason: error instanceof KefuError ? error.msg : '' })
+      if (!end.signal.aborted)
+        this.#set(id, { problem: 'failed', reason: error instanceof this.Fault ? error.msg : '' })
     }
   }
 
@@ -95,7 +97,7 @@ export class Uploads {
           reject(error as Error)
         }
       }
-      request.onerror = request.onabort = () => reject(new KefuError(0))
+      request.onerror = request.onabort = () => reject(new this.Fault(0))
       signal.addEventListener('abort', () => request.abort())
       const form = new FormData()
       form.append('file', file, file.name)

@@ -1,5 +1,5 @@
 /** The sound of a new message, made by the browser: there is no file to load, and no `media-src` to allow. */
-import type { Shell } from '../shell.js'
+import type { Shell } from '../../shell.js'
 
 let context: AudioContext | null = null
 
