@@ -9,9 +9,9 @@ mod store;
 mod words;
 
 pub(crate) use store::{
-    admin, admin_by_name, admin_with_hash, confirm_password, imported, lower_logout_time, member, member_by_id,
-    set_admin_enabled, set_admin_role, set_attributes, set_blocked, set_logout_time, set_password_hash, texts,
-    words::find as find_members,
+    admin, admin_by_name, admin_with_hash, confirm_password, imported, locked_member, lower_logout_time, member,
+    member_by_id, set_admin_enabled, set_admin_role, set_attributes, set_blocked, set_logout_time, set_password_hash,
+    texts, words::find as find_members,
 };
 
 use crate::access::Role;

@@ -55,8 +55,8 @@ impl Auth {
     ///
     /// # Errors
     /// [`Error::RefreshTokenExpired`] for one of ours past its time, [`Error::RefreshTokenInvalid`] for whatever else
-    /// is wrong, also when it belongs to the other user type or to a visitor, whose key is not named here; [`Error::TooManyLogins`] when the login was refreshed too
-    /// often.
+    /// is wrong, also when it belongs to the other user type or to a visitor, whose key is not named here;
+    /// [`Error::TooManyLogins`] when the login was refreshed too often.
     pub async fn refresh(&self, refresh_token: &str, user_type: UserType, origin: Origin) -> Result<Tokens> {
         let inner = &*self.0;
         let token = (refresh_token.len() <= token::LENGTH_LIMIT)

@@ -2,8 +2,8 @@
 //!
 //! A visitor's refresh token rotates with each use. The one before stays good for a minute, for a second tab that refreshes at
 //! the same time, and then brings tokens of the newest generation, so that either tab can go on. Later it is one that was copied,
-//! and ends the login. Whoever comes without a token that counts is made anew: a page has nobody to ask for a
-//! password.
+//! and ends the login. Whoever comes without a token that counts is made anew: a page cannot ask
+//! for a password.
 
 use super::origin::Origin;
 use super::token::{self, Kind, OwnToken};

@@ -16,7 +16,7 @@
 //! - A member or visitor who gets a first conversation at another node meanwhile meets the unique key of
 //!   `kefu_conversation`: the transaction runs again and sees it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use chrono::NaiveDateTime;
 
@@ -84,9 +84,8 @@ enum Outcome {
 /// The links of one batch.
 pub(super) struct Links {
     known: HashMap<Link, Known>,
-    /// Whom this batch has linked, and whose conversation it has moved.
-    linked: HashMap<(TenantId, UserId), UserId>,
-    moved: HashSet<Link>,
+    /// The visitors whom this batch has linked: to which member, and whether the conversation has moved.
+    linked: HashMap<(TenantId, UserId), (UserId, bool)>,
     rows: Vec<Row>,
     now: Millis,
 }
@@ -110,7 +109,7 @@ impl<'a> Page<'a, Link> for Links {
             );
         }
         desk.reserve(connection, IdKind::Conversation, links.len())?;
-        Ok(Self { known, linked: HashMap::new(), moved: HashSet::new(), rows: Vec::with_capacity(links.len()), now })
+        Ok(Self { known, linked: HashMap::new(), rows: Vec::with_capacity(links.len()), now })
     }
 
     fn write(&mut self, connection: &mut AnyConnection, now: NaiveDateTime) -> Result<()> {
@@ -148,10 +147,13 @@ impl Command for Link {
         let found = desk.find(tenant, Target::OfMember(visitor)).cloned();
         let known = page.known.get(self).ok_or_else(|| Error::internal("a link was not looked up"))?;
         if found.as_ref().is_some_and(Conversation::is_closed) {
-            let linked_to = page.linked.get(&(tenant, visitor)).copied().or(known.linked_to);
-            let merged = known.moved || page.moved.contains(self);
-            let repeated = Linked { conversation: own, merged, ended: Vec::new() };
-            return if linked_to == Some(member) { Ok(repeated) } else { Err(Error::RefreshTokenInvalid) };
+            let before = known.linked_to.map(|linked_to| (linked_to, known.moved));
+            return match page.linked.get(&(tenant, visitor)).copied().or(before) {
+                Some((linked_to, merged)) if linked_to == member => {
+                    Ok(Linked { conversation: own, merged, ended: Vec::new() })
+                }
+                _ => Err(Error::RefreshTokenInvalid),
+            };
         }
         if !matches!(known.login, Some(VisitorLogin::Open(_))) {
             return Err(Error::RefreshTokenInvalid);
@@ -160,7 +162,6 @@ impl Command for Link {
         let (outcome, conversation) = match (found, own) {
             (Some(found), None) => {
                 let closed = self.keep_place(desk, Some(found.id))?;
-                page.moved.insert(*self);
                 (Outcome::Moved(found.id, closed), Some(found.id))
             }
             (Some(found), Some(own)) => {
@@ -169,8 +170,8 @@ impl Command for Link {
             }
             (None, own) => (Outcome::Nothing(self.keep_place(desk, None)?), own),
         };
-        page.linked.insert((tenant, visitor), member);
         let merged = matches!(outcome, Outcome::Moved(..));
+        page.linked.insert((tenant, visitor), (member, merged));
         page.rows.push(Row { link: *self, logins: logins.clone(), outcome });
         Ok(Linked { conversation, merged, ended: logins })
     }

@@ -110,7 +110,7 @@ pub(super) fn update(
     update: &ProfileUpdate,
     now: Millis,
 ) -> Result<bool> {
-    let member = account::member(connection, key.tenant, key.user)?.ok_or(Error::Unauthenticated)?;
+    let member = account::locked_member(connection, key)?.ok_or(Error::Unauthenticated)?;
     let before = attributes(member.attributes.as_deref()).unwrap_or_default();
     let mut after = before.clone();
     for (name, value) in &update.attributes {

@@ -289,6 +289,28 @@ async fn what_a_visitor_tells_stands_on_the_card() {
 }
 
 #[tokio::test]
+async fn what_a_visitor_tells_at_once_is_all_kept() {
+    let app = TestApp::spawn_with(|settings| settings.limits.visitor_updates_per_minute = 0).await;
+    let (owner, site) = (app.owner().await, Site::new(&app, &app.owner().await).await);
+    // Which knows the channel from its start on.
+    let other = app.another_node(|_| {}).await;
+    let visitor = site.visitor().await;
+    let there = visitor.at_node(&other);
+    let names: Vec<String> = (0..12).map(|number| format!("n{number:02}")).collect();
+    let told = names.iter().enumerate().map(|(at, name)| {
+        let tab = if at % 2 == 0 { visitor.clone() } else { there.clone() };
+        async move { tab.put_json(path::VISITOR_UPDATE, json!({"attributes": {name.as_str(): at}})).await.ok() }
+    });
+    futures_util::future::join_all(told).await;
+    let attributes = card(&owner, &visitor).await["attributes"].clone();
+    let mut kept: Vec<&String> = attributes.as_object().unwrap().keys().collect();
+    kept.sort_unstable();
+    assert_eq!(kept, names.iter().collect::<Vec<_>>());
+    other.stop().await;
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn what_a_visitor_may_not_tell_is_refused() {
     let app = TestApp::spawn_with(|settings| settings.limits.visitor_updates_per_minute = 3).await;
     let site = Site::new(&app, &app.owner().await).await;

@@ -381,3 +381,31 @@ async fn of_two_members_who_link_one_visitor_at_once_one_gets_what_was_written()
     sound_conversations(&app.db, 1).await;
     app.stop().await;
 }
+
+/// Two tabs with the tokens before and after a refresh, whose links may come into one batch of the writer.
+#[tokio::test]
+async fn two_tabs_that_link_at_once_have_the_same_answer() {
+    let app = TestApp::spawn_with(|settings| {
+        settings.limits.sends_per_s = 0;
+        settings.limits.visitors_per_minute = 0;
+    })
+    .await;
+    let site = Site::new(&app, &app.owner().await).await;
+    let busy = app.member(4999).await;
+    for round in 0..5_i64 {
+        let older = site.visitor().await;
+        sends(&older, "hi").await.ok();
+        let newer = site.user(site.tokens(json!({"visitorToken": older.refresh_token()})).await.ok());
+        let member = member(&app, 5000 + round).await;
+        // What the writer is busy with while the links come.
+        let others = (0..20).map(|number| {
+            let (busy, key) = (busy.clone(), format!("{round}-{number}"));
+            async move { sends(&busy, &key).await.ok() }
+        });
+        let linking = join(member.links(&older), member.links(&newer));
+        let (_, (one, two)) = join(join_all(others), linking).await;
+        let answer = json!({"conversationId": member.own_conversation().await, "merged": true});
+        assert_eq!((one.ok(), two.ok()), (answer.clone(), answer));
+    }
+    app.stop().await;
+}

@@ -265,6 +265,16 @@ pub(crate) fn member(connection: &mut AnyConnection, tenant: TenantId, user: Use
     Ok(row.map(Member::from))
 }
 
+/// The same, to be changed by what is read. Its row is written first, and so stays locked until the transaction ends: of two
+/// changes at once, the later one reads what the earlier one has stored, on every database.
+pub(crate) fn locked_member(connection: &mut AnyConnection, key: UserKey) -> Result<Option<Member>> {
+    let row = kefu_member::table
+        .filter(kefu_member::tenant_id.eq(key.tenant.get()))
+        .filter(kefu_member::user_id.eq(key.user.get()));
+    diesel::update(row).set(kefu_member::user_id.eq(key.user.get())).execute(connection)?;
+    member(connection, key.tenant, key.user)
+}
+
 /// One member by the id in the integrator's system.
 pub(crate) fn member_by_id(connection: &mut AnyConnection, tenant: TenantId, id: &MemberId) -> Result<Option<Member>> {
     let row: Option<MemberRow> = kefu_member::table
