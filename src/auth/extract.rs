@@ -181,8 +181,7 @@ pub(crate) fn tenant(headers: &HeaderMap) -> Result<Option<TenantId>> {
 pub(crate) fn check_origin(principal: &Principal, request: &HttpRequest) -> Result<()> {
     let Some(id) = principal.channel else { return Ok(()) };
     let channels = request.app_data::<web::Data<Channels>>();
-    let channel = channels.ok_or_else(|| Error::internal("no Channels in the application's data"))?.by_id(id);
-    if channel.is_some_and(|channel| channel.allows(request)) { Ok(()) } else { Err(Error::OriginForbidden) }
+    channels.ok_or_else(|| Error::internal("no Channels in the application's data"))?.admit(id, request)
 }
 
 /// What counts the calls of users, when this is one that counts: what is posted has limits of its own.

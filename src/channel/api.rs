@@ -283,9 +283,7 @@ async fn widget_config(
 ) -> Result<Answer<WidgetConfig>> {
     limits.widget_config_from(address.of(&request))?;
     let channel = channels.by_key(&key).ok_or(Error::NotFound)?;
-    if !channel.allows(&request) {
-        return Err(Error::OriginForbidden);
-    }
+    channel.admit(&request)?;
     let ChannelSettings { locale, look, texts, pre_chat, .. } = channel.settings.clone();
     Ok(Answer(WidgetConfig {
         key,

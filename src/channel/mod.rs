@@ -108,12 +108,20 @@ impl Channel {
         Self { channel, origins, own }
     }
 
-    /// Whether whoever sends this request may use the channel: the one rule for visitors' tokens, calls and sockets.
+    /// Refuses a request from a page that the channel does not let in: the one rule for visitors' tokens, calls and sockets.
+    ///
+    /// # Errors
+    /// [`Error::OriginForbidden`], also when the channel is disabled.
+    pub(crate) fn admit(&self, request: &HttpRequest) -> Result<()> {
+        if self.allows(request) { Ok(()) } else { Err(Error::OriginForbidden) }
+    }
+
+    /// Whether the channel is enabled and lets the page in.
     ///
     /// A browser names the page's origin with every call to another origin, with every POST, PUT and DELETE, and with every
     /// handshake of a socket. Of a GET to the page's own origin it says so in `Sec-Fetch-Site`; over plain http it only names
     /// the page in `Referer`. An origin `null` is that of a local file or a sandboxed frame: it names nobody.
-    pub(crate) fn allows(&self, request: &HttpRequest) -> bool {
+    fn allows(&self, request: &HttpRequest) -> bool {
         let headers = request.headers();
         let site = text(headers, "sec-fetch-site");
         self.channel.enabled
@@ -235,6 +243,14 @@ impl Channels {
     /// The channel with this number, enabled or not; `None` when it was deleted.
     pub(crate) fn by_id(&self, id: ChannelId) -> Option<Arc<Channel>> {
         self.0.table.load().by_id.get(&id).cloned()
+    }
+
+    /// As [`Channel::admit`], for a visitor's channel, which may have been deleted.
+    ///
+    /// # Errors
+    /// [`Error::OriginForbidden`].
+    pub(crate) fn admit(&self, id: ChannelId, request: &HttpRequest) -> Result<()> {
+        self.by_id(id).ok_or(Error::OriginForbidden)?.admit(request)
     }
 
     /// The channel of the demo page: the oldest enabled one of the first tenant that has its name.

@@ -71,9 +71,7 @@ async fn token(
     Json(body): Json<TokenRequest>,
 ) -> Result<Answer<Tokens>> {
     let channel = channels.by_key(&body.key).ok_or(Error::NotFound)?;
-    if !channel.allows(&request) {
-        return Err(Error::OriginForbidden);
-    }
+    channel.admit(&request)?;
     let nickname = body.nickname.as_deref().map(profile::nickname).transpose()?;
     let (id, tenant, address) = (channel.id, channel.tenant, address.of(&request));
     let origin = Origin::of(&request, address);
@@ -236,9 +234,7 @@ async fn link(
     let token = auth.visitor_token(&body.visitor_token).filter(|token| token.key().tenant == key.tenant);
     let token = token.ok_or(Error::RefreshTokenInvalid)?;
     let channel = may_link(&auth, &db, token).await?;
-    if !channels.by_id(channel).is_some_and(|channel| channel.allows(&request)) {
-        return Err(Error::OriginForbidden);
-    }
+    channels.admit(channel, &request)?;
     let Linked { conversation, merged, ended } =
         writer.run(Link { tenant: key.tenant, member: key.user, token }).await?;
     auth.visitor_linked(token.key(), &ended);
