@@ -52,11 +52,14 @@ impl Role {
         match (self, permission) {
             (Self::Only(held), _) => held == permission,
             (Self::Owner, _)
-            | (Self::Viewer | Self::Agent, Permission::QueryMessages | Permission::QueryConversations)
-            | (Self::Agent, Permission::SendMessages | Permission::UpdateMessages | Permission::UpdateConversations) => {
-                true
-            }
+            | (
+                Self::Viewer | Self::Agent,
+                Permission::QueryMessages | Permission::QueryConversations | Permission::QueryTasks,
+            )
+            | (Self::Agent, Permission::SendMessages | Permission::UpdateMessages | Permission::UpdateConversations)
+            | (Self::Viewer, Permission::QueryUsers | Permission::QueryRoles | Permission::QueryAudit) => true,
             (Self::Viewer, Permission::SendMessages | Permission::UpdateMessages | Permission::UpdateConversations)
+            | (Self::Agent, Permission::QueryUsers | Permission::QueryRoles | Permission::QueryAudit)
             | (
                 Self::Viewer | Self::Agent,
                 Permission::DeleteConversations
@@ -64,7 +67,17 @@ impl Role {
                 | Permission::UpdateSettings
                 | Permission::ManageChannels
                 | Permission::ManageLogins
-                | Permission::ManageMembers,
+                | Permission::ManageMembers
+                | Permission::ManageAgents
+                | Permission::ManageGroups
+                | Permission::ManageApiKeys
+                | Permission::CreateUsers
+                | Permission::UpdateUsers
+                | Permission::DeleteUsers
+                | Permission::CreateRoles
+                | Permission::UpdateRoles
+                | Permission::DeleteRoles
+                | Permission::AssignPermissions,
             ) => false,
         }
     }
@@ -201,6 +214,34 @@ permissions! {
     ManageLogins => "system:login:manage";
     /// Block members.
     ManageMembers => "promotion:kefu-member:manage";
+    /// See groups and agents.
+    QueryTasks => "promotion:kefu-task:query";
+    /// Set the capacity and the groups of agents.
+    ManageAgents => "promotion:kefu-agent:manage";
+    /// Make, change and delete groups.
+    ManageGroups => "promotion:kefu-group:manage";
+    /// See, make and delete the keys of other programs.
+    ManageApiKeys => "promotion:kefu-api-key:manage";
+    /// See the accounts of admins.
+    QueryUsers => "system:user:query";
+    /// Make accounts.
+    CreateUsers => "system:user:create";
+    /// Change accounts, their passwords and whether they are enabled.
+    UpdateUsers => "system:user:update";
+    /// Delete accounts.
+    DeleteUsers => "system:user:delete";
+    /// See roles and what they hold.
+    QueryRoles => "system:role:query";
+    /// Make roles.
+    CreateRoles => "system:role:create";
+    /// Change the names of roles, whether they are enabled and whether they ask for a second factor.
+    UpdateRoles => "system:role:update";
+    /// Delete roles.
+    DeleteRoles => "system:role:delete";
+    /// Say which permissions a role holds, and which roles an account.
+    AssignPermissions => "system:permission:assign";
+    /// Read who changed what.
+    QueryAudit => "infra:audit:query";
 }
 
 #[cfg(test)]
@@ -210,7 +251,7 @@ mod tests {
     #[test]
     fn roles_hold_what_the_contract_gives_them() {
         let count = |role: Role| role.permissions().count();
-        assert_eq!((count(Role::Owner), count(Role::Agent), count(Role::Viewer)), (11, 5, 2));
+        assert_eq!((count(Role::Owner), count(Role::Agent), count(Role::Viewer)), (25, 6, 6));
         assert!(!Role::Agent.may(Permission::DeleteConversations));
         assert!(Role::Viewer.permissions().all(|permission| permission.as_str().ends_with(":query")));
         assert!(Role::ALL.into_iter().all(|role| Role::from_name(role.as_str()) == Some(role)));

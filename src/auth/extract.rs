@@ -17,8 +17,10 @@ use futures_util::future::LocalBoxFuture;
 
 use super::{Auth, Principal, TokenUse, refuse};
 use crate::access::Privilege;
+use crate::audit::Actor;
 use crate::channel::Channels;
 use crate::error::{Error, Result};
+use crate::http::address::CallerAddress;
 use crate::http::describe::{Caller, Describe, Description};
 use crate::id::{TenantId, UserType};
 use crate::limit::RateLimits;
@@ -98,6 +100,11 @@ impl<P: Privilege> Admin<P> {
     /// Whether the operation may be done to the things of others.
     pub(crate) fn may_for_others(&self) -> bool {
         P::FOR_OTHERS.is_some_and(|permission| self.0.may(permission))
+    }
+
+    /// The admin as the one who makes a change.
+    pub(crate) fn actor(&self, CallerAddress(address): CallerAddress) -> Actor {
+        Actor { admin: Some(self.0.key.user), name: self.0.nickname.to_string(), address: Some(address) }
     }
 }
 

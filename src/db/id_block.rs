@@ -71,6 +71,14 @@ id_kinds! {
     Channel = "channel" from 1;
     /// Changes in `kefu_channel`.
     ChannelChange = "channel_change" from 1;
+    /// `kefu_role`.
+    Role = "role" from 1;
+    /// `kefu_group`.
+    Group = "group" from 1;
+    /// `kefu_api_key`.
+    ApiKey = "api_key" from 1;
+    /// `kefu_audit`.
+    Audit = "audit" from 1;
 }
 
 /// Takes `count` ids inside the running write transaction and returns the first. The row's lock makes them unique; a

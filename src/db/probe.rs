@@ -19,11 +19,17 @@ const fn uses(table: &'static str, changed: Option<&'static str>, deleted: bool)
 }
 
 /// Every table of the schema; a test compares both.
-const USES: [Use; 14] = [
+const USES: [Use; 21] = [
     uses("kefu_admin", Some("status"), false),
+    uses("kefu_admin_role", None, true),
+    uses("kefu_agent", Some("capacity"), false),
+    uses("kefu_api_key", Some("last_used_time"), true),
+    uses("kefu_audit", None, true),
     uses("kefu_channel", Some("settings"), true),
     uses("kefu_conversation", Some("last_seq"), false),
     uses("kefu_file", None, false),
+    uses("kefu_group", Some("capacity"), true),
+    uses("kefu_group_member", None, true),
     uses("kefu_id_block", Some("next_id"), true),
     uses("kefu_job", Some("state"), true),
     uses("kefu_login", Some("revoked"), true),
@@ -32,6 +38,7 @@ const USES: [Use; 14] = [
     uses("kefu_member_word", None, true),
     uses("kefu_message", Some("read_status"), false),
     uses("kefu_revocation", None, true),
+    uses("kefu_role", Some("permissions"), true),
     uses("kefu_tenant", Some("settings"), false),
     uses("kefu_visitor", Some("page_url"), false),
 ];

@@ -119,6 +119,15 @@ diesel::table! {
         update_time -> Timestamp,
         deleted -> Bool,
         tenant_id -> BigInt,
+        kind -> Integer,
+        email -> Text,
+        mobile -> Text,
+        remark -> Text,
+        external_id -> Nullable<Text>,
+        totp_secret -> Nullable<Text>,
+        totp_pending -> Nullable<Text>,
+        totp_step -> BigInt,
+        recovery_codes -> Nullable<Text>,
     }
 }
 
@@ -250,11 +259,137 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    kefu_role (id) {
+        id -> BigInt,
+        code -> Text,
+        name -> Text,
+        sort -> Integer,
+        status -> Integer,
+        kind -> Integer,
+        permissions -> Text,
+        second_factor -> Bool,
+        remark -> Text,
+        creator -> Text,
+        create_time -> Timestamp,
+        updater -> Text,
+        update_time -> Timestamp,
+        deleted -> Bool,
+        tenant_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    kefu_admin_role (admin_id, role_id) {
+        admin_id -> BigInt,
+        role_id -> BigInt,
+        creator -> Text,
+        create_time -> Timestamp,
+        updater -> Text,
+        update_time -> Timestamp,
+        deleted -> Bool,
+        tenant_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    kefu_group (id) {
+        id -> BigInt,
+        name -> Text,
+        policy -> Text,
+        capacity -> Integer,
+        strict -> Bool,
+        priority -> Integer,
+        calendar_id -> Nullable<BigInt>,
+        fallback_group_id -> Nullable<BigInt>,
+        off_duty -> Text,
+        max_waiting -> Integer,
+        creator -> Text,
+        create_time -> Timestamp,
+        updater -> Text,
+        update_time -> Timestamp,
+        deleted -> Bool,
+        tenant_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    kefu_group_member (group_id, admin_id) {
+        group_id -> BigInt,
+        admin_id -> BigInt,
+        level -> Integer,
+        is_lead -> Bool,
+        excluded -> Bool,
+        creator -> Text,
+        create_time -> Timestamp,
+        updater -> Text,
+        update_time -> Timestamp,
+        deleted -> Bool,
+        tenant_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    kefu_agent (id) {
+        id -> BigInt,
+        capacity -> Nullable<Integer>,
+        creator -> Text,
+        create_time -> Timestamp,
+        updater -> Text,
+        update_time -> Timestamp,
+        deleted -> Bool,
+        tenant_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    kefu_api_key (id) {
+        id -> BigInt,
+        name -> Text,
+        secret_hash -> Text,
+        scopes -> Text,
+        admin_id -> BigInt,
+        last_used_time -> Nullable<Timestamp>,
+        creator -> Text,
+        create_time -> Timestamp,
+        updater -> Text,
+        update_time -> Timestamp,
+        deleted -> Bool,
+        tenant_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    kefu_audit (id) {
+        id -> BigInt,
+        admin_id -> BigInt,
+        actor -> Text,
+        action -> Text,
+        object_type -> Text,
+        object_id -> Text,
+        before_value -> Nullable<Text>,
+        after_value -> Nullable<Text>,
+        address -> Text,
+        creator -> Text,
+        create_time -> Timestamp,
+        updater -> Text,
+        update_time -> Timestamp,
+        deleted -> Bool,
+        tenant_id -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     kefu_admin,
+    kefu_admin_role,
+    kefu_agent,
+    kefu_api_key,
+    kefu_audit,
     kefu_channel,
     kefu_conversation,
     kefu_file,
+    kefu_group,
+    kefu_group_member,
     kefu_id_block,
     kefu_job,
     kefu_login,
@@ -263,6 +398,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     kefu_member_word,
     kefu_message,
     kefu_revocation,
+    kefu_role,
     kefu_tenant,
     kefu_visitor,
 );

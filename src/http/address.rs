@@ -1,12 +1,16 @@
 //! What proxies in front say about a request: the client's address, and the address that the client called.
 
+use std::future::{Ready, ready};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use actix_web::HttpRequest;
+use actix_web::dev::Payload;
 use actix_web::http::uri::Authority;
+use actix_web::{FromRequest, HttpRequest, web};
 use ipnet::IpNet;
 
+use super::describe::{Describe, Description};
+use crate::error::{Error, Result};
 use crate::settings::{self, network};
 
 /// The networks of proxies that `server.trust_forwarded_for` stands for: this machine, private and link-local networks,
@@ -68,6 +72,24 @@ impl ClientAddress {
     fn is_trusted(&self, address: IpAddr) -> bool {
         self.trusted.iter().any(|network| network.contains(&address))
     }
+}
+
+/// The address of a request's client, as the type of a handler's parameter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CallerAddress(pub IpAddr);
+
+impl FromRequest for CallerAddress {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let proxies = request.app_data::<web::Data<ClientAddress>>();
+        ready(proxies.map(|proxies| Self(proxies.of(request))).ok_or_else(|| Error::internal("no ClientAddress")))
+    }
+}
+
+impl Describe for CallerAddress {
+    fn describe(_: &mut Description) {}
 }
 
 /// An address, with or without a port: `192.0.2.7`, `192.0.2.7:5000`, `2001:db8::1`, `[2001:db8::1]`,

@@ -1,0 +1,18 @@
+DELETE FROM kefu_id_block WHERE name IN ('role', 'group', 'api_key', 'audit');
+DROP INDEX kefu_admin_external;
+ALTER TABLE kefu_admin DROP COLUMN recovery_codes;
+ALTER TABLE kefu_admin DROP COLUMN totp_step;
+ALTER TABLE kefu_admin DROP COLUMN totp_pending;
+ALTER TABLE kefu_admin DROP COLUMN totp_secret;
+ALTER TABLE kefu_admin DROP COLUMN external_id;
+ALTER TABLE kefu_admin DROP COLUMN remark;
+ALTER TABLE kefu_admin DROP COLUMN mobile;
+ALTER TABLE kefu_admin DROP COLUMN email;
+ALTER TABLE kefu_admin DROP COLUMN kind;
+DROP TABLE kefu_audit;
+DROP TABLE kefu_api_key;
+DROP TABLE kefu_agent;
+DROP TABLE kefu_group_member;
+DROP TABLE kefu_group;
+DROP TABLE kefu_admin_role;
+DROP TABLE kefu_role;
