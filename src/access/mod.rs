@@ -188,6 +188,11 @@ macro_rules! permissions {
         impl Privilege for $name {
             const PERMISSION: Option<Permission> = Some(Permission::$name);
         })*
+
+        /// Each type names the value of its name, also one that no handler asks for yet.
+        const _: () = {
+            $(assert!(matches!(<$name as Privilege>::PERMISSION, Some(Permission::$name)));)*
+        };
     };
 }
 

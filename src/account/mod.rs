@@ -14,7 +14,10 @@ pub(crate) use store::{
     texts, words::find as find_members,
 };
 
+use serde_json::json;
+
 use crate::access::Role;
+use crate::audit::{self, Actor, Change};
 use crate::clock::{Clock, Millis};
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Problem, Result};
@@ -197,7 +200,7 @@ pub struct NewAdmin {
     pub password: String,
 }
 
-/// Adds an admin.
+/// Adds an admin, for the command line.
 ///
 /// # Errors
 /// [`Error::Invalid`] for a name that is taken or looks like another admin's, for a name or nickname of the wrong length or
@@ -216,7 +219,16 @@ pub async fn add_admin(db: &Db, clock: &Clock, new: NewAdmin) -> Result<UserKey>
                 "用户名与已有账号过于相似",
                 "username looks like that of another admin",
             ))),
-            None => store::insert_admin(connection, &new, &hash, now),
+            None => {
+                let added = store::insert_admin(connection, &new, &hash, now)?;
+                if let Some(key) = added {
+                    let made =
+                        json!({"username": new.username, "nickname": new.nickname, "roles": [new.role.as_str()]});
+                    let change = Change::of("user", key.user, "create").to(made);
+                    audit::record(connection, &Actor::command_line(), new.tenant, change, now)?;
+                }
+                Ok(added)
+            }
         }
     });
     added.await?.ok_or_else(taken)
@@ -227,15 +239,27 @@ pub async fn add_admin(db: &Db, clock: &Clock, new: NewAdmin) -> Result<UserKey>
 /// # Errors
 /// [`Error::Invalid`] for a nickname of the wrong length or with characters that cannot be seen, and for a picture that has
 /// no http, https or relative address.
-pub(crate) async fn set_profile(db: &Db, clock: &Clock, key: UserKey, profile: NewProfile) -> Result<()> {
+pub(crate) async fn set_profile(db: &Db, clock: &Clock, key: UserKey, profile: NewProfile, actor: Actor) -> Result<()> {
     let NewProfile { nickname, avatar } = profile;
     if let Some(nickname) = &nickname {
         check_nickname(nickname)?;
     }
     let avatar = avatar.map(|text| picture(&text)).transpose()?;
     let now = clock.now();
-    db.write(move |connection| store::set_admin_profile(connection, key, nickname.as_deref(), avatar.as_deref(), now))
-        .await
+    db.write(move |connection| {
+        let Some(admin) = store::locked_admin(connection, key)? else { return Ok(()) };
+        store::set_admin_profile(connection, key, nickname.as_deref(), avatar.as_deref(), now)?;
+        let was = json!({"nickname": admin.nickname, "avatar": admin.avatar});
+        let is = json!({
+            "nickname": nickname.as_deref().unwrap_or(&admin.nickname),
+            "avatar": avatar.as_deref().unwrap_or(&admin.avatar),
+        });
+        match Change::of("profile", key.user, "update").between(&was, &is) {
+            Some(change) => audit::record(connection, &actor, key.tenant, change, now),
+            None => Ok(()),
+        }
+    })
+    .await
 }
 
 fn check_nickname(nickname: &str) -> Result<()> {

@@ -4,12 +4,15 @@
 
 use std::net::IpAddr;
 
+use serde_json::{Value, json};
+
 use super::{Auth, Principal, RevokeReason, Revoked, store};
 use crate::access::Role;
 use crate::account::{self, password};
-use crate::clock::Clock;
+use crate::audit::{self, Actor, Change};
+use crate::clock::{Clock, Millis};
 use crate::credential::{Credential, Ended};
-use crate::db::Db;
+use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Problem, Result};
 use crate::id::TenantId;
 use crate::limit::logins::Attempt;
@@ -24,7 +27,9 @@ pub async fn set_password(db: &Db, clock: &Clock, tenant: TenantId, username: &s
     db.write(move |connection| {
         let (admin, _) = account::admin_by_name(connection, tenant, &username)?.ok_or_else(unknown_admin)?;
         account::set_password_hash(connection, admin.key, &hash, now)?;
-        store::revoke_logins(connection, admin.key, None, now)
+        store::revoke_logins(connection, admin.key, None, now)?;
+        let change = Change::of("user", admin.key.user, "update-password");
+        audit::record(connection, &Actor::command_line(), tenant, change, now)
     })
     .await
 }
@@ -41,6 +46,7 @@ impl Auth {
         old: &str,
         new: &str,
         address: IpAddr,
+        actor: Actor,
     ) -> Result<()> {
         let (inner, key) = (&*self.0, caller.key);
         // Admins have no other credentials.
@@ -66,7 +72,9 @@ impl Auth {
                     return Err(wrong_password());
                 }
                 account::set_password_hash(connection, key, &hash, now)?;
-                store::revoke_logins(connection, key, Some(login), now)
+                store::revoke_logins(connection, key, Some(login), now)?;
+                let change = Change::of("profile", key.user, "update-password");
+                audit::record(connection, &actor, key.tenant, change, now)
             })
             .await?;
         self.publish(Revoked { key, ended: Ended::AllBut(login), reason: RevokeReason::PasswordChanged });
@@ -87,7 +95,12 @@ pub async fn set_enabled(db: &Db, clock: &Clock, tenant: TenantId, username: &st
     db.write(move |connection| {
         let (admin, _) = account::admin_by_name(connection, tenant, &username)?.ok_or_else(unknown_admin)?;
         account::set_admin_enabled(connection, admin.key, enabled, now)?;
-        if enabled { Ok(()) } else { store::revoke_logins(connection, admin.key, None, now) }
+        if !enabled {
+            store::revoke_logins(connection, admin.key, None, now)?;
+        }
+        let status = |enabled: bool| json!({"status": i32::from(!enabled)});
+        let change = Change::of("user", admin.key.user, "update-status");
+        record_difference(connection, tenant, change, &status(admin.enabled), &status(enabled), now)
     })
     .await
 }
@@ -101,9 +114,27 @@ pub async fn set_role(db: &Db, clock: &Clock, tenant: TenantId, username: &str, 
     db.write(move |connection| {
         let (admin, _) = account::admin_by_name(connection, tenant, &username)?.ok_or_else(unknown_admin)?;
         account::set_admin_role(connection, admin.key, role, now)?;
-        store::insert_change_of_rights(connection, admin.key, now)
+        store::insert_change_of_rights(connection, admin.key, now)?;
+        let roles = |role: Role| json!({"roles": [role.as_str()]});
+        let change = Change::of("user", admin.key.user, "assign-roles");
+        record_difference(connection, tenant, change, &roles(admin.role), &roles(role), now)
     })
     .await
+}
+
+/// Keeps what the command line has changed, when that is anything.
+fn record_difference(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    change: Change,
+    before: &Value,
+    after: &Value,
+    now: Millis,
+) -> Result<()> {
+    match change.between(before, after) {
+        Some(change) => audit::record(connection, &Actor::command_line(), tenant, change, now),
+        None => Ok(()),
+    }
 }
 
 fn unknown_admin() -> Error {

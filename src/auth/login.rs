@@ -1,11 +1,14 @@
 //! Logins: their beginning, their refreshes and their end.
 
+use serde_json::json;
+
 use super::known::{Known, known};
 use super::origin::Origin;
 use super::revocation::{RevokeReason, Revoked};
 use super::token::{self, Kind, OwnToken};
 use super::{Auth, Inner, Principal, Tokens, enabled_profile, refuse, sha256, store};
 use crate::account;
+use crate::audit::{self, Actor, Change};
 use crate::clock::{Millis, whole_seconds};
 use crate::credential::{Credential, Ended, Issued, TokenIdentity};
 use crate::db::AnyConnection;
@@ -157,7 +160,7 @@ impl Auth {
     ///
     /// # Errors
     /// [`Error::Invalid`] when there is none that the caller may see.
-    pub(crate) async fn end_login(&self, own: UserKey, manages: bool, id: LoginId) -> Result<()> {
+    pub(crate) async fn end_login(&self, own: UserKey, manages: bool, id: LoginId, actor: Actor) -> Result<()> {
         let now = self.0.clock.now();
         let end = move |connection: &mut AnyConnection| {
             let found = store::login(connection, id)?;
@@ -165,6 +168,8 @@ impl Auth {
             let login = visible.ok_or(Error::Invalid(unknown()))?;
             if !login.revoked {
                 store::revoke_login(connection, login.key, id, now)?;
+                let of = json!({"userId": login.key.user, "userType": login.key.user_type.code()});
+                audit::record(connection, &actor, own.tenant, Change::of("login", id, "delete").from(of), now)?;
             }
             Ok(login.key)
         };

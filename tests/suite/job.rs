@@ -350,5 +350,5 @@ async fn killed_inside_jobs_nothing_is_lost_and_nothing_that_was_finished_is_tou
         .unwrap();
     // The last kill may have come before the members' words were written.
     let kinds = jobs.iter().map(|(kind, _)| kind.as_str()).filter(|kind| *kind != "account.index_words");
-    assert_eq!(kinds.collect::<Vec<_>>(), ["auth.delete_expired", "file.remove_staged"]);
+    assert_eq!(kinds.collect::<Vec<_>>(), ["audit.delete_old", "auth.delete_expired", "file.remove_staged"]);
 }

@@ -11,6 +11,8 @@
 mod support;
 
 mod access;
+mod audit;
+mod audit_list;
 mod auth;
 mod backup;
 mod bad_input;

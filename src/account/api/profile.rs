@@ -1,6 +1,6 @@
 //! HTTP: an admin's own profile and password, under yudao's names.
 
-use actix_web::{HttpRequest, web};
+use actix_web::web;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -13,7 +13,7 @@ use crate::auth::extract::Admin;
 use crate::clock::Millis;
 use crate::db::Db;
 use crate::error::{Error, Result};
-use crate::http::address::ClientAddress;
+use crate::http::address::CallerAddress;
 use crate::http::describe::failures;
 use crate::http::{Answer, Data, Json, Then, routes};
 use crate::id::UserId;
@@ -79,11 +79,12 @@ struct ProfileUpdate {
 async fn update_profile(
     db: web::Data<Db>,
     auth: web::Data<Auth>,
-    Then(Admin(caller, _), Json(body)): Then<Admin<AnyAdmin>, Json<ProfileUpdate>>,
+    address: CallerAddress,
+    Then(admin, Json(body)): Then<Admin<AnyAdmin>, Json<ProfileUpdate>>,
 ) -> Result<Answer<bool>> {
-    let ProfileUpdate { nickname, avatar } = body;
-    account::set_profile(&db, auth.clock(), caller.key, NewProfile { nickname, avatar }).await?;
-    auth.forget(caller.key);
+    let (key, ProfileUpdate { nickname, avatar }) = (admin.0.key, body);
+    account::set_profile(&db, auth.clock(), key, NewProfile { nickname, avatar }, admin.actor(address)).await?;
+    auth.forget(key);
     Ok(Answer(true))
 }
 
@@ -113,10 +114,9 @@ struct PasswordUpdate {
 )]
 async fn update_password(
     auth: web::Data<Auth>,
-    address: web::Data<ClientAddress>,
-    request: HttpRequest,
-    Then(Admin(caller, _), Json(body)): Then<Admin<AnyAdmin>, Json<PasswordUpdate>>,
+    address: CallerAddress,
+    Then(admin, Json(body)): Then<Admin<AnyAdmin>, Json<PasswordUpdate>>,
 ) -> Result<Answer<bool>> {
-    auth.change_password(&caller, &body.old_password, &body.new_password, address.of(&request)).await?;
+    auth.change_password(&admin.0, &body.old_password, &body.new_password, address.0, admin.actor(address)).await?;
     Ok(Answer(true))
 }

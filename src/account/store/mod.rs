@@ -94,6 +94,14 @@ pub(crate) fn admin_by_name(
     row.map(AdminRow::read).transpose()
 }
 
+/// One admin, to be changed by what is read. The row is written first, and so stays locked until the transaction ends.
+pub(crate) fn locked_admin(connection: &mut AnyConnection, key: UserKey) -> Result<Option<Admin>> {
+    diesel::update(kefu_admin::table.find(key.user.get()))
+        .set(kefu_admin::id.eq(key.user.get()))
+        .execute(connection)?;
+    admin(connection, key.tenant, key.user)
+}
+
 /// Whether an admin's password is still the one with this hash. Written, not read: the row stays locked until the
 /// transaction ends, so that a login and a change of the password come one after the other on every database.
 pub(crate) fn confirm_password(connection: &mut AnyConnection, key: UserKey, hash: &str) -> Result<bool> {
