@@ -220,7 +220,7 @@ async fn an_operator_sees_a_dead_job_and_lets_it_run_again() {
     assert!(fields[4].starts_with("2026-11-21 12:00:") && fields[5] == "20261120/x.png", "{listed}");
     assert!(fields[6].contains("the payload is not understood"), "{listed}");
     let all = command(&["job", "list"]).await;
-    assert_eq!(all.lines().count(), 3, "{all}");
+    assert_eq!(all.lines().count(), 4, "{all}");
     assert!(all.lines().skip(1).all(|line| line.contains("\twaiting\t0\t2026-11-")), "{all}");
     let unknown = failed(folder, &["job", "retry", "5", "--database-url", &url], "").await;
     assert!(unknown.contains("no such job"), "{unknown}");
