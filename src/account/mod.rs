@@ -5,18 +5,21 @@ pub(crate) mod api;
 pub(crate) mod indexing;
 mod look_alike;
 pub(crate) mod password;
+pub(crate) mod second_factor;
 mod store;
 mod words;
 
 pub(crate) use store::{
     admin, admin_by_name, admin_with_hash, confirm_password, imported, locked_member, lower_logout_time, member,
-    member_by_id, set_admin_enabled, set_admin_role, set_attributes, set_blocked, set_logout_time, set_password_hash,
-    texts, words::find as find_members,
+    member_by_id,
+    second_factor::{locked_second_factor, needs_second_factor, set_second_factor, use_code},
+    set_admin_enabled, set_admin_role, set_attributes, set_blocked, set_logout_time, set_password_hash, texts,
+    words::find as find_members,
 };
 
 use serde_json::json;
 
-use crate::access::Role;
+use crate::access::{Permissions, Role};
 use crate::audit::{self, Actor, Change};
 use crate::clock::{Clock, Millis};
 use crate::db::{AnyConnection, Db};
@@ -57,8 +60,17 @@ pub struct Admin {
     pub role: Role,
     /// Whether the account may be used.
     pub enabled: bool,
+    /// Whether a login needs a code, too.
+    pub has_second_factor: bool,
     /// When the account was made, in milliseconds.
     pub created_at: Millis,
+}
+
+impl Admin {
+    /// What the admin may do.
+    pub(crate) fn permissions(&self) -> Permissions {
+        Permissions::of(Some(self.role))
+    }
 }
 
 /// A member, as the integrator's system introduced them.

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
-use super::{Auth, Principal, RevokeReason, Revoked, store};
+use super::{Auth, Inner, Principal, RevokeReason, Revoked, store};
 use crate::access::Role;
 use crate::account::{self, password};
 use crate::audit::{self, Actor, Change};
@@ -51,25 +51,15 @@ impl Auth {
         let (inner, key) = (&*self.0, caller.key);
         // Admins have no other credentials.
         let Credential::Login(login) = caller.credential else { return Err(Error::Forbidden) };
-        let found = inner.db.run(move |connection| account::admin_with_hash(connection, key.tenant, key.user));
-        let (admin, old_hash) = found.await?.ok_or(Error::Unauthenticated)?;
-        let attempt = Attempt::new(key.tenant, &admin.username, address);
-        let compared = async {
-            inner.limits.failures.check(&attempt)?;
-            inner.compare(attempt, old, Some(old_hash.clone())).await
-        };
-        let fits = compared.await.map_err(|error| match error {
-            Error::TooManyLogins { retry_after_s } => Error::TooManyRequests { retry_after_s },
-            error => error,
-        })?;
-        fits.ok_or_else(wrong_password)?;
-        let hash = password::hash(new, &admin.username).await?;
+        let compared = inner.compare_own(caller, old, address).await?.ok_or_else(wrong_old_password)?;
+        let Compared { username, hash: old_hash, .. } = compared;
+        let hash = password::hash(new, &username).await?;
         let now = inner.clock.now();
         inner
             .db
             .write(move |connection| {
                 if !account::confirm_password(connection, key, &old_hash)? {
-                    return Err(wrong_password());
+                    return Err(wrong_old_password());
                 }
                 account::set_password_hash(connection, key, &hash, now)?;
                 store::revoke_logins(connection, key, Some(login), now)?;
@@ -82,7 +72,45 @@ impl Auth {
     }
 }
 
-fn wrong_password() -> Error {
+/// An admin whose password was compared.
+pub(super) struct Compared {
+    pub username: String,
+    /// The hash that it was compared with.
+    pub hash: String,
+    /// What counts further failures.
+    pub attempt: Attempt,
+}
+
+impl Inner {
+    /// Compares the password of the admin who calls; `None` when it is wrong, which counts as a failed login.
+    ///
+    /// # Errors
+    /// [`Error::TooManyRequests`] after too many failures.
+    pub(super) async fn compare_own(
+        &self,
+        caller: &Principal,
+        password: &str,
+        address: IpAddr,
+    ) -> Result<Option<Compared>> {
+        let key = caller.key;
+        let found = self.db.run(move |connection| account::admin_with_hash(connection, key.tenant, key.user));
+        let (admin, hash) = found.await?.ok_or(Error::Unauthenticated)?;
+        let attempt = Attempt::new(key.tenant, &admin.username, address);
+        self.limits.failures.check(&attempt).map_err(over_limit)?;
+        let fits = self.compare(attempt, password, Some(hash.clone())).await.map_err(over_limit)?;
+        Ok(fits.map(|(attempt, _)| Compared { username: admin.username, hash, attempt }))
+    }
+}
+
+/// Too many failures where no stock form calls: HTTP 429.
+pub(super) fn over_limit(error: Error) -> Error {
+    match error {
+        Error::TooManyLogins { retry_after_s } => Error::TooManyRequests { retry_after_s },
+        error => error,
+    }
+}
+
+fn wrong_old_password() -> Error {
     Error::Invalid(Problem::new("原密码不正确", "oldPassword is wrong"))
 }
 

@@ -1,7 +1,7 @@
 //! What people call the fields of requests: the Chinese messages name them so, the English ones as the wire does.
 
 /// The Chinese names, by the names on the wire.
-const NAMES: [(&str, &str); 52] = [
+const NAMES: [(&str, &str); 53] = [
     ("action", "操作"),
     ("adminId", "管理员编号"),
     ("adminPinned", "置顶状态"),
@@ -12,6 +12,7 @@ const NAMES: [(&str, &str); 52] = [
     ("beforeSeq", "结束序号"),
     ("blocked", "限制状态"),
     ("clientMessageId", "消息编号"),
+    ("code", "动态验证码"),
     ("content", "消息内容"),
     ("contentType", "消息类型"),
     ("conversationId", "会话编号"),

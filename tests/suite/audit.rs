@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use kefu::testing::access::Role;
 use serde_json::{Value, json};
 
+use crate::second_factor::{BEGIN, code, set_up};
 use crate::support::process::done;
 use crate::support::{Reply, TestApp, User, document, path};
 
@@ -103,6 +104,28 @@ impl World {
                 let old = format!("password-of-{name}");
                 let body = json!({"oldPassword": old, "newPassword": format!("{SECRET} horse battery")});
                 Some(Call { by, query: String::new(), body: Some(body) })
+            }
+            "POST /admin-api/system/user/profile/totp/begin" => {
+                let (name, by) = self.admin().await;
+                let body = json!({"password": format!("password-of-{name}")});
+                Some(Call { by, query: String::new(), body: Some(body) })
+            }
+            "POST /admin-api/system/user/profile/totp/confirm" => {
+                let (name, by) = self.admin().await;
+                let begun = by.post(BEGIN, json!({"password": format!("password-of-{name}")})).await.ok();
+                let code = code(&self.app, begun["secret"].as_str().unwrap());
+                Some(Call { by, query: String::new(), body: Some(json!({"code": code})) })
+            }
+            "POST /admin-api/system/user/profile/totp/disable" => {
+                let (name, by) = self.admin().await;
+                let (_, recovery) = set_up(&self.app, &by, &name).await;
+                let body = json!({"password": format!("password-of-{name}"), "code": recovery[0]});
+                Some(Call { by, query: String::new(), body: Some(body) })
+            }
+            "DELETE /admin-api/system/user/second-factor" => {
+                let (name, admin) = self.admin().await;
+                set_up(&self.app, &admin, &name).await;
+                self.owners(format!("?id={}", admin.id()), None)
             }
             _ => None,
         }

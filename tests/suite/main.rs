@@ -65,6 +65,7 @@ mod relay_order;
 mod resync;
 mod schema;
 mod search;
+mod second_factor;
 mod session;
 mod shop;
 mod slow_client;
