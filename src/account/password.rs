@@ -84,28 +84,31 @@ pub(crate) async fn hash(password: &str, username: &str) -> Result<String> {
     tokio::task::spawn_blocking(hash).await.map_err(Error::internal)?.map_err(Error::internal)
 }
 
-/// Passwords of eight and more characters that leaks show most often, in lower case (NIST SP 800-63B, section 5.1.1.2:
-/// a new password is compared with those that are commonly used, expected, or compromised).
+/// Passwords of eight and more characters that leaks show most often, in lower case, one a line (NIST SP 800-63B, section
+/// 5.1.1.2: a new password is compared with those that are commonly used, expected, or compromised). Source and licence are in
+/// `common_passwords.LICENSE`. Read from the program where it lies: looking along all of them costs a fraction of a hash.
 const COMMON: &str = include_str!("common_passwords.txt");
 
 /// Whether a password is on the list, is a run (`abcdefgh`, `87654321`), up to four characters over and over or only two
-/// different ones, or is the user's name with nothing but digits and signs around it; case and spaces at the ends do not
-/// matter.
+/// different ones, or is the user's name, forwards or backwards, with nothing but digits and signs around it; case and spaces at
+/// the ends do not matter.
 fn is_common(password: &str, username: &str) -> bool {
     let (password, username) = (password.trim().to_lowercase(), username.to_lowercase());
     let letters: Vec<char> = password.chars().collect();
     let is_run = |step: i32| {
         letters.windows(2).all(|pair| matches!(*pair, [one, next] if i64::from(u32::from(next)) - i64::from(u32::from(one)) == i64::from(step)))
     };
+    let backwards: String = username.chars().rev().collect();
     let bare = |text: &str| text.trim_matches(|letter: char| !letter.is_alphabetic()).to_owned();
+    let is_name = |name: &str| password == name || (!bare(name).is_empty() && bare(&password) == bare(name));
     let repeats = |length: usize| letters.iter().zip(letters.iter().skip(length)).all(|(one, other)| one == other);
     COMMON.lines().any(|common| common == password)
         || is_run(1)
         || is_run(-1)
         || (1..=4).any(repeats)
         || letters.iter().collect::<std::collections::HashSet<_>>().len() <= 2
-        || password == username
-        || (!bare(&username).is_empty() && bare(&password) == bare(&username))
+        || is_name(&username)
+        || is_name(&backwards)
 }
 
 /// A random password of 120 bits, without letters that look alike.
@@ -161,6 +164,12 @@ mod tests {
             "zhangsan!",
             "!zhangsan1",
             "66668888",
+            "nasgnahz",
+            "NaSgnahZ!2026",
+            // Of the long list: one of its first, one of its last, one with other letters than digits.
+            "iloveyou1",
+            "trustno1",
+            "football",
         ] {
             assert!(is_common(common, "zhangsan"), "{common}");
         }
@@ -169,6 +178,9 @@ mod tests {
             assert!(!is_common(fine, "zhangsan"), "{fine}");
         }
         assert!(!is_common(&random().unwrap(), "admin"));
+        assert!(is_common("20261234", "43216202") && is_common("43216202", "43216202"), "names may be of digits alone");
+        let listed: std::collections::HashSet<&str> = COMMON.lines().collect();
+        assert!(listed.len() > 10_000 && listed.len() == COMMON.lines().count());
         assert!(COMMON.lines().all(|line| line.chars().count() >= *LENGTH.start() && line == line.to_lowercase()));
     }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Auth, Inner, Principal, RevokeReason, Revoked, store};
 use crate::access::Role;
+use crate::account::password::Turn;
 use crate::account::{self, password};
 use crate::audit::{self, Actor, Change};
 use crate::clock::{Clock, Millis};
@@ -79,6 +80,8 @@ pub(super) struct Compared {
     pub hash: String,
     /// What counts further failures.
     pub attempt: Attempt,
+    /// Who guesses codes, too, has one try for each turn.
+    pub turn: Turn,
 }
 
 impl Inner {
@@ -98,7 +101,7 @@ impl Inner {
         let attempt = Attempt::new(key.tenant, &admin.username, address);
         self.limits.failures.check(&attempt).map_err(over_limit)?;
         let fits = self.compare(attempt, password, Some(hash.clone())).await.map_err(over_limit)?;
-        Ok(fits.map(|(attempt, _)| Compared { username: admin.username, hash, attempt }))
+        Ok(fits.map(|(attempt, turn)| Compared { username: admin.username, hash, attempt, turn }))
     }
 }
 

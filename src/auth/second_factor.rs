@@ -60,8 +60,8 @@ impl Auth {
         let secret = second_factor::new_secret()?;
         let uri = second_factor::uri(&secret, &compared.username)?;
         let (pending, now) = (secret.clone(), self.0.clock.now());
-        let begin = move |connection: &mut AnyConnection, compared: &Compared| {
-            let factor = confirmed(connection, key, compared, code.as_deref(), now)?;
+        let begin = move |connection: &mut AnyConnection, hash: &str| {
+            let factor = confirmed(connection, key, hash, code.as_deref(), now)?;
             let factor = SecondFactor { pending: Some(pending.clone()), ..factor };
             account::set_second_factor(connection, key, &factor, now)?;
             audit::record(connection, &actor, key.tenant, change(key, "begin"), now)
@@ -115,8 +115,8 @@ impl Auth {
     ) -> Result<()> {
         let (key, now) = (caller.key, self.0.clock.now());
         let compared = self.0.compare_own(caller, password, address).await?.ok_or_else(wrong_password)?;
-        let disable = move |connection: &mut AnyConnection, compared: &Compared| {
-            confirmed(connection, key, compared, code.as_deref(), now)?;
+        let disable = move |connection: &mut AnyConnection, hash: &str| {
+            confirmed(connection, key, hash, code.as_deref(), now)?;
             switch_off(connection, key, &actor, now)
         };
         self.change_factor(compared, disable).await?;
@@ -149,10 +149,11 @@ impl Auth {
     async fn change_factor(
         &self,
         compared: Compared,
-        change: impl FnMut(&mut AnyConnection, &Compared) -> Result<()> + Send + 'static,
+        mut change: impl FnMut(&mut AnyConnection, &str) -> Result<()> + Send + 'static,
     ) -> Result<()> {
-        let (attempt, mut change) = (compared.attempt.clone(), change);
-        let changed = self.0.db.write(move |connection| change(connection, &compared)).await;
+        // The turn ends after the failure is counted, so that the next caller's check sees it.
+        let Compared { hash, attempt, turn: _turn, .. } = compared;
+        let changed = self.0.db.write(move |connection| change(connection, &hash)).await;
         self.count_failure(changed, attempt)
     }
 
@@ -180,11 +181,11 @@ impl Auth {
 fn confirmed(
     connection: &mut AnyConnection,
     key: UserKey,
-    compared: &Compared,
+    hash: &str,
     code: Option<&str>,
     now: Millis,
 ) -> Result<SecondFactor> {
-    if !account::confirm_password(connection, key, &compared.hash)? {
+    if !account::confirm_password(connection, key, hash)? {
         return Err(wrong_password());
     }
     pass(connection, key, code, now)?;

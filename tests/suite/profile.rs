@@ -99,7 +99,7 @@ async fn a_new_password_ends_the_other_logins() {
     let (mut kept, mut closed) = (own.socket("").await, other.at_node(&node).socket("").await);
     let change = |old: &str, new: &str| own.put_json(PASSWORD, json!({"oldPassword": old, "newPassword": new}));
     assert_eq!(change("wrong", "correct horse").await.code, 400);
-    for weak in ["short", "12345678", "Password1", "red20262026", "aaaaaaaa"] {
+    for weak in ["short", "12345678", "Password1", "red20262026", "der20262026", "iloveyou1", "aaaaaaaa"] {
         assert_eq!(change("password-of-red", weak).await.code, 400, "{weak}");
     }
     assert_eq!(own.put_json(PASSWORD, json!({"oldPassword": "password-of-red"})).await.code, 400);
