@@ -75,6 +75,10 @@ id_type! {
     LoginId
 }
 id_type! {
+    /// What admins may do, as a tenant calls it.
+    RoleId
+}
+id_type! {
     /// One way by which visitors come in, such as the widget on a site.
     ChannelId
 }

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-/// What an admin is trusted with.
+/// One of the roles that every tenant has. What else a tenant lets its admins do is in roles of its own (`account::role`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// May do everything.
@@ -11,12 +11,10 @@ pub enum Role {
     Agent,
     /// Reads only.
     Viewer,
-    /// Holds this permission alone. No command gives it: tests prove with it what each operation asks for.
-    Only(Permission),
 }
 
 impl Role {
-    /// The roles that can be given.
+    /// All three, the one with the most rights first.
     pub const ALL: [Self; 3] = [Self::Owner, Self::Agent, Self::Viewer];
 
     /// The name in the table and on the command line.
@@ -25,32 +23,25 @@ impl Role {
             Self::Owner => "owner",
             Self::Agent => "agent",
             Self::Viewer => "viewer",
-            // The column holds 32 characters.
-            Self::Only(permission) => {
-                let name = permission.as_str();
-                name.strip_prefix("promotion:").unwrap_or(name)
-            }
         }
     }
 
     /// The role of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        let single = Permission::ALL.into_iter().map(Self::Only);
-        Self::ALL.into_iter().chain(single).find(|role| role.as_str() == name)
+        Self::ALL.into_iter().find(|role| role.as_str() == name)
     }
 
     /// The code that consoles know the role by. Theirs for "everything" is `super_admin`.
     pub fn console_code(self) -> &'static str {
         match self {
             Self::Owner => "super_admin",
-            Self::Agent | Self::Viewer | Self::Only(_) => self.as_str(),
+            Self::Agent | Self::Viewer => self.as_str(),
         }
     }
 
     /// Whether the role holds a permission.
     pub fn may(self, permission: Permission) -> bool {
         match (self, permission) {
-            (Self::Only(held), _) => held == permission,
             (Self::Owner, _)
             | (
                 Self::Viewer | Self::Agent,
@@ -93,10 +84,30 @@ impl Role {
 pub struct Permissions(u64);
 
 impl Permissions {
-    /// The permissions of a role; none for a user without one.
-    pub(crate) fn of(role: Option<Role>) -> Self {
-        let permissions = role.into_iter().flat_map(Role::permissions);
-        Self(permissions.fold(0, |bits, permission| bits | Self::only(permission).0))
+    /// The permissions of a role.
+    pub(crate) fn of(role: Role) -> Self {
+        role.permissions().collect()
+    }
+
+    /// Those of these names. A name that this version does not know is passed over: a later one has written it.
+    pub(crate) fn named<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        names.into_iter().filter_map(Permission::from_name).collect()
+    }
+
+    /// What is in either set.
+    #[must_use]
+    pub(crate) const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The permissions in the set, in the order of [`Permission::ALL`].
+    pub(crate) fn iter(self) -> impl Iterator<Item = Permission> {
+        Permission::ALL.into_iter().filter(move |permission| self.contain(Self::only(*permission)))
+    }
+
+    /// Their names, in the order of [`Permission::ALL`].
+    pub(crate) fn names(self) -> Vec<&'static str> {
+        self.iter().map(Permission::as_str).collect()
     }
 
     /// This one alone.
@@ -118,6 +129,12 @@ impl Permissions {
     /// The set that [`Permissions::bits`] gave.
     pub(crate) const fn from_bits(bits: u64) -> Self {
         Self(bits)
+    }
+}
+
+impl FromIterator<Permission> for Permissions {
+    fn from_iter<I: IntoIterator<Item = Permission>>(permissions: I) -> Self {
+        permissions.into_iter().fold(Self::default(), |set, permission| set.union(Self::only(permission)))
     }
 }
 
@@ -271,17 +288,12 @@ mod tests {
         assert!(!Role::Agent.may(Permission::DeleteConversations));
         assert!(Role::Viewer.permissions().all(|permission| permission.as_str().ends_with(":query")));
         assert!(Role::ALL.into_iter().all(|role| Role::from_name(role.as_str()) == Some(role)));
-        for permission in Permission::ALL {
-            let role = Role::Only(permission);
-            assert_eq!(role.permissions().collect::<Vec<_>>(), [permission]);
-            assert!(Role::from_name(role.as_str()) == Some(role) && role.as_str().len() <= 32);
-        }
         assert_eq!(Role::from_name("super_admin"), None);
         for role in Role::ALL {
-            let all = Permissions::of(Some(role));
-            let held = Permission::ALL.into_iter().filter(|permission| all.contain(Permissions::only(*permission)));
-            assert!(held.eq(role.permissions()), "{role:?}");
+            let all = Permissions::of(role);
+            assert!(all.iter().eq(role.permissions()), "{role:?}");
+            assert_eq!(Permissions::named(all.names()), all);
         }
-        assert_eq!(Permissions::of(None), Permissions::default());
+        assert_eq!(Permissions::named(["promotion:kefu-later:query"]), Permissions::default());
     }
 }

@@ -5,15 +5,18 @@ pub(crate) mod api;
 pub(crate) mod indexing;
 mod look_alike;
 pub(crate) mod password;
+pub(crate) mod role;
 pub(crate) mod second_factor;
 mod store;
+pub(crate) mod user;
 mod words;
 
+use role::StoredRole;
 pub(crate) use store::{
     admin, admin_by_name, admin_with_hash, confirm_password, imported, locked_member, lower_logout_time, member,
     member_by_id,
-    second_factor::{locked_second_factor, needs_second_factor, set_second_factor, use_code},
-    set_admin_enabled, set_admin_role, set_attributes, set_blocked, set_logout_time, set_password_hash, texts,
+    second_factor::{locked_second_factor, set_second_factor, use_code},
+    set_admin_enabled, set_attributes, set_blocked, set_logout_time, set_password_hash, texts,
     words::find as find_members,
 };
 
@@ -56,8 +59,14 @@ pub struct Admin {
     pub nickname: String,
     /// The URL of the picture that others see, empty when there is none.
     pub avatar: String,
-    /// What the admin may do.
-    pub role: Role,
+    /// For others to write to.
+    pub email: String,
+    /// For others to call.
+    pub mobile: String,
+    /// What the admins note about the account.
+    pub remark: String,
+    /// What the admin holds, roles that are not enabled included.
+    pub(crate) roles: Vec<StoredRole>,
     /// Whether the account may be used.
     pub enabled: bool,
     /// Whether a login needs a code, too.
@@ -67,9 +76,24 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// What the admin may do.
+    /// What the roles let the admin do.
     pub(crate) fn permissions(&self) -> Permissions {
-        Permissions::of(Some(self.role))
+        role::permissions(&self.roles)
+    }
+
+    /// Whether a role that counts asks for a second factor, and the admin has none.
+    pub(crate) fn must_set_up(&self) -> bool {
+        self.needs_second_factor() && !self.has_second_factor
+    }
+
+    /// Whether a role that counts asks for a second factor.
+    pub(crate) fn needs_second_factor(&self) -> bool {
+        self.roles.iter().any(|role| role.enabled && role.second_factor)
+    }
+
+    /// The codes of the roles that count, as the command line shows them.
+    pub fn role_codes(&self) -> Vec<&str> {
+        self.roles.iter().filter(|role| role.enabled).map(|role| role.code.as_str()).collect()
     }
 }
 
@@ -218,32 +242,52 @@ pub struct NewAdmin {
 /// [`Error::Invalid`] for a name that is taken or looks like another admin's, for a name or nickname of the wrong length or
 /// with characters that cannot be seen, and for a password of the wrong length or a common one.
 pub async fn add_admin(db: &Db, clock: &Clock, new: NewAdmin) -> Result<UserKey> {
-    check_name(&new.username, Problem::new("用户名的字数须为 1 至 64", "username must have 1-64 characters"))?;
-    check_nickname(&new.nickname)?;
+    check_new(&new.username, &new.nickname)?;
     let hash = password::hash(&new.password, &new.username).await?;
     let now = clock.now();
+    db.write(move |connection| {
+        let key = insert_admin(connection, new.tenant, &new.username, &new.nickname, &hash, now)?;
+        let role = role::built_in(connection, new.tenant, new.role, now)?;
+        role::assign(connection, key, &[role], "", now)?;
+        let made = json!({"username": new.username, "nickname": new.nickname, "roles": [new.role.as_str()]});
+        let change = Change::of("user", key.user, "create").to(made);
+        audit::record(connection, &Actor::command_line(), new.tenant, change, now)?;
+        Ok(key)
+    })
+    .await
+}
+
+/// Whether an admin may have these names.
+///
+/// # Errors
+/// [`Error::Invalid`] for names of the wrong length or with characters that cannot be seen.
+pub(crate) fn check_new(username: &str, nickname: &str) -> Result<()> {
+    check_name(username, Problem::new("用户名的字数须为 1 至 64", "username must have 1-64 characters"))?;
+    check_nickname(nickname)
+}
+
+/// Adds an admin without a role, inside a write transaction.
+///
+/// # Errors
+/// [`Error::Invalid`] for a name that is taken or looks like another admin's.
+pub(crate) fn insert_admin(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    username: &str,
+    nickname: &str,
+    password_hash: &str,
+    now: Millis,
+) -> Result<UserKey> {
     let taken = || Error::Invalid(Problem::new("用户名已存在", "username is taken"));
-    let added = db.write(move |connection| {
-        let names = store::usernames(connection, new.tenant)?;
-        match names.iter().find(|name| look_alike::looks_like(name, &new.username)) {
-            Some(same) if *same == new.username => Err(taken()),
-            Some(_) => Err(Error::Invalid(Problem::new(
-                "用户名与已有账号过于相似",
-                "username looks like that of another admin",
-            ))),
-            None => {
-                let added = store::insert_admin(connection, &new, &hash, now)?;
-                if let Some(key) = added {
-                    let made =
-                        json!({"username": new.username, "nickname": new.nickname, "roles": [new.role.as_str()]});
-                    let change = Change::of("user", key.user, "create").to(made);
-                    audit::record(connection, &Actor::command_line(), new.tenant, change, now)?;
-                }
-                Ok(added)
-            }
-        }
-    });
-    added.await?.ok_or_else(taken)
+    let names = store::usernames(connection, tenant)?;
+    match names.iter().find(|name| look_alike::looks_like(name, username)) {
+        Some(same) if *same == username => Err(taken()),
+        Some(_) => Err(Error::Invalid(Problem::new(
+            "用户名与已有账号过于相似",
+            "username looks like that of another admin",
+        ))),
+        None => store::insert_admin(connection, tenant, username, nickname, password_hash, now)?.ok_or_else(taken),
+    }
 }
 
 /// Changes what others see of an admin, as far as it is given; an empty picture is none.
@@ -386,19 +430,19 @@ pub(crate) async fn ensure_first_admin(db: &Db, clock: &Clock) -> Result<Option<
     }
     let password = password::random()?;
     let hash = password::hash(&password, FIRST_ADMIN).await?;
-    let first = NewAdmin {
-        tenant: DEFAULT_TENANT,
-        username: FIRST_ADMIN.into(),
-        nickname: "客服".into(),
-        role: Role::Owner,
-        password: String::new(),
-    };
-    let (username, now) = (first.username.clone(), clock.now());
+    let now = clock.now();
     // Of two processes that start at once, one finds the other's admin here or at the unique key.
     let added = db.write(move |connection| {
-        if store::has_admins(connection)? { Ok(None) } else { store::insert_admin(connection, &first, &hash, now) }
+        if store::has_admins(connection)? {
+            return Ok(None);
+        }
+        let key = store::insert_admin(connection, DEFAULT_TENANT, FIRST_ADMIN, "客服", &hash, now)?;
+        let Some(key) = key else { return Ok(None) };
+        let owner = role::built_in(connection, DEFAULT_TENANT, Role::Owner, now)?;
+        role::assign(connection, key, &[owner], "", now)?;
+        Ok(Some(key))
     });
-    Ok(added.await?.map(|_| (username, password)))
+    Ok(added.await?.map(|_| (FIRST_ADMIN.to_owned(), password)))
 }
 
 #[cfg(test)]

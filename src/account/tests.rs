@@ -26,7 +26,7 @@ async fn the_first_admin_is_made_once() {
     assert_eq!(made.len(), 1);
     assert_eq!(made[0].0, "admin");
     let admins = list_admins(&db, DEFAULT_TENANT).await.unwrap();
-    assert_eq!((admins.len(), admins[0].role, admins[0].nickname.as_str()), (1, Role::Owner, "客服"));
+    assert_eq!((admins.len(), admins[0].role_codes(), admins[0].nickname.as_str()), (1, vec!["owner"], "客服"));
     assert_eq!(ensure_first_admin(&db, &clock).await, Ok(None));
 }
 

@@ -4,18 +4,16 @@
 
 use std::net::IpAddr;
 
-use serde_json::{Value, json};
-
-use super::{Auth, Inner, Principal, RevokeReason, Revoked, store};
+use super::{Auth, Inner, Principal, RevokeReason, Revoked, second_factor, store, users};
 use crate::access::Role;
 use crate::account::password::Turn;
-use crate::account::{self, password};
+use crate::account::{self, password, role};
 use crate::audit::{self, Actor, Change};
-use crate::clock::{Clock, Millis};
+use crate::clock::Clock;
 use crate::credential::{Credential, Ended};
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Problem, Result};
-use crate::id::TenantId;
+use crate::id::{RoleId, TenantId, UserKey};
 use crate::limit::logins::Attempt;
 
 /// Sets an admin's password and ends every login of theirs.
@@ -24,13 +22,24 @@ use crate::limit::logins::Attempt;
 /// [`Error::Invalid`] for an unknown name, and a password of the wrong length or a common one.
 pub async fn set_password(db: &Db, clock: &Clock, tenant: TenantId, username: &str, password: &str) -> Result<()> {
     let hash = password::hash(password, username).await?;
-    let (username, now) = (username.to_owned(), clock.now());
+    let now = clock.now();
+    let set = move |connection: &mut AnyConnection, key, actor: &Actor| {
+        users::set_password(connection, actor, key, &hash, now)
+    };
+    change(db, tenant, username, set).await
+}
+
+/// Runs a change of the account with that name, for the command line.
+async fn change<T: Send + 'static>(
+    db: &Db,
+    tenant: TenantId,
+    username: &str,
+    change: impl Fn(&mut AnyConnection, UserKey, &Actor) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let username = username.to_owned();
     db.write(move |connection| {
         let (admin, _) = account::admin_by_name(connection, tenant, &username)?.ok_or_else(unknown_admin)?;
-        account::set_password_hash(connection, admin.key, &hash, now)?;
-        store::revoke_logins(connection, admin.key, None, now)?;
-        let change = Change::of("user", admin.key.user, "update-password");
-        audit::record(connection, &Actor::command_line(), tenant, change, now)
+        change(connection, admin.key, &Actor::command_line())
     })
     .await
 }
@@ -120,52 +129,56 @@ fn wrong_old_password() -> Error {
 /// Enables or disables an admin; disabling ends every login of theirs.
 ///
 /// # Errors
-/// [`Error::Invalid`] for an unknown name.
+/// [`Error::Invalid`] for an unknown name, and for the last owner.
 pub async fn set_enabled(db: &Db, clock: &Clock, tenant: TenantId, username: &str, enabled: bool) -> Result<()> {
-    let (username, now) = (username.to_owned(), clock.now());
-    db.write(move |connection| {
-        let (admin, _) = account::admin_by_name(connection, tenant, &username)?.ok_or_else(unknown_admin)?;
-        account::set_admin_enabled(connection, admin.key, enabled, now)?;
-        if !enabled {
-            store::revoke_logins(connection, admin.key, None, now)?;
-        }
-        let status = |enabled: bool| json!({"status": i32::from(!enabled)});
-        let change = Change::of("user", admin.key.user, "update-status");
-        record_difference(connection, tenant, change, &status(admin.enabled), &status(enabled), now)
-    })
-    .await
+    let now = clock.now();
+    let set = move |connection: &mut AnyConnection, key, actor: &Actor| {
+        users::set_enabled(connection, actor, key, enabled, now).map(drop)
+    };
+    change(db, tenant, username, set).await
 }
 
-/// Gives an admin another role. Logins stay; requests and open sockets have the role's permissions within seconds.
+/// Gives an admin this role and no other. Logins stay; requests and open sockets have the role's permissions within seconds.
+///
+/// # Errors
+/// [`Error::Invalid`] for an unknown name, and when no owner would be left.
+pub async fn set_role(db: &Db, clock: &Clock, tenant: TenantId, username: &str, role: Role) -> Result<()> {
+    let now = clock.now();
+    let set = move |connection: &mut AnyConnection, key: UserKey, actor: &Actor| {
+        let role = role::built_in(connection, tenant, role, now)?;
+        users::assign_roles(connection, actor, key, &[role.id], now).map(drop)
+    };
+    change(db, tenant, username, set).await
+}
+
+/// Makes an admin an owner beside what they are, and opens the account when it is closed.
 ///
 /// # Errors
 /// [`Error::Invalid`] for an unknown name.
-pub async fn set_role(db: &Db, clock: &Clock, tenant: TenantId, username: &str, role: Role) -> Result<()> {
-    let (username, now) = (username.to_owned(), clock.now());
-    db.write(move |connection| {
-        let (admin, _) = account::admin_by_name(connection, tenant, &username)?.ok_or_else(unknown_admin)?;
-        account::set_admin_role(connection, admin.key, role, now)?;
-        store::insert_change_of_rights(connection, admin.key, now)?;
-        let roles = |role: Role| json!({"roles": [role.as_str()]});
-        let change = Change::of("user", admin.key.user, "assign-roles");
-        record_difference(connection, tenant, change, &roles(admin.role), &roles(role), now)
-    })
-    .await
+pub async fn grant_owner(db: &Db, clock: &Clock, tenant: TenantId, username: &str) -> Result<()> {
+    let now = clock.now();
+    let grant = move |connection: &mut AnyConnection, key: UserKey, actor: &Actor| {
+        let owner = role::built_in(connection, tenant, Role::Owner, now)?;
+        let admin = account::admin(connection, tenant, key.user)?.ok_or_else(unknown_admin)?;
+        // Of the column alone, a role has no number.
+        let held = admin.roles.iter().map(|role| role.id).filter(|id| id.get() > 0);
+        let roles: Vec<RoleId> = held.chain([owner.id]).collect();
+        users::assign_roles(connection, actor, key, &roles, now)?;
+        users::set_enabled(connection, actor, key, true, now).map(drop)
+    };
+    change(db, tenant, username, grant).await
 }
 
-/// Keeps what the command line has changed, when that is anything.
-fn record_difference(
-    connection: &mut AnyConnection,
-    tenant: TenantId,
-    change: Change,
-    before: &Value,
-    after: &Value,
-    now: Millis,
-) -> Result<()> {
-    match change.between(before, after) {
-        Some(change) => audit::record(connection, &Actor::command_line(), tenant, change, now),
-        None => Ok(()),
-    }
+/// Switches an admin's second factor off, as for one who has lost the device; returns whether it was on.
+///
+/// # Errors
+/// [`Error::Invalid`] for an unknown name.
+pub async fn drop_second_factor(db: &Db, clock: &Clock, tenant: TenantId, username: &str) -> Result<bool> {
+    let now = clock.now();
+    let switch_off = move |connection: &mut AnyConnection, key, actor: &Actor| {
+        second_factor::switch_off(connection, key, actor, now)
+    };
+    change(db, tenant, username, switch_off).await
 }
 
 fn unknown_admin() -> Error {

@@ -166,6 +166,7 @@ mod tests {
     use tokio::sync::oneshot::{Sender, channel};
 
     use super::*;
+    use crate::access::Permissions;
     use crate::credential::Credential;
     use crate::id::{LoginId, TenantId, UserId, UserType};
 
@@ -176,7 +177,7 @@ mod tests {
             key,
             nickname: "".into(),
             avatar: "".into(),
-            role: None,
+            permissions: Permissions::default(),
             blocked: false,
             sets_up: false,
             channel: None,

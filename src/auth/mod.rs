@@ -25,6 +25,7 @@ mod revocation;
 pub(crate) mod second_factor;
 mod store;
 mod token;
+pub(crate) mod users;
 pub(crate) mod visitor;
 
 use std::sync::Arc;
@@ -43,7 +44,7 @@ use self::known::{Known, known};
 use self::member_claims::{MemberToken, Refusal};
 use self::revocation::Polled;
 use self::token::{Kind, OwnToken, OwnTokens};
-use crate::access::{Permission, Permissions, Role};
+use crate::access::{Permission, Permissions};
 use crate::account::password::Passwords;
 use crate::account::{self, MemberClaim};
 use crate::clock::{Clock, Millis};
@@ -63,8 +64,8 @@ pub struct Principal {
     pub nickname: Arc<str>,
     /// The URL of the picture that others see, empty when there is none.
     pub avatar: Arc<str>,
-    /// An admin's role; `None` for members.
-    pub role: Option<Role>,
+    /// What an admin may do; nothing for members.
+    pub permissions: Permissions,
     /// Whether admins have blocked the member, who may still read.
     pub blocked: bool,
     /// Whether the admin has to set a second factor up, and may do nothing else until then.
@@ -80,12 +81,7 @@ pub struct Principal {
 impl Principal {
     /// Whether an admin holds a permission; never for members.
     pub fn may(&self, permission: Permission) -> bool {
-        self.role.is_some_and(|role| role.may(permission))
-    }
-
-    /// What an admin may do; nothing for members.
-    pub(crate) fn permissions(&self) -> Permissions {
-        Permissions::of(self.role)
+        self.permissions.contain(Permissions::only(permission))
     }
 }
 
@@ -277,13 +273,13 @@ impl Inner {
             return Err(refuse("exp has passed"));
         }
         let profile = self.db.run(move |connection| current_profile(connection, &token, now)).await?;
-        let (Profile { nickname, avatar, role, blocked, sets_up }, channel) =
+        let (Profile { nickname, avatar, permissions, blocked, sets_up }, channel) =
             profile.ok_or_else(|| refuse("the login has ended, or the account is disabled"))?;
         let principal = Principal {
             key: token.key,
             nickname: nickname.into(),
             avatar: avatar.into(),
-            role,
+            permissions,
             blocked,
             sets_up,
             channel,
@@ -312,7 +308,7 @@ impl Inner {
             key: member.key,
             nickname: member.nickname.into(),
             avatar: member.avatar.into(),
-            role: None,
+            permissions: Permissions::default(),
             blocked: member.blocked,
             sets_up: false,
             channel: None,
@@ -344,7 +340,7 @@ fn refuse(rule: Refusal) -> Error {
 struct Profile {
     nickname: String,
     avatar: String,
-    role: Option<Role>,
+    permissions: Permissions,
     blocked: bool,
     sets_up: bool,
 }
@@ -370,21 +366,19 @@ fn enabled_profile(connection: &mut AnyConnection, key: UserKey) -> Result<Optio
     Ok(match key.user_type {
         UserType::Admin => {
             let found = account::admin(connection, key.tenant, key.user)?.filter(|admin| admin.enabled);
-            let Some(admin) = found else { return Ok(None) };
-            let sets_up = !admin.has_second_factor && account::needs_second_factor(connection, key)?;
-            Some(Profile {
+            found.map(|admin| Profile {
+                permissions: if admin.must_set_up() { Permissions::default() } else { admin.permissions() },
+                sets_up: admin.must_set_up(),
                 nickname: admin.nickname,
                 avatar: admin.avatar,
-                role: (!sets_up).then_some(admin.role),
                 blocked: false,
-                sets_up,
             })
         }
         UserType::Member => {
             account::member(connection, key.tenant, key.user)?.filter(|member| member.enabled).map(|member| Profile {
                 nickname: member.nickname,
                 avatar: member.avatar,
-                role: None,
+                permissions: Permissions::default(),
                 blocked: member.blocked,
                 sets_up: false,
             })

@@ -12,6 +12,7 @@ use tokio::sync::broadcast;
 
 use super::{Auth, enabled_profile, store};
 use crate::access::Permissions;
+use crate::account::{self, Admin};
 use crate::credential::Ended;
 use crate::error::Result;
 use crate::id::UserKey;
@@ -42,6 +43,18 @@ pub enum RevokeReason {
     RoleChanged(Permissions),
 }
 
+impl Revoked {
+    /// Nothing of an admin's has ended, who may do something else from now on.
+    pub(super) fn rights_changed(admin: &Admin) -> Self {
+        let reason = if admin.must_set_up() {
+            RevokeReason::Blocked
+        } else {
+            RevokeReason::RoleChanged(admin.permissions())
+        };
+        Self { key: admin.key, ended: Ended::Nothing, reason }
+    }
+}
+
 /// Revocations that are read at once; the next poll reads on.
 const MOST: i64 = 1000;
 
@@ -65,6 +78,11 @@ impl Auth {
             // A server's successor may know less: then there is nothing after, and the next poll starts from there.
             for row in store::revocations_after(connection, after.unwrap_or(newest), MOST)? {
                 newest = row.id;
+                if let Some(role) = row.role {
+                    let holders = account::role::holders(connection, row.key.tenant, role)?;
+                    fresh.extend(holders.iter().map(Revoked::rights_changed));
+                    continue;
+                }
                 let reason = match row.ended {
                     Ended::Login(_) | Ended::Tokens(..) | Ended::TokensUntil(_) => RevokeReason::LoggedOut,
                     Ended::AllBut(_) => RevokeReason::PasswordChanged,
@@ -74,7 +92,7 @@ impl Auth {
                             RevokeReason::Blocked
                         }
                         Some(profile) if row.ended == Ended::Nothing => {
-                            RevokeReason::RoleChanged(Permissions::of(profile.role))
+                            RevokeReason::RoleChanged(profile.permissions)
                         }
                         Some(_) => RevokeReason::PasswordChanged,
                     },

@@ -117,7 +117,7 @@ impl Auth {
         let compared = self.0.compare_own(caller, password, address).await?.ok_or_else(wrong_password)?;
         let disable = move |connection: &mut AnyConnection, hash: &str| {
             confirmed(connection, key, hash, code.as_deref(), now)?;
-            switch_off(connection, key, &actor, now)
+            switch_off(connection, key, &actor, now).map(drop)
         };
         self.change_factor(compared, disable).await?;
         self.rights_changed(key).await
@@ -129,7 +129,7 @@ impl Auth {
     /// [`Error::Invalid`] for an admin who is not there and for the caller; [`Error::Forbidden`] for one who may do what the caller may
     /// not.
     pub(crate) async fn reset_second_factor(&self, caller: &Principal, user: UserId, actor: Actor) -> Result<()> {
-        let (own_key, permissions, now) = (caller.key, caller.permissions(), self.0.clock.now());
+        let (own_key, permissions, now) = (caller.key, caller.permissions, self.0.clock.now());
         let key = UserKey { tenant: own_key.tenant, user_type: UserType::Admin, user };
         let reset = move |connection: &mut AnyConnection| {
             if key == own_key {
@@ -205,15 +205,16 @@ pub(super) fn pass(connection: &mut AnyConnection, key: UserKey, code: Option<&s
     account::use_code(connection, key, factor, used, now)
 }
 
-/// Switches a second factor off, when there is one, inside a write transaction.
-fn switch_off(connection: &mut AnyConnection, key: UserKey, actor: &Actor, now: Millis) -> Result<()> {
+/// Switches a second factor off inside a write transaction; returns whether there was one.
+pub(super) fn switch_off(connection: &mut AnyConnection, key: UserKey, actor: &Actor, now: Millis) -> Result<bool> {
     let factor = account::locked_second_factor(connection, key)?;
     if factor == SecondFactor::default() {
-        return Ok(());
+        return Ok(false);
     }
     account::set_second_factor(connection, key, &SecondFactor::default(), now)?;
     store::insert_change_of_rights(connection, key, now)?;
-    audit::record(connection, actor, key.tenant, change(key, "disable"), now)
+    audit::record(connection, actor, key.tenant, change(key, "disable"), now)?;
+    Ok(true)
 }
 
 fn wrong_password() -> Error {

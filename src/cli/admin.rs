@@ -46,7 +46,7 @@ pub(super) enum Command {
     },
     /// Set a new password, read from standard input, and end every login
     Password(Account),
-    /// Give an account another role; its logins stay
+    /// Give an account this role and no other; its logins stay
     Role {
         #[command(flatten)]
         account: Account,
@@ -54,6 +54,10 @@ pub(super) enum Command {
         #[arg(long, value_parser = role())]
         role: Role,
     },
+    /// Make an account an owner beside what it is, and open it when it is closed
+    GrantOwner(Account),
+    /// Switch the second factor of an account off, as for one who has lost the device
+    SecondFactorOff(Account),
     /// Close an account and end every login
     Disable(Account),
     /// Open a closed account
@@ -112,6 +116,16 @@ async fn act(command: Command, db: &Db, clock: &Clock) -> Result<String> {
             admin::set_role(db, clock, tenant.id(), &username, role).await?;
             format!("{username} is {} now\n", role.as_str())
         }
+        Command::GrantOwner(Account { username, tenant }) => {
+            admin::grant_owner(db, clock, tenant.id(), &username).await?;
+            format!("{username} is an owner now\n")
+        }
+        Command::SecondFactorOff(Account { username, tenant }) => {
+            match admin::drop_second_factor(db, clock, tenant.id(), &username).await? {
+                true => format!("switched the second factor of {username} off\n"),
+                false => format!("{username} has no second factor\n"),
+            }
+        }
         Command::Disable(Account { username, tenant }) => {
             admin::set_enabled(db, clock, tenant.id(), &username, false).await?;
             format!("disabled {username}\n")
@@ -141,5 +155,5 @@ pub(super) async fn key_of(db: &Db, tenant: Tenant, username: &str) -> Result<Us
 
 fn line(admin: &Admin) -> String {
     let state = if admin.enabled { "enabled" } else { "disabled" };
-    format!("{}\t{}\t{}\t{}\t{state}\n", admin.key.user, admin.username, admin.nickname, admin.role.as_str())
+    format!("{}\t{}\t{}\t{}\t{state}\n", admin.key.user, admin.username, admin.nickname, admin.role_codes().join(","))
 }

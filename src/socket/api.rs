@@ -14,7 +14,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
 use super::client_frame::{self, ClientFrame, Resync};
-use crate::access::{Permission, Permissions};
+use crate::access::Permission;
 use crate::auth::extract::check_origin;
 use crate::auth::{Auth, Principal, TokenUse};
 use crate::clock::{Clock, Millis};
@@ -128,7 +128,7 @@ async fn connect(
             return Err(Error::Invalid(wrong_position()));
         }
     };
-    let permissions = Permissions::of(principal.role);
+    let permissions = principal.permissions;
     if resync.is_some() {
         may_replay(principal.key.user_type, principal.may(Permission::QueryMessages))?;
         context.limits.calls.check(&principal.key)?;
@@ -149,7 +149,7 @@ async fn connect(
     if let Some(refusal) = may_not_connect(&found, &request) {
         return Ok(refusal);
     }
-    registration.connection().settle_permissions(Permissions::of(found.role));
+    registration.connection().settle_permissions(found.permissions);
     let connection = Arc::clone(registration.connection());
     // Boxed, so that the future stores a pointer instead of several copies of this large value.
     let reader = Box::pin(Reader::new(payload, context.client_message_bytes));

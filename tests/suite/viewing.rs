@@ -105,7 +105,7 @@ async fn only_admins_who_may_query_and_only_conversations_of_the_tenant() {
     views(&mut at_stranger, None).await;
     assert_eq!(at_stranger.events_so_far().await, []);
     assert_eq!(at_owner.events_so_far().await, [], "none of it is told");
-    let single = app.admin("single", Role::Only(kefu::testing::access::Permission::QueryConversations)).await;
+    let single = app.admin_who_may("single", &[kefu::testing::access::Permission::QueryConversations]).await;
     let mut at_single = single.socket("").await;
     views(&mut at_single, Some(id)).await;
     assert_eq!(at_single.expect("error").await, json!({"code": 403, "msg": "没有该操作权限"}));

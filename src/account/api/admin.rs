@@ -5,7 +5,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::access::{AnyAdmin, Permission, Role, SettingUp};
+use crate::access::{AnyAdmin, SettingUp};
+use crate::account::role::StoredRole;
 use crate::account::{self, store};
 use crate::auth::SecondFactorState;
 use crate::auth::extract::Admin;
@@ -26,10 +27,10 @@ pub(super) fn routes(config: &mut ServiceConfig) {
 #[derive(Serialize, ToSchema)]
 struct PermissionInfo {
     user: AdminProfile,
-    /// `super_admin` for owners, else the role's name.
+    /// The codes of the roles; that of owners is `super_admin`.
     #[schema(example = json!(["super_admin"]))]
-    roles: Vec<&'static str>,
-    /// The permissions of the role.
+    roles: Vec<String>,
+    /// What the roles let the admin do, together.
     #[schema(example = json!(["promotion:kefu-conversation:query"]))]
     permissions: Vec<&'static str>,
     menus: Vec<Menu>,
@@ -116,6 +117,10 @@ fn menus() -> Vec<Menu> {
     }]
 }
 
+fn console_code(role: StoredRole) -> String {
+    role.built_in.map_or(role.code, |built_in| built_in.console_code().to_owned())
+}
+
 /// Get the admin's profile, permissions and menus
 #[utoipa::path(get, path = "/admin-api/system/auth/get-permission-info", tag = "auth")]
 async fn permission_info(db: web::Data<Db>, Admin(caller, _): Admin<SettingUp>) -> Result<Answer<PermissionInfo>> {
@@ -123,8 +128,8 @@ async fn permission_info(db: web::Data<Db>, Admin(caller, _): Admin<SettingUp>) 
     let admin = db.run(move |connection| store::admin(connection, key.tenant, key.user)).await?;
     let admin = admin.ok_or(Error::Unauthenticated)?;
     Ok(Answer(PermissionInfo {
-        roles: vec![admin.role.console_code()],
-        permissions: caller.role.into_iter().flat_map(Role::permissions).map(Permission::as_str).collect(),
+        permissions: caller.permissions.names(),
+        roles: admin.roles.into_iter().filter(|role| role.enabled).map(console_code).collect(),
         user: AdminProfile {
             id: key.user,
             nickname: admin.nickname,

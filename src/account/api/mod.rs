@@ -4,12 +4,15 @@ mod admin;
 mod block;
 mod member;
 mod profile;
+mod roles;
 mod second_factor;
+mod users;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
 /// Registers the routes; they need [`crate::auth::Auth`] and [`crate::db::Db`] in the application's data.
 pub(crate) fn routes(config: &mut ServiceConfig) {
-    config.configure(admin::routes).configure(profile::routes).configure(member::routes).configure(block::routes);
+    config.configure(admin::routes).configure(profile::routes).configure(users::routes).configure(roles::routes);
+    config.configure(member::routes).configure(block::routes);
     config.configure(second_factor::routes);
 }

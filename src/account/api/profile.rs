@@ -11,7 +11,7 @@ use crate::account::{self, NewProfile, store};
 use crate::auth::Auth;
 use crate::auth::extract::Admin;
 use crate::clock::Millis;
-use crate::db::{AnyConnection, Db};
+use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::http::address::CallerAddress;
 use crate::http::describe::failures;
@@ -52,11 +52,9 @@ impl Data for OwnProfile {}
 #[utoipa::path(get, path = "/admin-api/system/user/profile/get", operation_id = "get_own_admin_profile", tag = "auth")]
 async fn get_profile(db: web::Data<Db>, Admin(caller, _): Admin<SettingUp>) -> Result<Answer<OwnProfile>> {
     let key = caller.key;
-    let read = move |connection: &mut AnyConnection| {
-        let admin = store::admin(connection, key.tenant, key.user)?.ok_or(Error::Unauthenticated)?;
-        Ok((admin, account::needs_second_factor(connection, key)?))
-    };
-    let (admin, second_factor_required) = db.run(read).await?;
+    let admin = db.run(move |connection| store::admin(connection, key.tenant, key.user)).await?;
+    let admin = admin.ok_or(Error::Unauthenticated)?;
+    let second_factor_required = admin.needs_second_factor();
     Ok(Answer(OwnProfile {
         id: key.user,
         username: admin.username,

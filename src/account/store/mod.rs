@@ -1,20 +1,24 @@
 //! SQL of `kefu_admin` and `kefu_member`.
 
 pub(crate) mod imported;
+pub(super) mod roles;
 pub(crate) mod second_factor;
+pub(crate) mod users;
 pub(crate) mod words;
+
+use std::collections::HashMap;
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-use super::{Admin, Member, MemberClaim, MemberId, NewAdmin};
-use crate::access::Role;
+use super::role::StoredRole;
+use super::{Admin, Member, MemberClaim, MemberId};
 use crate::clock::{Millis, from_timestamp, to_timestamp};
 use crate::db::bulk::Texts;
 use crate::db::id_block::{IdKind, reserve_one};
 use crate::db::schema::{kefu_admin, kefu_member};
 use crate::db::{AnyConnection, inserted};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::{TenantId, UserId, UserKey, UserType};
 use crate::tenant;
 
@@ -25,6 +29,11 @@ pub(crate) fn texts() -> Vec<(&'static str, &'static Texts)> {
 
 const ENABLED: i32 = 0;
 const DISABLED: i32 = 1;
+/// Of an admin: the row stays for the name beside messages.
+const DELETED: i32 = 2;
+
+/// The column `kefu_admin.kind`: a person.
+const PERSON: i32 = 0;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = kefu_admin)]
@@ -40,23 +49,47 @@ struct AdminRow {
     tenant_id: i64,
     #[diesel(select_expression = kefu_admin::totp_secret.is_not_null())]
     has_second_factor: bool,
+    email: String,
+    mobile: String,
+    remark: String,
 }
 
 impl AdminRow {
-    fn read(self) -> Result<(Admin, String)> {
-        let role = Role::from_name(&self.role).ok_or_else(|| Error::internal("kefu_admin: unknown role"))?;
+    fn read(self, held: Vec<StoredRole>) -> (Admin, String) {
         let admin = Admin {
             key: admin_key(self.tenant_id, self.id),
             username: self.username,
             nickname: self.nickname,
             avatar: self.avatar,
-            role,
+            email: self.email,
+            mobile: self.mobile,
+            remark: self.remark,
+            roles: held,
             enabled: self.status == ENABLED,
             has_second_factor: self.has_second_factor,
             created_at: from_timestamp(self.create_time),
         };
-        Ok((admin, self.password_hash))
+        (admin, self.password_hash)
     }
+}
+
+/// The rows with what each of these admins holds: one statement more, however many they are, and one for each that the version
+/// before has made, who holds what the column names.
+fn read(connection: &mut AnyConnection, rows: Vec<AdminRow>) -> Result<Vec<(Admin, String)>> {
+    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    let mut held = if ids.is_empty() { HashMap::new() } else { roles::held(connection, &ids)? };
+    let with_roles = |row: AdminRow| {
+        let held = match held.remove(&row.id) {
+            Some(held) => held,
+            None => roles::by_column(connection, row.tenant_id, &row.role)?,
+        };
+        Ok(row.read(held))
+    };
+    rows.into_iter().map(with_roles).collect()
+}
+
+fn read_one(connection: &mut AnyConnection, row: Option<AdminRow>) -> Result<Option<(Admin, String)>> {
+    Ok(read(connection, row.into_iter().collect())?.pop())
 }
 
 const fn admin_key(tenant: i64, id: i64) -> UserKey {
@@ -80,7 +113,7 @@ pub(crate) fn admin_with_hash(
         .select(AdminRow::as_select())
         .first(connection)
         .optional()?;
-    row.map(AdminRow::read).transpose()
+    read_one(connection, row)
 }
 
 /// One admin by name, with the hash of the password.
@@ -95,7 +128,7 @@ pub(crate) fn admin_by_name(
         .select(AdminRow::as_select())
         .first(connection)
         .optional()?;
-    row.map(AdminRow::read).transpose()
+    read_one(connection, row)
 }
 
 /// One admin, to be changed by what is read. The row is written first, and so stays locked until the transaction ends.
@@ -122,17 +155,19 @@ pub(crate) fn enabled_admins(connection: &mut AnyConnection, tenant: TenantId, l
         .limit(limit)
         .select(AdminRow::as_select())
         .load(connection)?;
-    rows.into_iter().map(|row| Ok(row.read()?.0)).collect()
+    Ok(read(connection, rows)?.into_iter().map(|(admin, _)| admin).collect())
 }
 
-/// The admins of a tenant, by name.
+/// The people among the admins of a tenant, by name.
 pub(crate) fn admins(connection: &mut AnyConnection, tenant: TenantId) -> Result<Vec<Admin>> {
     let rows: Vec<AdminRow> = kefu_admin::table
         .filter(kefu_admin::tenant_id.eq(tenant.get()))
+        .filter(kefu_admin::kind.eq(PERSON))
+        .filter(kefu_admin::status.ne(DELETED))
         .order(kefu_admin::username)
         .select(AdminRow::as_select())
         .load(connection)?;
-    rows.into_iter().map(|row| row.read().map(|(admin, _)| admin)).collect()
+    Ok(read(connection, rows)?.into_iter().map(|(admin, _)| admin).collect())
 }
 
 /// The user names of a tenant's admins.
@@ -166,28 +201,31 @@ pub(crate) fn has_admins(connection: &mut AnyConnection) -> Result<bool> {
     Ok(found.is_some())
 }
 
-/// Adds an admin, `None` when the name is taken. The first user of a tenant makes the tenant's row, here and below.
+/// Adds an admin without a role, `None` when the name is taken. The first user of a tenant makes the tenant's row, here and
+/// below.
 pub(crate) fn insert_admin(
     connection: &mut AnyConnection,
-    new: &NewAdmin,
+    tenant: TenantId,
+    username: &str,
+    nickname: &str,
     password_hash: &str,
     now: Millis,
 ) -> Result<Option<UserKey>> {
-    tenant::ensure(connection, new.tenant, now)?;
+    tenant::ensure(connection, tenant, now)?;
     let id = reserve_one(connection, IdKind::Admin)?;
     let outcome = diesel::insert_into(kefu_admin::table)
         .values((
             kefu_admin::id.eq(id),
-            kefu_admin::username.eq(&new.username),
+            kefu_admin::username.eq(username),
             kefu_admin::password_hash.eq(password_hash),
-            kefu_admin::nickname.eq(&new.nickname),
-            kefu_admin::role.eq(new.role.as_str()),
+            kefu_admin::nickname.eq(nickname),
+            kefu_admin::role.eq(""),
             kefu_admin::create_time.eq(to_timestamp(now)),
             kefu_admin::update_time.eq(to_timestamp(now)),
-            kefu_admin::tenant_id.eq(new.tenant.get()),
+            kefu_admin::tenant_id.eq(tenant.get()),
         ))
         .execute(connection);
-    Ok(inserted(outcome)?.then(|| admin_key(new.tenant.get(), id)))
+    Ok(inserted(outcome)?.then(|| admin_key(tenant.get(), id)))
 }
 
 /// Gives an admin another password, by its hash.
@@ -199,14 +237,6 @@ pub(crate) fn set_password_hash(
 ) -> Result<()> {
     diesel::update(kefu_admin::table.find(key.user.get()))
         .set((kefu_admin::password_hash.eq(password_hash), kefu_admin::update_time.eq(to_timestamp(now))))
-        .execute(connection)?;
-    Ok(())
-}
-
-/// Gives an admin another role.
-pub(crate) fn set_admin_role(connection: &mut AnyConnection, key: UserKey, role: Role, now: Millis) -> Result<()> {
-    diesel::update(kefu_admin::table.find(key.user.get()))
-        .set((kefu_admin::role.eq(role.as_str()), kefu_admin::update_time.eq(to_timestamp(now))))
         .execute(connection)?;
     Ok(())
 }

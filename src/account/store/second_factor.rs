@@ -1,19 +1,13 @@
-//! SQL of the second factor: columns of `kefu_admin`, and which roles ask for one.
+//! SQL of the second factor: columns of `kefu_admin`.
 
-use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
 use crate::account::second_factor::{SecondFactor, Used};
 use crate::clock::{Millis, to_timestamp};
 use crate::db::AnyConnection;
-use crate::db::schema::{kefu_admin, kefu_admin_role, kefu_role};
+use crate::db::schema::kefu_admin;
 use crate::error::{Error, Result};
 use crate::id::UserKey;
-
-/// The column `status` of a role that counts.
-const ENABLED: i32 = 0;
-/// The column `kind` of the roles that every tenant has.
-const BUILT_IN: i32 = 1;
 
 /// An admin's second factor. The row is written first, and so stays locked until the transaction ends: of two uses of a code at
 /// once, one finds it used, on every database.
@@ -71,21 +65,4 @@ pub(crate) fn use_code(
         }
     };
     set_second_factor(connection, key, &factor, now)
-}
-
-/// Whether an enabled role of an admin asks for a second factor. One who was given no roles holds the one that the column names.
-pub(crate) fn needs_second_factor(connection: &mut AnyConnection, key: UserKey) -> Result<bool> {
-    let held = kefu_admin_role::table.filter(kefu_admin_role::admin_id.eq(key.user.get()));
-    let named = kefu_admin::table.find(key.user.get()).select(kefu_admin::role).single_value();
-    let is_held = kefu_role::id.eq_any(held.select(kefu_admin_role::role_id));
-    let is_named = kefu_role::kind.eq(BUILT_IN).and(kefu_role::code.nullable().eq(named)).and(not(exists(held)));
-    let found: Option<i64> = kefu_role::table
-        .filter(kefu_role::tenant_id.eq(key.tenant.get()))
-        .filter(kefu_role::status.eq(ENABLED))
-        .filter(kefu_role::second_factor.eq(true))
-        .filter(is_held.or(is_named))
-        .select(kefu_role::id)
-        .first(connection)
-        .optional()?;
-    Ok(found.is_some())
 }

@@ -12,7 +12,7 @@ use crate::db::AnyConnection;
 use crate::db::id_block::{IdKind, reserve_one};
 use crate::db::schema::{kefu_login, kefu_revocation};
 use crate::error::Result;
-use crate::id::{ChannelId, LoginId, TenantId, UserId, UserKey, UserType};
+use crate::id::{ChannelId, LoginId, RoleId, TenantId, UserId, UserKey, UserType};
 
 /// How long a revocation is kept for other processes to read.
 const KEPT_MS: Millis = 24 * 3600 * 1000;
@@ -46,12 +46,14 @@ impl Login {
     }
 }
 
-/// A row of `kefu_revocation`: `token_hash` for [`Ended::Tokens`], `login_id` for [`Ended::Login`] and, with `issued_until`,
+/// A row of `kefu_revocation`. Of a change of a role, `login_id` is the role's number. Else: `token_hash` for [`Ended::Tokens`], `login_id` for [`Ended::Login`] and, with `issued_until`,
 /// for [`Ended::AllBut`]; `issued_until` alone for [`Ended::TokensUntil`]; none of them for [`Ended::All`].
 pub(super) struct Revocation {
     pub id: i64,
     pub key: UserKey,
     pub ended: Ended,
+    /// The role that has changed, of whose holders nothing has ended.
+    pub role: Option<RoleId>,
 }
 
 /// A login that has not ended.
@@ -97,8 +99,9 @@ struct RevocationRow {
 impl RevocationRow {
     /// `None` for one that no version of this service has written.
     fn read(self) -> Option<Revocation> {
+        let role = self.login_id.filter(|_| self.reason == ROLE_CHANGED).map(RoleId::new);
         let ended = match (self.login_id, self.token_hash, self.issued_until) {
-            _ if self.reason == RIGHTS_CHANGED => Ended::Nothing,
+            _ if self.reason == RIGHTS_CHANGED || self.reason == ROLE_CHANGED => Ended::Nothing,
             (Some(kept), _, Some(_)) => Ended::AllBut(LoginId::new(kept)),
             (Some(login), _, None) => Ended::Login(LoginId::new(login)),
             (None, Some(hash), _) => {
@@ -107,7 +110,7 @@ impl RevocationRow {
             (None, None, Some(until)) => Ended::TokensUntil(from_timestamp(until)),
             (None, None, None) => Ended::All,
         };
-        Some(Revocation { id: self.id, key: user_key(self.tenant_id, self.user_type, self.user_id)?, ended })
+        Some(Revocation { id: self.id, key: user_key(self.tenant_id, self.user_type, self.user_id)?, ended, role })
     }
 }
 
@@ -341,6 +344,21 @@ const ENDED: i32 = 0;
 /// The column `reason`: what the user may do has changed, and nothing has ended.
 const RIGHTS_CHANGED: i32 = 1;
 
+/// The column `reason`: what a role lets its holders do has changed, and nothing has ended. The version before takes the row
+/// for the end of a login of nobody's.
+const ROLE_CHANGED: i32 = 2;
+
+/// Says to the other processes that a role has changed, whoever holds it, in the same transaction.
+pub(super) fn insert_change_of_role(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    role: RoleId,
+    now: Millis,
+) -> Result<()> {
+    let nobody = UserKey { tenant, user_type: UserType::Admin, user: UserId::new(0) };
+    insert_row(connection, nobody, (Some(role.get()), None, None), ROLE_CHANGED, now, now, now)
+}
+
 /// Says to the other processes that a user's role has changed, or whether the user is blocked, in the same transaction.
 pub(super) fn insert_change_of_rights(connection: &mut AnyConnection, key: UserKey, now: Millis) -> Result<()> {
     insert_revocation(connection, key, Ended::Nothing, now, now)
@@ -362,6 +380,19 @@ fn insert_revocation(
     };
     let counts_from = if let Ended::Tokens(_, until) = ended { until } else { now };
     let reason = if ended == Ended::Nothing { RIGHTS_CHANGED } else { ENDED };
+    insert_row(connection, key, (login, hash, until), reason, needed_until, counts_from, now)
+}
+
+/// Adds a row: login or role, hash of a token, and until when the tokens were issued.
+fn insert_row(
+    connection: &mut AnyConnection,
+    key: UserKey,
+    (login, hash, until): (Option<i64>, Option<String>, Option<NaiveDateTime>),
+    reason: i32,
+    needed_until: Millis,
+    counts_from: Millis,
+    now: Millis,
+) -> Result<()> {
     let id = reserve_one(connection, IdKind::Revocation)?;
     diesel::insert_into(kefu_revocation::table)
         .values((

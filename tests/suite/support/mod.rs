@@ -23,7 +23,7 @@ use kefu::clock::{Clock, Millis, to_timestamp};
 use kefu::id::{TenantId, UserId, UserKey};
 use kefu::settings::{Relay, Settings, signing_secret};
 use kefu::testing::App;
-use kefu::testing::access::Role;
+use kefu::testing::access::{Permission, Role};
 use kefu::testing::account::{self, NewAdmin};
 use kefu::testing::auth::{Auth, Tokens};
 use kefu::testing::db::schema::kefu_job;
@@ -262,6 +262,24 @@ impl TestApp {
         };
         let key = account::add_admin(&self.db, &self.clock, new).await.unwrap();
         User::new(self, Some(self.auth.issue(key).await.unwrap()))
+    }
+
+    /// A new admin with a role of the tenant's own that holds exactly these permissions.
+    pub(crate) async fn admin_who_may(&self, username: &str, permissions: &[Permission]) -> User {
+        let admin = self.admin(username, Role::Viewer).await;
+        self.let_only(&admin, permissions).await;
+        admin
+    }
+
+    /// Gives an admin a new role with exactly these permissions, and takes all others.
+    pub(crate) async fn let_only(&self, admin: &User, permissions: &[Permission]) {
+        let owner = self.owner().await;
+        let names: Vec<&str> = permissions.iter().map(|permission| permission.as_str()).collect();
+        let name = format!("{} of {}", names.join(" "), admin.id());
+        let role = json!({"name": name.chars().rev().take(64).collect::<String>(), "permissions": names});
+        let role = owner.post("/admin-api/system/role/create", role).await.ok();
+        let roles = json!({"userId": admin.id(), "roleIds": [role]});
+        owner.post("/admin-api/system/permission/assign-user-role", roles).await.ok();
     }
 
     /// A user with given tokens, e.g. from a login.
