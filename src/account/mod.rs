@@ -282,10 +282,9 @@ pub(crate) fn insert_admin(
     let names = store::usernames(connection, tenant)?;
     match names.iter().find(|name| look_alike::looks_like(name, username)) {
         Some(same) if *same == username => Err(taken()),
-        Some(_) => Err(Error::Invalid(Problem::new(
-            "用户名与已有账号过于相似",
-            "username looks like that of another admin",
-        ))),
+        Some(_) => {
+            Err(Error::Invalid(Problem::new("用户名与已有账号过于相似", "username looks like that of another admin")))
+        }
         None => store::insert_admin(connection, tenant, username, nickname, password_hash, now)?.ok_or_else(taken),
     }
 }

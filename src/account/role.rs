@@ -83,7 +83,12 @@ pub(crate) fn all(connection: &mut AnyConnection, tenant: TenantId) -> Result<Ve
 ///
 /// # Errors
 /// As the connection's.
-pub(crate) fn built_in(connection: &mut AnyConnection, tenant: TenantId, role: Role, now: Millis) -> Result<StoredRole> {
+pub(crate) fn built_in(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    role: Role,
+    now: Millis,
+) -> Result<StoredRole> {
     store::ensure_built_in(connection, tenant, now)?;
     let all = store::all(connection, tenant)?;
     let found = all.into_iter().find(|stored| stored.built_in == Some(role));
@@ -126,7 +131,10 @@ pub(crate) fn check_name(all: &[StoredRole], name: &str, own: Option<RoleId>) ->
 /// [`Error::Invalid`].
 pub(crate) fn keep_an_owner(connection: &mut AnyConnection, tenant: TenantId, before: i64) -> Result<()> {
     if before > 0 && enabled_owners(connection, tenant)? == 0 {
-        return Err(Error::Invalid(Problem::new("必须保留至少一个启用的所有者", "the last enabled owner must stay one")));
+        return Err(Error::Invalid(Problem::new(
+            "必须保留至少一个启用的所有者",
+            "the last enabled owner must stay one",
+        )));
     }
     Ok(())
 }

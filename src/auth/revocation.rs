@@ -46,11 +46,8 @@ pub enum RevokeReason {
 impl Revoked {
     /// Nothing of an admin's has ended, who may do something else from now on.
     pub(super) fn rights_changed(admin: &Admin) -> Self {
-        let reason = if admin.must_set_up() {
-            RevokeReason::Blocked
-        } else {
-            RevokeReason::RoleChanged(admin.permissions())
-        };
+        let reason =
+            if admin.must_set_up() { RevokeReason::Blocked } else { RevokeReason::RoleChanged(admin.permissions()) };
         Self { key: admin.key, ended: Ended::Nothing, reason }
     }
 }
@@ -91,9 +88,7 @@ impl Auth {
                         Some(profile) if row.ended == Ended::Nothing && (profile.blocked || profile.sets_up) => {
                             RevokeReason::Blocked
                         }
-                        Some(profile) if row.ended == Ended::Nothing => {
-                            RevokeReason::RoleChanged(profile.permissions)
-                        }
+                        Some(profile) if row.ended == Ended::Nothing => RevokeReason::RoleChanged(profile.permissions),
                         Some(_) => RevokeReason::PasswordChanged,
                     },
                 };

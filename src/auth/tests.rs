@@ -75,7 +75,10 @@ async fn each_token_is_good_for_its_use_until_it_ends() {
     let tokens = world.login(PASSWORD).await.unwrap();
     assert_eq!((tokens.user_id, tokens.expires_time), (world.admin.user, NOW + 1_800_000));
     let principal = world.rest(&tokens.access_token).await.unwrap();
-    assert_eq!((principal.key, principal.permissions, &*principal.nickname), (world.admin, Permissions::of(Role::Agent), "小红"));
+    assert_eq!(
+        (principal.key, principal.permissions, &*principal.nickname),
+        (world.admin, Permissions::of(Role::Agent), "小红")
+    );
     assert!(principal.may(Permission::SendMessages) && !principal.may(Permission::DeleteConversations));
     assert_eq!(principal.expires_at, tokens.expires_time);
     assert!(world.socket(&tokens.access_token).await.is_ok());
@@ -165,7 +168,10 @@ async fn members_come_with_the_integrators_token() {
     let (one, same) = tokio::join!(world.rest(&token), world.rest(&token));
     let principal = one.unwrap();
     assert_eq!(principal, same.unwrap());
-    assert_eq!((principal.key.user.get(), principal.permissions, &*principal.nickname), (1001, Permissions::default(), "小明"));
+    assert_eq!(
+        (principal.key.user.get(), principal.permissions, &*principal.nickname),
+        (1001, Permissions::default(), "小明")
+    );
     assert!(world.socket(&token).await.is_ok());
     world.auth.logout(&principal).await.unwrap();
     assert_eq!(world.rest(&token).await, Err(Error::Unauthenticated));

@@ -127,8 +127,44 @@ impl World {
                 set_up(&self.app, &admin, &name).await;
                 self.owners(format!("?id={}", admin.id()), None)
             }
-            _ => None,
+            _ => self.example_of_accounts(operation).await,
         }
+    }
+
+    async fn role(&self) -> i64 {
+        let role = json!({"name": self.name(), "permissions": ["promotion:kefu-message:query"]});
+        self.owner.post("/admin-api/system/role/create", role).await.ok().as_i64().unwrap()
+    }
+
+    async fn example_of_accounts(&self, operation: &str) -> Option<Call> {
+        let (_, path) = operation.split_once("/admin-api/system/")?;
+        let (query, body) = match path {
+            "user/create" => {
+                let password = format!("{SECRET} horse battery");
+                let body = json!({"username": self.name(), "nickname": "n", "password": password, "roleIds": [self.role().await]});
+                (String::new(), Some(body))
+            }
+            "user/update" => (String::new(), Some(json!({"id": self.admin().await.1.id(), "nickname": "other"}))),
+            "user/update-password" => {
+                let password = format!("{SECRET} horse battery");
+                (String::new(), Some(json!({"id": self.admin().await.1.id(), "password": password})))
+            }
+            "user/update-status" => (String::new(), Some(json!({"id": self.admin().await.1.id(), "status": 1}))),
+            "user/delete" => (format!("?id={}", self.admin().await.1.id()), None),
+            "role/create" => (String::new(), Some(json!({"name": self.name()}))),
+            "role/update" => (String::new(), Some(json!({"id": self.role().await, "name": self.name()}))),
+            "role/delete" => (format!("?id={}", self.role().await), None),
+            "permission/assign-role-permissions" => {
+                let body = json!({"roleId": self.role().await, "permissions": ["promotion:kefu-message:send"]});
+                (String::new(), Some(body))
+            }
+            "permission/assign-user-role" => {
+                let body = json!({"userId": self.admin().await.1.id(), "roleIds": [self.role().await]});
+                (String::new(), Some(body))
+            }
+            _ => return None,
+        };
+        self.owners(query, body)
     }
 
     async fn rows(&self) -> i64 {

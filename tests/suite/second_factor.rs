@@ -50,15 +50,18 @@ async fn logs_in(app: &TestApp, username: &str, code: Value) -> Reply {
     app.anonymous().post(path::LOGIN, body).await
 }
 
+const ROLE: &str = "/admin-api/system/role";
+
+/// The number of one of the roles that every tenant has.
+async fn role(app: &TestApp, code: &str) -> Value {
+    let roles = app.owner().await.get(&format!("{ROLE}/page?pageSize=200")).await.ok();
+    roles["list"].as_array().unwrap().iter().find(|role| role["code"] == code).unwrap()["id"].clone()
+}
+
 /// Lets a role of the first tenant ask for a second factor, or no longer.
-fn ask(app: &TestApp, role: &str, asks: bool) {
-    let id = 900 + role.len();
-    app.execute(&format!(
-        "INSERT INTO kefu_role (id, code, name, kind, permissions, create_time, update_time, tenant_id)
-         SELECT {id}, '{role}', '{role}', 1, '[]', create_time, create_time, 1 FROM kefu_tenant
-         WHERE id = 1 AND NOT EXISTS (SELECT 1 FROM kefu_role WHERE tenant_id = 1 AND code = '{role}')"
-    ));
-    app.execute(&format!("UPDATE kefu_role SET second_factor = {asks} WHERE tenant_id = 1 AND code = '{role}'"));
+async fn ask(app: &TestApp, code: &str, asks: bool) {
+    let change = json!({"id": role(app, code).await, "secondFactor": asks});
+    app.owner().await.put_json(&format!("{ROLE}/update"), change).await.ok();
 }
 
 #[tokio::test]
@@ -189,7 +192,7 @@ async fn a_role_that_asks_for_one_lets_its_holders_do_nothing_else_first() {
     let other = app.another_node(|_| ()).await;
     app.admin("red", Role::Agent).await;
     let owner = app.admin("own", Role::Owner).await;
-    ask(&app, "agent", true);
+    ask(&app, "agent", true).await;
     let answer = logs_in(&app, "red", Value::Null).await.ok();
     assert_eq!(answer["secondFactor"], "setup");
     let red = app.user_with(serde_json::from_value(answer).unwrap());
@@ -235,26 +238,22 @@ async fn a_role_that_asks_for_one_lets_its_holders_do_nothing_else_first() {
 async fn only_an_enabled_role_that_is_held_asks() {
     let app = TestApp::spawn().await;
     app.admin("red", Role::Agent).await;
-    ask(&app, "viewer", true);
+    ask(&app, "viewer", true).await;
     assert!(logs_in(&app, "red", Value::Null).await.ok().get("secondFactor").is_none());
-    ask(&app, "agent", true);
-    app.execute("UPDATE kefu_role SET status = 1 WHERE code = 'agent'");
-    assert!(logs_in(&app, "red", Value::Null).await.ok().get("secondFactor").is_none());
-    app.execute("UPDATE kefu_role SET status = 0 WHERE code = 'agent'");
+    ask(&app, "agent", true).await;
     assert_eq!(logs_in(&app, "red", Value::Null).await.ok()["secondFactor"], "setup");
-    // A second role beside: rights add up, and so does what is asked for.
-    app.execute(
-        "INSERT INTO kefu_role (id, code, name, kind, permissions, second_factor, create_time, update_time, tenant_id)
-         SELECT 1901, 'own', 'own', 2, '[]', TRUE, create_time, create_time, 1 FROM kefu_tenant WHERE id = 1",
-    );
-    ask(&app, "agent", false);
+    ask(&app, "agent", false).await;
     let red = logs_in(&app, "red", Value::Null).await.ok();
     assert!(red.get("secondFactor").is_none());
-    app.execute(&format!(
-        "INSERT INTO kefu_admin_role (admin_id, role_id, create_time, update_time, tenant_id)
-         SELECT {}, 1901, create_time, create_time, 1 FROM kefu_tenant WHERE id = 1",
-        red["userId"]
-    ));
+    // A second role beside: rights add up, and so does what is asked for, while the role counts.
+    let owner = app.owner().await;
+    let own = json!({"name": "own", "secondFactor": true});
+    let own = owner.post(&format!("{ROLE}/create"), own).await.ok();
+    let roles = json!({"userId": red["userId"], "roleIds": [role(&app, "agent").await, own]});
+    owner.post("/admin-api/system/permission/assign-user-role", roles).await.ok();
+    owner.put_json(&format!("{ROLE}/update"), json!({"id": own, "status": 1})).await.ok();
+    assert!(logs_in(&app, "red", Value::Null).await.ok().get("secondFactor").is_none());
+    owner.put_json(&format!("{ROLE}/update"), json!({"id": own, "status": 0})).await.ok();
     assert_eq!(logs_in(&app, "red", Value::Null).await.ok()["secondFactor"], "setup");
     app.stop().await;
 }
@@ -328,7 +327,7 @@ async fn a_colleague_switches_it_off_for_one_who_has_lost_the_device() {
     // Where a role asks for one, open sockets end with it, and the tokens permit the set-up alone.
     let socket_of = async |user: &User| user.socket("").await;
     set_up(&app, &red, "red").await;
-    ask(&app, "agent", true);
+    ask(&app, "agent", true).await;
     let mut socket = socket_of(&red).await;
     reset(&owner, red.id()).await.ok();
     assert_eq!(socket.close_code().await, Some(4003));

@@ -9,9 +9,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
 use super::users::{Page, page_of};
-use crate::access::{
-    AssignPermissions, CreateRoles, DeleteRoles, Permission, Permissions, QueryRoles, UpdateRoles,
-};
+use crate::access::{AssignPermissions, CreateRoles, DeleteRoles, Permission, Permissions, QueryRoles, UpdateRoles};
 use crate::account::role::{self, CODE_LIMIT, NAME_LIMIT, NewRole, REMARK_LIMIT, StoredRole};
 use crate::account::user;
 use crate::auth::Auth;

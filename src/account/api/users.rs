@@ -141,8 +141,7 @@ async fn user_page(
     let (before, limit) = page_of(page_no, page_size);
     let (before, limit) = (i64::try_from(before).unwrap_or(i64::MAX), i64::try_from(limit).unwrap_or(i64::MAX));
     let tenant = admin.0.key.tenant;
-    let (found, total) =
-        db.run(move |connection| user::page(connection, tenant, &filter, before, limit)).await?;
+    let (found, total) = db.run(move |connection| user::page(connection, tenant, &filter, before, limit)).await?;
     Ok(Answer(Page { list: found.into_iter().map(UserView::from).collect(), total }))
 }
 
@@ -294,7 +293,12 @@ struct ResetPassword {
 /// Set the password of an account
 ///
 /// Ends its logins. Refused with 403 when the account may do more than the caller.
-#[utoipa::path(put, path = "/admin-api/system/user/update-password", operation_id = "reset_user_password", tag = "user")]
+#[utoipa::path(
+    put,
+    path = "/admin-api/system/user/update-password",
+    operation_id = "reset_user_password",
+    tag = "user"
+)]
 async fn reset_password(
     auth: web::Data<Auth>,
     address: CallerAddress,

@@ -114,9 +114,8 @@ pub(crate) fn ensure_built_in(connection: &mut AnyConnection, tenant: TenantId, 
 /// Locks the row of the tenant's role of owners until the transaction ends; makes the three when there are none. Written, not
 /// read, so that it is a lock on every database.
 pub(crate) fn lock_owner(connection: &mut AnyConnection, tenant: TenantId, now: Millis) -> Result<()> {
-    let row = kefu_role::table
-        .filter(kefu_role::tenant_id.eq(tenant.get()))
-        .filter(kefu_role::code.eq(Role::Owner.as_str()));
+    let row =
+        kefu_role::table.filter(kefu_role::tenant_id.eq(tenant.get())).filter(kefu_role::code.eq(Role::Owner.as_str()));
     let locked = diesel::update(row).set(kefu_role::update_time.eq(to_timestamp(now))).execute(connection)?;
     if locked == 0 { ensure_built_in(connection, tenant, now) } else { Ok(()) }
 }

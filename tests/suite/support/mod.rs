@@ -28,6 +28,7 @@ use kefu::testing::account::{self, NewAdmin};
 use kefu::testing::auth::{Auth, Tokens};
 use kefu::testing::db::schema::kefu_job;
 use kefu::testing::db::{Backend, Db};
+use serde_json::json;
 use tempfile::TempDir;
 
 pub(crate) use database::TestDatabase;
