@@ -6,6 +6,7 @@ pub(crate) mod indexing;
 mod look_alike;
 pub(crate) mod password;
 pub(crate) mod role;
+pub(crate) mod roles;
 pub(crate) mod second_factor;
 mod store;
 pub(crate) mod user;
@@ -16,7 +17,7 @@ pub(crate) use store::{
     admin, admin_by_name, admin_with_hash, confirm_password, imported, locked_member, lower_logout_time, member,
     member_by_id,
     second_factor::{locked_second_factor, set_second_factor, use_code},
-    set_admin_enabled, set_attributes, set_blocked, set_logout_time, set_password_hash, texts,
+    set_admin_enabled, set_attributes, set_blocked, set_logout_time, set_password_hash, texts, users,
     words::find as find_members,
 };
 
@@ -247,8 +248,8 @@ pub async fn add_admin(db: &Db, clock: &Clock, new: NewAdmin) -> Result<UserKey>
     let now = clock.now();
     db.write(move |connection| {
         let key = insert_admin(connection, new.tenant, &new.username, &new.nickname, &hash, now)?;
-        let role = role::built_in(connection, new.tenant, new.role, now)?;
-        role::assign(connection, key, &[role], "", now)?;
+        let role = roles::built_in(connection, new.tenant, new.role, now)?;
+        roles::assign(connection, key, &[role], "", now)?;
         let made = json!({"username": new.username, "nickname": new.nickname, "roles": [new.role.as_str()]});
         let change = Change::of("user", key.user, "create").to(made);
         audit::record(connection, &Actor::command_line(), new.tenant, change, now)?;
@@ -437,8 +438,8 @@ pub(crate) async fn ensure_first_admin(db: &Db, clock: &Clock) -> Result<Option<
         }
         let key = store::insert_admin(connection, DEFAULT_TENANT, FIRST_ADMIN, "客服", &hash, now)?;
         let Some(key) = key else { return Ok(None) };
-        let owner = role::built_in(connection, DEFAULT_TENANT, Role::Owner, now)?;
-        role::assign(connection, key, &[owner], "", now)?;
+        let owner = roles::built_in(connection, DEFAULT_TENANT, Role::Owner, now)?;
+        roles::assign(connection, key, &[owner], "", now)?;
         Ok(Some(key))
     });
     Ok(added.await?.map(|_| (FIRST_ADMIN.to_owned(), password)))

@@ -1,12 +1,10 @@
-//! The accounts of a tenant's people, for those who look after them. What ends logins with them is in `auth::users`.
+//! The accounts of a tenant's people, for those who look after them. What ends logins with them is in `auth::users`, what is read and
+//! written in [`super::users`].
 
-use super::store::users as store;
 use super::{check_nickname, picture};
 use crate::error::{Error, Problem, Result};
 use crate::id::RoleId;
 use crate::text::Name;
-
-pub(crate) use store::{delete, find, page, update};
 
 /// Longest address for mail, in characters.
 const EMAIL_LIMIT: usize = 255;

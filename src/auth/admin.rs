@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use super::{Auth, Inner, Principal, RevokeReason, Revoked, second_factor, store, users};
 use crate::access::Role;
 use crate::account::password::Turn;
-use crate::account::{self, password, role};
+use crate::account::{self, password, roles};
 use crate::audit::{self, Actor, Change};
 use crate::clock::Clock;
 use crate::credential::{Credential, Ended};
@@ -145,7 +145,7 @@ pub async fn set_enabled(db: &Db, clock: &Clock, tenant: TenantId, username: &st
 pub async fn set_role(db: &Db, clock: &Clock, tenant: TenantId, username: &str, role: Role) -> Result<()> {
     let now = clock.now();
     let set = move |connection: &mut AnyConnection, key: UserKey, actor: &Actor| {
-        let role = role::built_in(connection, tenant, role, now)?;
+        let role = roles::built_in(connection, tenant, role, now)?;
         users::assign_roles(connection, actor, key, &[role.id], now).map(drop)
     };
     change(db, tenant, username, set).await
@@ -158,12 +158,12 @@ pub async fn set_role(db: &Db, clock: &Clock, tenant: TenantId, username: &str, 
 pub async fn grant_owner(db: &Db, clock: &Clock, tenant: TenantId, username: &str) -> Result<()> {
     let now = clock.now();
     let grant = move |connection: &mut AnyConnection, key: UserKey, actor: &Actor| {
-        let owner = role::built_in(connection, tenant, Role::Owner, now)?;
+        let owner = roles::built_in(connection, tenant, Role::Owner, now)?;
         let admin = account::admin(connection, tenant, key.user)?.ok_or_else(unknown_admin)?;
         // Of the column alone, a role has no number.
         let held = admin.roles.iter().map(|role| role.id).filter(|id| id.get() > 0);
-        let roles: Vec<RoleId> = held.chain([owner.id]).collect();
-        users::assign_roles(connection, actor, key, &roles, now)?;
+        let wanted: Vec<RoleId> = held.chain([owner.id]).collect();
+        users::assign_roles(connection, actor, key, &wanted, now)?;
         users::set_enabled(connection, actor, key, true, now).map(drop)
     };
     change(db, tenant, username, grant).await

@@ -76,7 +76,7 @@ impl Auth {
             for row in store::revocations_after(connection, after.unwrap_or(newest), MOST)? {
                 newest = row.id;
                 if let Some(role) = row.role {
-                    let holders = account::role::holders(connection, row.key.tenant, role)?;
+                    let holders = account::roles::holders(connection, row.key.tenant, role)?;
                     fresh.extend(holders.iter().map(Revoked::rights_changed));
                     continue;
                 }

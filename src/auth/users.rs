@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::{Auth, RevokeReason, Revoked, store};
 use crate::access::Permissions;
-use crate::account::role::{self, NewRole, StoredRole};
-use crate::account::user::{self, UserChanges};
-use crate::account::{self, Admin, password};
+use crate::account::role::{NewRole, StoredRole};
+use crate::account::user::UserChanges;
+use crate::account::{self, Admin, password, roles, users as user};
 use crate::audit::{self, Actor, Change};
 use crate::clock::Millis;
 use crate::credential::Ended;
@@ -97,10 +97,10 @@ fn keeping_an_owner<T>(
     now: Millis,
     change: impl FnOnce(&mut AnyConnection) -> Result<T>,
 ) -> Result<T> {
-    role::lock_owner(connection, tenant, now)?;
-    let before = role::enabled_owners(connection, tenant)?;
+    roles::lock_owner(connection, tenant, now)?;
+    let before = roles::enabled_owners(connection, tenant)?;
     let changed = change(connection)?;
-    role::keep_an_owner(connection, tenant, before)?;
+    roles::keep_an_owner(connection, tenant, before)?;
     Ok(changed)
 }
 
@@ -152,7 +152,7 @@ pub(super) fn assign_roles(
         if wanted == admin.roles {
             return Ok(None);
         }
-        role::assign(connection, key, &wanted, &actor.column(), now)?;
+        roles::assign(connection, key, &wanted, &actor.column(), now)?;
         store::insert_change_of_rights(connection, key, now)?;
         let change = Change::of("user", key.user, "assign-roles");
         let change = change.from(json!({"roles": codes(&admin.roles)})).to(json!({"roles": codes(&wanted)}));
@@ -168,7 +168,7 @@ fn wanted(
     tenant: TenantId,
     roles: &[RoleId],
 ) -> Result<Vec<StoredRole>> {
-    let mut all = role::all(connection, tenant)?;
+    let mut all = roles::all(connection, tenant)?;
     if roles.iter().any(|wanted| all.iter().all(|role| role.id != *wanted)) {
         return Err(unknown_role());
     }
@@ -228,11 +228,11 @@ impl Auth {
         let hash = password::hash(&password, &username).await?;
         let now = self.0.clock.now();
         let make = move |connection: &mut AnyConnection| {
-            role::lock_owner(connection, tenant, now)?;
+            roles::lock_owner(connection, tenant, now)?;
             let wanted = wanted(connection, &actor, tenant, &roles)?;
             let key = account::insert_admin(connection, tenant, &username, &nickname, &hash, now)?;
             user::update(connection, key, &profile, &actor.column(), now)?;
-            role::assign(connection, key, &wanted, &actor.column(), now)?;
+            roles::assign(connection, key, &wanted, &actor.column(), now)?;
             let made = user::find(connection, tenant, key.user)?.ok_or_else(unknown_user)?;
             audit::record(connection, &actor, tenant, Change::of("user", key.user, "create").to(shown(&made)), now)?;
             Ok(key.user)
@@ -354,14 +354,14 @@ impl Auth {
     /// Makes a role.
     ///
     /// # Errors
-    /// As [`role::insert`]; [`Error::Forbidden`] when it would hold more than the actor.
+    /// As [`roles::insert`]; [`Error::Forbidden`] when it would hold more than the actor.
     pub(crate) async fn create_role(&self, actor: Actor, new: NewRole) -> Result<RoleId> {
         let now = self.0.clock.now();
         let make = move |connection: &mut AnyConnection| {
             let tenant = new.tenant;
             must_hold(connection, &actor, tenant, new.permissions)?;
-            let id = role::insert(connection, &new, now)?;
-            let made = role::find(connection, tenant, id)?.ok_or_else(unknown_role)?;
+            let id = roles::insert(connection, &new, now)?;
+            let made = roles::find(connection, tenant, id)?.ok_or_else(unknown_role)?;
             audit::record(connection, &actor, tenant, Change::of("role", id, "create").to(shown_role(&made)), now)?;
             Ok(id)
         };
@@ -391,8 +391,8 @@ impl Auth {
                 return Err(built_in());
             }
             after.second_factor = second_factor.unwrap_or(after.second_factor);
-            role::check_name(&role::all(connection, tenant)?, &after.name, Some(id))?;
-            role::update(connection, &after, &actor.column(), now)
+            roles::check_name(&roles::all(connection, tenant)?, &after.name, Some(id))?;
+            roles::update(connection, &after, &actor.column(), now)
         })
         .await
     }
@@ -413,7 +413,7 @@ impl Auth {
                 return Err(built_in());
             }
             must_hold(connection, actor, tenant, permissions)?;
-            role::set_permissions(connection, id, permissions, &actor.column(), now)
+            roles::set_permissions(connection, id, permissions, &actor.column(), now)
         })
         .await
     }
@@ -428,15 +428,15 @@ impl Auth {
     ) -> Result<()> {
         let now = self.0.clock.now();
         let write = move |connection: &mut AnyConnection| {
-            role::lock_owner(connection, tenant, now)?;
-            let before = role::find(connection, tenant, id)?.ok_or_else(unknown_role)?;
+            roles::lock_owner(connection, tenant, now)?;
+            let before = roles::find(connection, tenant, id)?.ok_or_else(unknown_role)?;
             must_hold(connection, &actor, tenant, before.permissions)?;
             change(connection, &before, &actor, now)?;
-            let after = role::find(connection, tenant, id)?.ok_or_else(unknown_role)?;
+            let after = roles::find(connection, tenant, id)?.ok_or_else(unknown_role)?;
             let row = Change::of("role", id, action).between(&shown_role(&before), &shown_role(&after));
             let Some(row) = row else { return Ok(Vec::new()) };
             store::insert_change_of_role(connection, tenant, id, now)?;
-            let holders = role::holders(connection, tenant, id)?;
+            let holders = roles::holders(connection, tenant, id)?;
             audit::record(connection, &actor, tenant, row, now)?;
             Ok(holders)
         };
@@ -454,20 +454,20 @@ impl Auth {
     pub(crate) async fn delete_role(&self, actor: Actor, tenant: TenantId, id: RoleId) -> Result<()> {
         let now = self.0.clock.now();
         let delete = move |connection: &mut AnyConnection| {
-            role::lock_owner(connection, tenant, now)?;
-            let before = role::find(connection, tenant, id)?.ok_or_else(unknown_role)?;
+            roles::lock_owner(connection, tenant, now)?;
+            let before = roles::find(connection, tenant, id)?.ok_or_else(unknown_role)?;
             if before.built_in.is_some() {
                 return Err(built_in());
             }
             must_hold(connection, &actor, tenant, before.permissions)?;
-            let held = role::holders_of_each(connection, &[id])?.get(&id).copied().unwrap_or_default();
+            let held = roles::holders_of_each(connection, &[id])?.get(&id).copied().unwrap_or_default();
             if held > 0 {
                 return Err(Error::Invalid(Problem {
                     zh: format!("该角色仍有 {held} 个账号持有").into(),
                     en: format!("{held} accounts hold the role").into(),
                 }));
             }
-            role::remove(connection, id)?;
+            roles::remove(connection, id)?;
             audit::record(connection, &actor, tenant, Change::of("role", id, "delete").from(shown_role(&before)), now)
         };
         self.0.db.write(delete).await

@@ -10,8 +10,8 @@ use validator::Validate;
 
 use super::users::{Page, page_of};
 use crate::access::{AssignPermissions, CreateRoles, DeleteRoles, Permission, Permissions, QueryRoles, UpdateRoles};
-use crate::account::role::{self, CODE_LIMIT, NAME_LIMIT, NewRole, REMARK_LIMIT, StoredRole};
-use crate::account::user;
+use crate::account::role::{CODE_LIMIT, NAME_LIMIT, NewRole, REMARK_LIMIT, StoredRole};
+use crate::account::{roles as stored, users as user};
 use crate::auth::Auth;
 use crate::auth::extract::Admin;
 use crate::auth::users::RoleChanges;
@@ -149,11 +149,11 @@ async fn role_page(
             name.as_deref().is_none_or(|name| role.name.contains(name.trim()))
                 && status.is_none_or(|status| role.enabled == (status == 0))
         };
-        let all: Vec<StoredRole> = role::all(connection, tenant)?.into_iter().filter(wanted).collect();
+        let all: Vec<StoredRole> = stored::all(connection, tenant)?.into_iter().filter(wanted).collect();
         let total = all.len();
         let shown: Vec<StoredRole> = all.into_iter().skip(before).take(limit).collect();
         let ids: Vec<RoleId> = shown.iter().map(|role| role.id).collect();
-        let held: HashMap<RoleId, i64> = role::holders_of_each(connection, &ids)?;
+        let held: HashMap<RoleId, i64> = stored::holders_of_each(connection, &ids)?;
         let view = |role: StoredRole| {
             let users = held.get(&role.id).copied().unwrap_or_default();
             RoleView::new(role, users)
@@ -180,8 +180,8 @@ async fn get_role(
 ) -> Result<Answer<Option<RoleView>>> {
     let tenant = admin.0.key.tenant;
     let found = db.run(move |connection| {
-        let Some(role) = role::find(connection, tenant, id)? else { return Ok(None) };
-        let users = role::holders_of_each(connection, &[id])?.get(&id).copied().unwrap_or_default();
+        let Some(role) = stored::find(connection, tenant, id)? else { return Ok(None) };
+        let users = stored::holders_of_each(connection, &[id])?.get(&id).copied().unwrap_or_default();
         Ok(Some(RoleView::new(role, users)))
     });
     Ok(Answer(found.await?))
@@ -191,7 +191,7 @@ async fn get_role(
 #[utoipa::path(get, path = "/admin-api/system/role/simple-list", operation_id = "name_roles", tag = "role")]
 async fn simple_roles(db: web::Data<Db>, admin: Admin<QueryRoles>) -> Result<Answer<Vec<NamedRole>>> {
     let tenant = admin.0.key.tenant;
-    let all = db.run(move |connection| role::all(connection, tenant)).await?;
+    let all = db.run(move |connection| stored::all(connection, tenant)).await?;
     Ok(Answer(all.iter().filter(|role| role.enabled).map(NamedRole::from).collect()))
 }
 
@@ -361,7 +361,7 @@ async fn role_permissions(
     Then(admin, Query(HeldQuery { role_id })): Then<Admin<QueryRoles>, Query<HeldQuery>>,
 ) -> Result<Answer<Vec<String>>> {
     let tenant = admin.0.key.tenant;
-    let found = db.run(move |connection| role::find(connection, tenant, role_id)).await?;
+    let found = db.run(move |connection| stored::find(connection, tenant, role_id)).await?;
     let names = found.map(|role| role.permissions.names()).unwrap_or_default();
     Ok(Answer(names.into_iter().map(str::to_owned).collect()))
 }

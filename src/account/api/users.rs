@@ -8,8 +8,8 @@ use validator::Validate;
 
 use super::roles::NamedRole;
 use crate::access::{CreateUsers, DeleteUsers, Permission, QueryUsers, UpdateUsers};
-use crate::account::user::{self, UserChanges, UserFilter};
-use crate::account::{self};
+use crate::account::user::{UserChanges, UserFilter};
+use crate::account::{self, users as user};
 use crate::auth::Auth;
 use crate::auth::extract::Admin;
 use crate::auth::users::NewUser;

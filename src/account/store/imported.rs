@@ -8,7 +8,6 @@ use diesel::prelude::*;
 use super::{DISABLED, roles};
 use crate::access::Role;
 use crate::account::look_alike::looks_like;
-use crate::account::role;
 use crate::account::{FIRST_ADMIN, MemberId, NICKNAME_LIMIT, USERNAME_LIMIT};
 use crate::clock::{Millis, to_timestamp};
 use crate::db::AnyConnection;
@@ -184,7 +183,7 @@ pub(crate) fn ensure_imported_admin(
             kefu_admin::tenant_id.eq(tenant.get()),
         ))
         .execute(connection)?;
-    let agent = role::built_in(connection, tenant, Role::Agent, now)?;
+    let agent = roles::built_in(connection, tenant, Role::Agent, now)?;
     roles::assign(connection, super::admin_key(tenant.get(), admin), &[agent], "", now)?;
     Ok((UserId::new(admin), true))
 }

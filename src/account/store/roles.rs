@@ -83,7 +83,7 @@ const fn name_of(role: Role) -> &'static str {
 }
 
 /// Makes the three roles of a tenant that has none yet.
-pub(crate) fn ensure_built_in(connection: &mut AnyConnection, tenant: TenantId, now: Millis) -> Result<()> {
+fn ensure_built_in(connection: &mut AnyConnection, tenant: TenantId, now: Millis) -> Result<()> {
     let there = kefu_role::table
         .filter(kefu_role::tenant_id.eq(tenant.get()))
         .filter(kefu_role::code.eq(Role::Owner.as_str()))
@@ -111,6 +111,18 @@ pub(crate) fn ensure_built_in(connection: &mut AnyConnection, tenant: TenantId, 
     Ok(())
 }
 
+/// The tenant's role of the three, which is made with the other two when the tenant has none yet.
+pub(crate) fn built_in(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    role: Role,
+    now: Millis,
+) -> Result<StoredRole> {
+    ensure_built_in(connection, tenant, now)?;
+    let found = by_column(connection, tenant.get(), role.as_str())?.pop();
+    found.ok_or_else(|| Error::internal("kefu_role: a built-in role is missing"))
+}
+
 /// Locks the row of the tenant's role of owners until the transaction ends; makes the three when there are none. Written, not
 /// read, so that it is a lock on every database.
 pub(crate) fn lock_owner(connection: &mut AnyConnection, tenant: TenantId, now: Millis) -> Result<()> {
@@ -120,7 +132,7 @@ pub(crate) fn lock_owner(connection: &mut AnyConnection, tenant: TenantId, now: 
     if locked == 0 { ensure_built_in(connection, tenant, now) } else { Ok(()) }
 }
 
-/// The roles of a tenant.
+/// The roles of a tenant: the three first, then its own, by `sort` and number.
 pub(crate) fn all(connection: &mut AnyConnection, tenant: TenantId) -> Result<Vec<StoredRole>> {
     let rows: Vec<RoleRow> = kefu_role::table
         .filter(kefu_role::tenant_id.eq(tenant.get()))
