@@ -226,11 +226,7 @@ impl Auth {
                 store::revoke_session(connection, key, session, expires_at, logout, now)?;
                 return Ok(logout);
             }
-            account::set_logout_time(connection, key, logout)?;
-            // The clock may have been ahead when it saw a token first.
-            let latest = store::seen::end(connection, key, logout)?.map_or(logout, |seen_at| seen_at.max(logout));
-            store::revoke_tokens_until(connection, key, latest, now)?;
-            Ok(latest)
+            end_tokens(connection, key, logout, now)
         };
         let latest = self.0.db.write(write).await?;
         self.publish_logout(key, Ended::Tokens(token.hash, logout));
@@ -242,6 +238,16 @@ impl Auth {
     pub(super) fn publish_logout(&self, key: UserKey, ended: Ended) {
         self.publish(Revoked { key, ended, reason: RevokeReason::LoggedOut });
     }
+}
+
+/// Ends the integrator's tokens of a member that were issued until `logout`; returns until when those count as issued that do not
+/// say it.
+pub(super) fn end_tokens(connection: &mut AnyConnection, key: UserKey, logout: Millis, now: Millis) -> Result<Millis> {
+    account::set_logout_time(connection, key, logout)?;
+    // The clock may have been ahead when it saw a token first.
+    let latest = store::seen::end(connection, key, logout)?.map_or(logout, |seen_at| seen_at.max(logout));
+    store::revoke_tokens_until(connection, key, latest, now)?;
+    Ok(latest)
 }
 
 impl Inner {

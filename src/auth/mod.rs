@@ -23,6 +23,7 @@ mod member_token;
 pub(crate) mod origin;
 mod revocation;
 pub(crate) mod second_factor;
+mod sessions;
 mod store;
 mod token;
 pub(crate) mod users;

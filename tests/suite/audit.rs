@@ -90,6 +90,10 @@ impl World {
                 let member = self.app.member(1001).await;
                 self.owners(String::new(), Some(json!({"userId": member.id(), "blocked": true, "reason": "广告"})))
             }
+            "DELETE /admin-api/promotion/kefu-member/sessions" => {
+                let member = self.app.member(1001).await;
+                self.owners(format!("?userId={}", member.id()), None)
+            }
             "DELETE /admin-api/system/login/delete" => {
                 let (_, admin) = self.admin().await;
                 let list = format!("{}?userId={}", path::LOGIN_LIST, admin.id());

@@ -47,6 +47,7 @@ mod logout;
 mod lost_database;
 mod mark_unread;
 mod member_keys;
+mod member_sessions;
 mod member_token;
 mod message;
 mod migrate_down;

@@ -214,13 +214,18 @@ struct ListedMember {
     /// When the member was first seen, epoch milliseconds.
     #[schema(value_type = i64, example = 1_795_235_421_115_i64)]
     create_time: Millis,
+    /// There when admins have blocked the member.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = true)]
+    blocked: Option<bool>,
 }
 
 impl From<account::Member> for ListedMember {
     fn from(member: account::Member) -> Self {
         let external_id = member.other_id();
-        let account::Member { key, nickname, avatar, created_at, .. } = member;
-        Self { id: key.user, external_id, nickname, avatar, create_time: created_at }
+        let account::Member { key, nickname, avatar, created_at, blocked, .. } = member;
+        let blocked = blocked.then_some(true);
+        Self { id: key.user, external_id, nickname, avatar, create_time: created_at, blocked }
     }
 }
 

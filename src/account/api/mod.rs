@@ -6,6 +6,7 @@ mod member;
 mod profile;
 mod roles;
 mod second_factor;
+mod sessions;
 mod users;
 
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -14,5 +15,5 @@ use utoipa_actix_web::service_config::ServiceConfig;
 pub(crate) fn routes(config: &mut ServiceConfig) {
     config.configure(admin::routes).configure(profile::routes).configure(users::routes).configure(roles::routes);
     config.configure(member::routes).configure(block::routes);
-    config.configure(second_factor::routes);
+    config.configure(second_factor::routes).configure(sessions::routes);
 }

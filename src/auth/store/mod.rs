@@ -173,6 +173,19 @@ pub(super) fn open_logins(connection: &mut AnyConnection, key: UserKey, now: Mil
     Ok(rows.into_iter().map(read).collect())
 }
 
+/// The ids of all of a user's logins that have not ended.
+pub(super) fn open_login_ids(connection: &mut AnyConnection, key: UserKey, now: Millis) -> Result<Vec<LoginId>> {
+    let ids: Vec<i64> = kefu_login::table
+        .filter(kefu_login::tenant_id.eq(key.tenant.get()))
+        .filter(kefu_login::user_type.eq(key.user_type.code()))
+        .filter(kefu_login::user_id.eq(key.user.get()))
+        .filter(kefu_login::revoked.eq(false))
+        .filter(kefu_login::expires_time.gt(to_timestamp(now)))
+        .select(kefu_login::id)
+        .load(connection)?;
+    Ok(ids.into_iter().map(LoginId::new).collect())
+}
+
 /// Notes that a login is used now.
 pub(super) fn note_use(connection: &mut AnyConnection, id: LoginId, origin: &Origin, now: Millis) -> Result<()> {
     diesel::update(kefu_login::table.find(id.get()))
