@@ -79,6 +79,10 @@ id_type! {
     RoleId
 }
 id_type! {
+    /// A group of agents.
+    GroupId
+}
+id_type! {
     /// One way by which visitors come in, such as the widget on a site.
     ChannelId
 }

@@ -7,6 +7,7 @@
 //! | [`writer`], [`fact`] | the group commit; what has happened, who hears of it and how |
 //! | [`conversation`] | conversations: one per member and tenant |
 //! | [`account`], [`auth`], `access` | admins and members; tokens, logins, revocations; roles and permissions |
+//! | `agent` | agents and their groups |
 //! | `audit` | who changed what |
 //! | [`tenant`], [`channel`] | tenants and their settings; the ways by which visitors come in |
 //! | [`visitor`] | members who came in through a channel, and how they become members whom the site knows |
@@ -29,6 +30,7 @@
 
 mod access;
 mod account;
+mod agent;
 mod app;
 mod audit;
 mod auth;

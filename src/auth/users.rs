@@ -11,6 +11,7 @@ use crate::access::Permissions;
 use crate::account::role::{NewRole, StoredRole};
 use crate::account::user::UserChanges;
 use crate::account::{self, Admin, password, roles, users as user};
+use crate::agent;
 use crate::audit::{self, Actor, Change};
 use crate::clock::Millis;
 use crate::credential::Ended;
@@ -282,6 +283,7 @@ impl Auth {
                 let before = touched(connection, &actor, key)?;
                 not_oneself(&actor, key)?;
                 user::delete(connection, key, &actor.column(), now)?;
+                agent::leave_all(connection, user)?;
                 store::revoke_logins(connection, key, None, now)?;
                 let change = Change::of("user", user, "delete").from(shown(&before));
                 audit::record(connection, &actor, tenant, change, now)

@@ -19,7 +19,7 @@ use crate::http::describe::BEARER;
 use crate::id::TenantId;
 pub use asyncapi::{asyncapi, asyncapi_text};
 
-use crate::{account, audit, auth, channel, conversation, file, health, message, shop, socket, tenant, visitor};
+use crate::{account, agent, audit, auth, channel, conversation, file, health, message, shop, socket, tenant, visitor};
 
 /// Registers every route, those of the shop's data ([`shop`]) when they are asked for.
 pub(crate) fn register(config: &mut ServiceConfig<'_>, shop_placeholders: bool) {
@@ -30,6 +30,7 @@ pub(crate) fn register(config: &mut ServiceConfig<'_>, shop_placeholders: bool) 
         .configure(channel::api::routes)
         .configure(auth::api::routes)
         .configure(account::api::routes)
+        .configure(agent::api::routes)
         .configure(audit::api::routes)
         .configure(visitor::api::routes)
         .configure(file::api::routes)

@@ -140,7 +140,33 @@ impl World {
         self.owner.post("/admin-api/system/role/create", role).await.ok().as_i64().unwrap()
     }
 
+    async fn group(&self) -> i64 {
+        let made = self.owner.post("/admin-api/promotion/kefu-group/create", json!({"name": self.name()})).await;
+        made.ok().as_i64().unwrap()
+    }
+
+    async fn example_of_groups(&self, operation: &str) -> Option<Call> {
+        match operation {
+            "POST /admin-api/promotion/kefu-group/create" => {
+                self.owners(String::new(), Some(json!({"name": self.name()})))
+            }
+            "PUT /admin-api/promotion/kefu-group/update" => {
+                self.owners(String::new(), Some(json!({"id": self.group().await, "capacity": 7})))
+            }
+            "DELETE /admin-api/promotion/kefu-group/delete" => self.owners(format!("?id={}", self.group().await), None),
+            "PUT /admin-api/promotion/kefu-agent/update" => {
+                let groups = json!([{"id": self.group().await, "lead": true}]);
+                let body = json!({"adminId": self.admin().await.1.id(), "capacity": 3, "groups": groups});
+                self.owners(String::new(), Some(body))
+            }
+            _ => None,
+        }
+    }
+
     async fn example_of_accounts(&self, operation: &str) -> Option<Call> {
+        if let Some(call) = self.example_of_groups(operation).await {
+            return Some(call);
+        }
         let (_, path) = operation.split_once("/admin-api/system/")?;
         let (query, body) = match path {
             "user/create" => {

@@ -11,6 +11,7 @@
 mod support;
 
 mod access;
+mod agent;
 mod audit;
 mod audit_list;
 mod auth;

@@ -1,0 +1,381 @@
+//! HTTP: groups, and what is set for agents.
+
+use actix_web::web;
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
+use validator::Validate;
+
+use super::{Agent, Group, GroupChanges, Membership, NAME_LIMIT, OffDuty, Policy};
+use crate::access::{ManageAgents, ManageGroups, QueryTasks};
+use crate::auth::Auth;
+use crate::auth::extract::Admin;
+use crate::clock::Millis;
+use crate::db::Db;
+use crate::error::{Error, Problem, Result};
+use crate::http::address::CallerAddress;
+use crate::http::{Answer, Data, Json, Query, Then, routes};
+use crate::id::{GroupId, UserId};
+use crate::text::Name;
+
+/// Registers the routes. They need [`Db`] and [`Auth`] as application data.
+pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
+    routes!(config => list_groups, get_group, create_group, update_group, delete_group, list_agents, update_agent);
+}
+
+impl Data for GroupView {}
+
+impl Data for GroupId {}
+
+impl Data for AgentView {}
+
+/// Reads a field that may be `null`, which says something else than a field that is not there.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(field: D) -> std::result::Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(field).map(Some)
+}
+
+/// A group of agents.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Group)]
+#[serde(rename_all = "camelCase")]
+struct GroupView {
+    id: GroupId,
+    #[schema(example = "售后")]
+    name: String,
+    /// To whom the next member goes: `leastLoad`, `longestIdle` or `level`.
+    #[schema(example = "leastLoad")]
+    policy: &'static str,
+    /// Members whom an agent serves at once, when nothing is set for the agent.
+    #[schema(example = 5)]
+    capacity: i32,
+    /// Whether its members go to no other group.
+    #[schema(example = false)]
+    strict: bool,
+    /// Which group's members go first, the highest before.
+    #[schema(example = 0)]
+    priority: i32,
+    /// Always `null`: there are no calendars yet.
+    calendar_id: Option<i64>,
+    /// The group that stands in.
+    fallback_group_id: Option<GroupId>,
+    /// What becomes of members while no agent is on duty: `leave`, `queue` or `fallback`.
+    #[schema(example = "leave")]
+    off_duty: &'static str,
+    /// Members who may wait at once; 0 for any number.
+    #[schema(example = 0)]
+    max_waiting: i32,
+    /// How many agents it has.
+    #[schema(minimum = 0, example = 3)]
+    members: i64,
+    /// When it was made, in milliseconds since the epoch.
+    #[schema(value_type = i64, example = 1_795_235_421_115_i64)]
+    create_time: Millis,
+}
+
+impl GroupView {
+    fn new(group: Group, members: i64) -> Self {
+        Self {
+            id: group.id,
+            name: group.name,
+            policy: group.policy.as_str(),
+            capacity: group.capacity,
+            strict: group.strict,
+            priority: group.priority,
+            calendar_id: None,
+            fallback_group_id: group.fallback,
+            off_duty: group.off_duty.as_str(),
+            max_waiting: group.max_waiting,
+            members,
+            create_time: group.created_at,
+        }
+    }
+}
+
+/// List groups
+///
+/// All of the tenant, the oldest first; at most 200.
+#[utoipa::path(get, path = "/admin-api/promotion/kefu-group/list", operation_id = "list_groups", tag = "group")]
+async fn list_groups(admin: Admin<QueryTasks>, db: web::Data<Db>) -> Result<Answer<Vec<GroupView>>> {
+    let tenant = admin.0.key.tenant;
+    let found = db.run(move |connection| super::groups(connection, tenant)).await?;
+    Ok(Answer(found.into_iter().map(|(group, members)| GroupView::new(group, members)).collect()))
+}
+
+#[derive(Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct GroupQuery {
+    /// The group.
+    id: GroupId,
+}
+
+/// Get a group
+///
+/// `null` when there is none.
+#[utoipa::path(get, path = "/admin-api/promotion/kefu-group/get", operation_id = "get_group", tag = "group")]
+async fn get_group(
+    Then(admin, Query(GroupQuery { id })): Then<Admin<QueryTasks>, Query<GroupQuery>>,
+    db: web::Data<Db>,
+) -> Result<Answer<Option<GroupView>>> {
+    let tenant = admin.0.key.tenant;
+    let found = db.run(move |connection| super::groups(connection, tenant)).await?;
+    let one = found.into_iter().find(|(group, _)| group.id == id);
+    Ok(Answer(one.map(|(group, members)| GroupView::new(group, members))))
+}
+
+/// What is set of a group; what is left out stays, or is the default.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct GroupFields {
+    /// `leastLoad`, the default, `longestIdle` or `level`.
+    #[schema(nullable = false, example = "leastLoad")]
+    policy: Option<String>,
+    /// Members whom an agent serves at once, when nothing is set for the agent; 5 by default.
+    #[validate(range(min = 0, max = 1000))]
+    #[schema(nullable = false, minimum = 0, maximum = 1000)]
+    capacity: Option<i32>,
+    /// Whether its members go to no other group; false by default.
+    #[schema(nullable = false)]
+    strict: Option<bool>,
+    /// Which group's members go first, the highest before; 0 by default.
+    #[validate(range(min = -100, max = 100))]
+    #[schema(nullable = false, minimum = -100, maximum = 100)]
+    priority: Option<i32>,
+    /// `null`: there are no calendars yet.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<i64>)]
+    calendar_id: Option<Option<i64>>,
+    /// The group that stands in, `null` for none.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<i64>)]
+    fallback_group_id: Option<Option<GroupId>>,
+    /// `leave`, the default, `queue` or `fallback`.
+    #[schema(nullable = false, example = "leave")]
+    off_duty: Option<String>,
+    /// Members who may wait at once; 0, the default, for any number.
+    #[validate(range(min = 0, max = 100_000))]
+    #[schema(nullable = false, minimum = 0, maximum = 100_000)]
+    max_waiting: Option<i32>,
+}
+
+impl GroupFields {
+    fn changes(self, name: Option<&str>) -> Result<GroupChanges> {
+        if self.calendar_id.flatten().is_some() {
+            return Err(Error::Invalid(Problem::new("日历不存在", "calendarId: the calendar does not exist")));
+        }
+        let policy = |text: String| Policy::from_name(&text).ok_or_else(|| one_of("policy", Policy::NAMES));
+        let off_duty = |text: String| OffDuty::from_name(&text).ok_or_else(|| one_of("offDuty", OffDuty::NAMES));
+        Ok(GroupChanges {
+            name: name.map(visible).transpose()?,
+            policy: self.policy.map(policy).transpose()?,
+            capacity: self.capacity,
+            strict: self.strict,
+            priority: self.priority,
+            fallback: self.fallback_group_id,
+            off_duty: self.off_duty.map(off_duty).transpose()?,
+            max_waiting: self.max_waiting,
+        })
+    }
+}
+
+fn one_of(field: &'static str, names: &[&str]) -> Error {
+    let names = names.join(", ");
+    Error::Invalid(Problem {
+        zh: format!("{field} 须为 {names} 之一").into(),
+        en: format!("{field} must be one of {names}").into(),
+    })
+}
+
+fn visible(name: &str) -> Result<String> {
+    let problem = || Problem::new("分组名称的字数须为 1 至 64", "name must have 1-64 visible characters");
+    Name::exact(name.trim(), NAME_LIMIT).map(String::from).ok_or_else(|| Error::Invalid(problem()))
+}
+
+/// A group to be made.
+#[derive(Deserialize, Validate, ToSchema)]
+struct CreateGroup {
+    /// What it is called, unique within the tenant.
+    #[validate(length(min = 1, max = 64))]
+    #[schema(min_length = 1, max_length = 64, example = "售后")]
+    name: String,
+    #[serde(flatten)]
+    #[validate(nested)]
+    fields: GroupFields,
+}
+
+/// Make a group
+///
+/// Answers its id. A tenant has at most 200.
+#[utoipa::path(post, path = "/admin-api/promotion/kefu-group/create", operation_id = "create_group", tag = "group")]
+async fn create_group(
+    Then(admin, Json(CreateGroup { name, fields })): Then<Admin<ManageGroups>, Json<CreateGroup>>,
+    db: web::Data<Db>,
+    auth: web::Data<Auth>,
+    address: CallerAddress,
+) -> Result<Answer<GroupId>> {
+    let (tenant, actor, now) = (admin.0.key.tenant, admin.actor(address), auth.clock().now());
+    let (name, changes) = (visible(&name)?, fields.changes(None)?);
+    let make = db.write(move |connection| super::create(connection, &actor, tenant, &name, &changes, now));
+    Ok(Answer(make.await?))
+}
+
+/// What is to be changed of a group.
+#[derive(Deserialize, Validate, ToSchema)]
+struct UpdateGroup {
+    /// The group.
+    id: GroupId,
+    /// What it is called, unique within the tenant.
+    #[validate(length(min = 1, max = 64))]
+    #[schema(nullable = false, min_length = 1, max_length = 64, example = "售后")]
+    name: Option<String>,
+    #[serde(flatten)]
+    #[validate(nested)]
+    fields: GroupFields,
+}
+
+/// Change a group
+#[utoipa::path(put, path = "/admin-api/promotion/kefu-group/update", operation_id = "update_group", tag = "group")]
+async fn update_group(
+    Then(admin, Json(UpdateGroup { id, name, fields })): Then<Admin<ManageGroups>, Json<UpdateGroup>>,
+    db: web::Data<Db>,
+    auth: web::Data<Auth>,
+    address: CallerAddress,
+) -> Result<Answer<bool>> {
+    let (tenant, actor, now) = (admin.0.key.tenant, admin.actor(address), auth.clock().now());
+    let changes = fields.changes(name.as_deref())?;
+    db.write(move |connection| super::update(connection, &actor, tenant, id, &changes, now)).await?;
+    Ok(Answer(true))
+}
+
+/// Delete a group
+///
+/// One that has no agents and stands in for no other.
+#[utoipa::path(delete, path = "/admin-api/promotion/kefu-group/delete", operation_id = "delete_group", tag = "group")]
+async fn delete_group(
+    Then(admin, Query(GroupQuery { id })): Then<Admin<ManageGroups>, Query<GroupQuery>>,
+    db: web::Data<Db>,
+    auth: web::Data<Auth>,
+    address: CallerAddress,
+) -> Result<Answer<bool>> {
+    let (tenant, actor, now) = (admin.0.key.tenant, admin.actor(address), auth.clock().now());
+    db.write(move |connection| super::delete(connection, &actor, tenant, id, now)).await?;
+    Ok(Answer(true))
+}
+
+/// An admin who serves members.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Agent)]
+#[serde(rename_all = "camelCase")]
+struct AgentView {
+    admin_id: UserId,
+    #[schema(example = "xiaohong")]
+    username: String,
+    #[schema(example = "小红")]
+    nickname: String,
+    /// Empty when there is none.
+    #[schema(example = "")]
+    avatar: String,
+    /// Members to serve at once; `null` for what the group or the tenant says.
+    #[schema(example = 5)]
+    capacity: Option<i32>,
+    groups: Vec<MembershipView>,
+}
+
+/// An agent's place in a group.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Membership)]
+struct MembershipView {
+    id: GroupId,
+    #[schema(example = "售后")]
+    name: String,
+    /// Skill, 0–9.
+    #[schema(example = 0)]
+    level: i32,
+    /// Whether the agent leads the group.
+    #[schema(example = false)]
+    lead: bool,
+    /// Whether nothing of the group goes to the agent.
+    #[schema(example = false)]
+    excluded: bool,
+}
+
+/// List agents
+///
+/// The enabled accounts of the tenant by id, at most 1,000, with what is set for them.
+#[utoipa::path(get, path = "/admin-api/promotion/kefu-agent/list", operation_id = "list_agents", tag = "group")]
+async fn list_agents(admin: Admin<QueryTasks>, db: web::Data<Db>) -> Result<Answer<Vec<AgentView>>> {
+    let tenant = admin.0.key.tenant;
+    let read = db.run(move |connection| Ok((super::agents(connection, tenant)?, super::groups(connection, tenant)?)));
+    let (agents, groups) = read.await?;
+    let membership = |Membership { group, level, lead, excluded }: Membership| {
+        let name = groups.iter().find(|(one, _)| one.id == group).map(|(one, _)| one.name.clone());
+        MembershipView { id: group, name: name.unwrap_or_default(), level, lead, excluded }
+    };
+    let view = |Agent { admin, capacity, groups }: Agent| AgentView {
+        admin_id: admin.key.user,
+        username: admin.username,
+        nickname: admin.nickname,
+        avatar: admin.avatar,
+        capacity,
+        groups: groups.into_iter().map(membership).collect(),
+    };
+    Ok(Answer(agents.into_iter().map(view).collect()))
+}
+
+/// What is set for an agent; what is left out stays.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct UpdateAgent {
+    /// The account.
+    admin_id: UserId,
+    /// Members to serve at once; `null` for what the group or the tenant says.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<i32>, minimum = 0, maximum = 1000, example = 5)]
+    capacity: Option<Option<i32>>,
+    /// All groups of the agent.
+    #[validate(nested)]
+    #[schema(nullable = false)]
+    groups: Option<Vec<Place>>,
+}
+
+/// A group that an agent is to be in.
+#[derive(Deserialize, Validate, ToSchema)]
+struct Place {
+    /// The group.
+    id: GroupId,
+    /// Skill; 0 by default.
+    #[validate(range(min = 0, max = 9))]
+    #[schema(nullable = false, minimum = 0, maximum = 9)]
+    level: Option<i32>,
+    /// Whether the agent leads the group; false by default.
+    #[schema(nullable = false)]
+    lead: Option<bool>,
+    /// Whether nothing of the group goes to the agent; false by default.
+    #[schema(nullable = false)]
+    excluded: Option<bool>,
+}
+
+/// Set the capacity and the groups of an agent
+#[utoipa::path(put, path = "/admin-api/promotion/kefu-agent/update", operation_id = "update_agent", tag = "group")]
+async fn update_agent(
+    Then(admin, Json(UpdateAgent { admin_id, capacity, groups })): Then<Admin<ManageAgents>, Json<UpdateAgent>>,
+    db: web::Data<Db>,
+    auth: web::Data<Auth>,
+    address: CallerAddress,
+) -> Result<Answer<bool>> {
+    if capacity.flatten().is_some_and(|capacity| !(0..=1000).contains(&capacity)) {
+        return Err(Error::Invalid(Problem::new("capacity 须为 0 至 1000", "capacity must be 0-1000")));
+    }
+    let (tenant, actor, now) = (admin.0.key.tenant, admin.actor(address), auth.clock().now());
+    let place = |Place { id, level, lead, excluded }: Place| Membership {
+        group: id,
+        level: level.unwrap_or_default(),
+        lead: lead.unwrap_or_default(),
+        excluded: excluded.unwrap_or_default(),
+    };
+    let groups: Option<Vec<Membership>> = groups.map(|groups| groups.into_iter().map(place).collect());
+    let set = move |connection: &mut crate::db::AnyConnection| {
+        super::set_agent(connection, &actor, tenant, admin_id, capacity, groups.as_deref(), now)
+    };
+    db.write(set).await?;
+    Ok(Answer(true))
+}

@@ -1,0 +1,228 @@
+//! SQL of `kefu_group`, `kefu_group_member` and `kefu_agent`.
+
+use std::collections::HashMap;
+
+use chrono::NaiveDateTime;
+use diesel::dsl::count_star;
+use diesel::prelude::*;
+
+use super::{Group, MOST_AGENTS, MOST_GROUPS, Membership, OffDuty, Policy};
+use crate::clock::{Millis, from_timestamp, to_timestamp};
+use crate::db::schema::{kefu_agent, kefu_group, kefu_group_member};
+use crate::db::{AnyConnection, inserted};
+use crate::error::Result;
+use crate::id::{GroupId, TenantId, UserId};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = kefu_group)]
+struct GroupRow {
+    id: i64,
+    name: String,
+    policy: String,
+    capacity: i32,
+    strict: bool,
+    priority: i32,
+    fallback_group_id: Option<i64>,
+    off_duty: String,
+    max_waiting: i32,
+    create_time: NaiveDateTime,
+}
+
+impl From<GroupRow> for Group {
+    fn from(row: GroupRow) -> Self {
+        Self {
+            id: GroupId::new(row.id),
+            name: row.name,
+            policy: Policy::from_name(&row.policy).unwrap_or(Policy::LeastLoad),
+            capacity: row.capacity,
+            strict: row.strict,
+            priority: row.priority,
+            fallback: row.fallback_group_id.map(GroupId::new),
+            off_duty: OffDuty::from_name(&row.off_duty).unwrap_or(OffDuty::Leave),
+            max_waiting: row.max_waiting,
+            created_at: from_timestamp(row.create_time),
+        }
+    }
+}
+
+/// The groups of a tenant, by number.
+pub(super) fn groups(connection: &mut AnyConnection, tenant: TenantId) -> Result<Vec<Group>> {
+    let rows: Vec<GroupRow> = kefu_group::table
+        .filter(kefu_group::tenant_id.eq(tenant.get()))
+        .order(kefu_group::id)
+        .limit(2 * MOST_GROUPS)
+        .select(GroupRow::as_select())
+        .load(connection)?;
+    Ok(rows.into_iter().map(Group::from).collect())
+}
+
+/// How many agents each group has that has any. The cost grows with the tenant's memberships.
+pub(super) fn members_of_each(connection: &mut AnyConnection, tenant: TenantId) -> Result<HashMap<GroupId, i64>> {
+    let counted: Vec<(i64, i64)> = kefu_group_member::table
+        .filter(kefu_group_member::tenant_id.eq(tenant.get()))
+        .group_by(kefu_group_member::group_id)
+        .select((kefu_group_member::group_id, count_star()))
+        .load(connection)?;
+    Ok(counted.into_iter().map(|(group, count)| (GroupId::new(group), count)).collect())
+}
+
+/// Adds a group; `false` when its name is taken.
+pub(super) fn insert(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    group: &Group,
+    by: &str,
+    now: Millis,
+) -> Result<bool> {
+    let outcome = diesel::insert_into(kefu_group::table)
+        .values((
+            kefu_group::id.eq(group.id.get()),
+            kefu_group::name.eq(&group.name),
+            kefu_group::policy.eq(group.policy.as_str()),
+            kefu_group::capacity.eq(group.capacity),
+            kefu_group::strict.eq(group.strict),
+            kefu_group::priority.eq(group.priority),
+            kefu_group::fallback_group_id.eq(group.fallback.map(GroupId::get)),
+            kefu_group::off_duty.eq(group.off_duty.as_str()),
+            kefu_group::max_waiting.eq(group.max_waiting),
+            kefu_group::creator.eq(by),
+            kefu_group::updater.eq(by),
+            kefu_group::create_time.eq(to_timestamp(now)),
+            kefu_group::update_time.eq(to_timestamp(now)),
+            kefu_group::tenant_id.eq(tenant.get()),
+        ))
+        .execute(connection);
+    inserted(outcome)
+}
+
+/// Stores a group as it is now; `false` when its name is taken.
+pub(super) fn update(connection: &mut AnyConnection, group: &Group, by: &str, now: Millis) -> Result<bool> {
+    let outcome = diesel::update(kefu_group::table.find(group.id.get()))
+        .set((
+            kefu_group::name.eq(&group.name),
+            kefu_group::policy.eq(group.policy.as_str()),
+            kefu_group::capacity.eq(group.capacity),
+            kefu_group::strict.eq(group.strict),
+            kefu_group::priority.eq(group.priority),
+            kefu_group::fallback_group_id.eq(group.fallback.map(GroupId::get)),
+            kefu_group::off_duty.eq(group.off_duty.as_str()),
+            kefu_group::max_waiting.eq(group.max_waiting),
+            kefu_group::updater.eq(by),
+            kefu_group::update_time.eq(to_timestamp(now)),
+        ))
+        .execute(connection);
+    inserted(outcome)
+}
+
+/// Removes a group that has no agents.
+pub(super) fn delete(connection: &mut AnyConnection, group: GroupId) -> Result<()> {
+    diesel::delete(kefu_group::table.find(group.get())).execute(connection)?;
+    Ok(())
+}
+
+/// The groups of each agent of a tenant, by the groups' numbers. The cost grows with the tenant's memberships.
+pub(super) fn memberships(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+) -> Result<HashMap<UserId, Vec<Membership>>> {
+    type Row = (i64, i64, i32, bool, bool);
+    let rows: Vec<Row> = kefu_group_member::table
+        .filter(kefu_group_member::tenant_id.eq(tenant.get()))
+        .order((kefu_group_member::admin_id, kefu_group_member::group_id))
+        .limit(MOST_AGENTS * MOST_GROUPS)
+        .select((
+            kefu_group_member::admin_id,
+            kefu_group_member::group_id,
+            kefu_group_member::level,
+            kefu_group_member::is_lead,
+            kefu_group_member::excluded,
+        ))
+        .load(connection)?;
+    let mut found: HashMap<UserId, Vec<Membership>> = HashMap::new();
+    for (admin, group, level, lead, excluded) in rows {
+        let membership = Membership { group: GroupId::new(group), level, lead, excluded };
+        found.entry(UserId::new(admin)).or_default().push(membership);
+    }
+    Ok(found)
+}
+
+/// What is set for each agent of a tenant for whom something is.
+pub(super) fn capacities(connection: &mut AnyConnection, tenant: TenantId) -> Result<HashMap<UserId, i32>> {
+    let rows: Vec<(i64, Option<i32>)> = kefu_agent::table
+        .filter(kefu_agent::tenant_id.eq(tenant.get()))
+        .filter(kefu_agent::capacity.is_not_null())
+        .select((kefu_agent::id, kefu_agent::capacity))
+        .load(connection)?;
+    Ok(rows.into_iter().filter_map(|(admin, capacity)| Some((UserId::new(admin), capacity?))).collect())
+}
+
+/// What is set for one agent.
+pub(super) fn capacity(connection: &mut AnyConnection, agent: UserId) -> Result<Option<i32>> {
+    let found = kefu_agent::table.find(agent.get()).select(kefu_agent::capacity).first(connection).optional()?;
+    Ok(found.flatten())
+}
+
+/// Sets how many members an agent serves at once.
+pub(super) fn set_capacity(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    agent: UserId,
+    capacity: Option<i32>,
+    by: &str,
+    now: Millis,
+) -> Result<()> {
+    let changed = diesel::update(kefu_agent::table.find(agent.get()))
+        .set((
+            kefu_agent::capacity.eq(capacity),
+            kefu_agent::updater.eq(by),
+            kefu_agent::update_time.eq(to_timestamp(now)),
+        ))
+        .execute(connection)?;
+    if changed > 0 {
+        return Ok(());
+    }
+    diesel::insert_into(kefu_agent::table)
+        .values((
+            kefu_agent::id.eq(agent.get()),
+            kefu_agent::capacity.eq(capacity),
+            kefu_agent::creator.eq(by),
+            kefu_agent::updater.eq(by),
+            kefu_agent::create_time.eq(to_timestamp(now)),
+            kefu_agent::update_time.eq(to_timestamp(now)),
+            kefu_agent::tenant_id.eq(tenant.get()),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Takes an admin out of every group.
+pub(crate) fn leave_all(connection: &mut AnyConnection, agent: UserId) -> Result<()> {
+    let rows = kefu_group_member::table.filter(kefu_group_member::admin_id.eq(agent.get()));
+    diesel::delete(rows).execute(connection)?;
+    Ok(())
+}
+
+/// Puts an admin into a group.
+pub(super) fn join(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    agent: UserId,
+    membership: Membership,
+    by: &str,
+    now: Millis,
+) -> Result<()> {
+    diesel::insert_into(kefu_group_member::table)
+        .values((
+            kefu_group_member::group_id.eq(membership.group.get()),
+            kefu_group_member::admin_id.eq(agent.get()),
+            kefu_group_member::level.eq(membership.level),
+            kefu_group_member::is_lead.eq(membership.lead),
+            kefu_group_member::excluded.eq(membership.excluded),
+            kefu_group_member::creator.eq(by),
+            kefu_group_member::create_time.eq(to_timestamp(now)),
+            kefu_group_member::update_time.eq(to_timestamp(now)),
+            kefu_group_member::tenant_id.eq(tenant.get()),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
