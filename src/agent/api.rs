@@ -162,8 +162,9 @@ impl GroupFields {
         if self.calendar_id.flatten().is_some() {
             return Err(Error::Invalid(Problem::new("日历不存在", "calendarId: the calendar does not exist")));
         }
-        let policy = |text: String| Policy::from_name(&text).ok_or_else(|| one_of("policy", Policy::NAMES));
-        let off_duty = |text: String| OffDuty::from_name(&text).ok_or_else(|| one_of("offDuty", OffDuty::NAMES));
+        let policy = |text: String| Policy::from_name(&text).ok_or_else(|| one_of("分配方式", "policy", Policy::NAMES));
+        let off_duty =
+            |text: String| OffDuty::from_name(&text).ok_or_else(|| one_of("无人值班时", "offDuty", OffDuty::NAMES));
         Ok(GroupChanges {
             name: name.map(visible).transpose()?,
             policy: self.policy.map(policy).transpose()?,
@@ -177,12 +178,10 @@ impl GroupFields {
     }
 }
 
-fn one_of(field: &'static str, names: &[&str]) -> Error {
+fn one_of(name: &str, field: &'static str, names: &[&str]) -> Error {
     let names = names.join(", ");
-    Error::Invalid(Problem {
-        zh: format!("{field} 须为 {names} 之一").into(),
-        en: format!("{field} must be one of {names}").into(),
-    })
+    let (zh, en) = (format!("{name}须为以下之一：{names}"), format!("{field} must be one of {names}"));
+    Error::Invalid(Problem { zh: zh.into(), en: en.into() })
 }
 
 fn visible(name: &str) -> Result<String> {
@@ -363,7 +362,7 @@ async fn update_agent(
     address: CallerAddress,
 ) -> Result<Answer<bool>> {
     if capacity.flatten().is_some_and(|capacity| !(0..=1000).contains(&capacity)) {
-        return Err(Error::Invalid(Problem::new("capacity 须为 0 至 1000", "capacity must be 0-1000")));
+        return Err(Error::Invalid(Problem::new("接待上限须为 0 至 1000", "capacity must be 0-1000")));
     }
     let (tenant, actor, now) = (admin.0.key.tenant, admin.actor(address), auth.clock().now());
     let place = |Place { id, level, lead, excluded }: Place| Membership {

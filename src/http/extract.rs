@@ -7,7 +7,7 @@ use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::future::{LocalBoxFuture, Ready, ready};
 use serde::de::DeserializeOwned;
-use validator::{Validate, ValidationErrors, ValidationErrorsKind};
+use validator::{Validate, ValidationError, ValidationErrors, ValidationErrorsKind};
 
 use super::field;
 use crate::error::{Error, Problem, Result};
@@ -140,11 +140,7 @@ pub(crate) fn check(value: &impl Validate) -> Result<()> {
 
 /// The first broken rule, in the order of the fields' names. A rule with a message is quoted as `zh|en`.
 fn problem(errors: &ValidationErrors) -> Problem {
-    let mut fields: Vec<_> = errors.errors().iter().collect();
-    fields.sort_by_key(|(name, _)| name.to_string());
-    for (field, kind) in fields {
-        let ValidationErrorsKind::Field(broken) = kind else { continue };
-        let Some(rule) = broken.first() else { continue };
+    if let Some((field, rule)) = first_broken(errors) {
         let en = camel_case(field);
         let zh = field::name(&en);
         if let Some((rule_zh, rule_en)) = rule.message.as_ref().and_then(|message| message.split_once('|')) {
@@ -168,6 +164,17 @@ fn problem(errors: &ValidationErrors) -> Problem {
         };
     }
     Problem::new("参数不合法", "a parameter is not valid")
+}
+
+/// The first broken rule with the name of its field, those of nested objects and lists included.
+fn first_broken(errors: &ValidationErrors) -> Option<(&str, &ValidationError)> {
+    let mut fields: Vec<_> = errors.errors().iter().collect();
+    fields.sort_by_key(|(name, _)| name.to_string());
+    fields.into_iter().find_map(|(field, kind)| match kind {
+        ValidationErrorsKind::Field(broken) => broken.first().map(|rule| (field.as_ref(), rule)),
+        ValidationErrorsKind::Struct(nested) => first_broken(nested),
+        ValidationErrorsKind::List(items) => items.values().find_map(|nested| first_broken(nested)),
+    })
 }
 
 /// Rust's field names as the wire spells them.

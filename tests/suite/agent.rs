@@ -85,9 +85,9 @@ async fn names_are_unique_and_groups_make_no_circle() {
     stranger.post(&format!("{GROUP}/create"), foreign).await.fails(400, "请求参数不正确:分组不存在");
     for (wrong, message) in [
         (json!({"name": " "}), "分组名称"),
-        (json!({"name": "x", "policy": "first"}), "policy"),
-        (json!({"name": "x", "offDuty": "no"}), "offDuty"),
-        (json!({"name": "x", "capacity": -1}), "capacity"),
+        (json!({"name": "x", "policy": "first"}), "分配方式"),
+        (json!({"name": "x", "offDuty": "no"}), "无人值班时"),
+        (json!({"name": "x", "capacity": -1}), "接待上限须为 0 至 1000"),
         (json!({"name": "x", "calendarId": 1}), "日历"),
     ] {
         let reply = owner.post(&format!("{GROUP}/create"), wrong).await;
@@ -114,8 +114,8 @@ async fn agents_are_the_enabled_accounts_with_what_is_set_for_them() {
     for (body, message) in [
         (json!({"adminId": one.id(), "groups": [{"id": 999}]}), "分组不存在"),
         (json!({"adminId": one.id(), "groups": [{"id": group}, {"id": group}]}), "分组重复"),
-        (json!({"adminId": one.id(), "groups": [{"id": group, "level": 10}]}), "level"),
-        (json!({"adminId": one.id(), "capacity": 1001}), "capacity"),
+        (json!({"adminId": one.id(), "groups": [{"id": group, "level": 10}]}), "技能等级须为 0 至 9"),
+        (json!({"adminId": one.id(), "capacity": 1001}), "接待上限"),
         (json!({"adminId": 999}), "客服不存在或已停用"),
     ] {
         let reply = owner.put_json(UPDATE, body).await;

@@ -3,6 +3,7 @@
 mod admin;
 mod block;
 mod member;
+mod page;
 mod profile;
 mod roles;
 mod second_factor;

@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
-use super::users::{Page, page_of};
+use super::page::{Page, page_of};
 use crate::access::{AssignPermissions, CreateRoles, DeleteRoles, Permission, Permissions, QueryRoles, UpdateRoles};
 use crate::account::role::{CODE_LIMIT, NAME_LIMIT, NewRole, REMARK_LIMIT, StoredRole};
 use crate::account::{roles as stored, users as user};
@@ -32,6 +32,8 @@ pub(super) fn routes(config: &mut ServiceConfig) {
 impl Data for RoleId {}
 
 impl Data for RoleView {}
+
+impl Data for Page<RoleView> {}
 
 impl Data for NamedRole {}
 

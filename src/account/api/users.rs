@@ -6,6 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
+use super::page::{Page, page_of};
 use super::roles::NamedRole;
 use crate::access::{CreateUsers, DeleteUsers, Permission, QueryUsers, UpdateUsers};
 use crate::account::user::{UserChanges, UserFilter};
@@ -25,24 +26,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     routes!(config => user_page, get_user, create_user, update_user, delete_user, reset_password, set_status);
 }
 
-/// A part of a list.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Page<T> {
-    pub(super) list: Vec<T>,
-    /// How many there are in all.
-    #[schema(minimum = 0)]
-    pub(super) total: i64,
-}
-
 impl Data for Page<UserView> {}
-
-impl Data for Page<super::roles::RoleView> {}
-
-/// How many stand before the page, and how many on it.
-pub(super) fn page_of(page_no: Option<usize>, page_size: Option<usize>) -> (usize, usize) {
-    let size = page_size.unwrap_or(10);
-    (page_no.unwrap_or(1).saturating_sub(1).saturating_mul(size), size)
-}
 
 impl Data for UserView {}
 
