@@ -122,65 +122,72 @@ async fn get_group(
     Ok(Answer(one.map(|(group, members)| GroupView::new(group, members))))
 }
 
-/// What is set of a group; what is left out stays, or is the default.
-#[derive(Deserialize, Validate, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct GroupFields {
-    /// `leastLoad`, the default, `longestIdle` or `level`.
-    #[schema(nullable = false, example = "leastLoad")]
-    policy: Option<String>,
-    /// Members whom an agent serves at once, when nothing is set for the agent; 5 by default.
-    #[validate(range(min = 0, max = 1000))]
-    #[schema(nullable = false, minimum = 0, maximum = 1000)]
-    capacity: Option<i32>,
-    /// Whether its members go to no other group; false by default.
-    #[schema(nullable = false)]
-    strict: Option<bool>,
-    /// Which group's members go first, the highest before; 0 by default.
-    #[validate(range(min = -100, max = 100))]
-    #[schema(nullable = false, minimum = -100, maximum = 100)]
-    priority: Option<i32>,
-    /// `null`: there are no calendars yet.
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<i64>)]
-    calendar_id: Option<Option<i64>>,
-    /// The group that stands in, `null` for none.
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<i64>)]
-    fallback_group_id: Option<Option<GroupId>>,
-    /// `leave`, the default, `queue` or `fallback`.
-    #[schema(nullable = false, example = "leave")]
-    off_duty: Option<String>,
-    /// Members who may wait at once; 0, the default, for any number.
-    #[validate(range(min = 0, max = 100_000))]
-    #[schema(nullable = false, minimum = 0, maximum = 100_000)]
-    max_waiting: Option<i32>,
-}
-
-impl GroupFields {
-    fn changes(self, name: Option<&str>) -> Result<GroupChanges> {
-        if self.calendar_id.flatten().is_some() {
-            return Err(Error::Invalid(Problem::new("日历不存在", "calendarId: the calendar does not exist")));
+/// Writes the body of a call, whose own fields stand before what can be set of a group.
+macro_rules! group_body {
+    ($(#[$doc:meta])* $body:ident { $($(#[$attribute:meta])* $own:ident: $type:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Deserialize, Validate, ToSchema)]
+        #[serde(rename_all = "camelCase")]
+        struct $body {
+            $($(#[$attribute])* $own: $type,)*
+            /// `leastLoad`, the default, `longestIdle` or `level`.
+            #[schema(nullable = false, example = "leastLoad")]
+            policy: Option<String>,
+            /// Members whom an agent serves at once, when nothing is set for the agent; 5 by default.
+            #[validate(range(min = 0, max = 1000))]
+            #[schema(nullable = false, minimum = 0, maximum = 1000)]
+            capacity: Option<i32>,
+            /// Whether its members go to no other group; false by default.
+            #[schema(nullable = false)]
+            strict: Option<bool>,
+            /// Which group's members go first, the highest before; 0 by default.
+            #[validate(range(min = -100, max = 100))]
+            #[schema(nullable = false, minimum = -100, maximum = 100)]
+            priority: Option<i32>,
+            /// `null`: there are no calendars yet.
+            #[serde(default, deserialize_with = "given")]
+            #[schema(value_type = Option<i64>)]
+            calendar_id: Option<Option<i64>>,
+            /// The group that stands in, `null` for none.
+            #[serde(default, deserialize_with = "given")]
+            #[schema(value_type = Option<i64>)]
+            fallback_group_id: Option<Option<GroupId>>,
+            /// `leave`, the default, `queue` or `fallback`.
+            #[schema(nullable = false, example = "leave")]
+            off_duty: Option<String>,
+            /// Members who may wait at once; 0, the default, for any number.
+            #[validate(range(min = 0, max = 100_000))]
+            #[schema(nullable = false, minimum = 0, maximum = 100_000)]
+            max_waiting: Option<i32>,
         }
-        let policy = |text: String| Policy::from_name(&text).ok_or_else(|| one_of("分配方式", "policy", Policy::NAMES));
-        let off_duty =
-            |text: String| OffDuty::from_name(&text).ok_or_else(|| one_of("无人值班时", "offDuty", OffDuty::NAMES));
-        Ok(GroupChanges {
-            name: name.map(visible).transpose()?,
-            policy: self.policy.map(policy).transpose()?,
-            capacity: self.capacity,
-            strict: self.strict,
-            priority: self.priority,
-            fallback: self.fallback_group_id,
-            off_duty: self.off_duty.map(off_duty).transpose()?,
-            max_waiting: self.max_waiting,
-        })
-    }
+
+        impl $body {
+            /// What the body sets; the name is the caller's, checked.
+            fn changes(self, name: Option<String>) -> Result<GroupChanges> {
+                if self.calendar_id.flatten().is_some() {
+                    return Err(Error::Invalid(Problem::new("日历不存在", "calendarId: the calendar does not exist")));
+                }
+                let policy = |text: String| Policy::from_name(&text).ok_or_else(|| one_of("分配方式", "policy", Policy::NAMES));
+                let off_duty =
+                    |text: String| OffDuty::from_name(&text).ok_or_else(|| one_of("无人值班时", "offDuty", OffDuty::NAMES));
+                Ok(GroupChanges {
+                    name,
+                    policy: self.policy.map(policy).transpose()?,
+                    capacity: self.capacity,
+                    strict: self.strict,
+                    priority: self.priority,
+                    fallback: self.fallback_group_id,
+                    off_duty: self.off_duty.map(off_duty).transpose()?,
+                    max_waiting: self.max_waiting,
+                })
+            }
+        }
+    };
 }
 
-fn one_of(name: &str, field: &'static str, names: &[&str]) -> Error {
-    let names = names.join(", ");
-    let (zh, en) = (format!("{name}须为以下之一：{names}"), format!("{field} must be one of {names}"));
+fn one_of(in_chinese: &str, field: &'static str, names: &[&str]) -> Error {
+    let all = names.join(", ");
+    let (zh, en) = (format!("{in_chinese}须为以下之一：{all}"), format!("{field} must be one of {all}"));
     Error::Invalid(Problem { zh: zh.into(), en: en.into() })
 }
 
@@ -189,16 +196,14 @@ fn visible(name: &str) -> Result<String> {
     Name::exact(name.trim(), NAME_LIMIT).map(String::from).ok_or_else(|| Error::Invalid(problem()))
 }
 
-/// A group to be made.
-#[derive(Deserialize, Validate, ToSchema)]
-struct CreateGroup {
-    /// What it is called, unique within the tenant.
-    #[validate(length(min = 1, max = 64))]
-    #[schema(min_length = 1, max_length = 64, example = "售后")]
-    name: String,
-    #[serde(flatten)]
-    #[validate(nested)]
-    fields: GroupFields,
+group_body! {
+    /// A group to be made.
+    CreateGroup {
+        /// What it is called, unique within the tenant.
+        #[validate(length(min = 1, max = 64))]
+        #[schema(min_length = 1, max_length = 64, example = "售后")]
+        name: String,
+    }
 }
 
 /// Make a group
@@ -206,41 +211,40 @@ struct CreateGroup {
 /// Answers its id. A tenant has at most 200.
 #[utoipa::path(post, path = "/admin-api/promotion/kefu-group/create", operation_id = "create_group", tag = "group")]
 async fn create_group(
-    Then(admin, Json(CreateGroup { name, fields })): Then<Admin<ManageGroups>, Json<CreateGroup>>,
+    Then(admin, Json(body)): Then<Admin<ManageGroups>, Json<CreateGroup>>,
     db: web::Data<Db>,
     auth: web::Data<Auth>,
     address: CallerAddress,
 ) -> Result<Answer<GroupId>> {
     let (tenant, actor, now) = (admin.0.key.tenant, admin.actor(address), auth.clock().now());
-    let (name, changes) = (visible(&name)?, fields.changes(None)?);
+    let (name, changes) = (visible(&body.name)?, body.changes(None)?);
     let make = db.write(move |connection| super::create(connection, &actor, tenant, &name, &changes, now));
     Ok(Answer(make.await?))
 }
 
-/// What is to be changed of a group.
-#[derive(Deserialize, Validate, ToSchema)]
-struct UpdateGroup {
-    /// The group.
-    id: GroupId,
-    /// What it is called, unique within the tenant.
-    #[validate(length(min = 1, max = 64))]
-    #[schema(nullable = false, min_length = 1, max_length = 64, example = "售后")]
-    name: Option<String>,
-    #[serde(flatten)]
-    #[validate(nested)]
-    fields: GroupFields,
+group_body! {
+    /// What is to be changed of a group; what is left out stays.
+    UpdateGroup {
+        /// The group.
+        id: GroupId,
+        /// What it is called, unique within the tenant.
+        #[validate(length(min = 1, max = 64))]
+        #[schema(nullable = false, min_length = 1, max_length = 64, example = "售后")]
+        name: Option<String>,
+    }
 }
 
 /// Change a group
 #[utoipa::path(put, path = "/admin-api/promotion/kefu-group/update", operation_id = "update_group", tag = "group")]
 async fn update_group(
-    Then(admin, Json(UpdateGroup { id, name, fields })): Then<Admin<ManageGroups>, Json<UpdateGroup>>,
+    Then(admin, Json(body)): Then<Admin<ManageGroups>, Json<UpdateGroup>>,
     db: web::Data<Db>,
     auth: web::Data<Auth>,
     address: CallerAddress,
 ) -> Result<Answer<bool>> {
     let (tenant, actor, now) = (admin.0.key.tenant, admin.actor(address), auth.clock().now());
-    let changes = fields.changes(name.as_deref())?;
+    let (id, name) = (body.id, body.name.as_deref().map(visible).transpose()?);
+    let changes = body.changes(name)?;
     db.write(move |connection| super::update(connection, &actor, tenant, id, &changes, now)).await?;
     Ok(Answer(true))
 }

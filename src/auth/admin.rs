@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use super::{Auth, Inner, Principal, RevokeReason, Revoked, second_factor, store, users};
+use super::{Auth, Inner, Principal, RevokeReason, Revoked, store, users};
 use crate::access::Role;
 use crate::account::password::Turn;
 use crate::account::{self, password, roles};
@@ -30,7 +30,7 @@ pub async fn set_password(db: &Db, clock: &Clock, tenant: TenantId, username: &s
 }
 
 /// Runs a change of the account with that name, for the command line.
-async fn change<T: Send + 'static>(
+pub(super) async fn change<T: Send + 'static>(
     db: &Db,
     tenant: TenantId,
     username: &str,
@@ -167,18 +167,6 @@ pub async fn grant_owner(db: &Db, clock: &Clock, tenant: TenantId, username: &st
         users::set_enabled(connection, actor, key, true, now).map(drop)
     };
     change(db, tenant, username, grant).await
-}
-
-/// Switches an admin's second factor off, as for one who has lost the device; returns whether it was on.
-///
-/// # Errors
-/// [`Error::Invalid`] for an unknown name.
-pub async fn drop_second_factor(db: &Db, clock: &Clock, tenant: TenantId, username: &str) -> Result<bool> {
-    let now = clock.now();
-    let switch_off = move |connection: &mut AnyConnection, key, actor: &Actor| {
-        second_factor::switch_off(connection, key, actor, now)
-    };
-    change(db, tenant, username, switch_off).await
 }
 
 fn unknown_admin() -> Error {

@@ -6,16 +6,16 @@
 
 use std::net::IpAddr;
 
-use super::admin::{Compared, over_limit};
+use super::admin::{Compared, change as change_of, over_limit};
 use super::{Auth, Principal, RevokeReason, Revoked, store};
 use crate::account;
 use crate::account::second_factor::{self, SecondFactor};
 use crate::audit::{self, Actor, Change};
-use crate::clock::Millis;
+use crate::clock::{Clock, Millis};
 use crate::credential::Ended;
-use crate::db::AnyConnection;
+use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Problem, Result};
-use crate::id::{UserId, UserKey, UserType};
+use crate::id::{TenantId, UserId, UserKey, UserType};
 use crate::limit::logins::Attempt;
 
 /// What a set-up begins with. It belongs in no log: there is no `Debug`.
@@ -175,6 +175,16 @@ impl Auth {
         }
         Ok(())
     }
+}
+
+/// Switches an admin's second factor off, as for one who has lost the device; returns whether it was on.
+///
+/// # Errors
+/// [`Error::Invalid`] for an unknown name.
+pub(crate) async fn drop_second_factor(db: &Db, clock: &Clock, tenant: TenantId, username: &str) -> Result<bool> {
+    let now = clock.now();
+    let switch_off = move |connection: &mut AnyConnection, key, actor: &Actor| switch_off(connection, key, actor, now);
+    change_of(db, tenant, username, switch_off).await
 }
 
 /// The second factor of an admin whose password is still the one that was compared, after a code was used when there is one.

@@ -8,7 +8,7 @@ use super::tenant::Tenant;
 use crate::access::Role;
 use crate::account::{self, Admin, NewAdmin, NewProfile};
 use crate::audit::Actor;
-use crate::auth::admin;
+use crate::auth::{admin, second_factor};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::id::UserKey;
@@ -121,7 +121,7 @@ async fn act(command: Command, db: &Db, clock: &Clock) -> Result<String> {
             format!("{username} is an owner now\n")
         }
         Command::SecondFactorOff(Account { username, tenant }) => {
-            match admin::drop_second_factor(db, clock, tenant.id(), &username).await? {
+            match second_factor::drop_second_factor(db, clock, tenant.id(), &username).await? {
                 true => format!("switched the second factor of {username} off\n"),
                 false => format!("{username} has no second factor\n"),
             }

@@ -1,7 +1,7 @@
 //! What people call the fields of requests: the Chinese messages name them so, the English ones as the wire does.
 
 /// The Chinese names, by the names on the wire.
-const NAMES: [(&str, &str); 67] = [
+const NAMES: [(&str, &str); 73] = [
     ("action", "操作"),
     ("adminId", "管理员编号"),
     ("adminPinned", "置顶状态"),
@@ -22,14 +22,17 @@ const NAMES: [(&str, &str); 67] = [
     ("cursor", "翻页位置"),
     ("email", "邮箱"),
     ("enabled", "启用状态"),
+    ("excluded", "不分配"),
     ("fallbackGroupId", "后备分组"),
     ("file", "文件"),
     ("from", "开始时间"),
+    ("groups", "分组"),
     ("id", "编号"),
     ("key", "渠道标识"),
     ("kind", "渠道类型"),
     ("lastAdmin", "最近回复的客服"),
     ("lastSeq", "消息序号"),
+    ("lead", "组长"),
     ("level", "技能等级"),
     ("limit", "条数"),
     ("login", "登录"),
@@ -55,11 +58,14 @@ const NAMES: [(&str, &str); 67] = [
     ("refreshToken", "刷新令牌"),
     ("remark", "备注"),
     ("roleId", "角色编号"),
+    ("roleIds", "角色"),
+    ("secondFactor", "二次验证"),
     ("seq", "消息序号"),
     ("settings", "设置"),
     ("since", "起始时间"),
     ("sort", "排序"),
     ("status", "状态"),
+    ("strict", "严格分组"),
     ("title", "标题"),
     ("to", "截止时间"),
     ("token", "令牌"),
