@@ -9,7 +9,7 @@ const version = /^version = "([^"]+)"/m.exec(readFileSync(here('../../Cargo.toml
 if (!version) throw new Error('Cargo.toml names no version')
 
 /** What the loader loads when it is needed. */
-const modules = ['panel', 'form', 'extras', 'zh', 'en']
+const modules = ['panel', 'form', 'member', 'extras', 'zh', 'en']
 
 /**
  * Makes the loader a plain script that stands alone: a function around it keeps its names out of the page, and the hashes in the
@@ -71,6 +71,7 @@ export default defineConfig({
         v1: here('src/loader/index.ts'),
         panel: here('src/panel/index.tsx'),
         form: here('src/panel/form/index.tsx'),
+        member: here('src/panel/member/index.ts'),
         extras: here('src/panel/extras/index.tsx'),
         zh: here('src/locales/zh.ts'),
         en: here('src/locales/en.ts'),

@@ -14,13 +14,16 @@ const platform = globalThis as unknown as {
   clearTimeout(timer: unknown): void
 }
 
-const realClock: Clock = {
+export const realClock: Clock = {
   now: () => Date.now(),
   after(milliseconds, work) {
     const timer = platform.setTimeout(work, milliseconds)
     return () => platform.clearTimeout(timer)
   },
 }
+
+// `fetch` must be called as the platform's own.
+export const browserFetch: Fetch = (url, request) => platform.fetch(url, request)
 
 /** Makes a client of one login. */
 export function createClient(options: ClientOptions): Client {
@@ -30,9 +33,7 @@ export function createClient(options: ClientOptions): Client {
 /** Puts a client together around a store. */
 export function assemble<S extends LiveStore>(options: ClientOptions, store: S): Omit<Client, 'store'> & { store: S } {
   const { clock = realClock, random = Math.random, userType, tokens } = options
-  // `fetch` must be called as the platform's own.
-  const fetch: Fetch = options.fetch ?? ((url, request) => platform.fetch(url, request))
-  const exchange = createExchange(options, fetch, clock)
+  const exchange = createExchange(options, options.fetch ?? browserFetch, clock)
   const ended = (reason: EndReason) => {
     socket.end(reason)
     options.onEnded?.(reason)

@@ -68,7 +68,7 @@ export interface Shell {
   /** Asks for the channel's settings again; they are in `config` then. Never fails. */
   refresh(): Promise<void>
   /** Loads a part of the panel. A later call tries again. @throws when it cannot be loaded. */
-  load(part: 'form' | 'extras'): Promise<unknown>
+  load(part: 'form' | 'member' | 'extras'): Promise<unknown>
 }
 
 /** What the loader asks of the panel. */

@@ -2,9 +2,10 @@ import { describe, expect, test } from 'vitest'
 import { contrast, parse, readableOn, textOn, type Colour } from '../src/loader/colour.js'
 import en from '../src/locales/en.js'
 import zh from '../src/locales/zh.js'
-import { parseContent, safeUrl, splitLinks } from '../src/panel/content.js'
+import { fieldsOf, parseContent, parseJson, safeUrl, splitLinks } from '../src/panel/content.js'
+import { parseRich } from '../src/panel/extras/content.js'
 import { rows } from '../src/panel/rows.js'
-import { slotOf } from '../src/panel/tokens.js'
+import { slotOf } from '../src/panel/member/tokens.js'
 
 const SERVER = 'https://kefu.example'
 
@@ -33,7 +34,10 @@ describe('content', () => {
   })
   test('anything may come', () => {
     for (const raw of ['', 'null', '{', '[]', '3', '"hi"', '{"text":1}', '{"file":null}', '{"items":[null]}'])
-      for (const type of [0, 1, 2, 3, 4, 5, 10, 11, 99]) expect(parseContent(type, raw, SERVER).kind).toBeTruthy()
+      for (const type of [0, 1, 2, 3, 4, 5, 10, 11, 99]) {
+        expect(parseContent(type, raw, SERVER).kind).toBeTruthy()
+        expect(parseRich({ safeUrl, parseJson, fieldsOf }, type, raw, SERVER).kind).toBeTruthy()
+      }
     expect(parseContent(1, 'a bare text', SERVER)).toEqual({ kind: 'text', text: 'a bare text' })
     expect(parseContent(1, '{"text":"later","left":true}', SERVER)).toMatchObject({ left: true })
   })

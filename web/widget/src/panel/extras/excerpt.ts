@@ -1,17 +1,19 @@
-import type { Translate } from '../../locales/index.js'
-import type { Content } from '../content.js'
+import type { Message } from '@kefu/client'
+import type { Controller } from '../controller.js'
+import type { Kit } from '../parts.js'
+import { parseRich } from './content.js'
 
 /** A message in one line. */
-export function excerpt(content: Content, t: Translate): string {
-  switch (content.kind) {
-    case 'text':
-    case 'system':
-      return content.text
+export function excerpt(kit: Kit, { content, shell, t }: Controller, { contentType, content: raw }: Message): string {
+  const plain = content(contentType, raw)
+  if (plain.kind !== 'rich') return plain.text
+  const rich = parseRich(kit, contentType, raw, shell.server)
+  switch (rich.kind) {
     case 'file':
-      return `[${t('file')}] ${content.name}`
+      return `[${t('file')}] ${rich.name}`
     case 'card':
     case 'link':
-      return `[${t(content.label)}]`
+      return `[${t(rich.label)}]`
     case 'picture':
       return `[${t('picture')}]`
     default:
