@@ -50,7 +50,7 @@ export function splitLinks(text: string): Piece[] {
   return pieces
 }
 
-export function parseJson(raw: string): unknown {
+function parseJson(raw: string): unknown {
   try {
     return JSON.parse(raw)
   } catch {
@@ -59,6 +59,6 @@ export function parseJson(raw: string): unknown {
 }
 
 /** The fields of a JSON object; none of what is not one. */
-export const fieldsOf = (json: unknown) => (typeof json === 'object' && json ? (json as Record<string, unknown>) : {})
+const fieldsOf = (json: unknown) => (typeof json === 'object' && json ? (json as Record<string, unknown>) : {})
 
 const textOf = (value: unknown) => (typeof value === 'string' ? value : undefined)

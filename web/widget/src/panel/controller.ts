@@ -12,11 +12,17 @@ import type { Card, Identity, Page } from '../api.js'
 import { type Key, type Translate, translate } from '../locales/index.js'
 import type { Panel, Shell } from '../shell.js'
 import { Chat } from './chat.js'
+import { readableOn } from './colour.js'
 import { parseContent, TEXT } from './content.js'
 import type { Kit, PartModule, PartName, Parts } from './parts.js'
 import { phone } from './phone.js'
 import { ask, keepVisitor, type LoginTokens, storedVisitor, VisitorTokens } from './tokens.js'
 
+/** What stands behind texts, in the light and the dark theme. */
+const GROUNDS = [
+  [246, 247, 249],
+  [34, 40, 50],
+] as const
 /** For how long the settings say who is there, in milliseconds. */
 const FRESH = 60_000
 /** After how long a new message sounds, unless it was seen by then, in milliseconds. */
@@ -123,9 +129,23 @@ export class Controller implements Panel {
     this.open()
   }
 
+  rest(): unknown[][] {
+    return [
+      ['setAttributes', this.#attributes],
+      ['page', this.#page],
+      ...(this.#identity ? [['identify', this.#identity]] : []),
+      ...(this.offered ? [['card', this.offered]] : []),
+      ...(this.isOpen ? [['open']] : []),
+      ...(this.chat.files.length ? [['attach', this.chat.files]] : []),
+    ]
+  }
+
   update(): void {
     this.locale = this.shell.locale()
     this.t = translate(this.shell.words)
+    const { place, config, parse, luminance } = this.shell
+    const ground = GROUNDS[place.parentElement?.dataset['theme'] === 'dark' ? 1 : 0]
+    place.style.setProperty('--accent', `rgb(${readableOn(parse(config.look.color), ground, luminance).join()})`)
     this.changed()
   }
 

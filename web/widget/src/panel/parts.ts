@@ -11,9 +11,9 @@ import type { KefuError, Message } from '@kefu/client'
 import type { Identity } from '../api.js'
 import type { Shell } from '../shell.js'
 import type { Chat } from './chat.js'
-import type { Content, fieldsOf, parseJson, safeUrl } from './content.js'
+import type { Content, safeUrl } from './content.js'
 import type { Controller } from './controller.js'
-import type { IconName } from './ui/icons.js'
+import type { Icon } from './ui/icons.js'
 import type { Uploads } from './extras/uploads.js'
 import type { ask, keepVisitor, storedVisitor } from './tokens.js'
 
@@ -22,10 +22,8 @@ export interface Kit {
   Component: typeof Component
   KefuError: typeof KefuError
   Avatar(props: { name: string; url: string | null | undefined; id?: number }): VNode
-  Icon(props: { name: IconName }): VNode
+  Icon: typeof Icon
   safeUrl: typeof safeUrl
-  parseJson: typeof parseJson
-  fieldsOf: typeof fieldsOf
   ask: typeof ask
   storedVisitor: typeof storedVisitor
   keepVisitor: typeof keepVisitor

@@ -22,13 +22,8 @@ export interface Note {
 }
 
 /** @param server what addresses without an origin belong to */
-export function parseRich(
-  { safeUrl, parseJson, fieldsOf }: Pick<Kit, 'safeUrl' | 'parseJson' | 'fieldsOf'>,
-  contentType: number,
-  raw: string,
-  server: string,
-): Rich {
-  const fields = fieldsOf(parseJson(raw))
+export function parseRich(safeUrl: Kit['safeUrl'], contentType: number, raw: string, server: string): Rich {
+  const fields = parse(raw)
   const address = (...names: string[]) =>
     names.map((name) => safeUrl(fields[name], server)).find(Boolean) ?? safeUrl(raw.trim(), server)
   switch (contentType) {
@@ -71,6 +66,17 @@ export function parseRich(
       return UNKNOWN
   }
 }
+
+function parse(raw: string): Record<string, unknown> {
+  try {
+    return fieldsOf(JSON.parse(raw))
+  } catch {
+    return {}
+  }
+}
+
+/** The fields of a JSON object; none of what is not one. */
+const fieldsOf = (json: unknown) => (typeof json === 'object' && json ? (json as Record<string, unknown>) : {})
 
 const UNKNOWN: Rich = { kind: 'unknown' }
 

@@ -4,10 +4,11 @@ import type { Kit } from '../parts.js'
 import { parseRich } from './content.js'
 
 /** A message in one line. */
-export function excerpt(kit: Kit, { content, shell, t }: Controller, { contentType, content: raw }: Message): string {
-  const plain = content(contentType, raw)
+export function excerpt(safeUrl: Kit['safeUrl'], it: Controller, { contentType, content }: Message): string {
+  const { shell, t } = it
+  const plain = it.content(contentType, content)
   if (plain.kind !== 'rich') return plain.text
-  const rich = parseRich(kit, contentType, raw, shell.server)
+  const rich = parseRich(safeUrl, contentType, content, shell.server)
   switch (rich.kind) {
     case 'file':
       return `[${t('file')}] ${rich.name}`

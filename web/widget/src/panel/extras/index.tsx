@@ -18,18 +18,19 @@ interface RichProps {
   onLoad?: (() => void) | undefined
 }
 
+/** A sheet of paper (ui/icons.tsx). */
+const FILE = 'M13.5 3H7a1.5 1.5 0 0 0-1.5 1.5v15A1.5 1.5 0 0 0 7 21h10a1.5 1.5 0 0 0 1.5-1.5V8zM13.5 3v5h5'
 const EMOJI = [...'😀😄😁😂🙂😊😍😘😜🤔😏😒😔😢😭😡😱😅😴👌👍👎👏🙏💪🤝👋🌹🎉❤💔🔥']
 
 /** Pictures, files and cards, emoji, the preview of a message and its sound. */
-export function make(kit: Kit): Parts['extras'] {
-  const { createElement, KefuError, Avatar, Icon, safeUrl } = kit
+export function make({ createElement, KefuError, Avatar, Icon, safeUrl }: Kit): Parts['extras'] {
   use(createElement)
 
   /** What is more than a text. */
   function Rich({ it, content: { contentType, raw }, onLoad }: RichProps) {
     const { t } = it
     const outside = { target: '_blank', rel: 'noopener noreferrer' } as const
-    const content = parseRich(kit, contentType, raw, it.shell.server)
+    const content = parseRich(safeUrl, contentType, raw, it.shell.server)
     switch (content.kind) {
       case 'picture': {
         const { url, width, height } = content
@@ -45,7 +46,7 @@ export function make(kit: Kit): Parts['extras'] {
       case 'link':
         return (
           <a class="bubble file" href={content.url} {...outside}>
-            <Icon name="file" />
+            <Icon shape={FILE} />
             <span>
               {content.kind === 'file' ? content.name : t(content.label)}
               {content.kind === 'file' && content.size ? <small>{bytes(content.size)}</small> : null}
@@ -151,7 +152,7 @@ export function make(kit: Kit): Parts['extras'] {
           <Avatar id={message.senderId} name={name} url={safeUrl(message.senderAvatar, shell.server)} />
           <span class="words">
             <strong>{name}</strong>
-            <span class="excerpt">{excerpt(kit, it, message)}</span>
+            <span class="excerpt">{excerpt(safeUrl, it, message)}</span>
           </span>
           <span class="hidden">{t('open')}</span>
         </button>
