@@ -17,11 +17,16 @@ test('the sound repeats every 30 seconds while a message is unread, if the agent
       return start.apply(this, times)
     }
   })
+  // A page that is left has a socket that opens.
+  amy.expect(/WebSocket is closed before/)
   await amy.context.clock.install()
-  await amy.open('/console/profile')
+  await amy.open()
   await amy.page.goto(`${it.service.origin}/console/profile`)
   await amy.page.getByRole('switch', { name: /repeat/i }).check()
-  await amy.page.getByRole('link', { name: /conversations/i }).first().click()
+  await amy.page
+    .getByRole('link', { name: /conversations/i })
+    .first()
+    .click()
   await amy.row('Mia').waitFor()
   const notes = () => amy.page.evaluate(() => globalThis.notes)
   const before = await notes()

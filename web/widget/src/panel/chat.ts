@@ -308,8 +308,6 @@ export class Chat {
   #ended(reason: EndReason): void {
     if (this.#end.signal.aborted) return
     if (reason === 'disabled') this.blocked = true
-    // Too many tabs: this one goes on when it is used again.
-    else if (reason !== 'displaced') this.expired = true
     this.events.ended(reason)
     this.events.changed()
   }

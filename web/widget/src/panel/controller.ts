@@ -318,8 +318,10 @@ export class Controller implements Panel {
   }
 
   #ended(reason: EndReason): void {
+    // Too many tabs: this one goes on when it is used again.
     if (this.linking || reason === 'displaced' || reason === 'disabled') return
     if (this.chat.tokens.member) {
+      this.chat.expired = true
       this.shell.emit('error', { code: 401, message: reason })
       return
     }
