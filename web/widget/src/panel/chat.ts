@@ -129,7 +129,8 @@ export class Chat {
   }
 
   get connected(): boolean {
-    return this.client.socket.state === 'open' || this.client.socket.state === 'idle'
+    // Not `connecting` and not `waiting`. A login that has ended, or is blocked, waits for no connection.
+    return !/ing$/.test(this.client.socket.state)
   }
 
   /**

@@ -48,7 +48,7 @@ export function make({ createElement, KefuError, Avatar, Icon, safeUrl }: Kit): 
           <a class="bubble file" href={content.url} {...outside}>
             <Icon shape={FILE} />
             <span>
-              {content.kind === 'file' ? content.name : t(content.label)}
+              <u>{content.kind === 'file' ? content.name : t(content.label)}</u>
               {content.kind === 'file' && content.size ? <small>{bytes(content.size)}</small> : null}
             </span>
           </a>
