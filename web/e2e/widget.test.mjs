@@ -303,3 +303,87 @@ test('a draft and the open panel survive a reload; a blocked visitor is told so'
   await visitor.panel.getByText('You cannot use this chat at the moment.').waitFor()
   assert.ok(await visitor.composer.isDisabled())
 })
+
+test('a page out of sight for five minutes closes its socket, and comes back with what was missed', async () => {
+  const site = await it.site()
+  const amy = await it.agent()
+  const visitor = await it.visitor(null)
+  await visitor.context.clock.install()
+  await visitor.visit(site.home)
+  await visitor.open()
+  await visitor.send('I will be back')
+  await visitor.tick('I will be back', 'sent')
+  await openRow(amy, 'I will be back')
+  await visitor.tick('I will be back', 'read')
+  const hide = (hidden) =>
+    visitor.page.evaluate((hidden) => {
+      Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden })
+      document.dispatchEvent(new Event('visibilitychange'))
+    }, hidden)
+  await hide(true)
+  // The socket is tested every 20 seconds, and the answer comes in the world's own time.
+  const [socket] = visitor.sockets
+  for (let seconds = 0; seconds < 280; seconds += 20) {
+    const answered = socket.waitForEvent('framereceived')
+    await visitor.context.clock.runFor(20_000)
+    await answered
+  }
+  assert.ok(!socket.isClosed(), 'looking away for a moment closes nothing')
+  const closed = socket.waitForEvent('close')
+  await visitor.context.clock.runFor(25_000)
+  await closed
+  for (const text of ['are you there?', 'never mind']) {
+    await amy.send(text)
+    await amy.tick(text, 'sent')
+  }
+  await visitor.context.clock.runFor(60_000)
+  assert.equal(visitor.sockets.length, 1, 'no socket while nobody looks')
+  await hide(false)
+  await visitor.sees('never mind')
+  assert.equal(visitor.sockets.length, 2)
+  assert.deepEqual(await visitor.texts(), ['I will be back', 'are you there?', 'never mind'])
+  await amy.tick('never mind', 'read')
+})
+
+for (const [when, served] of [
+  ['before the service has linked', false],
+  ['after the service has linked, before the page knows', true],
+]) {
+  test(`a message written ${when} is neither lost nor doubled`, async () => {
+    const site = await it.site()
+    const amy = await it.agent()
+    const visitor = await it.visitor(site)
+    visitor.expect(/401/)
+    await visitor.open()
+    await visitor.send('before')
+    await visitor.tick('before', 'sent')
+    let letGo
+    const gate = new Promise((resolve) => (letGo = resolve))
+    await visitor.page.route('**/kefu-visitor/link', async (route) => {
+      if (!served) {
+        await gate
+        return route.continue()
+      }
+      const response = await route.fetch()
+      await gate
+      return route.fulfill({ response })
+    })
+    const called = visitor.page.waitForRequest('**/kefu-visitor/link')
+    await visitor.kefu('identify', { token: memberToken(served ? 'u-7301' : 'u-7302', served ? 'Pia' : 'Paul') })
+    await called
+    if (served) await amy.row('Pia').waitFor()
+    await visitor.send('while linking')
+    await visitor.send('and again')
+    if (!served) await visitor.tick('and again', 'sent')
+    letGo()
+    await visitor.told('identified')
+    await visitor.tick('and again', 'sent')
+    await visitor.send('after')
+    await visitor.tick('after', 'sent')
+    const said = ['before', 'while linking', 'and again', 'after']
+    assert.deepEqual(await visitor.texts(), said)
+    await amy.openConversation(served ? 'Pia' : 'Paul')
+    await amy.bubble('after').waitFor()
+    assert.deepEqual(await amy.texts(), said)
+  })
+}

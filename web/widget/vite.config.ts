@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath, URL } from 'node:url'
 import { defineConfig, type Plugin } from 'vitest/config'
@@ -9,11 +10,11 @@ const version = /^version = "([^"]+)"/m.exec(readFileSync(here('../../Cargo.toml
 if (!version) throw new Error('Cargo.toml names no version')
 
 /** What the loader loads when it is needed. */
-const modules = ['panel', 'form', 'extras', 'zh', 'en']
+const modules = ['panel', 'form', 'member', 'extras', 'zh', 'en']
 
 /**
- * Makes the loader a plain script that stands alone: a function around it keeps its names out of the page, and the hashes in the
- * names of the files that it loads are put in where `__FILES__` stands.
+ * Makes the loader a plain script that stands alone: a function around it keeps its names out of the page. The names of the
+ * files that it loads end with one hash of them all, which is put in where `__BUILD__` stands.
  */
 function loader(): Plugin {
   return {
@@ -26,10 +27,14 @@ function loader(): Plugin {
         return chunk
       }
       const v1 = find('v1')
-      const hashes = modules.map((name) => `${name}:"${/-([\w-]{8})\.js$/.exec(find(name).fileName)?.[1]}"`)
       for (const { imports, dynamicImports, fileName } of ['v1', ...modules].map(find))
         if (imports.length || dynamicImports.length) throw new Error(`${fileName} must stand alone`)
-      const code = v1.code.trim().replaceAll('__FILES__', `{${hashes.join()}}`).replaceAll('__IMPORT__', 'import')
+      const parts = modules.map(find)
+      const hash = createHash('sha256')
+      for (const { code } of parts) hash.update(code)
+      const build = hash.digest('base64url').slice(0, 8)
+      for (const part of parts) part.fileName = `assets/${part.name}-${build}.js`
+      const code = v1.code.trim().replaceAll('__BUILD__', JSON.stringify(build)).replaceAll('__IMPORT__', 'import')
       v1.code = `(()=>{${code}})();\n`
     },
   }
@@ -71,6 +76,7 @@ export default defineConfig({
         v1: here('src/loader/index.ts'),
         panel: here('src/panel/index.tsx'),
         form: here('src/panel/form/index.tsx'),
+        member: here('src/panel/member/index.ts'),
         extras: here('src/panel/extras/index.tsx'),
         zh: here('src/locales/zh.ts'),
         en: here('src/locales/en.ts'),

@@ -18,7 +18,11 @@ export interface Request {
 /** Makes the plain call: one request, one answer. An empty `token` sends none. */
 export type Exchange = (method: string, path: string, request: Request, token?: string) => Promise<unknown>
 
-export function createExchange(options: ClientOptions, fetch: Fetch, clock: Clock): Exchange {
+export function createExchange(
+  options: Pick<ClientOptions, 'baseUrl' | 'language' | 'tenantId'>,
+  fetch: Fetch,
+  clock: Clock,
+): Exchange {
   return async (method, path, { query, body, signal }, token) => {
     const headers: Record<string, string> = {}
     if (options.language) headers['Accept-Language'] = options.language()

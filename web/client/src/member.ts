@@ -4,7 +4,7 @@
  * A member has one conversation, so the store is one list of messages; what the store of all conversations does beyond that is
  * not loaded.
  */
-import { assemble } from './client.js'
+import { assemble, sendAsMember } from './client.js'
 import { Emitter } from './emitter.js'
 import { MEMBER, type Message, type ServerFrame, type UserType } from './model.js'
 import type { Client, ClientOptions, MemberChange } from './types.js'
@@ -15,7 +15,7 @@ export interface MemberClient extends Omit<Client, 'store'> {
 
 /** Makes a client of one member's login. */
 export function createMemberClient(options: Omit<ClientOptions, 'userType' | 'keep'>): MemberClient {
-  return assemble({ ...options, userType: 'member' }, new MemberStore())
+  return assemble({ ...options, userType: 'member' }, new MemberStore(), sendAsMember)
 }
 
 /** The messages of the one conversation, by `seq`. The array is never changed: a change makes a new one. */

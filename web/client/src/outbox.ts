@@ -9,7 +9,7 @@
 import { Emitter } from './emitter.js'
 import { KefuError } from './error.js'
 import type { Clock } from './platform.js'
-import type { Draft, Http, LiveStore, Outbox, OutboxEntry, OutboxStorage, Socket } from './types.js'
+import type { Draft, LiveStore, Outbox, OutboxEntry, OutboxStorage, Socket } from './types.js'
 
 const TRIES = 4
 const LONGEST_PAUSE = 30_000
@@ -28,10 +28,12 @@ export class Sender implements Outbox {
   #count = 0
 
   constructor(
-    private readonly http: Http,
+    private readonly post: (
+      message: Omit<Draft, 'conversationId'> & { clientMessageId: string },
+      conversationId?: number,
+    ) => Promise<number>,
     private readonly socket: Socket,
     store: LiveStore,
-    private readonly admin: boolean,
     private readonly clock: Clock,
     private readonly random: () => number,
     private readonly storage: OutboxStorage | undefined,
@@ -117,13 +119,8 @@ export class Sender implements Outbox {
   }
 
   async #post(clientMessageId: string, { conversationId, contentType, content }: Draft): Promise<number | KefuError> {
-    const message = { contentType, content, clientMessageId }
     try {
-      return this.admin
-        ? await this.http.call('post', '/admin-api/promotion/kefu-message/send', {
-            body: { ...message, conversationId: conversationId ?? 0 },
-          })
-        : await this.http.call('post', '/app-api/promotion/kefu-message/send', { body: message })
+      return await this.post({ contentType, content, clientMessageId }, conversationId)
     } catch (error) {
       return error instanceof KefuError ? error : new KefuError(0, '', 0, null, null, { cause: error })
     }

@@ -129,4 +129,9 @@ export interface KefuFunction {
   q?: ArrayLike<unknown>[]
   /** The loader's version; absent until it has run. */
   version?: string
+  /**
+   * Lets the loader that the service has now, whose files are of `build`, go on in place of this one: answers the commands that
+   * bring everything back. Nothing when this one works, or is the same.
+   */
+  renew?(build: string, next: KefuFunction): unknown[][] | undefined
 }

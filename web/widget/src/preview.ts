@@ -4,6 +4,7 @@
  * It is the real panel with a shell of its own: nothing is asked of the service, nothing is kept, and what visitors would click
  * or type in is inert. Only the launcher works.
  */
+import { luminance, parse } from './loader/colour.js'
 import { Launcher } from './loader/launcher.js'
 import { chooseLocale, direction, launcherLabel } from './loader/locale.js'
 import en from './locales/en.js'
@@ -11,7 +12,7 @@ import zh from './locales/zh.js'
 import * as extras from './panel/extras/index.js'
 import * as form from './panel/form/index.js'
 import { mount } from './panel/index.js'
-import type { Config, Keep, Shell } from './shell.js'
+import type { Config, Keep, LoaderShell } from './shell.js'
 
 export interface Preview {
   /** Shows other settings. */
@@ -31,15 +32,15 @@ export function preview(place: HTMLElement, config: Config): Preview {
   const dark = matchMedia('(prefers-color-scheme: dark)')
   let open = false
   const launcher = new Launcher(() => (open ? panel.close() : panel.open()))
-  const shell: Shell = {
+  const shell: LoaderShell = {
     server: location.origin,
-    options: { key: 'preview', history: false, sound: false },
+    options: { key: 'preview', history: false, sound: false, kept: [memory(), memory()] },
     config,
     locale: () => chooseLocale(undefined, shell.config.locale),
     words: zh,
-    local: memory(),
-    tab: memory(),
     place: launcher.place,
+    parse,
+    luminance,
     adopt: (css) => launcher.adopt(css),
     emit: () => undefined,
     setUnread: () => undefined,
@@ -50,7 +51,8 @@ export function preview(place: HTMLElement, config: Config): Preview {
     },
     focusLauncher: () => launcher.button.focus(),
     refresh: () => Promise.resolve(),
-    load: (part) => Promise.resolve({ form, extras }[part]),
+    // No member logs in here.
+    load: (part) => Promise.resolve(part === 'form' ? form : extras),
   }
   const label = () => {
     launcher.button.setAttribute('aria-label', launcherLabel(shell.locale(), open, 0))
@@ -65,6 +67,10 @@ export function preview(place: HTMLElement, config: Config): Preview {
     launcher.wear(look)
     label()
   }
+  const change = () => {
+    wear()
+    panel.update()
+  }
   place.append(launcher.host)
   launcher.place.inert = true
   launcher.button.hidden = false
@@ -72,15 +78,14 @@ export function preview(place: HTMLElement, config: Config): Preview {
   const panel = mount(shell)
   launcher.adopt(SHEET)
   panel.open()
-  dark.addEventListener('change', wear)
+  dark.addEventListener('change', change)
   return {
     update(next) {
       shell.config = next
-      wear()
-      panel.update()
+      change()
     },
     destroy() {
-      dark.removeEventListener('change', wear)
+      dark.removeEventListener('change', change)
       panel.destroy()
       launcher.host.remove()
     },

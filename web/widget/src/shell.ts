@@ -1,5 +1,6 @@
 /** What the loader and the panel have of each other. Types only: the two share no code. */
 import type { BootOptions, Card, Events, Identity, Page, Theme } from './api.js'
+import type { luminance, parse } from './loader/colour.js'
 import type { Words } from './locales/zh.js'
 
 /** A field of the form before the first message. */
@@ -42,19 +43,24 @@ export interface Keep {
   names(): string[]
 }
 
+/** What the page has asked for, and what a panel leaves to the one that takes its place. */
+export interface Options extends BootOptions {
+  /** What is kept over tabs, and for this tab: where the browser denies a storage, nothing else has it. */
+  kept?: [local: Keep, tab: Keep]
+}
+
 /** What the panel takes from the loader. */
-export interface Shell {
+export interface LoaderShell {
   readonly server: string
-  readonly options: BootOptions
+  readonly options: Options
   config: Config
   /** The language tag in force. */
   locale(): string
   /** The words of that language. */
   words: Words
-  /** Over reloads and tabs. */
-  readonly local: Keep
-  /** Over reloads of this tab. */
-  readonly tab: Keep
+  /** The brand's colour, and how bright a colour is (loader/colour.ts). */
+  readonly parse: typeof parse
+  readonly luminance: typeof luminance
   /** The panel's place in the shadow root. */
   readonly place: HTMLElement
   /** Adds a style sheet to the shadow root. */
@@ -68,7 +74,15 @@ export interface Shell {
   /** Asks for the channel's settings again; they are in `config` then. Never fails. */
   refresh(): Promise<void>
   /** Loads a part of the panel. A later call tries again. @throws when it cannot be loaded. */
-  load(part: 'form' | 'extras'): Promise<unknown>
+  load(part: 'form' | 'member' | 'extras'): Promise<unknown>
+}
+
+/** What all of the panel uses. */
+export interface Shell extends LoaderShell {
+  /** Over reloads and tabs. */
+  readonly local: Keep
+  /** Over reloads of this tab. */
+  readonly tab: Keep
 }
 
 /** What the loader asks of the panel. */
@@ -81,6 +95,10 @@ export interface Panel {
   page(page?: Page): void
   send(text: string, options?: { submit?: boolean }): void
   card(card: Card): void
+  /** Sends files. */
+  attach(files: readonly File[]): void
+  /** The commands that bring back, in another panel, what is kept nowhere. */
+  rest(): unknown[][]
   /** The language or the settings have changed. */
   update(): void
   destroy(): void
@@ -88,5 +106,5 @@ export interface Panel {
 
 /** The panel's module. */
 export interface PanelModule {
-  mount(shell: Shell): Panel
+  mount(shell: LoaderShell): Panel
 }

@@ -1,10 +1,18 @@
 import { describe, expect, test } from 'vitest'
-import { contrast, parse, readableOn, textOn, type Colour } from '../src/loader/colour.js'
+import { luminance, parse, textOn, type Colour } from '../src/loader/colour.js'
 import en from '../src/locales/en.js'
 import zh from '../src/locales/zh.js'
+import { readableOn } from '../src/panel/colour.js'
 import { parseContent, safeUrl, splitLinks } from '../src/panel/content.js'
+import { parseRich } from '../src/panel/extras/content.js'
 import { rows } from '../src/panel/rows.js'
-import { slotOf } from '../src/panel/tokens.js'
+import { slotOf } from '../src/panel/member/tokens.js'
+
+/** From 1 to 21. */
+function contrast(one: Colour, other: Colour): number {
+  const [low = 0, high = 0] = [luminance(one), luminance(other)].sort((a, b) => a - b)
+  return (high + 0.05) / (low + 0.05)
+}
 
 const SERVER = 'https://kefu.example'
 
@@ -13,12 +21,12 @@ test('text can be read on every brand colour, and the brand colour on every grou
     for (let green = 0; green < 256; green += 15)
       for (let blue = 0; blue < 256; blue += 15) {
         const colour: Colour = [red, green, blue]
-        expect(contrast(textOn(colour), colour)).toBeGreaterThanOrEqual(4.5)
+        expect(contrast(textOn(colour) === '#fff' ? [255, 255, 255] : [0, 0, 0], colour)).toBeGreaterThanOrEqual(4.5)
         for (const ground of [
           [246, 247, 249],
           [34, 40, 50],
         ] as Colour[])
-          expect(contrast(readableOn(colour, ground), ground)).toBeGreaterThanOrEqual(4.5)
+          expect(contrast(readableOn(colour, ground, luminance), ground)).toBeGreaterThanOrEqual(4.5)
       }
   expect(parse('#ffd60A')).toEqual([255, 214, 10])
   expect(parse('url(x)')).toEqual([79, 91, 213])
@@ -33,7 +41,10 @@ describe('content', () => {
   })
   test('anything may come', () => {
     for (const raw of ['', 'null', '{', '[]', '3', '"hi"', '{"text":1}', '{"file":null}', '{"items":[null]}'])
-      for (const type of [0, 1, 2, 3, 4, 5, 10, 11, 99]) expect(parseContent(type, raw, SERVER).kind).toBeTruthy()
+      for (const type of [0, 1, 2, 3, 4, 5, 10, 11, 99]) {
+        expect(parseContent(type, raw, SERVER).kind).toBeTruthy()
+        expect(parseRich(safeUrl, type, raw, SERVER).kind).toBeTruthy()
+      }
     expect(parseContent(1, 'a bare text', SERVER)).toEqual({ kind: 'text', text: 'a bare text' })
     expect(parseContent(1, '{"text":"later","left":true}', SERVER)).toMatchObject({ left: true })
   })

@@ -3,6 +3,9 @@
  *
  * The file is safe to load twice: the second run finds the first one's `kefu` and boots through it, which does nothing for
  * the same key.
+ *
+ * An upgrade of the service takes the files away that a loader knows, and a page may be open for days. A loader that cannot load
+ * one of its files therefore imports this one anew: when that knows other files, it takes the place of the one before (`renew`).
  */
 import type { BootOptions, Commands, Events, KefuFunction, Theme } from '../api.js'
 import { Widget } from './widget.js'
@@ -18,6 +21,8 @@ let widget: Widget | null = null
 /** What was asked before `boot`. */
 let early: unknown[][] = []
 const listeners = new Map<string, Set<Anything>>()
+/** The loader that has taken this one's place. */
+let next: KefuFunction | undefined
 
 function emit(event: keyof Events, value: unknown): void {
   for (const listener of [...(listeners.get(event) ?? [])]) {
@@ -40,7 +45,9 @@ function boot(options: BootOptions): void {
 
 function run(command: string, ...words: unknown[]): void {
   const [first, second] = words as [never, Anything]
-  if (command === 'on') {
+  // The page may hold this function.
+  if (next) (next as typeof run)(command, ...words)
+  else if (command === 'on') {
     const known = listeners.get(first) ?? new Set()
     listeners.set(first, known.add(second))
     if (first === 'ready' && widget?.ready) second(undefined)
@@ -69,9 +76,17 @@ function bootByTag({ key, locale, theme, hidden, history, sound, server: other }
   page.kefu?.('boot', options)
 }
 
-if (page.kefu?.version === undefined) {
-  const queue = page.kefu?.q ?? []
-  page.kefu = Object.assign(run as KefuFunction, { version: __VERSION__ })
-  if (script) bootByTag(script.dataset)
-  for (const words of queue) run(...(Array.from(words) as [string]))
-} else if (script) bootByTag(script.dataset)
+const renew: KefuFunction['renew'] = (build, other) => {
+  if (!widget?.broken || build === __BUILD__) return undefined
+  const heard = [...listeners].flatMap(([event, those]) => [...those].map((listener) => ['on', event, listener]))
+  const commands = [...heard, ['boot', widget.options], ...widget.rest()]
+  widget.destroy()
+  next = other
+  return commands
+}
+
+const before = page.kefu
+const queue = before?.version === undefined ? (before?.q ?? []) : before.renew?.(__BUILD__, run as KefuFunction)
+if (queue) page.kefu = Object.assign(run as KefuFunction, { version: __VERSION__, renew })
+if (script) bootByTag(script.dataset)
+for (const words of queue ?? []) run(...(Array.from(words) as [string]))

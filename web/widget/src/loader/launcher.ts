@@ -1,15 +1,15 @@
 /** The host element, its shadow root and the launcher. */
 import type { Config } from '../shell.js'
-import { css as colourText, parse, readableOn, textOn } from './colour.js'
+import { parse, textOn } from './colour.js'
 import sheetText from './launcher.css?inline'
 
 const SVG = 'http://www.w3.org/2000/svg'
 
 /** A speech bubble with three dots, and a cross. */
-const SHAPES = {
-  talk: 'M12 4c5 0 9 3.3 9 7.5s-4 7.5-9 7.5c-1 0-2-.1-2.9-.4l-4.6 1.9 1-3.6A7 7 0 0 1 3 11.5C3 7.3 7 4 12 4zM8 11.5h.01M12 11.5h.01M16 11.5h.01',
-  shut: 'M6 6l12 12M18 6L6 18',
-}
+const SHAPES = [
+  'M12 4c5 0 9 3.3 9 7.5s-4 7.5-9 7.5c-1 0-2-.1-2.9-.4l-4.6 1.9 1-3.6A7 7 0 0 1 3 11.5C3 7.3 7 4 12 4zM8 11.5h.01M12 11.5h.01M16 11.5h.01',
+  'M6 6l12 12M18 6L6 18',
+]
 
 export class Launcher {
   readonly host = document.createElement('kefu-widget')
@@ -19,6 +19,7 @@ export class Launcher {
   readonly place = document.createElement('div')
   readonly button = document.createElement('button')
   readonly #badge = document.createElement('span')
+  readonly #note = document.createElement('p')
 
   constructor(onClick: () => void) {
     this.adopt(sheetText)
@@ -26,22 +27,22 @@ export class Launcher {
     this.button.type = 'button'
     this.button.className = 'launcher'
     this.button.hidden = true
-    this.button.setAttribute('aria-expanded', 'false')
     this.button.onclick = onClick
+    this.#note.className = 'lost'
+    this.#note.setAttribute('role', 'alert')
+    this.#note.onclick = onClick
     this.#badge.className = 'badge'
     this.#badge.setAttribute('aria-hidden', 'true')
-    for (const [name, shape] of Object.entries(SHAPES)) {
-      const svg = document.createElementNS(SVG, 'svg')
+    const icon = document.createElementNS(SVG, 'svg')
+    icon.setAttribute('viewBox', '0 0 24 24')
+    icon.setAttribute('aria-hidden', 'true')
+    for (const shape of SHAPES) {
       const path = document.createElementNS(SVG, 'path')
-      svg.setAttribute('class', name)
-      svg.setAttribute('viewBox', '0 0 24 24')
-      svg.setAttribute('aria-hidden', 'true')
       path.setAttribute('d', shape)
-      svg.append(path)
-      this.button.append(svg)
+      icon.append(path)
     }
-    this.button.append(this.#badge)
-    this.root.append(this.place, this.button)
+    this.button.append(icon, this.#badge)
+    this.root.append(this.place, this.#note, this.button)
     this.#shadow.append(this.root)
     // What is typed here is no shortcut of the page.
     for (const type of ['keydown', 'keypress', 'keyup']) {
@@ -59,16 +60,19 @@ export class Launcher {
   wear({ color, position, side, bottom, zIndex }: Config['look']): void {
     const brand = parse(color)
     const values = {
-      '--brand': colourText(brand),
-      '--on-brand': colourText(textOn(brand)),
-      '--accent-light': colourText(readableOn(brand, [246, 247, 249])),
-      '--accent-dark': colourText(readableOn(brand, [34, 40, 50])),
-      '--side': `${side}px`,
-      '--bottom': `${bottom}px`,
-      '--z': String(zIndex),
+      brand: `rgb(${brand.join()})`,
+      'on-brand': textOn(brand),
+      side: `${side}px`,
+      bottom: `${bottom}px`,
+      z: String(zIndex),
     }
-    for (const [name, value] of Object.entries(values)) this.root.style.setProperty(name, value)
+    for (const [name, value] of Object.entries(values)) this.root.style.setProperty(`--${name}`, value)
     this.root.dataset['position'] = position
+  }
+
+  /** Says something beside the launcher. */
+  tell(text: string): void {
+    this.#note.textContent = text
   }
 
   setUnread(count: number): void {

@@ -10,6 +10,10 @@ export function launcherLabel(locale: string, open: boolean, unread: number): st
   return open ? 'Close the chat' : unread ? `Chat with us, ${unread} unread` : 'Chat with us'
 }
 
+/** What is said when the panel cannot be loaded. */
+export const lostText = (locale: string) =>
+  /^zh/i.test(locale) ? '未能加载，点击重试' : 'This could not be loaded. Click to try again.'
+
 /** The direction in which a language is written. */
 export function direction(locale: string): 'rtl' | 'ltr' {
   return /^(ar|fa|he|ur|ug)\b/i.test(locale) ? 'rtl' : 'ltr'

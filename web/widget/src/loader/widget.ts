@@ -6,10 +6,10 @@
  * the page asks of the panel goes through `#panel` in order. After `destroy` nothing that was under way has an effect.
  */
 import type { BootOptions, Commands } from '../api.js'
-import type { Config, Panel, PanelModule, Shell } from '../shell.js'
-import { keep } from './keep.js'
+import type { Config, LoaderShell as Shell, Options, Panel, PanelModule } from '../shell.js'
+import { luminance, parse } from './colour.js'
 import { Launcher } from './launcher.js'
-import { chooseLocale, direction, launcherLabel } from './locale.js'
+import { chooseLocale, direction, launcherLabel, lostText } from './locale.js'
 
 /** How long to wait before the settings are asked for again, in milliseconds. */
 const PAUSES = [2_000, 10_000, 30_000, 60_000]
@@ -28,20 +28,25 @@ export class Widget {
   readonly #end = new AbortController()
   #config: Promise<void> | null = null
   #panel: Promise<Panel | null> | null = null
+  #mounted: Panel | undefined
   #faults = 0
   /** What the panel is to do once there is a reason to load it. */
-  #later: [PanelCommand, unknown[]][] = []
+  #later: [PanelCommand, ...unknown[]][] = []
   #open = false
   #unread = 0
   #shown: boolean
   ready = false
+  /** A file could not be loaded. */
+  get broken(): boolean {
+    return this.#faults > 0
+  }
 
   constructor(
-    readonly options: BootOptions & { server: string },
+    readonly options: Options & { server: string },
     readonly emit: Shell['emit'],
   ) {
     this.#shown = !options.hidden
-    const { server, key } = options
+    const { server } = options
     const locale = () => chooseLocale(this.options.locale, this.#shell.config?.locale)
     this.#shell = {
       server,
@@ -49,9 +54,9 @@ export class Widget {
       config: undefined as unknown as Config,
       locale,
       words: {} as Shell['words'],
-      local: keep('localStorage', key),
-      tab: keep('sessionStorage', key),
       place: this.#launcher.place,
+      parse,
+      luminance,
       adopt: (css) => this.#launcher.adopt(css),
       emit: (event, value) => {
         if (!this.#gone) emit(event, value)
@@ -104,15 +109,20 @@ export class Widget {
 
   /** Hands a command to the panel; what tells of the visitor waits until there is a panel for another reason. */
   command<C extends PanelCommand>(command: C, ...words: Commands[C]): void {
-    this.#later.push([command, words])
+    this.#later.push([command, ...words])
     const waits = command === 'setAttributes' || command === 'page' || command === 'close'
     if (!waits || this.#panel) void this.#load()
+  }
+
+  /** The commands that bring back what is here and kept nowhere. */
+  rest(): unknown[][] {
+    return [...(this.#mounted?.rest() ?? []), ...this.#later]
   }
 
   destroy(): void {
     if (this.#gone) return
     this.#end.abort()
-    void this.#panel?.then((panel) => panel?.destroy())
+    this.#mounted?.destroy()
     this.#launcher.host.remove()
   }
 
@@ -120,7 +130,17 @@ export class Widget {
     document.body.append(this.#launcher.host)
     if (this.#shown) void this.#configured()
     // Whoever has written before may have an answer; whoever had the panel open goes on.
-    if (this.#shell.local.get('visitor') || this.#shell.tab.get('open')) void this.#load()
+    if (this.options.kept || this.#stored('localStorage', 'visitor') || this.#stored('sessionStorage', 'open'))
+      void this.#load()
+  }
+
+  /** What a visit before has left. To look at the property already throws where storage is denied. */
+  #stored(area: 'localStorage' | 'sessionStorage', name: string): string | null {
+    try {
+      return window[area].getItem(`kefu:${this.options.key}:${name}`)
+    } catch {
+      return null
+    }
   }
 
   /** The settings are here. Asks for them, again and again while there is no answer; `false`: the service refuses. */
@@ -158,12 +178,13 @@ export class Widget {
 
   /** Loads the panel, and lets it do what waits. */
   async #load(): Promise<void> {
+    this.#launcher.tell('')
     const panel = await (this.#panel ??= this.#mount())
     if (!panel) {
       this.#panel = null
       return
     }
-    for (const [command, words] of this.#later.splice(0)) {
+    for (const [command, ...words] of this.#later.splice(0)) {
       ;(panel[command] as (...words: unknown[]) => void)(...words)
     }
   }
@@ -177,19 +198,23 @@ export class Widget {
           return configured
         }),
       ])
-      return configured && !this.#gone ? module.mount(this.#shell) : null
+      return configured && !this.#gone ? (this.#mounted = module.mount(this.#shell)) : null
     } catch (error) {
-      this.#shell.emit('error', { code: 0, message: String(error) })
+      this.#launcher.tell(lostText(this.#shell.locale()))
+      this.#fault(error)
       return null
     }
   }
 
-  /** A module that could not be loaded is not tried again under the same address. */
-  #import(name: keyof typeof __FILES__): Promise<unknown> {
+  readonly #fault = (error: unknown) => this.#shell.emit('error', { code: 0, message: String(error) })
+
+  /** A module that could not be loaded is not tried again under the same address, but the service may have another one now. */
+  #import(name: 'panel' | 'zh' | 'en' | Parameters<Shell['load']>[0]): Promise<unknown> {
     const again = this.#faults ? `?${this.#faults}` : ''
-    return __IMPORT__(`${this.#shell.server}/widget/assets/${name}-${__FILES__[name]}.js${again}`).catch(
-      (error: unknown) => {
+    return __IMPORT__(`${this.#shell.server}/widget/assets/${name}-${__BUILD__}.js${again}`).catch(
+      async (error: unknown) => {
         this.#faults += 1
+        await __IMPORT__(`${this.#shell.server}/widget/v1.js?${Date.now()}`).catch(() => undefined)
         throw error
       },
     )
@@ -212,10 +237,12 @@ export class Widget {
     root.dir = direction(root.lang)
     this.#launcher.wear(config.look)
     this.#label()
-    void this.#panel?.then(async (panel) => {
-      await this.#speak()
-      panel?.update()
-    })
+    this.#panel
+      ?.then(async (panel) => {
+        await this.#speak()
+        panel?.update()
+      })
+      .catch(this.#fault)
   }
 
   #label(): void {

@@ -6,6 +6,8 @@ export type * from '../api.js'
 export interface LoadOptions extends BootOptions {
   /** The address of kefu, e.g. `https://kefu.example`. */
   server: string
+  /** Aborted before the script is there, nothing is put on the page: for a component that is taken away again. */
+  signal?: AbortSignal
 }
 
 /** The widget on the page. */
@@ -41,11 +43,12 @@ let policy: ReturnType<TrustedTypes['createPolicy']> | undefined
 
 /**
  * Puts the widget on the page.
- * @throws when the script cannot be loaded; a later call tries again.
+ * @throws when the script cannot be loaded: a later call tries again. When `signal` was aborted, its reason.
  */
-export async function load({ server, ...options }: LoadOptions): Promise<Kefu> {
+export async function load({ server, signal, ...options }: LoadOptions): Promise<Kefu> {
   const base = server.replace(/\/+$/, '')
   if (page.kefu?.version === undefined) await (script ??= insert(`${base}/widget/v1.js`).finally(() => (script = null)))
+  signal?.throwIfAborted()
   const kefu = page.kefu
   if (!kefu) throw new Error('kefu: the script has run and left nothing')
   kefu('boot', { server: base, ...options })

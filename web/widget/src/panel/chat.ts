@@ -7,13 +7,20 @@
  * messages, the outbox what is not in the store yet; this class adds what the two do not know: the older pages, the
  * conversations of before a login, uploads, and why nothing can be sent.
  */
-import { ADMIN, type EndReason, type KefuError, MEMBER, type Message, type OutboxEntry } from '@kefu/client'
+import {
+  ADMIN,
+  type ContentType,
+  type EndReason,
+  type KefuError,
+  MEMBER,
+  type Message,
+  type OutboxEntry,
+} from '@kefu/client'
 // `@kefu/client/member`; the console, which builds this file, too, knows the package by its main entry only.
 import { createMemberClient, type MemberClient } from '../../../client/src/member.js'
 import type { Shell } from '../shell.js'
 import type { LoginTokens } from './tokens.js'
-import type { Parts } from './parts.js'
-import type { Upload, Uploads } from './extras/uploads.js'
+import type { Uploads } from './extras/uploads.js'
 
 /** How many messages a page of the history has. */
 const PAGE = 30
@@ -69,7 +76,7 @@ export class Chat {
   readonly call: Call
 
   constructor(
-    private readonly shell: Shell,
+    shell: Shell,
     readonly tokens: LoginTokens,
     private readonly events: ChatEvents,
   ) {
@@ -122,7 +129,8 @@ export class Chat {
   }
 
   get connected(): boolean {
-    return this.client.socket.state === 'open' || this.client.socket.state === 'idle'
+    // Not `connecting` and not `waiting`. A login that has ended, or is blocked, waits for no connection.
+    return !/ing$/.test(this.client.socket.state)
   }
 
   /**
@@ -184,25 +192,11 @@ export class Chat {
     this.events.changed()
   }
 
-  send(contentType: 1 | 2 | 10 | 11, content: object): void {
+  send(contentType: number, content: object): void {
     this.tokens.want()
-    this.client.outbox.add({ contentType, content: JSON.stringify(content) })
+    this.client.outbox.add({ contentType: contentType as ContentType, content: JSON.stringify(content) })
     if (this.tokens.exists && this.client.socket.state === 'idle') void this.begin(true)
     this.report()
-  }
-
-  /** Uploads the files that wait; each becomes a message once it is there. */
-  upload(extras: Parts['extras']): void {
-    const files = this.files
-    if (!files.length) return
-    this.files = []
-    this.tokens.want()
-    this.uploads ??= extras.uploads(this.client.http, this.shell, () => this.events.changed())
-    this.uploads.add(files, ({ url, name, type, size, width, height }: Required<Upload>) => {
-      // The name is the text, too: other clients show the text of a message and nothing else.
-      if (width) this.send(2, { picUrl: url, width, height })
-      else this.send(1, { text: name, file: { url, name, size, contentType: type || 'application/octet-stream' } })
-    })
   }
 
   /** The visitor is typing. */
@@ -315,8 +309,6 @@ export class Chat {
   #ended(reason: EndReason): void {
     if (this.#end.signal.aborted) return
     if (reason === 'disabled') this.blocked = true
-    // Too many tabs: this one goes on when it is used again.
-    else if (reason !== 'displaced') this.expired = true
     this.events.ended(reason)
     this.events.changed()
   }

@@ -1,80 +1,24 @@
 /** What a message holds. By convention its content is JSON, but other clients also send bare strings, and anything may come. */
 
 export const TEXT = 1
-export const PICTURE = 2
-export const VOICE = 3
-export const VIDEO = 4
 export const SYSTEM = 5
-export const PRODUCT = 10
-export const ORDER = 11
 
 export type Content =
   | { kind: 'text' | 'system'; text: string; left?: boolean }
-  | { kind: 'picture'; url: string; width?: number; height?: number }
-  | { kind: 'file'; url: string; name: string; size?: number }
-  | { kind: 'link'; label: 'voice' | 'video'; url: string }
-  | { kind: 'card'; label: 'product' | 'order'; title: string; picture?: string; price?: number; note?: Note }
-  | { kind: 'unknown' }
-
-/** The small line of a card. */
-export interface Note {
-  no?: string
-  count?: number
-}
-
-type Fields = Record<string, unknown>
+  /** Pictures, files, cards and what nobody knows: the extras show them (extras/content.ts). */
+  | { kind: 'rich'; contentType: number; raw: string }
 
 /** @param server what addresses without an origin belong to */
 export function parseContent(contentType: number, raw: string, server: string): Content {
   const json = parseJson(raw)
-  const fields: Fields = typeof json === 'object' && json !== null ? (json as Fields) : {}
-  const address = (...names: string[]) =>
-    names.map((name) => safeUrl(fields[name], server)).find(Boolean) ?? safeUrl(raw.trim(), server)
-  switch (contentType) {
-    case TEXT: {
-      const file = (fields['file'] ?? {}) as Fields
-      const url = safeUrl(file['url'], server)
-      const bare = typeof json === 'object' ? '' : String(json ?? raw)
-      const words = text(fields['text']) ?? bare
-      if (url) return { kind: 'file', url, name: text(file['name']) || words, size: number(file['size']) }
-      return { kind: 'text', text: words, ...(fields['left'] === true && { left: true }) }
-    }
-    case SYSTEM:
-      return { kind: 'system', text: text(fields['text']) ?? raw }
-    case PICTURE: {
-      const url = address('picUrl', 'url')
-      return url ? { kind: 'picture', url, width: number(fields['width']), height: number(fields['height']) } : UNKNOWN
-    }
-    case VOICE:
-    case VIDEO: {
-      const url = address('voiceUrl', 'audioUrl', 'videoUrl', 'url')
-      return url ? { kind: 'link', label: contentType === VOICE ? 'voice' : 'video', url } : UNKNOWN
-    }
-    case PRODUCT:
-      return {
-        kind: 'card',
-        label: 'product',
-        title: text(fields['spuName']) ?? '',
-        picture: safeUrl(fields['picUrl'], server),
-        price: number(fields['price']),
-      }
-    case ORDER: {
-      const items = (Array.isArray(fields['items']) ? fields['items'] : []) as (Fields | null)[]
-      return {
-        kind: 'card',
-        label: 'order',
-        title: items.map((item) => text(item?.['spuName'])).find(Boolean) ?? '',
-        picture: items.map((item) => safeUrl(item?.['picUrl'], server)).find(Boolean),
-        price: number(fields['payPrice']),
-        note: { no: String(fields['no'] ?? ''), count: number(fields['productCount']) ?? (items.length || undefined) },
-      }
-    }
-    default:
-      return UNKNOWN
-  }
+  const fields = fieldsOf(json)
+  const words = textOf(fields['text'])
+  if (contentType === SYSTEM) return { kind: 'system', text: words ?? raw }
+  if (contentType !== TEXT || safeUrl(fieldsOf(fields['file'])['url'], server))
+    return { kind: 'rich', contentType, raw }
+  const bare = typeof json === 'object' ? '' : String(json ?? raw)
+  return { kind: 'text', text: words ?? bare, ...(fields['left'] === true && { left: true }) }
 }
-
-const UNKNOWN: Content = { kind: 'unknown' }
 
 /** An address that may be shown or opened: `http`, `https`, or a path of the service; nothing that runs script. */
 export function safeUrl(value: unknown, server: string): string | undefined {
@@ -114,14 +58,7 @@ function parseJson(raw: string): unknown {
   }
 }
 
-const text = (value: unknown) => (typeof value === 'string' ? value : undefined)
-const number = (value: unknown) => (typeof value === 'number' && value >= 0 ? value : undefined)
+/** The fields of a JSON object; none of what is not one. */
+const fieldsOf = (json: unknown) => (typeof json === 'object' && json ? (json as Record<string, unknown>) : {})
 
-/** A price of the shop, which is counted in hundredths of a yuan. */
-export const money = (hundredths: number) => `¥${(hundredths / 100).toFixed(2)}`
-
-export function bytes(count: number): string {
-  const [size, unit] =
-    count < 1024 ? [count, 'B'] : count < 1024 ** 2 ? [count / 1024, 'KB'] : [count / 1024 ** 2, 'MB']
-  return `${Number(size.toFixed(1))} ${unit}`
-}
+const textOf = (value: unknown) => (typeof value === 'string' ? value : undefined)

@@ -2,9 +2,7 @@
  * What the panel is and does, without how it looks: the login in force, open or closed, the draft, the newest unread message.
  *
  * There is one `Chat` at a time. `identify` and `logout` put another one in its place; what the one before still brings is
- * dropped with it. With a visitor's login in this browser, `identify` links first and lets the member's chat begin afterwards:
- * what the visitor writes meanwhile stays in the visitor's outbox until the service refuses its login, and moves to the
- * member's outbox under the same `clientMessageId`.
+ * dropped with it. How a member is logged in is in member/.
  *
  * Tabs of one site tell each other what they cannot know from the service: that a visitor was made, that the visitor has
  * logged out, that messages were seen, that the panel is open.
@@ -14,15 +12,19 @@ import type { Card, Identity, Page } from '../api.js'
 import { type Key, type Translate, translate } from '../locales/index.js'
 import type { Panel, Shell } from '../shell.js'
 import { Chat } from './chat.js'
-import { ORDER, parseContent, PRODUCT, TEXT } from './content.js'
-import type { Filled, Kit, PartModule, PartName, Parts } from './parts.js'
+import { readableOn } from './colour.js'
+import { parseContent, TEXT } from './content.js'
+import type { Kit, PartModule, PartName, Parts } from './parts.js'
 import { phone } from './phone.js'
-import { ask, keepVisitor, MemberTokens, slotOf, storedVisitor, VisitorTokens } from './tokens.js'
+import { ask, keepVisitor, type LoginTokens, storedVisitor, VisitorTokens } from './tokens.js'
 
+/** What stands behind texts, in the light and the dark theme. */
+const GROUNDS = [
+  [246, 247, 249],
+  [34, 40, 50],
+] as const
 /** For how long the settings say who is there, in milliseconds. */
 const FRESH = 60_000
-/** How long a message in flight is waited for before the visitor's chat ends, in milliseconds. */
-const SETTLE = 5_000
 /** After how long a new message sounds, unless it was seen by then, in milliseconds. */
 const SOUND_AFTER = 400
 
@@ -47,7 +49,9 @@ export class Controller implements Panel {
   #attributes: Record<string, unknown> = {}
   #page: Page = {}
   #turn = 0
-  #linking = false
+  /** A member is being logged in: the end of the visitor's login is no news. */
+  linking = false
+  #identity: Identity | null = null
   #fresh = Date.now()
   #queued = false
   #gone = false
@@ -82,25 +86,17 @@ export class Controller implements Panel {
     this.changed()
   }
 
-  identify({ token, getToken }: Identity): void {
+  identify(identity: Identity): void {
     const turn = ++this.#turn
-    void (async () => {
-      const first = token ?? (await getToken?.())
-      if (turn !== this.#turn || this.#gone) return
-      if (!first) throw new Error('identify needs a token')
-      const { tokens } = this.chat
-      if (tokens instanceof MemberTokens && tokens.slot === slotOf(first)) {
-        const { expired } = this.chat
-        tokens.replace(first, getToken)
-        if (!expired) return
+    this.#identity = identity
+    void this.bring('member').then(async () => {
+      try {
+        // Without the part the panel asks for it again when it is opened.
+        await this.parts.member?.identify(this, identity, () => turn === this.#turn && !this.#gone)
+      } catch (error) {
+        this.shell.emit('error', { code: 0, message: String(error) })
       }
-      await this.#link(first, slotOf(first))
-      if (turn !== this.#turn) return
-      this.#become(() => this.#make(new MemberTokens(first, getToken)))
-      await this.chat.begin(this.isOpen || this.chat.entries.length > 0)
-      if (turn !== this.#turn || this.chat.expired || this.chat.phase !== 'ready') return
-      this.shell.emit('identified', { userId: this.chat.conversation?.userId ?? null })
-    })().catch((error: unknown) => this.shell.emit('error', { code: 0, message: String(error) }))
+    })
   }
 
   logout(): void {
@@ -114,7 +110,7 @@ export class Controller implements Panel {
 
   setAttributes(attributes: Record<string, unknown>): void {
     this.#attributes = { ...this.#attributes, ...attributes }
-    this.#describe()
+    this.describe()
   }
 
   page(page: Page = {}): void {
@@ -133,9 +129,23 @@ export class Controller implements Panel {
     this.open()
   }
 
+  rest(): unknown[][] {
+    return [
+      ['setAttributes', this.#attributes],
+      ['page', this.#page],
+      ...(this.#identity ? [['identify', this.#identity]] : []),
+      ...(this.offered ? [['card', this.offered]] : []),
+      ...(this.isOpen ? [['open']] : []),
+      ...(this.chat.files.length ? [['attach', this.chat.files]] : []),
+    ]
+  }
+
   update(): void {
     this.locale = this.shell.locale()
     this.t = translate(this.shell.words)
+    const { place, config, parse, luminance } = this.shell
+    const ground = GROUNDS[place.parentElement?.dataset['theme'] === 'dark' ? 1 : 0]
+    place.style.setProperty('--accent', `rgb(${readableOn(parse(config.look.color), ground, luminance).join()})`)
     this.changed()
   }
 
@@ -172,15 +182,7 @@ export class Controller implements Panel {
     if (!words) return
     this.chat.send(TEXT, { text: words, ...(this.away && { left: true }) })
     this.write('')
-    this.#describe()
-  }
-
-  submitCard(): void {
-    const card = this.offered
-    if (!card) return
-    if ('product' in card) this.chat.send(PRODUCT, card.product)
-    else this.chat.send(ORDER, card.order)
-    this.dropCard()
+    this.describe()
   }
 
   dropCard(): void {
@@ -188,28 +190,10 @@ export class Controller implements Panel {
     this.changed()
   }
 
-  /** The form was filled in. @throws {KefuError} */
-  async leave(filled: Filled): Promise<void> {
-    const values = Object.fromEntries(Object.entries(filled).map(([field, value]) => [field, value.trim()]))
-    const { name, email, phone, topic, message } = values
-    const { chat } = this
-    if (chat.tokens instanceof VisitorTokens) {
-      chat.tokens.want(name)
-      const attributes = topic ? { topic } : undefined
-      const about = { ...(email && { email }), ...(phone && { phone }), ...(attributes && { attributes }) }
-      if (Object.keys(about).length) await chat.call('put', '/app-api/promotion/kefu-visitor/update', { body: about })
-      else await chat.client.http.withToken(() => Promise.resolve())
-    }
-    const contact = values['contact'] ?? email ?? phone
-    if (message) chat.send(TEXT, { text: message, left: true, ...(contact && { contact }) })
-    this.#describe()
-    this.changed()
-  }
-
   /** Sends files. */
   attach(files: readonly File[]): void {
     this.chat.files = [...this.chat.files, ...files]
-    void this.bring('extras').then(() => this.parts.extras && this.chat.upload(this.parts.extras))
+    void this.bring('extras').then(() => this.parts.extras?.upload(this, this.chat))
   }
 
   /** A part, when it is here; it is loaded when it is first asked for. */
@@ -270,7 +254,7 @@ export class Controller implements Panel {
     try {
       const { make, sheet } = (await this.shell.load(name)) as PartModule<P>
       this.parts[name] = make(this.kit)
-      this.shell.adopt(sheet)
+      if (sheet) this.shell.adopt(sheet)
     } catch {
       this.lost.add(name)
       this.#coming.delete(name)
@@ -292,6 +276,7 @@ export class Controller implements Panel {
     this.#tell({ type: 'open' })
     this.shell.setOpen(true)
     this.changed()
+    if (this.#identity && this.lost.has('member')) this.identify(this.#identity)
     void this.chat.begin(true).then(() => this.chat.report(this.#page))
     if (Date.now() - this.#fresh < FRESH) return
     this.#fresh = Date.now()
@@ -303,12 +288,12 @@ export class Controller implements Panel {
       new VisitorTokens(this.shell, () => {
         this.#tell({ type: 'made' })
         this.chat.made()
-        this.#describe()
+        this.describe()
       }),
     )
   }
 
-  #make(tokens: VisitorTokens | MemberTokens): Chat {
+  #make(tokens: LoginTokens): Chat {
     const chat: Chat = new Chat(this.shell, tokens, {
       changed: () => {
         if (chat === this.chat) this.#chatChanged()
@@ -324,73 +309,25 @@ export class Controller implements Panel {
     return chat
   }
 
-  /** Puts another chat in place of this one. */
-  #become(make: () => Chat): void {
+  /** Puts the chat of another login in place of this one; the visitor's by default. */
+  become(tokens?: LoginTokens): void {
     this.chat.dispose()
     this.preview = null
-    this.chat = make()
+    this.chat = tokens ? this.#make(tokens) : this.#visitor()
     this.#chatChanged()
   }
 
-  /** Gives the conversation of the visitor of this browser to the member who has logged in. */
-  async #link(token: string, slot: string): Promise<void> {
-    const { shell } = this
-    const visitor = storedVisitor(shell)
-    if (!visitor) return
-    const from = this.chat
-    this.#linking = true
-    try {
-      // A visitor whom one member could not be linked with yet is no other member's.
-      if (!visitor.owner || visitor.owner === slot) {
-        await ask(shell, '/app-api/promotion/kefu-visitor/link', { visitorToken: visitor.refreshToken }, token)
-      }
-      keepVisitor(shell, null)
-    } catch (error) {
-      const { code, temporary } = error as { code: number; temporary: boolean }
-      const later = temporary || code === 401
-      keepVisitor(shell, later ? { ...visitor, owner: slot } : null)
-      if (!later) shell.emit('error', { code, message: (error as Error).message })
-    }
-    if (from.tokens instanceof VisitorTokens) await this.#carry(from, slot)
-    this.#linking = false
-  }
-
-  /** Lets the member send what the visitor has written and the service has not taken. */
-  async #carry(from: Chat, slot: string): Promise<void> {
-    const under = () => from.entries.find(({ state }) => state === 'sending')
-    const settled = () => !under() || under()?.error?.code === 401
-    await new Promise<void>((resolve) => {
-      const finish = () => {
-        clearTimeout(timer)
-        end()
-        resolve()
-      }
-      const timer = setTimeout(finish, SETTLE)
-      const end = from.client.outbox.subscribe(() => {
-        if (settled()) finish()
-      })
-      if (settled()) finish()
-    })
-    const { tab, local } = this.shell
-    const left = from.entries.filter(({ state }) => state !== 'sent')
-    from.dispose()
-    if (left.length) {
-      const known = JSON.parse(tab.get(`${slot}:outbox`) ?? '[]') as object[]
-      tab.set(`${slot}:outbox`, JSON.stringify([...known, ...left]))
-    }
-    if (this.draft && !local.get(`${slot}:draft`)) local.set(`${slot}:draft`, this.draft)
-    for (const keep of [local, tab]) for (const name of keep.names()) if (name.startsWith('v:')) keep.set(name, null)
-  }
-
   #ended(reason: EndReason): void {
-    if (this.#linking || reason === 'displaced' || reason === 'disabled') return
+    // Too many tabs: this one goes on when it is used again.
+    if (this.linking || reason === 'displaced' || reason === 'disabled') return
     if (this.chat.tokens.member) {
+      this.chat.expired = true
       this.shell.emit('error', { code: 401, message: reason })
       return
     }
     // The visitor was linked by another tab, or logged out, or is forgotten: what is not sent yet goes as a new one's.
     if (reason === 'revoked' && storedVisitor(this.shell)?.userId === this.chat.userId) keepVisitor(this.shell, null)
-    this.#become(() => this.#visitor())
+    this.become()
     if (this.chat.entries.length) this.chat.tokens.want()
     void this.chat.begin(false)
   }
@@ -402,8 +339,8 @@ export class Controller implements Panel {
     const { local, tab } = this.shell
     for (const keep of [local, tab]) for (const name of keep.names()) if (name !== 'open') keep.set(name, null)
     this.#attributes = {}
-    this.offered = null
-    this.#become(() => this.#visitor())
+    this.#identity = this.offered = null
+    this.become()
     void this.chat.begin(false)
   }
 
@@ -431,7 +368,7 @@ export class Controller implements Panel {
   }
 
   /** Tells the agents what the page knows of the visitor, once there is one. */
-  #describe(): void {
+  describe(): void {
     const attributes = this.#attributes
     const { tokens } = this.chat
     if (tokens.member || !tokens.exists || !Object.keys(attributes).length) return

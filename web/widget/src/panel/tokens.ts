@@ -1,13 +1,15 @@
 /**
- * The two logins of the widget.
+ * The visitor's login; a member's is in member/.
  *
- * A visitor's lives in the browser's storage, where the tabs share it: whoever renews it does so while no other tab does, and
- * reads again what is stored before. It is made when the visitor first writes (`want`), never before. A member's token comes
- * from the page and is kept nowhere.
+ * It lives in the browser's storage, where the tabs share it: whoever renews it does so while no other tab does, and
+ * reads again what is stored before. It is made when the visitor first writes (`want`), never before.
  */
-import { KefuError, type StoredTokens, type TokenStore } from '@kefu/client'
-import type { Identity } from '../api.js'
+import type { StoredTokens, TokenStore } from '@kefu/client'
+// What `@kefu/client/member` consists of; the console, which builds this file, too, knows the package by its main entry only.
+import { browserFetch, realClock } from '../../../client/src/client.js'
+import { createExchange } from '../../../client/src/http.js'
 import type { Shell } from '../shell.js'
+import type { MemberTokens } from './member/tokens.js'
 
 /** Where a visitor's login is kept. */
 const NAME = 'visitor'
@@ -33,22 +35,9 @@ export function keepVisitor(shell: Shell, login: VisitorLogin | null): void {
 }
 
 /** One call without a login, or with the token given. @throws {KefuError} */
-export async function ask(shell: Shell, path: string, body?: object, token?: string): Promise<unknown> {
-  const headers: Record<string, string> = { 'Accept-Language': shell.locale() }
-  if (body) headers['Content-Type'] = 'application/json'
-  if (token) headers['Authorization'] = `Bearer ${token}`
-  const answer = await fetch(shell.server + path, {
-    method: 'POST',
-    credentials: 'omit',
-    headers,
-    body: body ? JSON.stringify(body) : null,
-  }).catch((cause: unknown) => {
-    throw new KefuError(0, '', 0, null, null, { cause })
-  })
-  const envelope = ((await answer.json().catch(() => null)) ?? {}) as { code?: number; msg?: string; data?: unknown }
-  if (envelope.code === 0) return envelope.data
-  const wait = Number(answer.headers.get('Retry-After') ?? NaN) * 1000
-  throw new KefuError(envelope.code ?? 0, envelope.msg ?? '', answer.status, wait >= 0 ? wait : null)
+export function ask(shell: Shell, path: string, body?: object, token?: string): Promise<unknown> {
+  const options = { baseUrl: shell.server, language: () => shell.locale() }
+  return createExchange(options, browserFetch, realClock)('post', path, { body }, token)
 }
 
 export class VisitorTokens implements TokenStore {
@@ -105,65 +94,4 @@ export class VisitorTokens implements TokenStore {
   }
 }
 
-export class MemberTokens implements TokenStore {
-  readonly slot: string
-  readonly member = true
-  readonly exists = true
-
-  constructor(
-    private token: string,
-    private source: Identity['getToken'],
-  ) {
-    this.slot = slotOf(token)
-  }
-
-  /** The page has a newer token of the same member. */
-  replace(token: string, source: Identity['getToken']): void {
-    this.token = token
-    this.source = source
-  }
-
-  want(): void {
-    return
-  }
-
-  get(): StoredTokens {
-    return { accessToken: this.token }
-  }
-
-  set(): void {
-    return
-  }
-
-  async renew(): Promise<StoredTokens | null> {
-    if (!this.source) return null
-    try {
-      this.token = await this.source()
-    } catch (cause) {
-      // The page's own server is away: later.
-      throw new KefuError(0, '', 0, null, null, { cause })
-    }
-    return this.token ? this.get() : null
-  }
-}
-
 export type LoginTokens = VisitorTokens | MemberTokens
-
-/** The place of a member in this browser's storage: the same for every token of one member. */
-export function slotOf(token: string): string {
-  let subject = token
-  try {
-    const claims = JSON.parse(atob((token.split('.')[1] ?? '').replace(/-/g, '+').replace(/_/g, '/'))) as object
-    if ('sub' in claims) subject = String(claims.sub)
-  } catch {
-    // Not a token that says who it is for.
-  }
-  // Two of FNV-1a: a name for a place, not a secret.
-  let [one, two] = [0x811c9dc5, 0x01000193]
-  for (const character of subject) {
-    const code = character.codePointAt(0) ?? 0
-    one = Math.imul(one ^ code, 0x01000193)
-    two = Math.imul(two ^ code, 0x85ebca6b)
-  }
-  return `m${(one >>> 0).toString(36)}${(two >>> 0).toString(36)}`
-}

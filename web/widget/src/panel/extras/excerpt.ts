@@ -1,17 +1,20 @@
-import type { Translate } from '../../locales/index.js'
-import type { Content } from '../content.js'
+import type { Message } from '@kefu/client'
+import type { Controller } from '../controller.js'
+import type { Kit } from '../parts.js'
+import { parseRich } from './content.js'
 
 /** A message in one line. */
-export function excerpt(content: Content, t: Translate): string {
-  switch (content.kind) {
-    case 'text':
-    case 'system':
-      return content.text
+export function excerpt(safeUrl: Kit['safeUrl'], it: Controller, { contentType, content }: Message): string {
+  const { shell, t } = it
+  const plain = it.content(contentType, content)
+  if (plain.kind !== 'rich') return plain.text
+  const rich = parseRich(safeUrl, contentType, content, shell.server)
+  switch (rich.kind) {
     case 'file':
-      return `[${t('file')}] ${content.name}`
+      return `[${t('file')}] ${rich.name}`
     case 'card':
     case 'link':
-      return `[${t(content.label)}]`
+      return `[${t(rich.label)}]`
     case 'picture':
       return `[${t('picture')}]`
     default:

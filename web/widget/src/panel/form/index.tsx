@@ -74,7 +74,7 @@ export function make({ createElement, Component }: Kit): Parts['form'] {
         return
       }
       try {
-        await it.leave(this.#values)
+        await leave(it, this.#values)
         if (kind === 'leave') it.write('')
       } catch (error) {
         const { code, msg, retryAfterMs } = error as KefuError
@@ -142,4 +142,21 @@ export function make({ createElement, Component }: Kit): Parts['form'] {
       )
     }
   }
+}
+
+/** The form was filled in. @throws {KefuError} */
+async function leave(it: Controller, filled: Values): Promise<void> {
+  const values = Object.fromEntries(Object.entries(filled).map(([field, value]) => [field, value.trim()]))
+  const { name, email, phone, topic, message } = values
+  const { chat } = it
+  if (!chat.tokens.member) {
+    chat.tokens.want(name)
+    const about = { ...(email && { email }), ...(phone && { phone }), ...(topic && { attributes: { topic } }) }
+    if (Object.keys(about).length) await chat.call('put', '/app-api/promotion/kefu-visitor/update', { body: about })
+    else await chat.client.http.withToken(() => Promise.resolve())
+  }
+  const contact = values['contact'] ?? email ?? phone
+  if (message) chat.send(1, { text: message, left: true, ...(contact && { contact }) })
+  it.describe()
+  it.changed()
 }

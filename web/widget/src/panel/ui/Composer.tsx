@@ -87,7 +87,6 @@ export class Composer extends Component<{ it: Controller }, { emoji?: boolean }>
         )}
         <div class="line">
           <button
-            type="button"
             class="plain"
             aria-label={t('emoji')}
             aria-expanded={emoji}
@@ -96,13 +95,7 @@ export class Composer extends Component<{ it: Controller }, { emoji?: boolean }>
           >
             <Icon name="emoji" />
           </button>
-          <button
-            type="button"
-            class="plain"
-            aria-label={t('attach')}
-            disabled={disabled}
-            onClick={() => this.#files?.click()}
-          >
+          <button class="plain" aria-label={t('attach')} disabled={disabled} onClick={() => this.#files?.click()}>
             <Icon name="attach" />
           </button>
           <input
@@ -147,7 +140,6 @@ export class Composer extends Component<{ it: Controller }, { emoji?: boolean }>
             }}
           />
           <button
-            type="button"
             class="send"
             aria-label={t('send')}
             disabled={disabled || !it.draft.trim()}

@@ -3,7 +3,7 @@ export function Fault({ text, action, onClick }: { text: string; action: string;
   return (
     <span class="note fault" role="alert">
       {text}{' '}
-      <button type="button" class="textual" onClick={onClick}>
+      <button class="textual" onClick={onClick}>
         {action}
       </button>
     </span>

@@ -34,7 +34,7 @@ export function Header({ it }: { it: Controller }) {
           {state === 'online' && texts.reply && ` · ${texts.reply}`}
         </span>
       </span>
-      <button type="button" class="plain shut" aria-label={t('close')} onClick={() => it.leaveToLauncher()}>
+      <button class="plain shut" aria-label={t('close')} onClick={() => it.leaveToLauncher()}>
         <Icon name="close" />
       </button>
     </header>

@@ -140,7 +140,6 @@ export class Timeline extends Component<{ it: Controller }, { below?: number }> 
         </div>
         {below > 0 && (
           <button
-            type="button"
             class="newer"
             onClick={() => {
               this.#atEnd = true
@@ -170,10 +169,10 @@ function Message({ it, row, onLoad }: { it: Controller; row: MessageRow; onLoad:
         <span class="meta failed" role="alert">
           <Icon name="warn" />
           {row.problem || t('failed')}
-          <button type="button" class="textual" onClick={() => chat.client.outbox.retry(entry ?? '')}>
+          <button class="textual" onClick={() => chat.client.outbox.retry(entry ?? '')}>
             {t('retry')}
           </button>
-          <button type="button" class="textual" onClick={() => chat.client.outbox.remove(entry ?? '')}>
+          <button class="textual" onClick={() => chat.client.outbox.remove(entry ?? '')}>
             {t('remove')}
           </button>
         </span>

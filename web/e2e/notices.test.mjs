@@ -1,0 +1,55 @@
+// What tells the agent of something without being asked: the sound that repeats, the bar of a new version.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { world } from './support/world.mjs'
+
+const it = world()
+
+test('the sound repeats every 30 seconds while a message is unread, if the agent wants that', async () => {
+  const member = it.member('Mia')
+  await member.send('hello')
+  const amy = await it.agent({ open: false })
+  await amy.context.addInitScript(() => {
+    globalThis.notes = 0
+    const start = OscillatorNode.prototype.start
+    OscillatorNode.prototype.start = function (...times) {
+      globalThis.notes += 1
+      return start.apply(this, times)
+    }
+  })
+  // A page that is left has a socket that opens.
+  amy.expect(/WebSocket is closed before/)
+  await amy.context.clock.install()
+  await amy.open()
+  await amy.page.goto(`${it.service.origin}/console/profile`)
+  await amy.page.getByRole('switch', { name: /repeat/i }).check()
+  await amy.page
+    .getByRole('link', { name: /conversations/i })
+    .first()
+    .click()
+  await amy.row('Mia').waitFor()
+  const notes = () => amy.page.evaluate(() => globalThis.notes)
+  const before = await notes()
+  await amy.context.clock.runFor(31_000)
+  const once = await notes()
+  assert.ok(once > before, 'it sounds')
+  await amy.context.clock.runFor(30_000)
+  assert.ok((await notes()) > once, 'it sounds again')
+  await amy.openConversation('Mia')
+  await amy.row('Mia').getByText('1', { exact: true }).waitFor({ state: 'detached' })
+  const read = await notes()
+  await amy.context.clock.runFor(61_000)
+  assert.equal(await notes(), read, 'nothing is unread any more')
+})
+
+test('the bar of a new version appears after a break, when the service names another build', async () => {
+  const amy = await it.agent()
+  amy.expect(/net::ERR_/, /WebSocket/)
+  await amy.page.getByRole('listbox').first().waitFor()
+  await amy.page.route('**/console/version.json', (route) => route.fulfill({ json: { build: 'a later one' } }))
+  const bar = amy.page.getByText('A new version is available')
+  assert.equal(await bar.count(), 0)
+  await it.service.kill()
+  await it.service.run()
+  await bar.waitFor()
+})
