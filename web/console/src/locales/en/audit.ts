@@ -33,6 +33,7 @@ export default {
   empty: { title: 'Nothing yet', text: 'What is changed of accounts, roles, channels and settings appears here.' },
   none: { title: 'No entry matches', text: 'Try fewer filters.' },
   from: 'from {address}',
+  named: ' "{name}"',
   details: 'What changed',
   noDetails: 'Nothing more is known.',
   history: 'All entries of this object',

@@ -20,6 +20,7 @@ export default {
   blocked: 'Blocked',
   open: 'Open the conversation',
   block: 'Block…',
+  blockHint: 'They still see their messages, but can send no more.',
   actions: 'Actions',
   noFacts: 'The site told nothing else.',
   sessions: {

@@ -60,6 +60,8 @@ export default {
     leave: 'Leave without them',
   },
   disable: {
+    code: 'Code or recovery code',
+    codeEmpty: 'Enter a code or a recovery code',
     text: 'Afterwards the password alone opens your account, and your recovery codes stop working.',
     password: 'Password',
   },

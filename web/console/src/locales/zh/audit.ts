@@ -33,6 +33,7 @@ export default {
   empty: { title: '还没有记录', text: '管理操作会出现在这里：账号、角色、渠道、设置等的变更。' },
   none: { title: '没有符合条件的记录', text: '请放宽筛选条件。' },
   from: '来自 {address}',
+  named: '“{name}”',
   details: '变更内容',
   noDetails: '没有更多内容。',
   history: '此对象的全部记录',

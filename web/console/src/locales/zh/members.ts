@@ -17,6 +17,7 @@ export default {
   blocked: '已屏蔽',
   open: '打开会话',
   block: '屏蔽…',
+  blockHint: '对方仍能看到已有的消息，但不能再发送。',
   actions: '操作',
   noFacts: '网站没有提供其他信息。',
   sessions: {

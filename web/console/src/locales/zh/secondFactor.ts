@@ -59,6 +59,8 @@ export default {
     leave: '不保存，离开',
   },
   disable: {
+    code: '动态验证码或恢复码',
+    codeEmpty: '请输入动态验证码或恢复码',
     text: '关闭后，仅凭密码即可登录您的账号，恢复码全部作废。',
     password: '登录密码',
   },
