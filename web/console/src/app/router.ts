@@ -1,4 +1,5 @@
 import { createRouter, createWebHistory } from 'vue-router'
+import { teamRoutes } from '@/team/routes'
 import { withTexts } from '@/locales'
 import { useSession } from './session'
 
@@ -31,7 +32,7 @@ export const router = createRouter({
         { path: 'settings', redirect: { name: 'channels' } },
         {
           path: 'settings/channels',
-          component: () => import('@/channels/ChannelsArea.vue'),
+          component: withTexts(['channels'], () => import('@/channels/ChannelsArea.vue')),
           children: [
             { path: '', name: 'channels', component: () => import('@/channels/ChannelList.vue') },
             { path: 'new', name: 'newChannel', component: () => import('@/channels/ChannelPage.vue') },
@@ -43,6 +44,7 @@ export const router = createRouter({
             },
           ],
         },
+        teamRoutes,
         {
           path: 'profile',
           name: 'profile',

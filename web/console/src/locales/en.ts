@@ -1,5 +1,4 @@
 import app from './en/app'
-import channels from './en/channels'
 import composer from './en/composer'
 import keyboard from './en/keyboard'
 import list from './en/list'
@@ -9,4 +8,4 @@ import panel from './en/panel'
 import profile from './en/profile'
 import timeline from './en/timeline'
 
-export default { app, channels, composer, keyboard, list, login, notifications, panel, profile, timeline }
+export default { app, composer, keyboard, list, login, notifications, panel, profile, timeline }

@@ -13,9 +13,11 @@ export type Language = 'zh' | 'en'
 /** Texts of pages that are not there from the start, by the first word of their keys. {@link withTexts} loads them. */
 const later = {
   audit: { zh: () => import('./zh/audit'), en: () => import('./en/audit') },
+  channels: { zh: () => import('./zh/channels'), en: () => import('./en/channels') },
   keys: { zh: () => import('./zh/keys'), en: () => import('./en/keys') },
   members: { zh: () => import('./zh/members'), en: () => import('./en/members') },
   secondFactor: { zh: () => import('./zh/secondFactor'), en: () => import('./en/secondFactor') },
+  team: { zh: () => import('./zh/team'), en: () => import('./en/team') },
 }
 export type LaterTexts = keyof typeof later
 type Later<L extends Language> = {

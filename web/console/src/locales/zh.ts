@@ -1,5 +1,4 @@
 import app from './zh/app'
-import channels from './zh/channels'
 import composer from './zh/composer'
 import keyboard from './zh/keyboard'
 import list from './zh/list'
@@ -9,4 +8,4 @@ import panel from './zh/panel'
 import profile from './zh/profile'
 import timeline from './zh/timeline'
 
-export default { app, channels, composer, keyboard, list, login, notifications, panel, profile, timeline }
+export default { app, composer, keyboard, list, login, notifications, panel, profile, timeline }
