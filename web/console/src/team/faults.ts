@@ -23,7 +23,9 @@ export function fieldFaultOf<Field extends string>(error: unknown, fields: Recor
   for (const [field, pattern] of Object.entries(fields) as [Field, RegExp][]) {
     if (!pattern.test(sentence)) continue
     const rest = sentence.startsWith(field) ? sentence.slice(field.length).trim() : sentence
-    return { field, text: rest.charAt(0).toUpperCase() + rest.slice(1) }
+    return { field, text: capital(rest) }
   }
-  return { field: null, text: sentence }
+  return { field: null, text: capital(sentence) }
 }
+
+const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)

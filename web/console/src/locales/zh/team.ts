@@ -35,7 +35,7 @@ export default {
     lead: '这里的每个人都能登录工作台，能做什么由角色决定。',
     create: '新建账号',
     fault: '账号加载失败',
-    search: '昵称或用户名的开头',
+    search: '搜索昵称或用户名',
     role: '角色',
     everyRole: '全部角色',
     status: '状态',
@@ -180,7 +180,7 @@ export default {
     permissionsKept: '权限须由可以分配权限的人修改。',
     held: '{n} / {total}',
     all: '“{name}”的全部权限',
-    notHeld: '您自己没有此权限，不能授予或收回',
+    notHeld: '带锁的权限您自己没有，不能授予或收回。',
     unknown: '来自其他版本的服务',
     created: '角色已创建',
     delete: {
