@@ -1,5 +1,7 @@
 /** An entry of the audit in words. */
+import { SCOPES } from '@/keys/keys'
 import { i18n, language, LOCALES, type MessageKey, t } from '@/locales'
+import { keyOf } from '@/team/permissions'
 import { fullTime } from '@/ui/time'
 import type { AuditEntry } from './audit'
 import { ABSENT } from './difference'
@@ -63,14 +65,26 @@ export function deed(entry: AuditEntry): string {
   return key ? t(key, { object }) : t('audit.action.other', { object, action })
 }
 
+/** Parts of settings that need no name of their own: what is in them says it. */
+const UNNAMED = ['settings', 'message', 'login']
+
 /** The words of a field, or its own name. */
 export function fieldName(path: readonly string[]): string {
-  return path
+  const named = path.filter((name, index) => index === path.length - 1 || !UNNAMED.includes(name))
+  return named
     .map((name) => (i18n.global.te(`audit.field.${name}`) ? t(`audit.field.${name}` as MessageKey) : name))
     .join(' › ')
 }
 
 const STATUS: Record<number, MessageKey> = { 0: 'audit.status.on', 1: 'audit.status.off', 2: 'audit.status.gone' }
+
+/** What permissions and scopes are called where they are given. */
+function heldName(name: string, value: string): string {
+  const permission = name === 'permissions' ? keyOf(value) : undefined
+  if (permission) return t(`team.permission.${permission}`)
+  const scope = name === 'scopes' ? SCOPES.find((one) => one === value) : undefined
+  return scope ? t(`keys.scope.${scope}`) : value
+}
 
 /** A value as people read it. */
 export function valueText(value: unknown, path: readonly string[]): string {
@@ -83,8 +97,10 @@ export function valueText(value: unknown, path: readonly string[]): string {
     if (status) return t(status)
     return /Time$/.test(name) && value > 1e11 ? fullTime(value, LOCALES[language()]) : String(value)
   }
-  if (Array.isArray(value) && value.every((one) => typeof one !== 'object')) return cut(value.join(', '))
-  return cut(typeof value === 'string' ? value : JSON.stringify(value))
+  if (typeof value === 'string') return cut(heldName(name, value))
+  if (Array.isArray(value) && value.every((one) => typeof one !== 'object'))
+    return cut(value.map((one) => heldName(name, String(one))).join(t('timeline.comma')))
+  return cut(JSON.stringify(value))
 }
 
 const cut = (text: string) => (text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text)

@@ -31,9 +31,14 @@ export class SecondFactor {
     return { on: profile.secondFactor, required: profile.secondFactorRequired }
   }
 
-  /** Makes a secret, which counts once a code of it is confirmed. */
-  begin(password: string): Promise<Enrolment> {
-    return untyped(this.http).call('post', '/admin-api/system/user/profile/totp/begin', { body: { password } })
+  /**
+   * Makes a secret, which counts once a code of it is confirmed. Where there is a second factor already, it wants a code or a
+   * recovery code.
+   */
+  begin(password: string, code: string): Promise<Enrolment> {
+    return untyped(this.http).call('post', '/admin-api/system/user/profile/totp/begin', {
+      body: { password, ...(code && { code }) },
+    })
   }
 
   /** Turns it on, and answers the recovery codes. */

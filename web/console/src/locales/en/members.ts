@@ -20,10 +20,12 @@ export default {
   blocked: 'Blocked',
   open: 'Open the conversation',
   block: 'Block…',
-  blockHint: 'They still see their messages, but can send no more.',
+  blockHint: 'Block them: they still see their messages, but can send no more.',
   actions: 'Actions',
   noFacts: 'The site told nothing else.',
+  messages: 'Messages',
   sessions: {
+    label: 'Sessions',
     button: 'End all sessions',
     hint: 'For a stolen account or a lost device.',
     title: 'End all sessions of "{name}"?',

@@ -17,10 +17,12 @@ export default {
   blocked: '已屏蔽',
   open: '打开会话',
   block: '屏蔽…',
-  blockHint: '对方仍能看到已有的消息，但不能再发送。',
+  blockHint: '屏蔽后，对方仍能看到已有的消息，但不能再发送。',
   actions: '操作',
   noFacts: '网站没有提供其他信息。',
+  messages: '发送消息',
   sessions: {
+    label: '登录状态',
     button: '结束所有登录',
     hint: '用于账号被盗或设备丢失。',
     title: '结束“{name}”的所有登录？',
