@@ -48,7 +48,7 @@ use crate::routes;
 use crate::settings::{self, Settings};
 use crate::socket;
 use crate::telemetry::metrics::Metrics;
-use crate::tenant::Tenants;
+use crate::tenant::{self, Tenants};
 use crate::visitor::Visitors;
 use crate::web::api::{self as pages, CONSOLE_PATH};
 use crate::web::{Web, widget};
@@ -376,6 +376,7 @@ async fn start_jobs(db: &Db, clock: &Clock, files: &Files, jobs: &Jobs, metrics:
     let kinds = Kinds::default()
         .with::<account::indexing::IndexWords>(())
         .with::<auth::cleanup::DeleteExpiredLogins>(clock.clone())
+        .with::<tenant::audit_age::DeleteOldAudit>((db.clone(), clock.clone()))
         .with::<file::unfinished::RemoveUnfinished>(files.clone())
         .with::<file::unfinished::RemoveStaged>(files.clone());
     let (now, alone) = (clock.now(), !db.backend().is_server());
@@ -385,6 +386,7 @@ async fn start_jobs(db: &Db, clock: &Clock, files: &Files, jobs: &Jobs, metrics:
         }
         account::indexing::at_start(connection, now)?;
         auth::cleanup::at_start(connection, now)?;
+        tenant::audit_age::at_start(connection, now)?;
         file::unfinished::at_start(connection, alone, now)
     })
     .await?;

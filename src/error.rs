@@ -100,6 +100,10 @@ pub enum Error {
     LoginFailed,
     /// The account is disabled.
     AccountDisabled,
+    /// The password is right, and a code of the second factor is wanted, too.
+    SecondFactorMissing,
+    /// A code of the second factor that is wrong, or was used.
+    SecondFactorWrong,
     /// A refresh token that was never valid or has been revoked.
     RefreshTokenInvalid,
     /// A refresh token past its time.
@@ -150,6 +154,8 @@ impl Error {
             Self::Busy | Self::Conflict | Self::Unavailable(_) | Self::StorageFull => 503,
             Self::LoginFailed => 1_002_000_000,
             Self::AccountDisabled => 1_002_000_001,
+            Self::SecondFactorMissing => 1_002_000_002,
+            Self::SecondFactorWrong => 1_002_000_003,
             Self::ConversationNotFound => 1_013_019_000,
             Self::MessageNotFound => 1_013_020_000,
             Self::Blocked => 1_013_022_000,
@@ -180,6 +186,8 @@ impl Error {
             | Self::MessageNotFound
             | Self::LoginFailed
             | Self::AccountDisabled
+            | Self::SecondFactorMissing
+            | Self::SecondFactorWrong
             | Self::TooManyLogins { .. }
             | Self::RefreshTokenInvalid
             | Self::RefreshTokenExpired
@@ -228,6 +236,8 @@ impl Error {
             Self::MessageNotFound => ("客服消息不存在".into(), "the message does not exist".into()),
             Self::LoginFailed => ("登录失败，账号密码不正确".into(), "login failed: wrong username or password".into()),
             Self::AccountDisabled => ("登录失败，账号被禁用".into(), "login failed: the account is disabled".into()),
+            Self::SecondFactorMissing => ("请输入动态验证码".into(), "enter the code of your second factor".into()),
+            Self::SecondFactorWrong => ("动态验证码不正确".into(), "the code of the second factor is wrong".into()),
             Self::RefreshTokenInvalid => ("无效的刷新令牌".into(), "invalid refresh token".into()),
             Self::RefreshTokenExpired => ("刷新令牌已过期".into(), "the refresh token has expired".into()),
             Self::Internal(_) => ("系统异常".into(), "internal error".into()),

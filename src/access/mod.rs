@@ -129,6 +129,8 @@ pub(crate) trait Privilege: 'static {
     const WITHOUT_EFFECT: Option<Permission> = None;
     /// What the operation does to the caller's own things, this permission lets it do to those of others.
     const FOR_OTHERS: Option<Permission> = None;
+    /// Whether an admin may call who has to set a second factor up first.
+    const DURING_SET_UP: bool = false;
 }
 
 /// What `P` asks for; with what `Q` asks for alone, the operation is answered, too, but changes nothing.
@@ -147,6 +149,15 @@ pub(crate) struct OwnOr<P>(PhantomData<P>);
 impl<P: Privilege> Privilege for OwnOr<P> {
     const PERMISSION: Option<Permission> = None;
     const FOR_OTHERS: Option<Permission> = P::PERMISSION;
+}
+
+/// No permission: any admin, also one who has to set a second factor up first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum SettingUp {}
+
+impl Privilege for SettingUp {
+    const PERMISSION: Option<Permission> = None;
+    const DURING_SET_UP: bool = true;
 }
 
 /// No permission: any admin.
@@ -188,6 +199,11 @@ macro_rules! permissions {
         impl Privilege for $name {
             const PERMISSION: Option<Permission> = Some(Permission::$name);
         })*
+
+        /// Each type names the value of its name, also one that no handler asks for yet.
+        const _: () = {
+            $(assert!(matches!(<$name as Privilege>::PERMISSION, Some(Permission::$name)));)*
+        };
     };
 }
 

@@ -5,16 +5,22 @@ pub(crate) mod api;
 pub(crate) mod indexing;
 mod look_alike;
 pub(crate) mod password;
+pub(crate) mod second_factor;
 mod store;
 mod words;
 
 pub(crate) use store::{
     admin, admin_by_name, admin_with_hash, confirm_password, imported, locked_member, lower_logout_time, member,
-    member_by_id, set_admin_enabled, set_admin_role, set_attributes, set_blocked, set_logout_time, set_password_hash,
-    texts, words::find as find_members,
+    member_by_id,
+    second_factor::{locked_second_factor, needs_second_factor, set_second_factor, use_code},
+    set_admin_enabled, set_admin_role, set_attributes, set_blocked, set_logout_time, set_password_hash, texts,
+    words::find as find_members,
 };
 
-use crate::access::Role;
+use serde_json::json;
+
+use crate::access::{Permissions, Role};
+use crate::audit::{self, Actor, Change};
 use crate::clock::{Clock, Millis};
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Problem, Result};
@@ -54,8 +60,17 @@ pub struct Admin {
     pub role: Role,
     /// Whether the account may be used.
     pub enabled: bool,
+    /// Whether a login needs a code, too.
+    pub has_second_factor: bool,
     /// When the account was made, in milliseconds.
     pub created_at: Millis,
+}
+
+impl Admin {
+    /// What the admin may do.
+    pub(crate) fn permissions(&self) -> Permissions {
+        Permissions::of(Some(self.role))
+    }
 }
 
 /// A member, as the integrator's system introduced them.
@@ -197,7 +212,7 @@ pub struct NewAdmin {
     pub password: String,
 }
 
-/// Adds an admin.
+/// Adds an admin, for the command line.
 ///
 /// # Errors
 /// [`Error::Invalid`] for a name that is taken or looks like another admin's, for a name or nickname of the wrong length or
@@ -216,7 +231,16 @@ pub async fn add_admin(db: &Db, clock: &Clock, new: NewAdmin) -> Result<UserKey>
                 "用户名与已有账号过于相似",
                 "username looks like that of another admin",
             ))),
-            None => store::insert_admin(connection, &new, &hash, now),
+            None => {
+                let added = store::insert_admin(connection, &new, &hash, now)?;
+                if let Some(key) = added {
+                    let made =
+                        json!({"username": new.username, "nickname": new.nickname, "roles": [new.role.as_str()]});
+                    let change = Change::of("user", key.user, "create").to(made);
+                    audit::record(connection, &Actor::command_line(), new.tenant, change, now)?;
+                }
+                Ok(added)
+            }
         }
     });
     added.await?.ok_or_else(taken)
@@ -227,15 +251,27 @@ pub async fn add_admin(db: &Db, clock: &Clock, new: NewAdmin) -> Result<UserKey>
 /// # Errors
 /// [`Error::Invalid`] for a nickname of the wrong length or with characters that cannot be seen, and for a picture that has
 /// no http, https or relative address.
-pub(crate) async fn set_profile(db: &Db, clock: &Clock, key: UserKey, profile: NewProfile) -> Result<()> {
+pub(crate) async fn set_profile(db: &Db, clock: &Clock, key: UserKey, profile: NewProfile, actor: Actor) -> Result<()> {
     let NewProfile { nickname, avatar } = profile;
     if let Some(nickname) = &nickname {
         check_nickname(nickname)?;
     }
     let avatar = avatar.map(|text| picture(&text)).transpose()?;
     let now = clock.now();
-    db.write(move |connection| store::set_admin_profile(connection, key, nickname.as_deref(), avatar.as_deref(), now))
-        .await
+    db.write(move |connection| {
+        let Some(admin) = store::locked_admin(connection, key)? else { return Ok(()) };
+        store::set_admin_profile(connection, key, nickname.as_deref(), avatar.as_deref(), now)?;
+        let was = json!({"nickname": admin.nickname, "avatar": admin.avatar});
+        let is = json!({
+            "nickname": nickname.as_deref().unwrap_or(&admin.nickname),
+            "avatar": avatar.as_deref().unwrap_or(&admin.avatar),
+        });
+        match Change::of("profile", key.user, "update").between(&was, &is) {
+            Some(change) => audit::record(connection, &actor, key.tenant, change, now),
+            None => Ok(()),
+        }
+    })
+    .await
 }
 
 fn check_nickname(nickname: &str) -> Result<()> {

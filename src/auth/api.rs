@@ -13,7 +13,8 @@ use validator::Validate;
 use super::extract::{self, Admin, Member, Optional};
 use super::origin::Origin;
 use super::{Auth, Principal, Tokens};
-use crate::access::AnyAdmin;
+use crate::access::SettingUp;
+use crate::account::second_factor::CODE_LIMIT;
 use crate::error::{Error, Result};
 use crate::http::address::ClientAddress;
 use crate::http::describe::failures;
@@ -40,6 +41,10 @@ struct Login {
     #[validate(length(min = 1, max = 128))]
     #[schema(example = "correct horse battery", min_length = 1, max_length = 128)]
     password: String,
+    /// For an account with a second factor: a code of the app, or a recovery code.
+    #[validate(length(max = CODE_LIMIT))]
+    #[schema(nullable = false, max_length = 32, example = "287082")]
+    code: Option<String>,
 }
 
 /// Log an admin in
@@ -54,6 +59,8 @@ struct Login {
     extensions(("x-errors" = json!(failures(&[
         Error::LoginFailed,
         Error::AccountDisabled,
+        Error::SecondFactorMissing,
+        Error::SecondFactorWrong,
         Error::TooManyLogins { retry_after_s: 1 },
     ])))),
 )]
@@ -61,10 +68,11 @@ async fn login_admin(
     auth: web::Data<Auth>,
     address: web::Data<ClientAddress>,
     request: HttpRequest,
-    Json(Login { username, password }): Json<Login>,
+    Json(Login { username, password, code }): Json<Login>,
 ) -> Result<Answer<Tokens>> {
     let tenant = extract::tenant(request.headers())?.unwrap_or(DEFAULT_TENANT);
-    Ok(Answer(auth.login(tenant, &username, &password, Origin::of(&request, address.of(&request))).await?))
+    let origin = Origin::of(&request, address.of(&request));
+    Ok(Answer(auth.login(tenant, &username, &password, code, origin).await?))
 }
 
 /// Log an admin out
@@ -84,7 +92,7 @@ async fn login_admin(
 async fn logout_admin(
     auth: web::Data<Auth>,
     request: HttpRequest,
-    Optional(caller): Optional<Admin<AnyAdmin>>,
+    Optional(caller): Optional<Admin<SettingUp>>,
 ) -> Result<Answer<bool>> {
     logout(&auth, &request, caller.map(|Admin(principal, _)| principal), UserType::Admin).await
 }

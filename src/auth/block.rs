@@ -4,8 +4,11 @@
 //! with an admin's role: the revocation that says so is written in the same transaction, so that every process drops what it
 //! believes of the member and closes the sockets.
 
+use serde_json::json;
+
 use super::{Auth, RevokeReason, Revoked, store};
 use crate::account;
+use crate::audit::{self, Actor, Change};
 use crate::credential::Ended;
 use crate::db::AnyConnection;
 use crate::error::{Error, Problem, Result};
@@ -26,7 +29,7 @@ impl Auth {
         key: UserKey,
         blocked: bool,
         reason: Option<String>,
-        by: String,
+        actor: Actor,
     ) -> Result<bool> {
         let now = self.0.clock.now();
         let set = move |connection: &mut AnyConnection| {
@@ -35,8 +38,12 @@ impl Auth {
             if member.blocked == blocked && member.block_reason.as_deref() == reason {
                 return Ok(false);
             }
-            account::set_blocked(connection, key, blocked.then_some(reason), &by, now)?;
+            account::set_blocked(connection, key, blocked.then_some(reason), &actor.column(), now)?;
             store::insert_change_of_rights(connection, key, now)?;
+            let change = Change::of("member", key.user, if blocked { "block" } else { "unblock" })
+                .from(json!({"blocked": member.blocked, "reason": member.block_reason}))
+                .to(json!({"blocked": blocked, "reason": reason}));
+            audit::record(connection, &actor, key.tenant, change, now)?;
             Ok(true)
         };
         if !self.0.db.write(set).await? {

@@ -178,6 +178,7 @@ mod tests {
             avatar: "".into(),
             role: None,
             blocked: false,
+            sets_up: false,
             channel: None,
             expires_at: 9000,
             credential,

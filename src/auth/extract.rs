@@ -85,6 +85,7 @@ impl<P: Privilege> FromRequest for Admin<P> {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         Extracting::start(request, |principal| match principal.key.user_type {
+            UserType::Admin if principal.sets_up && !P::DURING_SET_UP => Err(Error::Forbidden),
             UserType::Admin
                 if P::PERMISSION.is_none_or(|permission| principal.may(permission))
                     || P::WITHOUT_EFFECT.is_some_and(|permission| principal.may(permission)) =>

@@ -1,11 +1,15 @@
 //! Logins: their beginning, their refreshes and their end.
 
+use serde_json::json;
+
 use super::known::{Known, known};
 use super::origin::Origin;
 use super::revocation::{RevokeReason, Revoked};
 use super::token::{self, Kind, OwnToken};
-use super::{Auth, Inner, Principal, Tokens, enabled_profile, refuse, sha256, store};
+use super::{Auth, Inner, Principal, SecondFactorState, Tokens, enabled_profile, refuse, second_factor, sha256, store};
 use crate::account;
+use crate::account::password::Turn;
+use crate::audit::{self, Actor, Change};
 use crate::clock::{Millis, whole_seconds};
 use crate::credential::{Credential, Ended, Issued, TokenIdentity};
 use crate::db::AnyConnection;
@@ -27,8 +31,16 @@ impl Auth {
     ///
     /// # Errors
     /// [`Error::LoginFailed`]; [`Error::AccountDisabled`] for the right password; [`Error::TooManyLogins`] after too
-    /// many failures, see [`crate::limit::logins`]; [`Error::Busy`] when too many others are logging in.
-    pub async fn login(&self, tenant: TenantId, username: &str, password: &str, origin: Origin) -> Result<Tokens> {
+    /// many failures, see [`crate::limit::logins`]; [`Error::Busy`] when too many others are logging in; for the right password of an account
+    /// with a second factor [`Error::SecondFactorMissing`] and [`Error::SecondFactorWrong`], which counts as a failure.
+    pub async fn login(
+        &self,
+        tenant: TenantId,
+        username: &str,
+        password: &str,
+        code: Option<String>,
+        origin: Origin,
+    ) -> Result<Tokens> {
         let inner = &*self.0;
         let (attempt, failures) = (Attempt::new(tenant, username, origin.address), &inner.limits.failures);
         failures.check(&attempt)?;
@@ -36,10 +48,16 @@ impl Auth {
         let found = inner.db.run(move |connection| account::admin_by_name(connection, tenant, &name)).await?;
         let hash = found.as_ref().map(|(_, hash)| hash.clone());
         let fits = inner.compare(attempt, password, hash).await?;
-        let (Some(attempt), Some((admin, hash))) = (fits, found) else { return Err(Error::LoginFailed) };
-        let tokens = inner.begin(admin.key, Some(hash), Some(origin)).await?;
-        failures.succeeded(attempt);
-        Ok(tokens)
+        let (Some((attempt, turn)), Some((admin, hash))) = (fits, found) else { return Err(Error::LoginFailed) };
+        // As with a password: who guesses codes has one try for each turn, and the next caller's check sees a failure.
+        let _turn = admin.has_second_factor.then_some(turn);
+        let begun = inner.begin(admin.key, Some((hash, code)), Some(origin)).await;
+        match &begun {
+            Ok(_) => failures.succeeded(attempt),
+            Err(Error::SecondFactorWrong) => failures.failed(attempt),
+            Err(_) => {}
+        }
+        begun
     }
 
     /// Logs a user in without a password, for `kefu token`.
@@ -157,7 +175,7 @@ impl Auth {
     ///
     /// # Errors
     /// [`Error::Invalid`] when there is none that the caller may see.
-    pub(crate) async fn end_login(&self, own: UserKey, manages: bool, id: LoginId) -> Result<()> {
+    pub(crate) async fn end_login(&self, own: UserKey, manages: bool, id: LoginId, actor: Actor) -> Result<()> {
         let now = self.0.clock.now();
         let end = move |connection: &mut AnyConnection| {
             let found = store::login(connection, id)?;
@@ -165,6 +183,8 @@ impl Auth {
             let login = visible.ok_or(Error::Invalid(unknown()))?;
             if !login.revoked {
                 store::revoke_login(connection, login.key, id, now)?;
+                let of = json!({"userId": login.key.user, "userType": login.key.user_type.code()});
+                audit::record(connection, &actor, own.tenant, Change::of("login", id, "delete").from(of), now)?;
             }
             Ok(login.key)
         };
@@ -225,7 +245,7 @@ impl Auth {
 }
 
 impl Inner {
-    /// Compares a password in its turn and gives the attempt back when it fits; when it does not, the failure is counted
+    /// Compares a password in its turn and gives attempt and turn back when it fits; when it does not, the failure is counted
     /// before the turn ends, so that the next caller's check sees it. `None` is the hash of an unknown user.
     ///
     /// # Errors
@@ -235,33 +255,43 @@ impl Inner {
         attempt: Attempt,
         password: &str,
         hash: Option<String>,
-    ) -> Result<Option<Attempt>> {
+    ) -> Result<Option<(Attempt, Turn)>> {
         let turn = self.passwords.turn().await?;
         self.limits.failures.check(&attempt)?;
-        let (fits, _turn) = turn.fits(password.to_owned(), hash).await?;
+        let (fits, turn) = turn.fits(password.to_owned(), hash).await?;
         if fits {
-            return Ok(Some(attempt));
+            return Ok(Some((attempt, turn)));
         }
         self.limits.failures.failed(attempt);
         Ok(None)
     }
 
-    /// Begins a login of an enabled user whose password hash, when given, is still the one that was compared.
-    async fn begin(&self, key: UserKey, password_hash: Option<String>, origin: Option<Origin>) -> Result<Tokens> {
+    /// Begins a login of an enabled user. Where there was a password, its hash has to be the one that was compared still, and where
+    /// there is a second factor, the code one of it.
+    async fn begin(
+        &self,
+        key: UserKey,
+        compared: Option<(String, Option<String>)>,
+        origin: Option<Origin>,
+    ) -> Result<Tokens> {
         let now = self.clock.now();
         let latest = self.refresh_expiry(now);
         let insert = move |connection: &mut AnyConnection| {
-            if let Some(compared) = &password_hash
-                && !account::confirm_password(connection, key, compared)?
+            if let Some((hash, _)) = &compared
+                && !account::confirm_password(connection, key, hash)?
             {
                 return Err(Error::LoginFailed);
             }
-            enabled_profile(connection, key)?.ok_or(Error::AccountDisabled)?;
+            let profile = enabled_profile(connection, key)?.ok_or(Error::AccountDisabled)?;
+            if let Some((_, code)) = &compared {
+                second_factor::pass(connection, key, code.as_deref(), now)?;
+            }
             let ends = end_of_login(connection, key, latest, now)?;
-            Ok((store::insert_login(connection, key, None, origin.as_ref(), ends, now)?, ends))
+            let login = store::insert_login(connection, key, None, origin.as_ref(), ends, now)?;
+            Ok((login, ends, profile.sets_up.then_some(SecondFactorState::Setup)))
         };
-        let (login, ends) = self.db.write(insert).await?;
-        self.tokens(key, login, 0, now, ends)
+        let (login, ends, second_factor) = self.db.write(insert).await?;
+        Ok(Tokens { second_factor, ..self.tokens(key, login, 0, now, ends)? })
     }
 
     /// Tokens of a login that ends at `ends`.
@@ -286,6 +316,7 @@ impl Inner {
             access_token: self.own.sign(&access, now)?,
             refresh_token: self.own.sign(&refresh, now)?,
             expires_time: access.expires_at,
+            second_factor: None,
         })
     }
 

@@ -22,6 +22,7 @@ mod member_claims;
 mod member_token;
 pub(crate) mod origin;
 mod revocation;
+pub(crate) mod second_factor;
 mod store;
 mod token;
 pub(crate) mod visitor;
@@ -42,7 +43,7 @@ use self::known::{Known, known};
 use self::member_claims::{MemberToken, Refusal};
 use self::revocation::Polled;
 use self::token::{Kind, OwnToken, OwnTokens};
-use crate::access::{Permission, Role};
+use crate::access::{Permission, Permissions, Role};
 use crate::account::password::Passwords;
 use crate::account::{self, MemberClaim};
 use crate::clock::{Clock, Millis};
@@ -66,6 +67,8 @@ pub struct Principal {
     pub role: Option<Role>,
     /// Whether admins have blocked the member, who may still read.
     pub blocked: bool,
+    /// Whether the admin has to set a second factor up, and may do nothing else until then.
+    pub sets_up: bool,
     /// A visitor's channel, whose pages alone may use the token.
     pub channel: Option<ChannelId>,
     /// When the presented token ends, in milliseconds.
@@ -78,6 +81,11 @@ impl Principal {
     /// Whether an admin holds a permission; never for members.
     pub fn may(&self, permission: Permission) -> bool {
         self.role.is_some_and(|role| role.may(permission))
+    }
+
+    /// What an admin may do; nothing for members.
+    pub(crate) fn permissions(&self) -> Permissions {
+        Permissions::of(self.role)
     }
 }
 
@@ -106,6 +114,18 @@ pub struct Tokens {
     /// When the access token ends, in milliseconds since the epoch.
     #[schema(value_type = i64, example = 1_795_236_632_000_i64)]
     pub expires_time: Millis,
+    /// `setup` when the tokens of a login are good for nothing but setting up the second factor that a role asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(inline, nullable = false)]
+    pub second_factor: Option<SecondFactorState>,
+}
+
+/// What is left to do of a second factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum SecondFactorState {
+    /// It has to be set up.
+    Setup,
 }
 
 /// Without the tokens, which belong in no log.
@@ -257,7 +277,7 @@ impl Inner {
             return Err(refuse("exp has passed"));
         }
         let profile = self.db.run(move |connection| current_profile(connection, &token, now)).await?;
-        let (Profile { nickname, avatar, role, blocked }, channel) =
+        let (Profile { nickname, avatar, role, blocked, sets_up }, channel) =
             profile.ok_or_else(|| refuse("the login has ended, or the account is disabled"))?;
         let principal = Principal {
             key: token.key,
@@ -265,6 +285,7 @@ impl Inner {
             avatar: avatar.into(),
             role,
             blocked,
+            sets_up,
             channel,
             expires_at: token.expires_at,
             credential: Credential::Login(token.login),
@@ -293,6 +314,7 @@ impl Inner {
             avatar: member.avatar.into(),
             role: None,
             blocked: member.blocked,
+            sets_up: false,
             channel: None,
             expires_at,
             credential: Credential::Token(identity),
@@ -324,6 +346,7 @@ struct Profile {
     avatar: String,
     role: Option<Role>,
     blocked: bool,
+    sets_up: bool,
 }
 
 /// The profile behind one of our tokens and a visitor's channel, `None` when its login was revoked or its account may not be
@@ -346,11 +369,15 @@ fn current_profile(
 fn enabled_profile(connection: &mut AnyConnection, key: UserKey) -> Result<Option<Profile>> {
     Ok(match key.user_type {
         UserType::Admin => {
-            account::admin(connection, key.tenant, key.user)?.filter(|admin| admin.enabled).map(|admin| Profile {
+            let found = account::admin(connection, key.tenant, key.user)?.filter(|admin| admin.enabled);
+            let Some(admin) = found else { return Ok(None) };
+            let sets_up = !admin.has_second_factor && account::needs_second_factor(connection, key)?;
+            Some(Profile {
                 nickname: admin.nickname,
                 avatar: admin.avatar,
-                role: Some(admin.role),
+                role: (!sets_up).then_some(admin.role),
                 blocked: false,
+                sets_up,
             })
         }
         UserType::Member => {
@@ -359,6 +386,7 @@ fn enabled_profile(connection: &mut AnyConnection, key: UserKey) -> Result<Optio
                 avatar: member.avatar,
                 role: None,
                 blocked: member.blocked,
+                sets_up: false,
             })
         }
     })

@@ -36,7 +36,7 @@ pub enum RevokeReason {
     Disabled,
     /// The password was changed.
     PasswordChanged,
-    /// The member was blocked. The logins go on: what is written is refused, and whoever opens a socket.
+    /// The member was blocked, or the admin has to set a second factor up. The logins go on: what is written is refused, and whoever opens a socket.
     Blocked,
     /// The role was changed, and nothing has ended: open sockets have these permissions from now on.
     RoleChanged(Permissions),
@@ -70,7 +70,9 @@ impl Auth {
                     Ended::AllBut(_) => RevokeReason::PasswordChanged,
                     Ended::All | Ended::Nothing => match enabled_profile(connection, row.key)? {
                         None => RevokeReason::Disabled,
-                        Some(profile) if row.ended == Ended::Nothing && profile.blocked => RevokeReason::Blocked,
+                        Some(profile) if row.ended == Ended::Nothing && (profile.blocked || profile.sets_up) => {
+                            RevokeReason::Blocked
+                        }
                         Some(profile) if row.ended == Ended::Nothing => {
                             RevokeReason::RoleChanged(Permissions::of(profile.role))
                         }

@@ -51,7 +51,7 @@ async fn world(change: impl FnOnce(&mut settings::Auth)) -> World {
 
 impl World {
     async fn login(&self, password: &str) -> Result<Tokens> {
-        self.auth.login(DEFAULT_TENANT, "red", password, origin()).await
+        self.auth.login(DEFAULT_TENANT, "red", password, None, origin()).await
     }
 
     async fn rest(&self, token: &str) -> Result<Arc<Principal>> {
@@ -211,7 +211,7 @@ async fn failures_lock_the_account_for_the_right_password_too() {
         assert_eq!(world.login("wrong").await, Err(Error::LoginFailed));
     }
     assert!(matches!(world.login(PASSWORD).await, Err(Error::TooManyLogins { retry_after_s: 1..=60 })));
-    let unknown = world.auth.login(DEFAULT_TENANT, "nobody", PASSWORD, origin()).await;
+    let unknown = world.auth.login(DEFAULT_TENANT, "nobody", PASSWORD, None, origin()).await;
     assert_eq!(unknown, Err(Error::LoginFailed), "other accounts are not locked");
     world.clock.advance(60_000);
     assert!(world.login(PASSWORD).await.is_ok());

@@ -154,7 +154,10 @@ impl Auth {
     /// As [`crate::db::Db::write`].
     pub(crate) async fn end_reused(&self, token: VisitorToken) -> Result<()> {
         tracing::warn!(user = %token.0.key.user, login = %token.0.login, "a visitor's old refresh token came back");
-        self.end_login(token.0.key, false, token.0.login).await
+        let (now, OwnToken { key, login, .. }) = (self.0.clock.now(), token.0);
+        self.0.db.write(move |connection| store::revoke_login(connection, key, login, now)).await?;
+        self.publish_logout(key, Ended::Login(login));
+        Ok(())
     }
 
     /// Drops what is believed of a visitor whose logins were ended in a transaction, and closes the sockets.

@@ -15,7 +15,7 @@ use crate::access::ManageChannels;
 use crate::auth::extract::Admin;
 use crate::clock::Millis;
 use crate::error::{Error, Problem, Result};
-use crate::http::address::ClientAddress;
+use crate::http::address::{CallerAddress, ClientAddress};
 use crate::http::describe::{changes_of, failures, failures_with_status};
 use crate::http::{Answer, Data, Json, Query, Then, routes};
 use crate::id::ChannelId;
@@ -141,6 +141,7 @@ async fn create(
     Then(admin, Json(body)): Then<Admin<ManageChannels>, Json<CreateChannel>>,
     channels: web::Data<Channels>,
     limits: web::Data<RateLimits>,
+    address: CallerAddress,
 ) -> Result<Answer<ChannelId>> {
     let key = admin.0.key;
     limits.calls.check(&key)?;
@@ -151,7 +152,7 @@ async fn create(
         enabled: enabled.unwrap_or(true),
         settings: settings.map_or_else(|| Value::Object(Map::new()), |changes| changes.0),
     };
-    Ok(Answer(channels.create(key.tenant, new, key.user.to_string()).await?))
+    Ok(Answer(channels.create(key.tenant, new, admin.actor(address)).await?))
 }
 
 /// What changes of a channel; what is left out stays.
@@ -183,6 +184,7 @@ struct UpdateChannel {
 async fn update(
     Then(admin, Json(body)): Then<Admin<ManageChannels>, Json<UpdateChannel>>,
     channels: web::Data<Channels>,
+    address: CallerAddress,
 ) -> Result<Answer<bool>> {
     let UpdateChannel { id, name, enabled, settings } = body;
     let changes = ChannelChanges {
@@ -190,7 +192,7 @@ async fn update(
         enabled,
         settings: settings.map(|changes| changes.0),
     };
-    channels.update(admin.0.key.tenant, id, changes, admin.0.key.user.to_string()).await?;
+    channels.update(admin.0.key.tenant, id, changes, admin.actor(address)).await?;
     Ok(Answer(true))
 }
 
@@ -207,8 +209,9 @@ async fn update(
 async fn delete(
     Then(admin, Query(IdQuery { id })): Then<Admin<ManageChannels>, Query<IdQuery>>,
     channels: web::Data<Channels>,
+    address: CallerAddress,
 ) -> Result<Answer<bool>> {
-    channels.delete(admin.0.key.tenant, id).await?;
+    channels.delete(admin.0.key.tenant, id, admin.actor(address)).await?;
     Ok(Answer(true))
 }
 

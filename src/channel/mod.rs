@@ -20,6 +20,7 @@ use arc_swap::ArcSwap;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
+use crate::audit::Actor;
 use crate::clock::{Clock, Millis};
 use crate::db::Db;
 use crate::error::{Error, Result};
@@ -79,6 +80,17 @@ pub(crate) struct StoredChannel {
     pub settings: ChannelSettings,
     /// When it was made.
     pub created: Millis,
+}
+
+impl StoredChannel {
+    /// What of it can change, for the record of its changes.
+    ///
+    /// # Errors
+    /// [`Error::Internal`], which settings never bring about.
+    fn changeable(&self) -> Result<Value> {
+        let settings = serde_json::to_value(&self.settings).map_err(Error::internal)?;
+        Ok(json!({"kind": self.kind.as_str(), "name": self.name, "enabled": self.enabled, "settings": settings}))
+    }
 }
 
 /// A channel in memory.
@@ -315,9 +327,9 @@ impl Channels {
     /// # Errors
     /// [`Error::Invalid`], [`Error::WrongType`] and [`Error::Missing`] with the key of a wrong setting; [`Error::Invalid`]
     /// when the tenant has too many; [`Error::Busy`].
-    pub(crate) async fn create(&self, tenant: TenantId, new: NewChannel, by: String) -> Result<ChannelId> {
+    pub(crate) async fn create(&self, tenant: TenantId, new: NewChannel, actor: Actor) -> Result<ChannelId> {
         let (key, now) = (new_key()?, self.0.clock.now());
-        let added = self.0.db.write(move |connection| store::insert(connection, tenant, &new, &key, &by, now));
+        let added = self.0.db.write(move |connection| store::create(connection, tenant, &new, &key, &actor, now));
         let id = added.await?;
         self.follow().await;
         Ok(id)
@@ -332,10 +344,10 @@ impl Channels {
         tenant: TenantId,
         id: ChannelId,
         changes: ChannelChanges,
-        by: String,
+        actor: Actor,
     ) -> Result<()> {
         let now = self.0.clock.now();
-        self.0.db.write(move |connection| store::update(connection, tenant, id, &changes, &by, now)).await?;
+        self.0.db.write(move |connection| store::update(connection, tenant, id, &changes, &actor, now)).await?;
         self.follow().await;
         Ok(())
     }
@@ -344,8 +356,9 @@ impl Channels {
     ///
     /// # Errors
     /// [`Error::NotFound`] when the tenant has no such channel; [`Error::Busy`].
-    pub(crate) async fn delete(&self, tenant: TenantId, id: ChannelId) -> Result<()> {
-        self.0.db.write(move |connection| store::delete(connection, tenant, id)).await?;
+    pub(crate) async fn delete(&self, tenant: TenantId, id: ChannelId, actor: Actor) -> Result<()> {
+        let now = self.0.clock.now();
+        self.0.db.write(move |connection| store::delete(connection, tenant, id, &actor, now)).await?;
         self.follow().await;
         Ok(())
     }

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use super::settings::{apply, read};
 use super::{ChannelChanges, Kind, NewChannel, StoredChannel};
+use crate::audit::{self, Actor, Change};
 use crate::clock::{Millis, from_timestamp, to_timestamp};
 use crate::db::AnyConnection;
 use crate::db::id_block::{self, IdKind, reserve_one};
@@ -84,8 +85,24 @@ pub(super) fn find(connection: &mut AnyConnection, tenant: TenantId, id: Channel
     Ok(row.and_then(Row::known))
 }
 
+/// Adds a channel for somebody, inside a write transaction.
+pub(super) fn create(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    new: &NewChannel,
+    key: &str,
+    actor: &Actor,
+    now: Millis,
+) -> Result<ChannelId> {
+    let id = insert(connection, tenant, new, key, &actor.column(), now)?;
+    let made = find(connection, tenant, id)?.ok_or_else(|| Error::internal("a channel that was made is not there"))?;
+    let change = Change::of("channel", id, "create").to(made.changeable()?);
+    audit::record(connection, actor, tenant, change, now)?;
+    Ok(id)
+}
+
 /// Adds a channel, inside a write transaction.
-pub(super) fn insert(
+fn insert(
     connection: &mut AnyConnection,
     tenant: TenantId,
     new: &NewChannel,
@@ -150,41 +167,50 @@ pub(super) fn update(
     tenant: TenantId,
     id: ChannelId,
     changes: &ChannelChanges,
-    by: &str,
+    actor: &Actor,
     now: Millis,
 ) -> Result<()> {
     begin_change(connection)?;
     let row = t::table.find(id.get()).filter(t::tenant_id.eq(tenant.get()));
-    let found: Option<(String, bool, String)> =
-        row.select((t::name, t::enabled, t::settings)).first(connection).optional()?;
-    let (name, enabled, settings) = found.ok_or(Error::NotFound)?;
+    let found: Option<Row> = row.select(Row::as_select()).first(connection).optional()?;
+    let found = found.ok_or(Error::NotFound)?;
     let settings = match &changes.settings {
-        Some(changes) => apply(&settings, changes)?,
-        None => settings,
+        Some(changes) => apply(&found.settings, changes)?,
+        None => found.settings.clone(),
     };
     diesel::update(t::table.find(id.get()))
         .set((
-            t::name.eq(changes.name.as_ref().unwrap_or(&name)),
-            t::enabled.eq(changes.enabled.unwrap_or(enabled)),
+            t::name.eq(changes.name.as_ref().unwrap_or(&found.name)),
+            t::enabled.eq(changes.enabled.unwrap_or(found.enabled)),
             t::settings.eq(settings),
-            t::updater.eq(by),
+            t::updater.eq(actor.column()),
             t::update_time.eq(to_timestamp(now)),
         ))
         .execute(connection)?;
-    Ok(())
+    // One of a kind that this version does not know has no page that could show the change.
+    let (Some(before), Some(after)) = (found.known(), find(connection, tenant, id)?) else { return Ok(()) };
+    match Change::of("channel", id, "update").between(&before.changeable()?, &after.changeable()?) {
+        Some(change) => audit::record(connection, actor, tenant, change, now),
+        None => Ok(()),
+    }
 }
 
 /// Deletes a channel, inside a write transaction.
 ///
 /// # Errors
 /// [`Error::NotFound`] when the tenant has no such channel.
-pub(super) fn delete(connection: &mut AnyConnection, tenant: TenantId, id: ChannelId) -> Result<()> {
+pub(super) fn delete(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    id: ChannelId,
+    actor: &Actor,
+    now: Millis,
+) -> Result<()> {
     begin_change(connection)?;
-    let row = t::table.find(id.get()).filter(t::tenant_id.eq(tenant.get()));
-    match diesel::delete(row).execute(connection)? {
-        0 => Err(Error::NotFound),
-        _ => Ok(()),
-    }
+    let found = find(connection, tenant, id)?.ok_or(Error::NotFound)?;
+    diesel::delete(t::table.find(id.get())).execute(connection)?;
+    let change = Change::of("channel", id, "delete").from(found.changeable()?);
+    audit::record(connection, actor, tenant, change, now)
 }
 
 /// Takes the number of a change. First in its transaction: the number's row stays locked until the commit, so that changes

@@ -7,6 +7,7 @@ use super::Result;
 use super::tenant::Tenant;
 use crate::access::Role;
 use crate::account::{self, Admin, NewAdmin, NewProfile};
+use crate::audit::Actor;
 use crate::auth::admin;
 use crate::clock::Clock;
 use crate::db::Db;
@@ -92,12 +93,14 @@ async fn act(command: Command, db: &Db, clock: &Clock) -> Result<String> {
         }
         Command::Rename { account: Account { username, tenant }, nickname } => {
             let profile = NewProfile { nickname: Some(nickname), ..NewProfile::default() };
-            account::set_profile(db, clock, key_of(db, tenant, &username).await?, profile).await?;
+            account::set_profile(db, clock, key_of(db, tenant, &username).await?, profile, Actor::command_line())
+                .await?;
             format!("renamed {username}\n")
         }
         Command::Avatar { account: Account { username, tenant }, url } => {
             let profile = NewProfile { avatar: Some(url), ..NewProfile::default() };
-            account::set_profile(db, clock, key_of(db, tenant, &username).await?, profile).await?;
+            account::set_profile(db, clock, key_of(db, tenant, &username).await?, profile, Actor::command_line())
+                .await?;
             format!("changed the picture of {username}\n")
         }
         Command::Password(Account { username, tenant }) => {

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::Result;
+use crate::audit::Actor;
 use crate::id::TenantId;
 use crate::settings::Settings;
 use crate::tenant::settings::{change_of, lines};
@@ -63,7 +64,7 @@ pub(super) fn run(settings: &Settings, command: Command) -> Result {
                 }
             }
             Command::Set { key, value, tenant } => {
-                tenants.update(tenant.id(), change_of(&key, &value)?, String::new()).await?;
+                tenants.update(tenant.id(), change_of(&key, &value)?, Actor::command_line()).await?;
                 format!("set {key} to {value}\n")
             }
         })

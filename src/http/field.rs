@@ -1,14 +1,18 @@
 //! What people call the fields of requests: the Chinese messages name them so, the English ones as the wire does.
 
 /// The Chinese names, by the names on the wire.
-const NAMES: [(&str, &str); 45] = [
+const NAMES: [(&str, &str); 53] = [
+    ("action", "操作"),
+    ("adminId", "管理员编号"),
     ("adminPinned", "置顶状态"),
     ("afterSeq", "起始序号"),
     ("attributes", "属性"),
+    ("audit", "审计"),
     ("avatar", "头像"),
     ("beforeSeq", "结束序号"),
     ("blocked", "限制状态"),
     ("clientMessageId", "消息编号"),
+    ("code", "动态验证码"),
     ("content", "消息内容"),
     ("contentType", "消息类型"),
     ("conversationId", "会话编号"),
@@ -17,6 +21,7 @@ const NAMES: [(&str, &str); 45] = [
     ("email", "邮箱"),
     ("enabled", "启用状态"),
     ("file", "文件"),
+    ("from", "开始时间"),
     ("id", "编号"),
     ("key", "渠道标识"),
     ("kind", "渠道类型"),
@@ -29,6 +34,8 @@ const NAMES: [(&str, &str); 45] = [
     ("newPassword", "新密码"),
     ("nickname", "昵称"),
     ("oldPassword", "旧密码"),
+    ("objectId", "对象编号"),
+    ("objectType", "对象类型"),
     ("pageNo", "页码"),
     ("pageSize", "每页条数"),
     ("password", "密码"),
@@ -40,6 +47,7 @@ const NAMES: [(&str, &str); 45] = [
     ("settings", "设置"),
     ("since", "起始时间"),
     ("title", "标题"),
+    ("to", "截止时间"),
     ("token", "令牌"),
     ("unread", "未读"),
     ("url", "地址"),

@@ -37,6 +37,7 @@ pub(crate) struct LoginFailures {
 }
 
 /// One try to log in.
+#[derive(Clone)]
 pub(crate) struct Attempt {
     key: (Account, IpAddr),
     area: IpAddr,

@@ -48,7 +48,8 @@ fn complete(operation: &mut Value, schemas: &Value) -> Result<()> {
     add_request_example(operation, schemas);
     add_successes(operation, schemas);
     let mut failures = named_failures(operation)?;
-    if answers_envelope(operation) {
+    // Whoever may not call is told so in an envelope, whatever the answer is.
+    if needs_token || answers_envelope(operation) {
         failures.extend(implied_errors(operation, needs_token).map(|error| Failing::from(&error)));
     }
     failures.into_iter().for_each(|failing| add_failure(operation, failing));

@@ -19,7 +19,7 @@ use crate::http::describe::BEARER;
 use crate::id::TenantId;
 pub use asyncapi::{asyncapi, asyncapi_text};
 
-use crate::{account, auth, channel, conversation, file, health, message, shop, socket, tenant, visitor};
+use crate::{account, audit, auth, channel, conversation, file, health, message, shop, socket, tenant, visitor};
 
 /// Registers every route, those of the shop's data ([`shop`]) when they are asked for.
 pub(crate) fn register(config: &mut ServiceConfig<'_>, shop_placeholders: bool) {
@@ -30,6 +30,7 @@ pub(crate) fn register(config: &mut ServiceConfig<'_>, shop_placeholders: bool) 
         .configure(channel::api::routes)
         .configure(auth::api::routes)
         .configure(account::api::routes)
+        .configure(audit::api::routes)
         .configure(visitor::api::routes)
         .configure(file::api::routes)
         .configure(socket::api::routes)
@@ -63,6 +64,7 @@ Times are milliseconds since the epoch, ids are numbers below 2^53, fields witho
         (name = "channel", description = "The ways by which visitors come in."),
         (name = "widget", description = "What the widget on a site's pages calls."),
         (name = "auth", description = "Logins."),
+        (name = "audit", description = "Who changed what."),
         (name = "member", description = "Who a member is."),
         (name = "visitor", description = "What the widget calls for a visitor of a page."),
         (name = "file", description = "Uploaded files."),

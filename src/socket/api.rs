@@ -175,9 +175,13 @@ async fn bearer(auth: &Auth, token: &str) -> Result<Option<Arc<Principal>>> {
     }
 }
 
-/// The answer to a member who is blocked, and to a visitor whose channel does not allow the page: another token would not help.
+/// The answer to a member who is blocked, to an admin who has to set a second factor up first, and to a visitor whose channel does not allow the page: another token would not help.
 fn may_not_connect(principal: &Principal, request: &HttpRequest) -> Option<HttpResponse> {
-    let may = if principal.blocked { Err(Error::Blocked) } else { check_origin(principal, request) };
+    let may = match principal {
+        Principal { blocked: true, .. } => Err(Error::Blocked),
+        Principal { sets_up: true, .. } => Err(Error::Forbidden),
+        _ => check_origin(principal, request),
+    };
     may.err().map(|error| error.with_status(StatusCode::FORBIDDEN))
 }
 

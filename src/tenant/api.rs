@@ -14,6 +14,7 @@ use super::settings::TenantSettings;
 use crate::access::{QuerySettings, UpdateSettings};
 use crate::auth::extract::Admin;
 use crate::error::Result;
+use crate::http::address::CallerAddress;
 use crate::http::describe::changes_of;
 use crate::http::{Answer, Data, Json, Then, routes};
 
@@ -64,8 +65,9 @@ async fn get_settings(admin: Admin<QuerySettings>, tenants: web::Data<Tenants>) 
 )]
 async fn update_settings(
     Then(admin, Json(TenantSettingsUpdate(changes))): Then<Admin<UpdateSettings>, Json<TenantSettingsUpdate>>,
+    address: CallerAddress,
     tenants: web::Data<Tenants>,
 ) -> Result<Answer<bool>> {
-    tenants.update(admin.0.key.tenant, changes, admin.0.key.user.to_string()).await?;
+    tenants.update(admin.0.key.tenant, changes, admin.actor(address)).await?;
     Ok(Answer(true))
 }

@@ -7,6 +7,7 @@
 //! database itself has gone back: its newest number is then below one in memory, and nothing in memory counts any more.
 
 pub(crate) mod api;
+pub(crate) mod audit_age;
 pub(crate) mod settings;
 mod store;
 
@@ -16,6 +17,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::Value;
 
+use crate::audit::Actor;
 use crate::clock::Clock;
 use crate::db::{AnyConnection, Db};
 use crate::error::Result;
@@ -77,10 +79,11 @@ impl Tenants {
     /// # Errors
     /// [`crate::error::Error::Invalid`] and [`crate::error::Error::WrongType`] with the key, and nothing is changed;
     /// [`crate::error::Error::Busy`].
-    pub(crate) async fn update(&self, tenant: TenantId, changes: Value, by: String) -> Result<()> {
+    pub(crate) async fn update(&self, tenant: TenantId, changes: Value, actor: Actor) -> Result<()> {
         let now = self.0.clock.now();
-        let changed = self.0.db.write(move |connection| store::change(connection, tenant, &changes, &by, now)).await?;
-        self.keep(tenant, changed.0, changed.1);
+        let change = move |connection: &mut AnyConnection| store::change(connection, tenant, &changes, &actor, now);
+        let (number, settings) = self.0.db.write(change).await?;
+        self.keep(tenant, number, settings);
         Ok(())
     }
 

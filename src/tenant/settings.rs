@@ -19,6 +19,8 @@ pub(crate) struct TenantSettings {
     pub message: Message,
     #[schema(inline)]
     pub login: Login,
+    #[schema(inline)]
+    pub audit: Audit,
 }
 
 /// How members and admins write to each other.
@@ -40,6 +42,21 @@ pub(crate) struct Login {
     pub ttl: u64,
 }
 
+/// What is kept of administrative changes.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Audit {
+    /// Days for which the list of administrative changes is kept; 0: for ever. Default 365.
+    #[schema(minimum = 0, maximum = 36_500, example = 365)]
+    pub keep_days: u64,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self { keep_days: 365 }
+    }
+}
+
 impl Default for Message {
     fn default() -> Self {
         Self { typing: true }
@@ -48,8 +65,12 @@ impl Default for Message {
 
 /// The rules of all keys, by key, applied to `settings`.
 fn rules(settings: &TenantSettings) -> Vec<Rule> {
-    let TenantSettings { message: Message { typing: _ }, login: Login { ttl } } = settings;
-    vec![either(0, number("login.ttl", *ttl, 300..=315_360_000), *ttl == 0), switch("message.typing")]
+    let TenantSettings { message: Message { typing: _ }, login: Login { ttl }, audit: Audit { keep_days } } = settings;
+    vec![
+        number("audit.keepDays", *keep_days, 0..=36_500),
+        either(0, number("login.ttl", *ttl, 300..=315_360_000), *ttl == 0),
+        switch("message.typing"),
+    ]
 }
 
 /// Reads what is stored; what this version does not understand has the default.
@@ -95,7 +116,7 @@ pub(super) fn apply(stored: &str, changes: &Value) -> Result<(String, TenantSett
 }
 
 /// All settings as a nested object.
-fn tree(settings: &TenantSettings) -> Result<Value> {
+pub(super) fn tree(settings: &TenantSettings) -> Result<Value> {
     serde_json::to_value(settings).map_err(Error::internal)
 }
 

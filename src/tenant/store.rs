@@ -3,7 +3,8 @@
 use diesel::prelude::*;
 use serde_json::Value;
 
-use super::settings::{TenantSettings, apply, read};
+use super::settings::{TenantSettings, apply, read, tree};
+use crate::audit::{self, Actor, Change};
 use crate::clock::{Millis, to_timestamp};
 use crate::db::id_block::{IdKind, reserve_one};
 use crate::db::schema::kefu_tenant as t;
@@ -72,7 +73,7 @@ pub(super) fn change(
     connection: &mut AnyConnection,
     tenant: TenantId,
     changes: &Value,
-    by: &str,
+    actor: &Actor,
     now: Millis,
 ) -> Result<(i64, TenantSettings)> {
     // First: it locks out all other changes until the commit, those of the same row, too.
@@ -82,7 +83,23 @@ pub(super) fn change(
     let stored: String = row.select(t::settings).first(connection)?;
     let (text, settings) = apply(&stored, changes)?;
     diesel::update(row)
-        .set((t::settings.eq(text), t::change_no.eq(change), t::updater.eq(by), t::update_time.eq(to_timestamp(now))))
+        .set((
+            t::settings.eq(text),
+            t::change_no.eq(change),
+            t::updater.eq(actor.column()),
+            t::update_time.eq(to_timestamp(now)),
+        ))
         .execute(connection)?;
+    let (before, after) = (tree(&read(&stored))?, tree(&settings)?);
+    if let Some(change) = Change::of("setting", tenant, "update").between(&before, &after) {
+        audit::record(connection, actor, tenant, change, now)?;
+    }
     Ok((change, settings))
+}
+
+/// The settings of the tenants above an id, by id, at most `limit`.
+pub(super) fn page(connection: &mut AnyConnection, after: i64, limit: i64) -> Result<Vec<(TenantId, TenantSettings)>> {
+    let rows: Vec<(i64, String)> =
+        t::table.filter(t::id.gt(after)).order(t::id).limit(limit).select((t::id, t::settings)).load(connection)?;
+    Ok(rows.into_iter().map(|(id, text)| (TenantId::new(id), read(&text))).collect())
 }

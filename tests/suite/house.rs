@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 type Module = Vec<String>;
 
 /// The domains in their order: each may import those before it.
-const DOMAINS: [&str; 9] = ["audit", "tenant", "channel", "account", "auth", "file", "conversation", "message", "visitor"];
+const DOMAINS: [&str; 9] =
+    ["audit", "tenant", "channel", "account", "auth", "file", "conversation", "message", "visitor"];
 
 /// The storey of a module; `None` for one that has been given none yet.
 fn storey(module: &Module) -> Option<u8> {

@@ -220,7 +220,7 @@ async fn an_operator_sees_a_dead_job_and_lets_it_run_again() {
     assert!(fields[4].starts_with("2026-11-21 12:00:") && fields[5] == "20261120/x.png", "{listed}");
     assert!(fields[6].contains("the payload is not understood"), "{listed}");
     let all = command(&["job", "list"]).await;
-    assert_eq!(all.lines().count(), 3, "{all}");
+    assert_eq!(all.lines().count(), 4, "{all}");
     assert!(all.lines().skip(1).all(|line| line.contains("\twaiting\t0\t2026-11-")), "{all}");
     let unknown = failed(folder, &["job", "retry", "5", "--database-url", &url], "").await;
     assert!(unknown.contains("no such job"), "{unknown}");
@@ -350,5 +350,5 @@ async fn killed_inside_jobs_nothing_is_lost_and_nothing_that_was_finished_is_tou
         .unwrap();
     // The last kill may have come before the members' words were written.
     let kinds = jobs.iter().map(|(kind, _)| kind.as_str()).filter(|kind| *kind != "account.index_words");
-    assert_eq!(kinds.collect::<Vec<_>>(), ["auth.delete_expired", "file.remove_staged"]);
+    assert_eq!(kinds.collect::<Vec<_>>(), ["audit.delete_old", "auth.delete_expired", "file.remove_staged"]);
 }

@@ -11,6 +11,8 @@
 mod support;
 
 mod access;
+mod audit;
+mod audit_list;
 mod auth;
 mod backup;
 mod bad_input;
@@ -63,6 +65,7 @@ mod relay_order;
 mod resync;
 mod schema;
 mod search;
+mod second_factor;
 mod session;
 mod shop;
 mod slow_client;

@@ -19,13 +19,14 @@ async fn an_owner_reads_and_changes_the_settings_of_the_own_tenant() {
     let app = TestApp::spawn().await;
     let owner = app.owner().await;
     let stranger = app.admin_of(TenantId::new(2), "two", Role::Owner).await;
-    let defaults = json!({"login": {"ttl": 0}, "message": {"typing": true}});
+    let changed = json!({"audit": {"keepDays": 365}, "login": {"ttl": 900}, "message": {"typing": false}});
+    let defaults = json!({"audit": {"keepDays": 365}, "login": {"ttl": 0}, "message": {"typing": true}});
     assert_eq!(settings(&owner).await, defaults);
 
     assert_eq!(owner.put_json(UPDATE, json!({"message": {"typing": false}})).await.ok(), true);
     assert_eq!(owner.put_json(UPDATE, json!({"login": {"ttl": 900}})).await.ok(), true);
     assert_eq!(owner.put_json(UPDATE, json!({})).await.ok(), true);
-    assert_eq!(settings(&owner).await, json!({"login": {"ttl": 900}, "message": {"typing": false}}));
+    assert_eq!(settings(&owner).await, changed);
     assert_eq!(settings(&stranger).await, defaults);
 
     for (change, code, msg) in [
@@ -36,7 +37,7 @@ async fn an_owner_reads_and_changes_the_settings_of_the_own_tenant() {
     ] {
         owner.put_json(UPDATE, change).await.fails(code, msg);
     }
-    assert_eq!(settings(&owner).await, json!({"login": {"ttl": 900}, "message": {"typing": false}}));
+    assert_eq!(settings(&owner).await, changed);
 
     for role in [Role::Agent, Role::Viewer] {
         let other = app.admin(role.as_str(), role).await;
@@ -45,7 +46,7 @@ async fn an_owner_reads_and_changes_the_settings_of_the_own_tenant() {
     }
     let app = app.restart().await;
     let owner = app.owner().await;
-    assert_eq!(settings(&owner).await, json!({"login": {"ttl": 900}, "message": {"typing": false}}));
+    assert_eq!(settings(&owner).await, changed);
     app.stop().await;
 }
 
@@ -63,7 +64,7 @@ async fn updates_of_different_keys_at_once_are_all_kept() {
         );
         one.ok();
         two.ok();
-        let expected = json!({"login": {"ttl": ttl}, "message": {"typing": typing}});
+        let expected = json!({"audit": {"keepDays": 365}, "login": {"ttl": ttl}, "message": {"typing": typing}});
         for admin in [&owner, &there] {
             eventually("both nodes have both", async || settings(admin).await == expected).await;
         }
@@ -81,7 +82,7 @@ async fn the_command_line_reaches_a_running_service() {
         let arguments: Vec<&str> = line.split(' ').chain(["--database-url", &url]).collect();
         done(folder, &arguments, "").await
     };
-    assert_eq!(command("tenant get").await, "login.ttl\t0\nmessage.typing\ttrue\n");
+    assert_eq!(command("tenant get").await, "audit.keepDays\t365\nlogin.ttl\t0\nmessage.typing\ttrue\n");
     assert_eq!(settings(&owner).await["login"]["ttl"], 0);
     assert_eq!(command("tenant set login.ttl 600").await, "set login.ttl to 600\n");
     assert_eq!(command("tenant get login.ttl").await, "600\n");
@@ -89,7 +90,7 @@ async fn the_command_line_reaches_a_running_service() {
     app.clock.advance(1000);
     eventually("the service has it", async || settings(&owner).await["login"]["ttl"] == 600).await;
     for (line, why) in [
-        ("tenant get nothing", "there is no setting nothing; there are: login.ttl, message.typing"),
+        ("tenant get nothing", "there is no setting nothing; there are: audit.keepDays, login.ttl, message.typing"),
         ("tenant set nothing 1", "there is no setting nothing"),
         ("tenant set login.ttl 1", "login.ttl must be 0 or a whole number from 300 to 315360000"),
         ("tenant set login.ttl soon", "login.ttl"),

@@ -120,10 +120,11 @@ CREATE TABLE kefu_audit (
     deleted      BOOLEAN   NOT NULL DEFAULT FALSE,
     tenant_id    BIGINT    NOT NULL
 );
-CREATE INDEX kefu_audit_tenant ON kefu_audit (tenant_id, id);
-CREATE INDEX kefu_audit_admin ON kefu_audit (tenant_id, admin_id, id);
-CREATE INDEX kefu_audit_object ON kefu_audit (tenant_id, object_type, object_id, id);
-CREATE INDEX kefu_audit_time ON kefu_audit (tenant_id, create_time);
+CREATE INDEX kefu_audit_time ON kefu_audit (tenant_id, create_time, id);
+CREATE INDEX kefu_audit_admin ON kefu_audit (tenant_id, admin_id, create_time, id);
+CREATE INDEX kefu_audit_type ON kefu_audit (tenant_id, object_type, create_time, id);
+CREATE INDEX kefu_audit_object ON kefu_audit (tenant_id, object_id, create_time, id);
+CREATE INDEX kefu_audit_action ON kefu_audit (tenant_id, action, create_time, id);
 
 -- kind: 0 a person, 1 a program, which logs in nowhere. external_id: in the shop's system, of one that comes with its tokens.
 -- totp_*: the second factor, the one that is not confirmed yet, and the last time step that was used. recovery_codes: a JSON array of hashes.

@@ -5,8 +5,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::access::{AnyAdmin, Permission};
+use crate::access::{AnyAdmin, Permission, Role, SettingUp};
 use crate::account::{self, store};
+use crate::auth::SecondFactorState;
 use crate::auth::extract::Admin;
 use crate::db::Db;
 use crate::error::{Error, Result};
@@ -32,6 +33,11 @@ struct PermissionInfo {
     #[schema(example = json!(["promotion:kefu-conversation:query"]))]
     permissions: Vec<&'static str>,
     menus: Vec<Menu>,
+    /// `setup` when the admin may do nothing but set up the second factor that a role asks for; then there are neither permissions nor
+    /// menus.
+    #[serde(rename = "secondFactor", skip_serializing_if = "Option::is_none")]
+    #[schema(inline, nullable = false)]
+    second_factor: Option<SecondFactorState>,
 }
 
 impl Data for PermissionInfo {}
@@ -112,13 +118,13 @@ fn menus() -> Vec<Menu> {
 
 /// Get the admin's profile, permissions and menus
 #[utoipa::path(get, path = "/admin-api/system/auth/get-permission-info", tag = "auth")]
-async fn permission_info(db: web::Data<Db>, Admin(caller, _): Admin<AnyAdmin>) -> Result<Answer<PermissionInfo>> {
+async fn permission_info(db: web::Data<Db>, Admin(caller, _): Admin<SettingUp>) -> Result<Answer<PermissionInfo>> {
     let key = caller.key;
     let admin = db.run(move |connection| store::admin(connection, key.tenant, key.user)).await?;
     let admin = admin.ok_or(Error::Unauthenticated)?;
     Ok(Answer(PermissionInfo {
         roles: vec![admin.role.console_code()],
-        permissions: admin.role.permissions().map(Permission::as_str).collect(),
+        permissions: caller.role.into_iter().flat_map(Role::permissions).map(Permission::as_str).collect(),
         user: AdminProfile {
             id: key.user,
             nickname: admin.nickname,
@@ -127,7 +133,8 @@ async fn permission_info(db: web::Data<Db>, Admin(caller, _): Admin<AnyAdmin>) -
             username: admin.username,
             email: "",
         },
-        menus: menus(),
+        menus: if caller.sets_up { Vec::new() } else { menus() },
+        second_factor: caller.sets_up.then_some(SecondFactorState::Setup),
     }))
 }
 

@@ -12,6 +12,7 @@ use crate::auth::Auth;
 use crate::auth::block::unknown_member;
 use crate::auth::extract::Admin;
 use crate::error::Result;
+use crate::http::address::CallerAddress;
 use crate::http::describe::failures;
 use crate::http::{Answer, Json, Then, routes};
 use crate::id::{UserId, UserKey, UserType};
@@ -53,11 +54,12 @@ async fn block(
     Then(admin, Json(body)): Then<Admin<ManageMembers>, Json<BlockRequest>>,
     auth: web::Data<Auth>,
     visitors: web::Data<Visitors>,
+    address: CallerAddress,
 ) -> Result<Answer<bool>> {
     let BlockRequest { user_id: user, blocked, reason } = body;
     let key = UserKey { tenant: admin.0.key.tenant, user_type: UserType::Member, user };
     let reason = reason.and_then(|reason| Name::cut(&reason, REASON_LIMIT)).map(String::from);
-    if auth.set_blocked(key, blocked, reason, admin.0.key.user.to_string()).await? {
+    if auth.set_blocked(key, blocked, reason, admin.actor(address)).await? {
         visitors.member_changed(key).await;
     }
     Ok(Answer(true))

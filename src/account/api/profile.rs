@@ -1,19 +1,19 @@
 //! HTTP: an admin's own profile and password, under yudao's names.
 
-use actix_web::{HttpRequest, web};
+use actix_web::web;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
-use crate::access::AnyAdmin;
+use crate::access::{AnyAdmin, SettingUp};
 use crate::account::{self, NewProfile, store};
 use crate::auth::Auth;
 use crate::auth::extract::Admin;
 use crate::clock::Millis;
-use crate::db::Db;
+use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Result};
-use crate::http::address::ClientAddress;
+use crate::http::address::CallerAddress;
 use crate::http::describe::failures;
 use crate::http::{Answer, Data, Json, Then, routes};
 use crate::id::UserId;
@@ -38,22 +38,33 @@ struct OwnProfile {
     /// When the account was made, in milliseconds since the epoch.
     #[schema(value_type = i64, example = 1_795_235_421_115_i64)]
     create_time: Millis,
+    /// Whether a login needs a code of a second factor, too.
+    #[schema(example = false)]
+    second_factor: bool,
+    /// Whether a role asks for one.
+    #[schema(example = false)]
+    second_factor_required: bool,
 }
 
 impl Data for OwnProfile {}
 
 /// Get the admin's own profile
 #[utoipa::path(get, path = "/admin-api/system/user/profile/get", operation_id = "get_own_admin_profile", tag = "auth")]
-async fn get_profile(db: web::Data<Db>, Admin(caller, _): Admin<AnyAdmin>) -> Result<Answer<OwnProfile>> {
+async fn get_profile(db: web::Data<Db>, Admin(caller, _): Admin<SettingUp>) -> Result<Answer<OwnProfile>> {
     let key = caller.key;
-    let admin = db.run(move |connection| store::admin(connection, key.tenant, key.user)).await?;
-    let admin = admin.ok_or(Error::Unauthenticated)?;
+    let read = move |connection: &mut AnyConnection| {
+        let admin = store::admin(connection, key.tenant, key.user)?.ok_or(Error::Unauthenticated)?;
+        Ok((admin, account::needs_second_factor(connection, key)?))
+    };
+    let (admin, second_factor_required) = db.run(read).await?;
     Ok(Answer(OwnProfile {
         id: key.user,
         username: admin.username,
         nickname: admin.nickname,
         avatar: admin.avatar,
         create_time: admin.created_at,
+        second_factor: admin.has_second_factor,
+        second_factor_required,
     }))
 }
 
@@ -79,11 +90,12 @@ struct ProfileUpdate {
 async fn update_profile(
     db: web::Data<Db>,
     auth: web::Data<Auth>,
-    Then(Admin(caller, _), Json(body)): Then<Admin<AnyAdmin>, Json<ProfileUpdate>>,
+    address: CallerAddress,
+    Then(admin, Json(body)): Then<Admin<AnyAdmin>, Json<ProfileUpdate>>,
 ) -> Result<Answer<bool>> {
-    let ProfileUpdate { nickname, avatar } = body;
-    account::set_profile(&db, auth.clock(), caller.key, NewProfile { nickname, avatar }).await?;
-    auth.forget(caller.key);
+    let (key, ProfileUpdate { nickname, avatar }) = (admin.0.key, body);
+    account::set_profile(&db, auth.clock(), key, NewProfile { nickname, avatar }, admin.actor(address)).await?;
+    auth.forget(key);
     Ok(Answer(true))
 }
 
@@ -113,10 +125,9 @@ struct PasswordUpdate {
 )]
 async fn update_password(
     auth: web::Data<Auth>,
-    address: web::Data<ClientAddress>,
-    request: HttpRequest,
-    Then(Admin(caller, _), Json(body)): Then<Admin<AnyAdmin>, Json<PasswordUpdate>>,
+    address: CallerAddress,
+    Then(admin, Json(body)): Then<Admin<AnyAdmin>, Json<PasswordUpdate>>,
 ) -> Result<Answer<bool>> {
-    auth.change_password(&caller, &body.old_password, &body.new_password, address.of(&request)).await?;
+    auth.change_password(&admin.0, &body.old_password, &body.new_password, address.0, admin.actor(address)).await?;
     Ok(Answer(true))
 }

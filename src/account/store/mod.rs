@@ -1,6 +1,7 @@
 //! SQL of `kefu_admin` and `kefu_member`.
 
 pub(crate) mod imported;
+pub(crate) mod second_factor;
 pub(crate) mod words;
 
 use chrono::NaiveDateTime;
@@ -37,6 +38,8 @@ struct AdminRow {
     status: i32,
     create_time: NaiveDateTime,
     tenant_id: i64,
+    #[diesel(select_expression = kefu_admin::totp_secret.is_not_null())]
+    has_second_factor: bool,
 }
 
 impl AdminRow {
@@ -49,6 +52,7 @@ impl AdminRow {
             avatar: self.avatar,
             role,
             enabled: self.status == ENABLED,
+            has_second_factor: self.has_second_factor,
             created_at: from_timestamp(self.create_time),
         };
         Ok((admin, self.password_hash))
@@ -92,6 +96,14 @@ pub(crate) fn admin_by_name(
         .first(connection)
         .optional()?;
     row.map(AdminRow::read).transpose()
+}
+
+/// One admin, to be changed by what is read. The row is written first, and so stays locked until the transaction ends.
+pub(crate) fn locked_admin(connection: &mut AnyConnection, key: UserKey) -> Result<Option<Admin>> {
+    diesel::update(kefu_admin::table.find(key.user.get()))
+        .set(kefu_admin::id.eq(key.user.get()))
+        .execute(connection)?;
+    admin(connection, key.tenant, key.user)
 }
 
 /// Whether an admin's password is still the one with this hash. Written, not read: the row stays locked until the

@@ -13,6 +13,7 @@ use crate::auth::{Auth, login};
 use crate::clock::Millis;
 use crate::credential::Credential;
 use crate::error::{Error, Result};
+use crate::http::address::CallerAddress;
 use crate::http::describe::failures;
 use crate::http::{Answer, Data, Query, Then, routes};
 use crate::id::{LoginId, UserId, UserKey, UserType};
@@ -108,7 +109,8 @@ struct DeleteQuery {
 async fn delete(
     Then(admin, Query(DeleteQuery { id })): Then<Admin<OwnOr<ManageLogins>>, Query<DeleteQuery>>,
     auth: web::Data<Auth>,
+    address: CallerAddress,
 ) -> Result<Answer<bool>> {
-    auth.end_login(admin.0.key, admin.may_for_others(), id).await?;
+    auth.end_login(admin.0.key, admin.may_for_others(), id, admin.actor(address)).await?;
     Ok(Answer(true))
 }
