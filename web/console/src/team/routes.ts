@@ -27,7 +27,7 @@ export const teamRoutes: RouteRecordRaw = {
     { path: 'groups/:id(\\d+)', name: 'group', component: GroupPage, props: idOf, meta: { page: 'groups', ...deep } },
     { path: 'members', name: 'members', component: withTexts(['members'], () => import('@/members/MembersPage.vue')) },
     { path: 'keys', name: 'keys', component: withTexts(['keys'], () => import('@/keys/KeysPage.vue')) },
-    { path: 'audit', name: 'audit', component: withTexts(['audit'], () => import('@/audit/AuditPage.vue')) },
+    { path: 'audit', name: 'audit', component: withTexts(['audit', 'keys'], () => import('@/audit/AuditPage.vue')) },
     { path: 'settings', name: 'settings', component: () => import('./settings/SettingsPage.vue') },
   ],
 }
