@@ -77,35 +77,17 @@ async function agentOf(username, password, options = {}) {
   return agent
 }
 
-test('a role, an account and a group are made; the account sees exactly what its role holds', async () => {
+test('a role and an account are made; the account sees exactly what its role holds', async () => {
   const mia = it.member('Mia')
   await mia.send('is somebody there?')
   const amy = await it.agent()
   const { page } = amy
-  const { button, field, link } = words(page)
+  const { button, field } = words(page)
   await makeRole(amy, 'Returns', ['Answer members', 'Read the audit'])
   // What answering needs was given with it.
   for (const needed of ['Read messages', 'See conversations']) assert.equal(await field(needed).isChecked(), true)
   assert.equal(await field('Take conversations out of the list').isChecked(), false)
   const password = await makeAccount(amy, 'zoe', 'Zoe', 'Returns')
-
-  await toTeam(amy, 'Groups')
-  await link('New group').click()
-  await field('Name').fill('Returns team')
-  await field('Conversations at once').fill('4')
-  await page.getByLabel('Add an agent').selectOption({ label: 'Zoe (zoe)' })
-  await field('Level of Zoe').selectOption('3')
-  await field('Zoe leads').check()
-  await button('New group').click()
-  await page.waitForURL(/groups\/\d+$/)
-  assert.equal(await field('Level of Zoe').inputValue(), '3')
-  await link('Back to the groups').click()
-  await page
-    .getByRole('link', { name: /Returns team/ })
-    .getByText('1 agent')
-    .waitFor()
-  await page.getByText('Agents', { exact: true }).click()
-  await page.getByText('Returns team · Lead · Level 3').waitFor()
 
   const zoe = await agentOf('zoe', password)
   assert.equal(await zoe.page.getByRole('link', { name: 'Web channels' }).count(), 0)
@@ -133,6 +115,44 @@ test('a role, an account and a group are made; the account sees exactly what its
   await zoe.page.goto(`${zoe.origin}/console/team/audit`)
   await zoe.page.getByRole('heading', { name: 'You do not have this permission' }).waitFor()
   assert.equal(await zoe.page.getByRole('link', { name: 'Team' }).count(), 0)
+})
+
+test('a group gets its agents, with level and lead', async () => {
+  const amy = await it.agent()
+  const { page } = amy
+  const { button, field, link } = words(page)
+  await toTeam(amy, 'Groups')
+  await link('New group').click()
+  await field('Name').fill('Returns team')
+  await field('Conversations at once').fill('4')
+  await page.getByLabel('Add an agent').selectOption({ label: 'Bob (bob)' })
+  await field('Level of Bob').selectOption('3')
+  await field('Bob leads').check()
+  await button('New group').click()
+  await page.waitForURL(/groups\/\d+$/)
+  assert.equal(await field('Level of Bob').inputValue(), '3')
+  await link('Back to the groups').click()
+  await page
+    .getByRole('link', { name: /Returns team/ })
+    .getByText('1 agent')
+    .waitFor()
+  await page.getByText('Agents', { exact: true }).click()
+  await page.getByText('Returns team · Lead · Level 3').waitFor()
+  await page.getByRole('button', { name: /Bob/ }).click()
+  const { dialog, inDialog } = words(page)
+  await dialog.getByLabel('Conversations at once', { exact: true }).fill('7')
+  await inDialog('Save').click()
+  await dialog.waitFor({ state: 'detached' })
+  await page.getByText('7 at once').waitFor()
+  await toTeam(amy, 'Groups')
+  await page.getByRole('link', { name: /Returns team/ }).click()
+  assert.equal(await button('Delete group').isDisabled(), true)
+  await button('Take Bob out').click()
+  await button('Save changes').click()
+  await page.getByText('Only a group without agents can be deleted.').waitFor()
+  await button('Delete group').click()
+  await inDialog('Delete group').click()
+  await page.getByText('No groups yet').waitFor()
 })
 
 test('what is refused is said where it was typed, and nothing that was typed is lost', async () => {

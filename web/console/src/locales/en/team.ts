@@ -123,8 +123,7 @@ export default {
     endedSecondFactor: 'Second factor switched off',
     ownHint:
       'This is your own account: you cannot disable or delete it. Password and second factor are in your profile.',
-    beyond:
-      '{name} holds permissions that you do not hold. Roles, password, state and deletion are for somebody who does.',
+    beyond: '{name} holds permissions that you do not hold. Only somebody who does can change this account.',
     handOver: {
       title: 'Account created',
       resetTitle: 'Password set',
@@ -184,7 +183,7 @@ export default {
     remark: 'What it is for',
     sort: 'Place in lists',
     sortHint: 'The lower comes first',
-    sortWrong: 'A whole number from 0',
+    sortWrong: 'A whole number from 0 to 9999',
     enable: 'Enabled',
     enableHint: 'A disabled role gives its holders nothing',
     secondFactor: 'Asks for a second factor',
@@ -192,6 +191,7 @@ export default {
       'Whoever holds this role logs in with a code from a second device, and has to set it up at the next login',
     builtIn:
       'This role is built in: its name and permissions never change. To begin with the same permissions, copy it.',
+    beyond: 'This role holds permissions that you do not hold. Only somebody who does can change it.',
     copy: 'Copy as a new role',
     copyName: '{name} (copy)',
     copyLess: 'Permissions that you do not hold yourself were left out.',

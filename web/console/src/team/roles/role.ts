@@ -35,6 +35,9 @@ export function toDraft({ name, sort, enabled, remark, secondFactor }: RoleForm)
   return { name: name.trim(), sort: Number(sort), status: enabled ? 0 : 1, remark: remark.trim(), secondFactor }
 }
 
+/** The last place in lists. */
+export const LAST = 9999
+
 /** Whether an input of a number holds a whole one between two. */
 export const isWhole = (value: number | '', least: number, most = Number.MAX_SAFE_INTEGER): boolean =>
   typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most
