@@ -31,7 +31,7 @@ export const useSession = defineStore('session', () => {
   const permissions = computed(() => new Set(info.value?.permissions ?? []))
   const user = computed(() => info.value?.user ?? null)
   /** Whether nothing is open to the login until the second factor is set up, which a role of the user asks for. */
-  const mustSetUp = computed(() => (info.value as { secondFactor?: string } | null)?.secondFactor === 'setup')
+  const mustSetUp = computed(() => info.value?.secondFactor !== undefined)
   /** The password that was typed just now, for the set-up, which asks for it. */
   let justTyped: string | undefined
 
@@ -105,7 +105,7 @@ export const useSession = defineStore('session', () => {
     const gate = makeClient()
     try {
       const made = await gate.http.call('post', '/admin-api/system/auth/login', {
-        body: { username, password, ...(code !== undefined && { code }) } as { username: string; password: string },
+        body: { username, password, ...(code !== undefined && { code }) },
       })
       tokens.remember(remember)
       tokens.set(made)

@@ -1,22 +1,14 @@
 /** The audit: who changed what. */
 import type { Client, Data } from '@kefu/client'
-import { untyped } from '@/app/untyped'
 
-export interface AuditEntry {
-  id: number
-  /** 0 for the command line. */
-  adminId: number
-  /** What the admin was called then. */
-  actor: string
-  action: string
-  objectType: string
-  objectId: string
-  before: Record<string, unknown> | null
-  after: Record<string, unknown> | null
-  /** Empty for the command line. */
-  address: string
-  createTime: number
-  cursor: string
+type Fields = Record<string, unknown>
+type Described = Data<'get', '/admin-api/infra/audit/list'>[number]
+
+/** A change. Its `adminId` is 0 and its `address` empty for the command line. */
+export type AuditEntry = Omit<Described, 'before' | 'after'> & {
+  /** What has changed, as it was and as it is since. */
+  before: Fields | null
+  after: Fields | null
 }
 
 /** Which entries; times in epoch milliseconds, `from` included and `to` not. */
@@ -39,7 +31,7 @@ export class Audit {
 
   /** The newest first, after the entry with a cursor. */
   list(query: AuditQuery, cursor: string | undefined, signal: AbortSignal): Promise<AuditEntry[]> {
-    return untyped(this.client.http).call('get', '/admin-api/infra/audit/list', {
+    return this.client.http.call('get', '/admin-api/infra/audit/list', {
       query: { limit: PAGE, ...query, ...(cursor !== undefined && { cursor }) },
       signal,
     })

@@ -1,6 +1,5 @@
 /** The second factor of the own account: a code of an authenticator app beside the password. */
 import { type Http, KefuError } from '@kefu/client'
-import { untyped } from '@/app/untyped'
 
 /** What a login answers that lacks the code, and one with a wrong code. */
 export const CODE_WANTED = 1002000002
@@ -24,10 +23,7 @@ export class SecondFactor {
   constructor(private readonly http: Http) {}
 
   async state(): Promise<SecondFactorState> {
-    const profile: { secondFactor: boolean; secondFactorRequired: boolean } = await untyped(this.http).call(
-      'get',
-      '/admin-api/system/user/profile/get',
-    )
+    const profile = await this.http.call('get', '/admin-api/system/user/profile/get')
     return { on: profile.secondFactor, required: profile.secondFactorRequired }
   }
 
@@ -36,23 +32,19 @@ export class SecondFactor {
    * recovery code.
    */
   begin(password: string, code: string): Promise<Enrolment> {
-    return untyped(this.http).call('post', '/admin-api/system/user/profile/totp/begin', {
+    return this.http.call('post', '/admin-api/system/user/profile/totp/begin', {
       body: { password, ...(code && { code }) },
     })
   }
 
   /** Turns it on, and answers the recovery codes. */
   async confirm(code: string): Promise<string[]> {
-    const made: { recoveryCodes: string[] } = await untyped(this.http).call(
-      'post',
-      '/admin-api/system/user/profile/totp/confirm',
-      { body: { code } },
-    )
+    const made = await this.http.call('post', '/admin-api/system/user/profile/totp/confirm', { body: { code } })
     return made.recoveryCodes
   }
 
   async disable(password: string, code: string): Promise<void> {
-    await untyped(this.http).call('post', '/admin-api/system/user/profile/totp/disable', {
+    await this.http.call('post', '/admin-api/system/user/profile/totp/disable', {
       body: { password, ...(code && { code }) },
     })
   }
