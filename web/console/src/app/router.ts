@@ -6,7 +6,12 @@ import { useSession } from './session'
 export const router = createRouter({
   history: createWebHistory(import.meta.env.BASE_URL),
   routes: [
-    { path: '/login', name: 'login', component: () => import('@/login/LoginPage.vue'), meta: { open: true } },
+    {
+      path: '/login',
+      name: 'login',
+      component: withTexts(['login'], () => import('@/login/LoginPage.vue')),
+      meta: { open: true },
+    },
     {
       path: '/second-factor',
       name: 'setUp',
@@ -48,7 +53,7 @@ export const router = createRouter({
         {
           path: 'profile',
           name: 'profile',
-          component: withTexts(['secondFactor'], () => import('@/profile/ProfilePage.vue')),
+          component: withTexts(['profile', 'secondFactor'], () => import('@/profile/ProfilePage.vue')),
         },
       ],
     },

@@ -1,0 +1,10 @@
+/** The pages of people, roles, groups and settings, loaded together: most who need one of them need others, too. */
+export { default as GroupList } from './groups/GroupList.vue'
+export { default as GroupPage } from './groups/GroupPage.vue'
+export { default as PeopleList } from './people/PeopleList.vue'
+export { default as PersonPage } from './people/PersonPage.vue'
+export { default as RoleList } from './roles/RoleList.vue'
+export { default as RolePage } from './roles/RolePage.vue'
+export { default as SettingsPage } from './settings/SettingsPage.vue'
+export { default as TeamArea } from './TeamArea.vue'
+export { default as TeamHome } from './TeamHome.vue'
