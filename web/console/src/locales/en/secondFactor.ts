@@ -11,6 +11,7 @@ export default {
   renewHint: 'For a new phone, or when your recovery codes run out. The old ones stop working.',
   turnedOn: 'The second factor is on',
   turnedOff: 'The second factor is off',
+  app: 'Authenticator app',
   code: 'Code',
   codeHint: 'The 6 digits that your authenticator app shows',
   codeEmpty: 'Enter the 6 digits',

@@ -11,6 +11,7 @@ export default {
   renewHint: '换手机，或恢复码快用完时：重新绑定，旧的验证码和恢复码随即失效。',
   turnedOn: '动态验证码已开启',
   turnedOff: '动态验证码已关闭',
+  app: '验证器应用',
   code: '动态验证码',
   codeHint: '验证器应用上显示的 6 位数字',
   codeEmpty: '请输入 6 位动态验证码',
