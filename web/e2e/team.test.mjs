@@ -310,6 +310,8 @@ for (const [width, theme, language] of [
   [390, 'light', 'zh'],
 ]) {
   test(`every page of the team: ${width} px, ${theme}, ${language}`, async () => {
+    // The first admin has a Chinese name.
+    await it.service.command(['admin', 'rename', '--username', 'admin', '--nickname', 'First'])
     const amy = await it.agent({ width, theme, language })
     const { page } = amy
     const faults = []
