@@ -37,9 +37,9 @@ export const teamRoutes: RouteRecordRaw = {
       props: idOf,
       meta: { page: 'groups', ...deep },
     },
-    { path: 'members', name: 'members', component: withTexts(['members'], () => import('@/members/MembersPage.vue')) },
-    { path: 'keys', name: 'keys', component: withTexts(['keys'], () => import('@/keys/KeysPage.vue')) },
-    { path: 'audit', name: 'audit', component: withTexts(['audit', 'keys'], () => import('@/audit/AuditPage.vue')) },
+    { path: 'members', name: 'members', component: withTexts(['members'], of('MembersPage')) },
+    { path: 'keys', name: 'keys', component: withTexts(['keys'], of('KeysPage')) },
+    { path: 'audit', name: 'audit', component: withTexts(['audit', 'keys'], of('AuditPage')) },
     { path: 'settings', name: 'settings', component: of('SettingsPage') },
   ],
 }
