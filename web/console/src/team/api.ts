@@ -195,11 +195,6 @@ export class TeamCalls {
     return page.list
   }
 
-  /** The names of the roles, for who may not see what they hold. */
-  roleNames(): Promise<RoleName[]> {
-    return this.call('get', '/admin-api/system/role/simple-list')
-  }
-
   /** `null` when there is none. */
   role(id: number): Promise<Role | null> {
     return this.call('get', '/admin-api/system/role/get', { query: { id } })
