@@ -22,9 +22,8 @@ const ACTIONS: Record<string, MessageKey> = {
   'assign-roles': 'audit.action.roles',
   'end-sessions': 'audit.action.sessions',
   'login.delete': 'audit.action.end',
-  'second_factor.create': 'audit.action.turnOn',
+  'second_factor.begin': 'audit.action.begin',
   'second_factor.enable': 'audit.action.turnOn',
-  'second_factor.delete': 'audit.action.turnOff',
   'second_factor.disable': 'audit.action.turnOff',
 }
 
@@ -53,13 +52,20 @@ export function objectName({ before, after }: Pick<AuditEntry, 'before' | 'after
 }
 
 /** Kinds of which there is one, or that mean nothing by their number. */
-const WITHOUT_ID = ['setting', 'profile', 'second_factor', 'login']
+const WITHOUT_ID = ['setting', 'login']
+/** Kinds that bear the number of their account, which says nothing of one's own. */
+const OF_ACCOUNT = ['profile', 'second_factor']
+
+function hasId({ objectType, objectId, adminId }: AuditEntry): boolean {
+  if (OF_ACCOUNT.includes(objectType)) return objectId !== String(adminId)
+  return !WITHOUT_ID.includes(objectType)
+}
 
 /** What was done to what, e.g. `changed the role "Support"`. */
 export function deed(entry: AuditEntry): string {
   const { action, objectType, objectId } = entry
   const name = objectName(entry)
-  const id = name === null && !WITHOUT_ID.includes(objectType) ? ` #${objectId}` : ''
+  const id = name === null && hasId(entry) ? ` #${objectId}` : ''
   const object = typeName(objectType) + (name === null ? id : t('audit.named', { name }))
   const key = ACTIONS[`${objectType}.${action}`] ?? ACTIONS[action]
   return key ? t(key, { object }) : t('audit.action.other', { object, action })
