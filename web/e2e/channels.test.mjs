@@ -59,7 +59,7 @@ for (const [width, theme] of [
     // The preview's panel is a dialog, too.
     const dialog = page.locator('.kefu-dialog')
     await amy.context.grantPermissions(['clipboard-read', 'clipboard-write'])
-    await page.getByRole('link', { name: 'Settings' }).click()
+    await page.getByRole('link', { name: 'Web channels' }).click()
     await page.getByRole('link', { name: 'New channel' }).first().click()
     await button('New channel').click()
     await page.getByText('Enter a name', { exact: true }).waitFor()
@@ -101,7 +101,7 @@ for (const [width, theme] of [
 
 test('an agent without the permission has no settings', async () => {
   const bob = await it.agent({ username: 'bob' })
-  assert.equal(await bob.page.getByRole('link', { name: 'Settings' }).count(), 0)
+  assert.equal(await bob.page.getByRole('link', { name: 'Web channels' }).count(), 0)
   await bob.page.goto(`${bob.origin}/console/settings/channels`)
   await bob.page.getByRole('heading', { name: 'You do not have this permission' }).waitFor()
 })

@@ -4,6 +4,51 @@
  */
 
 export interface paths {
+    "/admin-api/infra/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export administrative changes
+         * @description The newest 10,000 as a table of comma-separated values in UTF-8 with a byte order mark, times in UTC. Cells that a spreadsheet
+         *     would take for a formula begin with an apostrophe.
+         *
+         *     Needs the permission `infra:audit:query`.
+         */
+        get: operations["export_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/infra/audit/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List administrative changes
+         * @description The newest first. What a change was about is shown as it was and as it is since, without secrets.
+         *
+         *     Needs the permission `infra:audit:query`.
+         */
+        get: operations["list_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin-api/infra/file/upload": {
         parameters: {
             query?: never;
@@ -800,6 +845,73 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin-api/system/user/profile/totp/begin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to set up a second factor
+         * @description Answers a secret for an app (TOTP: SHA-1, six digits, 30 seconds), which counts once a code of it is confirmed. Wrong passwords and
+         *     codes count as failed logins.
+         *
+         *     Every admin may call it.
+         */
+        post: operations["begin_second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/system/user/profile/totp/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm the second factor
+         * @description From now on a login needs a code. Answers recovery codes, which are shown once; earlier ones end.
+         *
+         *     Every admin may call it.
+         */
+        post: operations["confirm_second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/system/user/profile/totp/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Switch the second factor off
+         * @description With the password and a code or a recovery code. Without a second factor nothing changes.
+         *
+         *     Every admin may call it.
+         */
+        post: operations["disable_second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin-api/system/user/profile/update": {
         parameters: {
             query?: never;
@@ -837,6 +949,28 @@ export interface paths {
         put: operations["update_own_admin_password"];
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/system/user/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Switch the second factor of a colleague off
+         * @description For one who has lost the device. Not for oneself, nor for one who may do what the caller may not.
+         *
+         *     Needs the permission `system:user:update`.
+         */
+        delete: operations["reset_second_factor"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1507,6 +1641,60 @@ export interface components {
             /** @description The conversation. */
             conversationId: components["schemas"]["ConversationId"];
         };
+        /** @description A change. */
+        AuditEntry: {
+            /**
+             * @description What was done.
+             * @example update
+             */
+            action: string;
+            /**
+             * @description What the admin was called then.
+             * @example 客服
+             */
+            actor: string;
+            /**
+             * @description Where the request came from; empty for the command line.
+             * @example 203.0.113.7
+             */
+            address: string;
+            /**
+             * Format: int64
+             * @description Who made it; 0 for the command line.
+             * @example 1
+             */
+            adminId: number;
+            /** @description The same as it is since; `null` for what is gone. */
+            after: Record<string, never> | null;
+            /** @description What has changed, as it was; `null` for what is new. */
+            before: Record<string, never> | null;
+            /**
+             * Format: int64
+             * @description When, epoch milliseconds.
+             * @example 1795235421115
+             */
+            createTime: number;
+            /**
+             * @description For the rows after this one.
+             * @example 1795235421115.7
+             */
+            cursor: string;
+            /**
+             * Format: int64
+             * @example 7
+             */
+            id: number;
+            /**
+             * @description To which of them.
+             * @example 1
+             */
+            objectId: string;
+            /**
+             * @description To what kind of object.
+             * @example setting
+             */
+            objectType: string;
+        };
         /** @description A way by which visitors come in. */
         Channel: {
             /**
@@ -2073,6 +2261,30 @@ export interface components {
             msg: string;
         };
         /** @description What every answer is wrapped in. */
+        Envelope_RecoveryCodes: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: null | components["schemas"]["RecoveryCodes"];
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
+        Envelope_SecondFactorSecret: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: null | components["schemas"]["SecondFactorSecret"];
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
         Envelope_TenantSettings: {
             /**
              * Format: int64
@@ -2093,6 +2305,18 @@ export interface components {
             code: number;
             /** @description The answer; `null` on failure. */
             data: null | components["schemas"]["Tokens"];
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
+        Envelope_Vec_AuditEntry: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: components["schemas"]["AuditEntry"][] | null;
             /** @description Empty on success, else the message for the user, Chinese by default. */
             msg: string;
         };
@@ -2250,6 +2474,11 @@ export interface components {
         };
         /** @description What an admin logs in with. Further fields, such as the console's `tenantName`, are ignored. */
         Login: {
+            /**
+             * @description For an account with a second factor: a code of the app, or a recovery code.
+             * @example 287082
+             */
+            code?: string;
             /**
              * @description The password.
              * @example correct horse battery
@@ -2529,6 +2758,16 @@ export interface components {
             id: components["schemas"]["UserId"];
             /** @example 客服 */
             nickname: string;
+            /**
+             * @description Whether a login needs a code of a second factor, too.
+             * @example false
+             */
+            secondFactor: boolean;
+            /**
+             * @description Whether a role asks for one.
+             * @example false
+             */
+            secondFactorRequired: boolean;
             /** @example admin */
             username: string;
         };
@@ -2562,6 +2801,7 @@ export interface components {
              *     ]
              */
             roles: string[];
+            secondFactor?: "setup" & Record<string, never>;
             user: components["schemas"]["AdminProfile"];
         };
         PinRequest: {
@@ -2614,6 +2854,50 @@ export interface components {
              */
             write_queue: string;
         };
+        /** @description What one keeps for the day on which the device is lost. */
+        RecoveryCodes: {
+            /**
+             * @description Ten codes, each good once in place of one of the app.
+             * @example [
+             *       "m4qk-7t2x-9hzd-cn3r"
+             *     ]
+             */
+            recoveryCodes: string[];
+        };
+        /** @description A code of the app. */
+        SecondFactorCode: {
+            /**
+             * @description The six digits that the app shows.
+             * @example 287082
+             */
+            code: string;
+        };
+        /** @description The password and, for one who has a second factor already, a code of it. */
+        SecondFactorPassword: {
+            /**
+             * @description A code of the second factor, or a recovery code, when there is one.
+             * @example 287082
+             */
+            code?: string;
+            /**
+             * @description The password that counts now.
+             * @example correct horse battery
+             */
+            password: string;
+        };
+        /** @description What an app for codes is set up with. */
+        SecondFactorSecret: {
+            /**
+             * @description In base32, to be typed in.
+             * @example GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ
+             */
+            secret: string;
+            /**
+             * @description The same as an address, to be shown as a picture.
+             * @example otpauth://totp/kefu:admin?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=kefu
+             */
+            uri: string;
+        };
         /**
          * Format: int64
          * @description A tenant: one shop among those that share the service.
@@ -2621,6 +2905,15 @@ export interface components {
         TenantId: number;
         /** @description What a tenant has set for itself, and the defaults for the rest. */
         TenantSettings: {
+            /** @description What is kept of administrative changes. */
+            audit: {
+                /**
+                 * Format: int64
+                 * @description Days for which the list of administrative changes is kept; 0: for ever. Default 365.
+                 * @example 365
+                 */
+                keepDays: number;
+            };
             /** @description Logins of the tenant's admins. */
             login: {
                 /**
@@ -2641,6 +2934,14 @@ export interface components {
             };
         };
         TenantSettingsUpdate: {
+            audit?: {
+                /**
+                 * Format: int64
+                 * @description Days for which the list of administrative changes is kept; 0: for ever. Default 365.
+                 * @example 365
+                 */
+                keepDays?: number;
+            };
             login?: {
                 /**
                  * Format: int64
@@ -2676,6 +2977,7 @@ export interface components {
              * @example eyJ0eXAiOiJKV1Qi…
              */
             refreshToken: string;
+            secondFactor?: "setup" & Record<string, never>;
             /** @description The user's id. */
             userId: components["schemas"]["UserId"];
         };
@@ -2935,6 +3237,157 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    export_audit: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only what this admin did; 0: only what the command line did.
+                 * @example 1
+                 */
+                adminId?: number;
+                /**
+                 * @description Only changes of this kind of object.
+                 * @example setting
+                 */
+                objectType?: string;
+                /**
+                 * @description Only changes of objects with this id.
+                 * @example 1
+                 */
+                objectId?: string;
+                /**
+                 * @description Only this action.
+                 * @example update
+                 */
+                action?: string;
+                /**
+                 * @description Not before this instant, epoch milliseconds.
+                 * @example 1795190400000
+                 */
+                from?: number;
+                /**
+                 * @description Before this instant, epoch milliseconds.
+                 * @example 1795276800000
+                 */
+                to?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The table */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                    "text/csv": string;
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    list_audit: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only what this admin did; 0: only what the command line did.
+                 * @example 1
+                 */
+                adminId?: number;
+                /**
+                 * @description Only changes of this kind of object.
+                 * @example setting
+                 */
+                objectType?: string;
+                /**
+                 * @description Only changes of objects with this id.
+                 * @example 1
+                 */
+                objectId?: string;
+                /**
+                 * @description Only this action.
+                 * @example update
+                 */
+                action?: string;
+                /**
+                 * @description Not before this instant, epoch milliseconds.
+                 * @example 1795190400000
+                 */
+                from?: number;
+                /**
+                 * @description Before this instant, epoch milliseconds.
+                 * @example 1795276800000
+                 */
+                to?: number;
+                /** @description Most rows, by default 50. */
+                limit?: number;
+                /** @description Continue after the row that carries this cursor. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_AuditEntry"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     upload_as_admin: {
         parameters: {
             query?: never;
@@ -4233,6 +4686,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "code": "287082",
                  *       "password": "correct horse battery",
                  *       "username": "admin"
                  *     }
@@ -4657,6 +5111,161 @@ export interface operations {
             };
         };
     };
+    begin_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "code": "287082",
+                 *       "password": "correct horse battery"
+                 *     }
+                 */
+                "application/json": components["schemas"]["SecondFactorPassword"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_SecondFactorSecret"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    confirm_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "code": "287082"
+                 *     }
+                 */
+                "application/json": components["schemas"]["SecondFactorCode"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_RecoveryCodes"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    disable_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "code": "287082",
+                 *       "password": "correct horse battery"
+                 *     }
+                 */
+                "application/json": components["schemas"]["SecondFactorPassword"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_bool"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     update_own_admin_profile: {
         parameters: {
             query?: never;
@@ -4727,6 +5336,51 @@ export interface operations {
                 "application/json": components["schemas"]["PasswordUpdate"];
             };
         };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_bool"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    reset_second_factor: {
+        parameters: {
+            query: {
+                /** @description The admin. */
+                id: components["schemas"]["UserId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description A success, or an error in the envelope */
             200: {

@@ -1,9 +1,10 @@
 /** The actions that every page of a login has. */
-import { Bell, Brush, House, Search, Setting, SwitchButton, User } from '@element-plus/icons-vue'
+import { Bell, Brush, House, Search, SwitchButton, User } from '@element-plus/icons-vue'
 import { useRouter } from 'vue-router'
 import { MANAGE } from '@/channels/channel'
 import { useActions } from '@/keyboard/actions'
-import { Keyboard, Language } from '@/ui/icons'
+import { pagesFor } from '@/team/pages'
+import { Keyboard, Language, Team, Widget } from '@/ui/icons'
 import { overlay } from './overlays'
 import { usePreferences } from './preferences'
 import { useSession } from './session'
@@ -36,9 +37,16 @@ export function usePageActions(): void {
     {
       label: 'keyboard.action.channels',
       group: 'general',
-      icon: Setting,
+      icon: Widget,
       enabled: () => session.may(MANAGE),
       run: () => router.push({ name: 'channels' }),
+    },
+    {
+      label: 'keyboard.action.team',
+      group: 'general',
+      icon: Team,
+      enabled: () => pagesFor(session.may).length > 0,
+      run: () => router.push({ name: 'team' }),
     },
     {
       label: 'keyboard.action.sound',

@@ -1,10 +1,22 @@
 import { createRouter, createWebHistory } from 'vue-router'
+import { teamRoutes } from '@/team/routes'
+import { withTexts } from '@/locales'
 import { useSession } from './session'
 
 export const router = createRouter({
   history: createWebHistory(import.meta.env.BASE_URL),
   routes: [
-    { path: '/login', name: 'login', component: () => import('@/login/LoginPage.vue'), meta: { open: true } },
+    {
+      path: '/login',
+      name: 'login',
+      component: withTexts(['login'], () => import('@/login/LoginPage.vue')),
+      meta: { open: true },
+    },
+    {
+      path: '/second-factor',
+      name: 'setUp',
+      component: withTexts(['secondFactor'], () => import('@/secondFactor/SetUpPage.vue')),
+    },
     {
       path: '/',
       component: () => import('./Frame.vue'),
@@ -25,7 +37,7 @@ export const router = createRouter({
         { path: 'settings', redirect: { name: 'channels' } },
         {
           path: 'settings/channels',
-          component: () => import('@/channels/ChannelsArea.vue'),
+          component: withTexts(['channels'], () => import('@/channels/ChannelsArea.vue')),
           children: [
             { path: '', name: 'channels', component: () => import('@/channels/ChannelList.vue') },
             { path: 'new', name: 'newChannel', component: () => import('@/channels/ChannelPage.vue') },
@@ -37,7 +49,12 @@ export const router = createRouter({
             },
           ],
         },
-        { path: 'profile', name: 'profile', component: () => import('@/profile/ProfilePage.vue') },
+        teamRoutes,
+        {
+          path: 'profile',
+          name: 'profile',
+          component: withTexts(['profile', 'secondFactor'], () => import('@/profile/ProfilePage.vue')),
+        },
       ],
     },
     { path: '/:path(.*)*', name: 'missing', component: () => import('./NotFound.vue'), meta: { open: true } },
@@ -51,6 +68,9 @@ router.beforeEach(async (to) => {
     const ended = session.endReason ? { ended: session.endReason } : {}
     return { name: 'login', query: { ...(to.path !== '/' && { next: to.fullPath }), ...ended } }
   }
-  if (session.status === 'in' && to.name === 'login') return { name: 'home' }
+  if (session.status === 'in' && session.mustSetUp) {
+    return to.name === 'setUp' || { name: 'setUp', query: { next: to.fullPath } }
+  }
+  if (session.status === 'in' && (to.name === 'login' || to.name === 'setUp')) return { name: 'home' }
   return true
 })

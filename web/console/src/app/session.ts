@@ -30,6 +30,10 @@ export const useSession = defineStore('session', () => {
   const current = shallowRef<Client | null>(null)
   const permissions = computed(() => new Set(info.value?.permissions ?? []))
   const user = computed(() => info.value?.user ?? null)
+  /** Whether nothing is open to the login until the second factor is set up, which a role of the user asks for. */
+  const mustSetUp = computed(() => info.value?.secondFactor !== undefined)
+  /** The password that was typed just now, for the set-up, which asks for it. */
+  let justTyped: string | undefined
 
   let tellKnown: () => void
   /** Settles when `start` has found out whether there is a login. */
@@ -75,31 +79,52 @@ export const useSession = defineStore('session', () => {
     tellKnown()
   }
 
-  async function enter(): Promise<void> {
+  async function ask(): Promise<void> {
     const gate = makeClient()
     try {
       info.value = await gate.http.call('get', '/admin-api/system/auth/get-permission-info')
     } finally {
       gate.dispose()
     }
+  }
+
+  async function enter(): Promise<void> {
+    await ask()
+    if (!info.value) return
     current.value = makeClient(outboxOf(info.value.user.id))
     status.value = 'in'
     endReason.value = null
     tokens.onRemoved(() => onEnded('revoked'))
   }
 
-  /** Logs in. @throws KefuError with the code that tells why not. */
-  async function login(username: string, password: string, remember: boolean): Promise<void> {
+  /**
+   * Logs in; `code` is of the second factor, or a recovery code.
+   * @throws KefuError with the code that tells why not.
+   */
+  async function login(username: string, password: string, remember: boolean, code?: string): Promise<void> {
     const gate = makeClient()
     try {
-      const made = await gate.http.call('post', '/admin-api/system/auth/login', { body: { username, password } })
+      const made = await gate.http.call('post', '/admin-api/system/auth/login', {
+        body: { username, password, ...(code !== undefined && { code }) },
+      })
       tokens.remember(remember)
       tokens.set(made)
     } finally {
       gate.dispose()
     }
     await enter()
+    if (mustSetUp.value) justTyped = password
   }
+
+  /** The password that was typed just now, once. */
+  function takePassword(): string | undefined {
+    const taken = justTyped
+    justTyped = undefined
+    return taken
+  }
+
+  /** Asks again what the user may do, after the set-up of the second factor. @throws KefuError */
+  const renew = () => ask()
 
   /** Ends the login at the service and wipes what this browser keeps of it. Drafts stay. */
   async function logout(): Promise<void> {
@@ -137,7 +162,23 @@ export const useSession = defineStore('session', () => {
 
   const remembers = () => tokens.remembers
 
-  return { status, known, endReason, user, remembers, client, start, login, logout, leave, may, renamed }
+  return {
+    status,
+    known,
+    endReason,
+    user,
+    mustSetUp,
+    remembers,
+    client,
+    start,
+    login,
+    takePassword,
+    renew,
+    logout,
+    leave,
+    may,
+    renamed,
+  }
 })
 
 /** Keeps what a user has not sent yet over a reload of the tab. */

@@ -1,12 +1,9 @@
 import app from './en/app'
-import channels from './en/channels'
 import composer from './en/composer'
 import keyboard from './en/keyboard'
 import list from './en/list'
-import login from './en/login'
 import notifications from './en/notifications'
 import panel from './en/panel'
-import profile from './en/profile'
 import timeline from './en/timeline'
 
-export default { app, channels, composer, keyboard, list, login, notifications, panel, profile, timeline }
+export default { app, composer, keyboard, list, notifications, panel, timeline }

@@ -10,6 +10,22 @@ import type zh from './zh'
 
 export type Language = 'zh' | 'en'
 
+/** Texts of pages that are not there from the start, by the first word of their keys. {@link withTexts} loads them. */
+const later = {
+  audit: { zh: () => import('./zh/audit'), en: () => import('./en/audit') },
+  channels: { zh: () => import('./zh/channels'), en: () => import('./en/channels') },
+  keys: { zh: () => import('./zh/keys'), en: () => import('./en/keys') },
+  login: { zh: () => import('./zh/login'), en: () => import('./en/login') },
+  members: { zh: () => import('./zh/members'), en: () => import('./en/members') },
+  profile: { zh: () => import('./zh/profile'), en: () => import('./en/profile') },
+  secondFactor: { zh: () => import('./zh/secondFactor'), en: () => import('./en/secondFactor') },
+  team: { zh: () => import('./zh/team'), en: () => import('./en/team') },
+}
+export type LaterTexts = keyof typeof later
+type Later<L extends Language> = {
+  [K in LaterTexts]: Awaited<ReturnType<(typeof later)[K][L]>>['default']
+}
+
 type Shape<T> = { [K in keyof T]: T[K] extends string ? string : Shape<T[K]> }
 type Keys<T, Prefix extends string = ''> = {
   [K in keyof T & string]: T[K] extends string ? `${Prefix}${K}` : Keys<T[K], `${Prefix}${K}.`>
@@ -18,11 +34,16 @@ type Keys<T, Prefix extends string = ''> = {
 type Texts = Shape<typeof zh>
 
 /** The key of a text, e.g. `list.tab.all`. */
-export type MessageKey = Keys<typeof zh>
+export type MessageKey = Keys<typeof zh> | Keys<Later<'zh'>>
 
 /** Fails to compile when one language lacks a text of the other. */
-export type SameTexts = [typeof en extends Texts ? true : never, typeof zh extends Shape<typeof en> ? true : never]
-const sameTexts: SameTexts = [true, true]
+export type SameTexts = [
+  typeof en extends Texts ? true : never,
+  typeof zh extends Shape<typeof en> ? true : never,
+  Later<'en'> extends Shape<Later<'zh'>> ? true : never,
+  Later<'zh'> extends Shape<Later<'en'>> ? true : never,
+]
+const sameTexts: SameTexts = [true, true, true, true]
 void sameTexts
 
 /** The languages by their own names. */
@@ -45,6 +66,9 @@ const loaders: Record<Language, () => Promise<{ default: Texts }>> = {
   en: () => import('./en'),
 }
 const loaded = new Set<Language>()
+/** The later texts that the page has asked for, and those of each language that are here. */
+const wanted = new Set<LaterTexts>()
+const here = new Set<string>()
 
 /** The language of the page. */
 export function language(): Language {
@@ -58,8 +82,30 @@ export async function setLanguage(next: Language): Promise<void> {
     i18n.global.setLocaleMessage(next, texts as never)
     loaded.add(next)
   }
+  await Promise.all([...wanted].map((name) => loadLater(name, next)))
   i18n.global.locale.value = next
   document.documentElement.lang = LOCALES[next]
+}
+
+async function loadLater(name: LaterTexts, into: Language): Promise<void> {
+  if (here.has(`${into}.${name}`)) return
+  const { default: texts } = await later[name][into]()
+  i18n.global.mergeLocaleMessage(into, { [name]: texts } as never)
+  here.add(`${into}.${name}`)
+}
+
+/** Loads texts that are not there from the start, in the language of the page and in each that is chosen afterwards. */
+export async function loadTexts(...names: LaterTexts[]): Promise<void> {
+  for (const name of names) wanted.add(name)
+  await Promise.all(names.map((name) => loadLater(name, language())))
+}
+
+/** For a part of the page that loads later: loads it together with its texts. */
+export function withTexts<T>(names: LaterTexts[], load: () => Promise<T>): () => Promise<T> {
+  return async () => {
+    const [part] = await Promise.all([load(), loadTexts(...names)])
+    return part
+  }
 }
 
 /** The language that a browser asks for; Chinese unless it prefers another one. */

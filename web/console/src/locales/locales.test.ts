@@ -1,7 +1,13 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import en from './en'
-import { i18n, preferredLanguage, setLanguage, t } from '.'
-import zh from './zh'
+import { i18n, loadTexts, preferredLanguage, setLanguage, t } from '.'
+
+/** The texts by the file that they are in, with those that load later. */
+const zh = texts(import.meta.glob('./zh/*.ts', { eager: true, import: 'default' }))
+const en = texts(import.meta.glob('./en/*.ts', { eager: true, import: 'default' }))
+
+function texts(files: Record<string, unknown>): object {
+  return Object.fromEntries(Object.entries(files).map(([path, file]) => [path.replace(/^.*\/|\.ts$/g, ''), file]))
+}
 
 /** A compiled message as it was written. */
 function leaves(texts: object, prefix = ''): [string, string][] {
@@ -49,6 +55,13 @@ describe('language', () => {
     expect(t('app.connection.recoveredCount', { n: 3 }, 3)).toBe('已恢复，补收 3 条')
     expect(document.documentElement.lang).toBe('zh-CN')
     expect(i18n.global.locale.value).toBe('zh')
+  })
+
+  it('has later texts in each language that is chosen afterwards', async () => {
+    await loadTexts('audit')
+    expect(t('audit.title')).toBe('Audit')
+    await setLanguage('zh')
+    expect(t('audit.title')).toBe('操作日志')
   })
 
   it('is Chinese unless the browser prefers another one', () => {

@@ -1,12 +1,9 @@
 import app from './zh/app'
-import channels from './zh/channels'
 import composer from './zh/composer'
 import keyboard from './zh/keyboard'
 import list from './zh/list'
-import login from './zh/login'
 import notifications from './zh/notifications'
 import panel from './zh/panel'
-import profile from './zh/profile'
 import timeline from './zh/timeline'
 
-export default { app, channels, composer, keyboard, list, login, notifications, panel, profile, timeline }
+export default { app, composer, keyboard, list, notifications, panel, timeline }

@@ -4,7 +4,8 @@ export default {
   nav: {
     label: 'Main',
     conversations: 'Conversations',
-    settings: 'Settings',
+    channels: 'Web channels',
+    team: 'Team',
     profile: 'Profile',
     shortcuts: 'Keyboard shortcuts',
     palette: 'Command palette',

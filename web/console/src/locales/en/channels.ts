@@ -94,6 +94,7 @@ export default {
     avatar: 'Picture',
     avatarHint: "In the window's header; without one there are letters",
     upload: 'Upload a picture',
+    wrongType: 'Choose a picture',
     uploading: 'Uploading…',
     remove: 'Remove',
     more: 'More of the look',

@@ -21,6 +21,7 @@ export default {
     begin: 'New conversation',
     profile: 'Profile',
     channels: 'Web channels',
+    team: 'Team',
     home: 'Start page',
     theme: 'Switch between light and dark',
     language: 'Switch to Chinese',

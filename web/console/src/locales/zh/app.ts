@@ -4,7 +4,8 @@ export default {
   nav: {
     label: '主导航',
     conversations: '会话',
-    settings: '设置',
+    channels: '网站渠道',
+    team: '团队',
     profile: '个人中心',
     shortcuts: '键盘快捷键',
     palette: '命令面板',

@@ -91,6 +91,7 @@ export default {
     avatar: '头像',
     avatarHint: '显示在窗口头部；不设置则显示文字头像',
     upload: '上传图片',
+    wrongType: '请选择图片',
     uploading: '正在上传…',
     remove: '移除',
     more: '更多外观设置',

@@ -21,6 +21,7 @@ export default {
     begin: '发起会话',
     profile: '个人中心',
     channels: '网站渠道',
+    team: '团队',
     home: '工作台首页',
     theme: '切换浅色或深色',
     language: '切换到 English',

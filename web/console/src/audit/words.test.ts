@@ -1,0 +1,46 @@
+import { beforeAll, expect, test } from 'vitest'
+import { loadTexts, setLanguage } from '@/locales'
+import type { AuditEntry } from './audit'
+import { ABSENT } from './difference'
+import { deed, fieldName, valueText } from './words'
+
+beforeAll(async () => {
+  await setLanguage('en')
+  await loadTexts('audit', 'keys', 'team')
+})
+
+const entry = (objectType: string, action: string, fields: Partial<AuditEntry> = {}): AuditEntry => ({
+  id: 1,
+  adminId: 1,
+  actor: 'Amy',
+  action,
+  objectType,
+  objectId: '3',
+  before: null,
+  after: null,
+  address: '',
+  createTime: 0,
+  cursor: '',
+  ...fields,
+})
+
+test('what was done is a sentence, with the name of the object or its number', () => {
+  expect(deed(entry('role', 'update', { after: { name: 'Support' } }))).toBe('changed the role "Support"')
+  expect(deed(entry('role', 'assign-permissions'))).toBe('changed what the role #3 may do')
+  expect(deed(entry('setting', 'update'))).toBe('changed the settings')
+  expect(deed(entry('second_factor', 'enable', { objectId: '1' }))).toBe('turned on the second factor')
+  expect(deed(entry('second_factor', 'disable'))).toBe('turned off the second factor #3')
+  // Of a later version.
+  expect(deed(entry('planet', 'visit'))).toBe('did visit to the planet #3')
+})
+
+test('fields and values are in words', () => {
+  expect(fieldName(['settings', 'look', 'color'])).toBe('Look › Colour')
+  expect(fieldName(['message', 'later'])).toBe('later')
+  expect(fieldName(['message'])).toBe('Messages')
+  expect(valueText(1, ['status'])).toBe('disabled')
+  expect(valueText(['message', 'unknown'], ['scopes'])).toBe('Messages, unknown')
+  expect(valueText('infra:audit:query', ['permissions'])).toBe('Read the audit')
+  expect([ABSENT, null, '', []].map((value) => valueText(value, ['name']))).toEqual(Array(4).fill('nothing'))
+  expect(valueText('x'.repeat(600), ['name'])).toHaveLength(501)
+})

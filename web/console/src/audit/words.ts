@@ -1,0 +1,112 @@
+/** An entry of the audit in words. */
+import { SCOPES } from '@/keys/keys'
+import { i18n, language, LOCALES, type MessageKey, t } from '@/locales'
+import { keyOf } from '@/team/permissions'
+import { fullTime } from '@/ui/time'
+import type { AuditEntry } from './audit'
+import { ABSENT } from './difference'
+import { OBJECT_TYPES, type ObjectType } from './filter'
+
+/** The words of an action of the service, where its own name is not their key. */
+const ACTIONS: Record<string, MessageKey> = {
+  create: 'audit.action.create',
+  update: 'audit.action.update',
+  delete: 'audit.action.delete',
+  enable: 'audit.action.enable',
+  disable: 'audit.action.disable',
+  block: 'audit.action.block',
+  unblock: 'audit.action.unblock',
+  'update-password': 'audit.action.password',
+  'update-status': 'audit.action.status',
+  'assign-permissions': 'audit.action.assign',
+  'assign-roles': 'audit.action.roles',
+  'end-sessions': 'audit.action.sessions',
+  'login.delete': 'audit.action.end',
+  'second_factor.begin': 'audit.action.begin',
+  'second_factor.enable': 'audit.action.turnOn',
+  'second_factor.disable': 'audit.action.turnOff',
+}
+
+/** Longest value that is shown, in characters. */
+const LONGEST = 500
+
+/** The name of a kind of object; of one that is not known, the service's. */
+export function typeName(type: string): string {
+  return OBJECT_TYPES.includes(type as ObjectType) ? t(`audit.type.${type as ObjectType}`) : type
+}
+
+/** The same at the beginning of a line. */
+export function typeTitle(type: string): string {
+  const name = typeName(type)
+  return name.charAt(0).toUpperCase() + name.slice(1)
+}
+
+/** What the object is called, when the entry says so. */
+export function objectName({ before, after }: Pick<AuditEntry, 'before' | 'after'>): string | null {
+  for (const fields of [after, before])
+    for (const name of ['name', 'nickname', 'username']) {
+      const value = fields?.[name]
+      if (typeof value === 'string' && value) return value
+    }
+  return null
+}
+
+/** Kinds of which there is one, or that mean nothing by their number. */
+const WITHOUT_ID = ['setting', 'login']
+/** Kinds that bear the number of their account, which says nothing of one's own. */
+const OF_ACCOUNT = ['profile', 'second_factor']
+
+function hasId({ objectType, objectId, adminId }: AuditEntry): boolean {
+  if (OF_ACCOUNT.includes(objectType)) return objectId !== String(adminId)
+  return !WITHOUT_ID.includes(objectType)
+}
+
+/** What was done to what, e.g. `changed the role "Support"`. */
+export function deed(entry: AuditEntry): string {
+  const { action, objectType, objectId } = entry
+  const name = objectName(entry)
+  const id = name === null && hasId(entry) ? ` #${objectId}` : ''
+  const object = typeName(objectType) + (name === null ? id : t('audit.named', { name }))
+  const key = ACTIONS[`${objectType}.${action}`] ?? ACTIONS[action]
+  return key ? t(key, { object }) : t('audit.action.other', { object, action })
+}
+
+/** Parts of settings that need no name of their own: what is in them says it. */
+const UNNAMED = ['settings', 'message', 'login']
+
+/** The words of a field, or its own name. */
+export function fieldName(path: readonly string[]): string {
+  const named = path.filter((name, index) => index === path.length - 1 || !UNNAMED.includes(name))
+  return named
+    .map((name) => (i18n.global.te(`audit.field.${name}`) ? t(`audit.field.${name}` as MessageKey) : name))
+    .join(' › ')
+}
+
+const STATUS: Record<number, MessageKey> = { 0: 'audit.status.on', 1: 'audit.status.off', 2: 'audit.status.gone' }
+
+/** What permissions and scopes are called where they are given. */
+function heldName(name: string, value: string): string {
+  const permission = name === 'permissions' ? keyOf(value) : undefined
+  if (permission) return t(`team.permission.${permission}`)
+  const scope = name === 'scopes' ? SCOPES.find((one) => one === value) : undefined
+  return scope ? t(`keys.scope.${scope}`) : value
+}
+
+/** A value as people read it. */
+export function valueText(value: unknown, path: readonly string[]): string {
+  const name = path.at(-1) ?? ''
+  if (value === ABSENT || value === null || value === '' || (Array.isArray(value) && value.length === 0))
+    return t('audit.nothing')
+  if (typeof value === 'boolean') return t(value ? 'audit.yes' : 'audit.no')
+  if (typeof value === 'number') {
+    const status = name === 'status' ? STATUS[value] : undefined
+    if (status) return t(status)
+    return /Time$/.test(name) && value > 1e11 ? fullTime(value, LOCALES[language()]) : String(value)
+  }
+  if (typeof value === 'string') return cut(heldName(name, value))
+  if (Array.isArray(value) && value.every((one) => typeof one !== 'object'))
+    return cut(value.map((one) => heldName(name, String(one))).join(t('timeline.comma')))
+  return cut(JSON.stringify(value))
+}
+
+const cut = (text: string) => (text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text)

@@ -1,0 +1,13 @@
+/** The pages of the team, loaded together: most who need one of them need others, too. */
+export { default as AuditPage } from '@/audit/AuditPage.vue'
+export { default as KeysPage } from '@/keys/KeysPage.vue'
+export { default as MembersPage } from '@/members/MembersPage.vue'
+export { default as GroupList } from './groups/GroupList.vue'
+export { default as GroupPage } from './groups/GroupPage.vue'
+export { default as PeopleList } from './people/PeopleList.vue'
+export { default as PersonPage } from './people/PersonPage.vue'
+export { default as RoleList } from './roles/RoleList.vue'
+export { default as RolePage } from './roles/RolePage.vue'
+export { default as SettingsPage } from './settings/SettingsPage.vue'
+export { default as TeamArea } from './TeamArea.vue'
+export { default as TeamHome } from './TeamHome.vue'
