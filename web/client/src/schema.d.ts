@@ -160,6 +160,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin-api/promotion/kefu-agent/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List agents
+         * @description The enabled accounts of the tenant by id, at most 1,000, with what is set for them.
+         *
+         *     Needs the permission `promotion:kefu-task:query`.
+         */
+        get: operations["list_agents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/promotion/kefu-agent/update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set the capacity and the groups of an agent
+         * @description Needs the permission `promotion:kefu-agent:manage`.
+         */
+        put: operations["update_agent"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin-api/promotion/kefu-channel/create": {
         parameters: {
             query?: never;
@@ -424,6 +466,114 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin-api/promotion/kefu-group/create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a group
+         * @description Answers its id. A tenant has at most 200.
+         *
+         *     Needs the permission `promotion:kefu-group:manage`.
+         */
+        post: operations["create_group"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/promotion/kefu-group/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a group
+         * @description One that has no agents and stands in for no other.
+         *
+         *     Needs the permission `promotion:kefu-group:manage`.
+         */
+        delete: operations["delete_group"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/promotion/kefu-group/get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a group
+         * @description `null` when there is none.
+         *
+         *     Needs the permission `promotion:kefu-task:query`.
+         */
+        get: operations["get_group"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/promotion/kefu-group/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List groups
+         * @description All of the tenant, the oldest first; at most 200.
+         *
+         *     Needs the permission `promotion:kefu-task:query`.
+         */
+        get: operations["list_groups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/promotion/kefu-group/update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change a group
+         * @description Needs the permission `promotion:kefu-group:manage`.
+         */
+        put: operations["update_group"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin-api/promotion/kefu-member/block": {
         parameters: {
             query?: never;
@@ -442,6 +592,29 @@ export interface paths {
         put: operations["block_member"];
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/promotion/kefu-member/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End all sessions of a member
+         * @description The member's logins and the integrator's tokens that were issued until now are refused, and open sockets are closed with 4002; within
+         *     about a second at other nodes. Tokens that are issued in a later second are good.
+         *
+         *     Needs the permission `promotion:kefu-member:manage`.
+         */
+        delete: operations["end_member_sessions"];
         options?: never;
         head?: never;
         patch?: never;
@@ -781,6 +954,223 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin-api/system/permission/assign-role-permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say what a role holds
+         * @description Its holders have the new rights at once, at other nodes within about a second: open sockets, too. Refused with 403 when it
+         *     holds or would hold what the caller does not.
+         *
+         *     Needs the permission `system:permission:assign`.
+         */
+        post: operations["assign_role_permissions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/system/permission/assign-user-role": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say which roles an account holds
+         * @description Its logins stay, and have the new rights at once, at other nodes within about a second. Refused with 403 when it holds or
+         *     would hold what the caller does not. The last enabled owner stays one.
+         *
+         *     Needs the permission `system:permission:assign`.
+         */
+        post: operations["assign_user_roles"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/system/permission/list-role-permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what a role holds
+         * @description Needs the permission `system:role:query`.
+         */
+        get: operations["list_role_permissions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/system/permission/list-user-roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the roles of an account
+         * @description Needs the permission `system:role:query`.
+         */
+        get: operations["list_user_roles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/system/role/create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a role
+         * @description Answers its id. Refused with 403 when it would hold what the caller does not.
+         *
+         *     Needs the permission `system:role:create`.
+         */
+        post: operations["create_role"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/system/role/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a role
+         * @description One of the tenant's own that no account holds.
+         *
+         *     Needs the permission `system:role:delete`.
+         */
+        delete: operations["delete_role"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/system/role/get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a role
+         * @description `null` when there is none.
+         *
+         *     Needs the permission `system:role:query`.
+         */
+        get: operations["get_role"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/system/role/page": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List roles
+         * @description The three that every tenant has first, then its own. A tenant has at most 200.
+         *
+         *     Needs the permission `system:role:query`.
+         */
+        get: operations["page_roles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/system/role/simple-list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the names of the enabled roles
+         * @description Needs the permission `system:role:query`.
+         */
+        get: operations["name_roles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/system/role/update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change a role
+         * @description Of one of the three that every tenant has only whether it asks for a second factor. Takes effect at once, at other nodes
+         *     within about a second.
+         *
+         *     Needs the permission `system:role:update`.
+         */
+        put: operations["update_role"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin-api/system/tenant/get-by-website": {
         parameters: {
             query?: never;
@@ -817,6 +1207,95 @@ export interface paths {
          *     No token is needed.
          */
         get: operations["admin_system_tenant_get_id_by_name"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/system/user/create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make an account
+         * @description Answers its id. Refused with 403 when it would hold what the caller does not.
+         *
+         *     Needs the permission `system:user:create`.
+         */
+        post: operations["create_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/system/user/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete an account
+         * @description Its logins end and its user name is free again; number and nickname stay for its messages. Nobody deletes themselves or
+         *     the last enabled owner.
+         *
+         *     Needs the permission `system:user:delete`.
+         */
+        delete: operations["delete_user"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/system/user/get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get an account
+         * @description `null` when there is none.
+         *
+         *     Needs the permission `system:user:query`.
+         */
+        get: operations["get_user"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/system/user/page": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List accounts
+         * @description By id. Programs and deleted accounts are not among them.
+         *
+         *     Needs the permission `system:user:query`.
+         */
+        get: operations["page_users"];
         put?: never;
         post?: never;
         delete?: never;
@@ -991,6 +1470,74 @@ export interface paths {
          */
         get: operations["simple_list"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/system/user/update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change an account
+         * @description Messages and frames show the new name and picture at once, those of other nodes within about a second. Refused with 403
+         *     when the account may do more than the caller.
+         *
+         *     Needs the permission `system:user:update`.
+         */
+        put: operations["update_user"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/system/user/update-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set the password of an account
+         * @description Ends its logins. Refused with 403 when the account may do more than the caller.
+         *
+         *     Needs the permission `system:user:update`.
+         */
+        put: operations["reset_user_password"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/system/user/update-status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Enable or disable an account
+         * @description Disabling ends its logins. Nobody disables themselves or the last enabled owner; refused with 403 when the account may do
+         *     more than the caller.
+         *
+         *     Needs the permission `system:user:update`.
+         */
+        put: operations["set_user_status"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1641,6 +2188,45 @@ export interface components {
             /** @description The conversation. */
             conversationId: components["schemas"]["ConversationId"];
         };
+        /** @description An admin who serves members. */
+        Agent: {
+            adminId: components["schemas"]["UserId"];
+            /**
+             * @description Empty when there is none.
+             * @example
+             */
+            avatar: string;
+            /**
+             * Format: int32
+             * @description Members to serve at once; `null` for what the group or the tenant says.
+             * @example 5
+             */
+            capacity: number | null;
+            groups: components["schemas"]["Membership"][];
+            /** @example 小红 */
+            nickname: string;
+            /** @example xiaohong */
+            username: string;
+        };
+        /** @description What a role of the tenant's own holds from now on. */
+        AssignRolePermissions: {
+            /**
+             * @description All that it lets its holders do.
+             * @example [
+             *       "promotion:kefu-message:query"
+             *     ]
+             */
+            permissions: string[];
+            /** @description The role. */
+            roleId: components["schemas"]["RoleId"];
+        };
+        /** @description The roles of an account from now on. */
+        AssignUserRole: {
+            /** @description All roles that it holds; rights add up. */
+            roleIds: components["schemas"]["RoleId"][];
+            /** @description The account. */
+            userId: components["schemas"]["UserId"];
+        };
         /** @description A change. */
         AuditEntry: {
             /**
@@ -2081,6 +2667,122 @@ export interface components {
             /** @description What differs from the defaults. */
             settings?: components["schemas"]["ChannelSettingsChanges"];
         };
+        /** @description A group to be made. */
+        CreateGroup: {
+            /**
+             * Format: int64
+             * @description `null`: there are no calendars yet.
+             */
+            calendarId?: number | null;
+            /**
+             * Format: int32
+             * @description Members whom an agent serves at once, when nothing is set for the agent; 5 by default.
+             */
+            capacity?: number;
+            /**
+             * Format: int64
+             * @description The group that stands in, `null` for none.
+             */
+            fallbackGroupId?: number | null;
+            /**
+             * Format: int32
+             * @description Members who may wait at once; 0, the default, for any number.
+             */
+            maxWaiting?: number;
+            /**
+             * @description What it is called, unique within the tenant.
+             * @example 售后
+             */
+            name: string;
+            /**
+             * @description `leave`, the default, `queue` or `fallback`.
+             * @example leave
+             */
+            offDuty?: string;
+            /**
+             * @description `leastLoad`, the default, `longestIdle` or `level`.
+             * @example leastLoad
+             */
+            policy?: string;
+            /**
+             * Format: int32
+             * @description Which group's members go first, the highest before; 0 by default.
+             */
+            priority?: number;
+            /** @description Whether its members go to no other group; false by default. */
+            strict?: boolean;
+        };
+        /** @description A role to be made. */
+        CreateRole: {
+            /**
+             * @description What programs know it by, unique within the tenant; by default one is made.
+             * @example night
+             */
+            code?: string;
+            /**
+             * @description What it is called, unique within the tenant.
+             * @example 夜班
+             */
+            name: string;
+            /**
+             * @description What it lets its holders do. Needs `system:permission:assign`, too.
+             * @example [
+             *       "promotion:kefu-message:query"
+             *     ]
+             */
+            permissions?: string[];
+            /**
+             * @description For the admins.
+             * @example
+             */
+            remark?: string;
+            /** @description Whether its holders must log in with a second factor; false by default. */
+            secondFactor?: boolean;
+            /**
+             * Format: int32
+             * @description Where it stands in lists, the lowest first; 0 by default.
+             */
+            sort?: number;
+            /**
+             * Format: int32
+             * @description 0 enabled, the default; 1 disabled.
+             */
+            status?: number;
+        };
+        /** @description An account to be made. */
+        CreateUser: {
+            /**
+             * @description The picture's http, https or relative address.
+             * @example
+             */
+            avatar?: string;
+            /** @example red@shop.example */
+            email?: string;
+            /** @example 13800000000 */
+            mobile?: string;
+            /**
+             * @description The name that others see.
+             * @example 小红
+             */
+            nickname: string;
+            /**
+             * @description 8–128 characters, and none of those that are tried first.
+             * @example correct horse battery
+             */
+            password: string;
+            /**
+             * @description For the admins.
+             * @example
+             */
+            remark?: string;
+            /** @description What the account holds. Needs `system:permission:assign`, too. */
+            roleIds?: components["schemas"]["RoleId"][];
+            /**
+             * @description What the admin logs in with, unique within the tenant.
+             * @example xiaohong
+             */
+            username: string;
+        };
         /** @description A conversation that a member had as a visitor. */
         EarlierConversation: {
             /** @description The id. */
@@ -2186,6 +2888,33 @@ export interface components {
             msg: string;
         };
         /** @description What every answer is wrapped in. */
+        Envelope_Group: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: null | components["schemas"]["Group"];
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
+        Envelope_GroupId: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /**
+             * Format: int64
+             * @description The answer; `null` on failure.
+             */
+            data: number | null;
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
         Envelope_MemberCard: {
             /**
              * Format: int64
@@ -2249,6 +2978,18 @@ export interface components {
             msg: string;
         };
         /** @description What every answer is wrapped in. */
+        Envelope_Page: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: null | components["schemas"]["Page"];
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
         Envelope_PermissionInfo: {
             /**
              * Format: int64
@@ -2269,6 +3010,33 @@ export interface components {
             code: number;
             /** @description The answer; `null` on failure. */
             data: null | components["schemas"]["RecoveryCodes"];
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
+        Envelope_Role: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: null | components["schemas"]["Role"];
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
+        Envelope_RoleId: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /**
+             * Format: int64
+             * @description The answer; `null` on failure.
+             */
+            data: number | null;
             /** @description Empty on success, else the message for the user, Chinese by default. */
             msg: string;
         };
@@ -2309,6 +3077,45 @@ export interface components {
             msg: string;
         };
         /** @description What every answer is wrapped in. */
+        Envelope_User: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: null | components["schemas"]["User"];
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
+        Envelope_UserId: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /**
+             * Format: int64
+             * @description The answer; `null` on failure.
+             */
+            data: number | null;
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
+        Envelope_Vec_Agent: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: components["schemas"]["Agent"][] | null;
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
         Envelope_Vec_AuditEntry: {
             /**
              * Format: int64
@@ -2341,6 +3148,18 @@ export interface components {
             code: number;
             /** @description The answer; `null` on failure. */
             data: components["schemas"]["ConversationView"][] | null;
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
+        Envelope_Vec_Group: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: components["schemas"]["Group"][] | null;
             /** @description Empty on success, else the message for the user, Chinese by default. */
             msg: string;
         };
@@ -2381,6 +3200,18 @@ export interface components {
             msg: string;
         };
         /** @description What every answer is wrapped in. */
+        Envelope_Vec_NamedRole: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: components["schemas"]["NamedRole"][] | null;
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
         Envelope_Vec_OnlineUser: {
             /**
              * Format: int64
@@ -2389,6 +3220,30 @@ export interface components {
             code: number;
             /** @description The answer; `null` on failure. */
             data: components["schemas"]["OnlineUser"][] | null;
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
+        Envelope_Vec_RoleId: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: number[] | null;
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
+        Envelope_Vec_String: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: string[] | null;
             /** @description Empty on success, else the message for the user, Chinese by default. */
             msg: string;
         };
@@ -2444,6 +3299,72 @@ export interface components {
          * @description The bytes of a file, of the type that its extension tells.
          */
         FileContent: string;
+        /** @description A group of agents. */
+        Group: {
+            /**
+             * Format: int64
+             * @description Always `null`: there are no calendars yet.
+             */
+            calendarId: number | null;
+            /**
+             * Format: int32
+             * @description Members whom an agent serves at once, when nothing is set for the agent.
+             * @example 5
+             */
+            capacity: number;
+            /**
+             * Format: int64
+             * @description When it was made, in milliseconds since the epoch.
+             * @example 1795235421115
+             */
+            createTime: number;
+            /**
+             * Format: int64
+             * @description The group that stands in.
+             */
+            fallbackGroupId: number | null;
+            id: components["schemas"]["GroupId"];
+            /**
+             * Format: int32
+             * @description Members who may wait at once; 0 for any number.
+             * @example 0
+             */
+            maxWaiting: number;
+            /**
+             * Format: int64
+             * @description How many agents it has.
+             * @example 3
+             */
+            members: number;
+            /** @example 售后 */
+            name: string;
+            /**
+             * @description What becomes of members while no agent is on duty: `leave`, `queue` or `fallback`.
+             * @example leave
+             */
+            offDuty: string;
+            /**
+             * @description To whom the next member goes: `leastLoad`, `longestIdle` or `level`.
+             * @example leastLoad
+             */
+            policy: string;
+            /**
+             * Format: int32
+             * @description Which group's members go first, the highest before.
+             * @example 0
+             */
+            priority: number;
+            /**
+             * @description Whether its members go to no other group.
+             * @example false
+             */
+            strict: boolean;
+        };
+        /**
+         * Format: int64
+         * @description A group of agents.
+         */
+        GroupId: number;
         Health: {
             /**
              * @description `ok`
@@ -2457,6 +3378,11 @@ export interface components {
              * @example
              */
             avatar: string;
+            /**
+             * @description There when admins have blocked the member.
+             * @example true
+             */
+            blocked?: boolean;
             /**
              * Format: int64
              * @description When the member was first seen, epoch milliseconds.
@@ -2628,6 +3554,28 @@ export interface components {
             /** @description What the content is; only admins send 5. */
             contentType: components["schemas"]["ContentType"];
         };
+        /** @description An agent's place in a group. */
+        Membership: {
+            /**
+             * @description Whether nothing of the group goes to the agent.
+             * @example false
+             */
+            excluded: boolean;
+            id: components["schemas"]["GroupId"];
+            /**
+             * @description Whether the agent leads the group.
+             * @example false
+             */
+            lead: boolean;
+            /**
+             * Format: int32
+             * @description Skill, 0–9.
+             * @example 0
+             */
+            level: number;
+            /** @example 售后 */
+            name: string;
+        };
         /** @description One entry of the console's menu, from which it makes its routes. */
         Menu: {
             alwaysShow: boolean;
@@ -2725,6 +3673,17 @@ export interface components {
             /** @example 客服 */
             nickname: string;
         };
+        /** @description A role by its name. */
+        NamedRole: {
+            /**
+             * @description What programs know it by; `super_admin` of owners.
+             * @example agent
+             */
+            code: string;
+            id: components["schemas"]["RoleId"];
+            /** @example 客服 */
+            name: string;
+        };
         /** @description A user with at least one open socket. */
         OnlineUser: {
             /**
@@ -2771,6 +3730,15 @@ export interface components {
             /** @example admin */
             username: string;
         };
+        /** @description A part of a list. */
+        Page: {
+            list: components["schemas"]["Role"][];
+            /**
+             * Format: int64
+             * @description How many there are in all.
+             */
+            total: number;
+        };
         /** @description The old password and the new one. */
         PasswordUpdate: {
             /**
@@ -2788,14 +3756,14 @@ export interface components {
         PermissionInfo: {
             menus: components["schemas"]["Menu"][];
             /**
-             * @description The permissions of the role.
+             * @description What the roles let the admin do, together.
              * @example [
              *       "promotion:kefu-conversation:query"
              *     ]
              */
             permissions: string[];
             /**
-             * @description `super_admin` for owners, else the role's name.
+             * @description The codes of the roles; that of owners is `super_admin`.
              * @example [
              *       "super_admin"
              *     ]
@@ -2812,6 +3780,20 @@ export interface components {
             adminPinned: boolean;
             /** @description The conversation. */
             id: components["schemas"]["ConversationId"];
+        };
+        /** @description A group that an agent is to be in. */
+        Place: {
+            /** @description Whether nothing of the group goes to the agent; false by default. */
+            excluded?: boolean;
+            /** @description The group. */
+            id: components["schemas"]["GroupId"];
+            /** @description Whether the agent leads the group; false by default. */
+            lead?: boolean;
+            /**
+             * Format: int32
+             * @description Skill; 0 by default.
+             */
+            level?: number;
         };
         /** @description What others see of the admin; what is left out stays. Further fields, such as `email`, are ignored. */
         ProfileUpdate: {
@@ -2864,6 +3846,76 @@ export interface components {
              */
             recoveryCodes: string[];
         };
+        /** @description A new password for another's account. */
+        ResetPassword: {
+            /** @description The account. */
+            id: components["schemas"]["UserId"];
+            /**
+             * @description 8–128 characters, and none of those that are tried first.
+             * @example correct horse battery
+             */
+            password: string;
+        };
+        /** @description A role. */
+        Role: {
+            /**
+             * @description What programs know it by; `super_admin` of owners.
+             * @example agent
+             */
+            code: string;
+            /**
+             * Format: int64
+             * @description When it was made, in milliseconds since the epoch.
+             * @example 1795235421115
+             */
+            createTime: number;
+            id: components["schemas"]["RoleId"];
+            /** @example 客服 */
+            name: string;
+            /**
+             * @description What it lets its holders do.
+             * @example [
+             *       "promotion:kefu-message:send"
+             *     ]
+             */
+            permissions: string[];
+            /** @example  */
+            remark: string;
+            /**
+             * @description Whether its holders must log in with a second factor.
+             * @example false
+             */
+            secondFactor: boolean;
+            /**
+             * Format: int32
+             * @description Where it stands in lists, the lowest first.
+             * @example 2
+             */
+            sort: number;
+            /**
+             * Format: int32
+             * @description 0 enabled, 1 disabled.
+             * @example 0
+             */
+            status: number;
+            /**
+             * Format: int32
+             * @description 1 one of the three that every tenant has, 2 one of the tenant's own.
+             * @example 1
+             */
+            type: number;
+            /**
+             * Format: int64
+             * @description How many accounts hold it.
+             * @example 3
+             */
+            users: number;
+        };
+        /**
+         * Format: int64
+         * @description What admins may do, as a tenant calls it.
+         */
+        RoleId: number;
         /** @description A code of the app. */
         SecondFactorCode: {
             /**
@@ -2981,6 +4033,19 @@ export interface components {
             /** @description The user's id. */
             userId: components["schemas"]["UserId"];
         };
+        /** @description What is set for an agent; what is left out stays. */
+        UpdateAgent: {
+            /** @description The account. */
+            adminId: components["schemas"]["UserId"];
+            /**
+             * Format: int32
+             * @description Members to serve at once; `null` for what the group or the tenant says.
+             * @example 5
+             */
+            capacity?: number | null;
+            /** @description All groups of the agent. */
+            groups?: components["schemas"]["Place"][];
+        };
         /** @description What changes of a channel; what is left out stays. */
         UpdateChannel: {
             /**
@@ -2998,6 +4063,104 @@ export interface components {
             /** @description Some of the settings, nested alike: what is left out stays, `null` brings back a default, a list is replaced. */
             settings?: components["schemas"]["ChannelSettingsChanges"];
         };
+        /** @description What is to be changed of a group; what is left out stays. */
+        UpdateGroup: {
+            /**
+             * Format: int64
+             * @description `null`: there are no calendars yet.
+             */
+            calendarId?: number | null;
+            /**
+             * Format: int32
+             * @description Members whom an agent serves at once, when nothing is set for the agent; 5 by default.
+             */
+            capacity?: number;
+            /**
+             * Format: int64
+             * @description The group that stands in, `null` for none.
+             */
+            fallbackGroupId?: number | null;
+            /** @description The group. */
+            id: components["schemas"]["GroupId"];
+            /**
+             * Format: int32
+             * @description Members who may wait at once; 0, the default, for any number.
+             */
+            maxWaiting?: number;
+            /**
+             * @description What it is called, unique within the tenant.
+             * @example 售后
+             */
+            name?: string;
+            /**
+             * @description `leave`, the default, `queue` or `fallback`.
+             * @example leave
+             */
+            offDuty?: string;
+            /**
+             * @description `leastLoad`, the default, `longestIdle` or `level`.
+             * @example leastLoad
+             */
+            policy?: string;
+            /**
+             * Format: int32
+             * @description Which group's members go first, the highest before; 0 by default.
+             */
+            priority?: number;
+            /** @description Whether its members go to no other group; false by default. */
+            strict?: boolean;
+        };
+        /** @description What is to be changed of a role; what is left out stays. */
+        UpdateRole: {
+            /** @description The role. */
+            id: components["schemas"]["RoleId"];
+            /**
+             * @description What it is called, unique within the tenant.
+             * @example 夜班
+             */
+            name?: string;
+            /**
+             * @description For the admins.
+             * @example
+             */
+            remark?: string;
+            /** @description Whether its holders must log in with a second factor. */
+            secondFactor?: boolean;
+            /**
+             * Format: int32
+             * @description Where it stands in lists, the lowest first.
+             */
+            sort?: number;
+            /**
+             * Format: int32
+             * @description 0 enabled, 1 disabled: its holders have its rights no longer.
+             */
+            status?: number;
+        };
+        /** @description What is to be changed of an account; what is left out stays. */
+        UpdateUser: {
+            /**
+             * @description The picture's http, https or relative address; empty for none.
+             * @example
+             */
+            avatar?: string;
+            /** @example red@shop.example */
+            email?: string;
+            /** @description The account. */
+            id: components["schemas"]["UserId"];
+            /** @example 13800000000 */
+            mobile?: string;
+            /**
+             * @description The name that others see.
+             * @example 小红
+             */
+            nickname?: string;
+            /**
+             * @description For the admins.
+             * @example
+             */
+            remark?: string;
+        };
         /** @description The form of an upload; parts with other names are ignored. */
         UploadForm: {
             /**
@@ -3006,11 +4169,66 @@ export interface components {
              */
             file: string;
         };
+        /** @description An admin's account. */
+        User: {
+            /**
+             * @description Empty when there is none.
+             * @example
+             */
+            avatar: string;
+            /**
+             * Format: int64
+             * @description When it was made, in milliseconds since the epoch.
+             * @example 1795235421115
+             */
+            createTime: number;
+            /**
+             * @description Empty when there is none.
+             * @example
+             */
+            email: string;
+            id: components["schemas"]["UserId"];
+            /**
+             * @description Empty when there is none.
+             * @example
+             */
+            mobile: string;
+            /** @example 小红 */
+            nickname: string;
+            /** @example  */
+            remark: string;
+            /** @description What the account holds. */
+            roles: components["schemas"]["NamedRole"][];
+            /**
+             * @description Whether it logs in with a second factor.
+             * @example false
+             */
+            secondFactor: boolean;
+            /**
+             * Format: int32
+             * @description 0 enabled, 1 disabled.
+             * @example 0
+             */
+            status: number;
+            /** @example xiaohong */
+            username: string;
+        };
         /**
          * Format: int64
          * @description A member's or an admin's id; which of the two says the [`UserType`] beside it.
          */
         UserId: number;
+        /** @description Whether an account may be used. */
+        UserStatus: {
+            /** @description The account. */
+            id: components["schemas"]["UserId"];
+            /**
+             * Format: int32
+             * @description 0 enabled, 1 disabled.
+             * @example 1
+             */
+            status: number;
+        };
         /**
          * Format: int32
          * @description 1 member, 2 admin
@@ -3598,6 +4816,108 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Envelope_Anything"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    list_agents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_Agent"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    update_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "adminId": 1,
+                 *       "capacity": 5,
+                 *       "groups": [
+                 *         {
+                 *           "excluded": true,
+                 *           "id": 1,
+                 *           "lead": true,
+                 *           "level": 0
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["UpdateAgent"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_bool"];
                 };
             };
             /** @description Too many requests; try again after `Retry-After` seconds */
@@ -4275,6 +5595,257 @@ export interface operations {
             };
         };
     };
+    create_group: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "calendarId": null,
+                 *       "capacity": 0,
+                 *       "fallbackGroupId": null,
+                 *       "maxWaiting": 0,
+                 *       "name": "售后",
+                 *       "offDuty": "leave",
+                 *       "policy": "leastLoad",
+                 *       "priority": -100,
+                 *       "strict": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["CreateGroup"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_GroupId"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    delete_group: {
+        parameters: {
+            query: {
+                /** @description The group. */
+                id: components["schemas"]["GroupId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_bool"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    get_group: {
+        parameters: {
+            query: {
+                /** @description The group. */
+                id: components["schemas"]["GroupId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Group"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    list_groups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_Group"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    update_group: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "calendarId": null,
+                 *       "capacity": 0,
+                 *       "fallbackGroupId": null,
+                 *       "id": 1,
+                 *       "maxWaiting": 0,
+                 *       "name": "售后",
+                 *       "offDuty": "leave",
+                 *       "policy": "leastLoad",
+                 *       "priority": -100,
+                 *       "strict": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["UpdateGroup"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_bool"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     block_member: {
         parameters: {
             query?: never;
@@ -4294,6 +5865,54 @@ export interface operations {
                 "application/json": components["schemas"]["MemberBlock"];
             };
         };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_bool"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    end_member_sessions: {
+        parameters: {
+            query: {
+                /**
+                 * @description The member.
+                 * @example 247
+                 */
+                userId: components["schemas"]["UserId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description A success, or an error in the envelope */
             200: {
@@ -5007,6 +6626,505 @@ export interface operations {
             };
         };
     };
+    assign_role_permissions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "permissions": [
+                 *         "promotion:kefu-message:query"
+                 *       ],
+                 *       "roleId": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["AssignRolePermissions"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_bool"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    assign_user_roles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "roleIds": [
+                 *         1
+                 *       ],
+                 *       "userId": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["AssignUserRole"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_bool"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    list_role_permissions: {
+        parameters: {
+            query: {
+                /** @description The role. */
+                roleId: components["schemas"]["RoleId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_String"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    list_user_roles: {
+        parameters: {
+            query: {
+                /** @description The account. */
+                userId: components["schemas"]["UserId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_RoleId"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    create_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "code": "night",
+                 *       "name": "夜班",
+                 *       "permissions": [
+                 *         "promotion:kefu-message:query"
+                 *       ],
+                 *       "remark": "",
+                 *       "secondFactor": true,
+                 *       "sort": 0,
+                 *       "status": 0
+                 *     }
+                 */
+                "application/json": components["schemas"]["CreateRole"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_RoleId"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    delete_role: {
+        parameters: {
+            query: {
+                /** @description The role. */
+                id: components["schemas"]["RoleId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_bool"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    get_role: {
+        parameters: {
+            query: {
+                /** @description The role. */
+                id: components["schemas"]["RoleId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Role"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    page_roles: {
+        parameters: {
+            query?: {
+                /**
+                 * @description What the name holds.
+                 * @example 客服
+                 */
+                name?: string;
+                /** @description 0 enabled, 1 disabled. */
+                status?: number;
+                /** @description The page, from 1; 1 by default. */
+                pageNo?: number;
+                /** @description Roles on a page, 1–200; 10 by default. */
+                pageSize?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Page"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    name_roles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_NamedRole"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    update_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": 1,
+                 *       "name": "夜班",
+                 *       "remark": "",
+                 *       "secondFactor": true,
+                 *       "sort": 0,
+                 *       "status": 0
+                 *     }
+                 */
+                "application/json": components["schemas"]["UpdateRole"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_bool"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     admin_system_tenant_get_by_website: {
         parameters: {
             query?: never;
@@ -5054,6 +7172,212 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Envelope_Anything"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    create_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "avatar": "",
+                 *       "email": "red@shop.example",
+                 *       "mobile": "13800000000",
+                 *       "nickname": "小红",
+                 *       "password": "correct horse battery",
+                 *       "remark": "",
+                 *       "roleIds": [
+                 *         1
+                 *       ],
+                 *       "username": "xiaohong"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CreateUser"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_UserId"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    delete_user: {
+        parameters: {
+            query: {
+                /** @description The account. */
+                id: components["schemas"]["UserId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_bool"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    get_user: {
+        parameters: {
+            query: {
+                /** @description The account. */
+                id: components["schemas"]["UserId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_User"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    page_users: {
+        parameters: {
+            query?: {
+                /**
+                 * @description How the user name or the nickname begins.
+                 * @example 小
+                 */
+                q?: string;
+                /** @description 0 enabled, 1 disabled. */
+                status?: number;
+                /** @description Who holds this role. */
+                roleId?: components["schemas"]["RoleId"];
+                /** @description The page, from 1; 1 by default. */
+                pageNo?: number;
+                /** @description Accounts on a page, 1–200; 10 by default. */
+                pageSize?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Page"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
             /** @description Busy; try again after `Retry-After` seconds */
@@ -5431,6 +7755,166 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Envelope_Vec_NamedAdmin"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    update_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "avatar": "",
+                 *       "email": "red@shop.example",
+                 *       "id": 1,
+                 *       "mobile": "13800000000",
+                 *       "nickname": "小红",
+                 *       "remark": ""
+                 *     }
+                 */
+                "application/json": components["schemas"]["UpdateUser"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_bool"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    reset_user_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": 1,
+                 *       "password": "correct horse battery"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ResetPassword"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_bool"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    set_user_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": 1,
+                 *       "status": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["UserStatus"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_bool"];
                 };
             };
             /** @description Too many requests; try again after `Retry-After` seconds */

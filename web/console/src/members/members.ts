@@ -1,6 +1,5 @@
 /** Members as supervisors look after them. */
 import type { Http } from '@kefu/client'
-import { untyped } from '@/app/untyped'
 import type { Card } from '@/workbench/cards'
 
 /** Members on a page of the list. */
@@ -37,7 +36,7 @@ export class Members {
 
   /** Ends what a member is logged in with, on every device. */
   async endSessions(userId: number): Promise<void> {
-    await untyped(this.http).call('delete', '/admin-api/promotion/kefu-member/sessions', { query: { userId } })
+    await this.http.call('delete', '/admin-api/promotion/kefu-member/sessions', { query: { userId } })
   }
 }
 

@@ -1,0 +1,1 @@
+import{Hn as e,Ln as t,Vn as n}from"./runtime-dom.esm-bundler-Bf4OZfcH.js";var r=1200;function i(r){let i=matchMedia(`(min-width: ${r}px)`),a=e(i.matches),o=e=>a.value=e.matches;return i.addEventListener(`change`,o),t(()=>i.removeEventListener(`change`,o)),n(a)}export{i as n,r as t};

@@ -1,0 +1,1 @@
+function e(e){return typeof e==`string`&&/^\/(?!\/)/.test(e)&&!/^\/(login|second-factor)\b/.test(e)?e:`/`}export{e as t};
