@@ -81,7 +81,7 @@ async fn only_admins_who_hold_the_permission_get_what_goes_to_them_as_long_as_th
 #[actix_web::test]
 async fn a_role_that_changes_while_a_socket_opens_is_not_undone_by_what_was_read_before() {
     let hub = hub(10);
-    let [viewer, agent] = [Role::Viewer, Role::Agent].map(|role| Permissions::of(role));
+    let [viewer, agent] = [Role::Viewer, Role::Agent].map(Permissions::of);
     let connect = || connect(&hub, 1, Some(Role::Agent)).map_err(|error| error.to_string()).unwrap();
     let may_send = |registration: &Registration| registration.connection().may(Permission::SendMessages);
 
