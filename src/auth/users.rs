@@ -185,7 +185,7 @@ fn codes(roles: &[StoredRole]) -> Vec<&str> {
 /// Stores a new password by its hash, and ends every login of the account.
 ///
 /// # Errors
-/// As [`set_enabled`], but for the own account.
+/// As [`set_enabled`]; [`Error::Invalid`] also for the own account.
 pub(super) fn set_password(
     connection: &mut AnyConnection,
     actor: &Actor,
@@ -193,6 +193,13 @@ pub(super) fn set_password(
     hash: &str,
     now: Millis,
 ) -> Result<()> {
+    if actor.admin == Some(key.user) {
+        // One's own needs the old one.
+        return Err(Error::Invalid(Problem::new(
+            "请在个人中心修改自己的密码",
+            "change your own password in your profile",
+        )));
+    }
     touched(connection, actor, key)?;
     account::set_password_hash(connection, key, hash, now)?;
     store::revoke_logins(connection, key, None, now)?;

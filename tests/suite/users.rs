@@ -57,6 +57,11 @@ async fn an_account_lives_from_its_making_to_its_end() {
         (&json!("小红红"), &json!("https://shop.example/red.png"))
     );
 
+    // Whose own it is says the old one, too.
+    let own = json!({"id": owner.id(), "password": "other horse battery"});
+    let refused = "请求参数不正确:请在个人中心修改自己的密码";
+    owner.put_json(&format!("{USER}/update-password"), own).await.fails(400, refused);
+
     // A new password ends the logins, and so does the end of the account.
     let reset = json!({"id": id, "password": "other horse battery"});
     owner.put_json(&format!("{USER}/update-password"), reset).await.ok();

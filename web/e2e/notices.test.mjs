@@ -46,6 +46,10 @@ test('the bar of a new version appears after a break, when the service names ano
   const amy = await it.agent()
   amy.expect(/net::ERR_/, /WebSocket/)
   await amy.page.getByRole('listbox').first().waitFor()
+  // The page knows its own build by then.
+  const isKnown = () =>
+    performance.getEntriesByType('resource').some((one) => one.name.endsWith('/version.json') && one.responseEnd > 0)
+  await amy.page.waitForFunction(isKnown)
   await amy.page.route('**/console/version.json', (route) => route.fulfill({ json: { build: 'a later one' } }))
   const bar = amy.page.getByText('A new version is available')
   assert.equal(await bar.count(), 0)

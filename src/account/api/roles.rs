@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
-use super::page::{Page, page_of};
+use super::page::page_of;
 use crate::access::{AssignPermissions, CreateRoles, DeleteRoles, Permission, Permissions, QueryRoles, UpdateRoles};
 use crate::account::role::{CODE_LIMIT, NAME_LIMIT, NewRole, REMARK_LIMIT, StoredRole};
 use crate::account::{roles as stored, users as user};
@@ -33,7 +33,16 @@ impl Data for RoleId {}
 
 impl Data for RoleView {}
 
-impl Data for Page<RoleView> {}
+impl Data for RolePage {}
+
+/// A part of the roles.
+#[derive(Serialize, ToSchema)]
+struct RolePage {
+    list: Vec<RoleView>,
+    /// How many there are in all.
+    #[schema(minimum = 0)]
+    total: i64,
+}
 
 impl Data for NamedRole {}
 
@@ -142,7 +151,7 @@ struct RolePageQuery {
 async fn role_page(
     db: web::Data<Db>,
     Then(admin, Query(query)): Then<Admin<QueryRoles>, Query<RolePageQuery>>,
-) -> Result<Answer<Page<RoleView>>> {
+) -> Result<Answer<RolePage>> {
     let RolePageQuery { name, status, page_no, page_size } = query;
     let tenant = admin.0.key.tenant;
     let (before, limit) = page_of(page_no, page_size);
@@ -160,7 +169,7 @@ async fn role_page(
             let users = held.get(&role.id).copied().unwrap_or_default();
             RoleView::new(role, users)
         };
-        Ok(Page { list: shown.into_iter().map(view).collect(), total: i64::try_from(total).unwrap_or(i64::MAX) })
+        Ok(RolePage { list: shown.into_iter().map(view).collect(), total: i64::try_from(total).unwrap_or(i64::MAX) })
     });
     Ok(Answer(found.await?))
 }

@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
-use super::page::{Page, page_of};
+use super::page::page_of;
 use super::roles::NamedRole;
 use crate::access::{CreateUsers, DeleteUsers, Permission, QueryUsers, UpdateUsers};
 use crate::account::user::{UserChanges, UserFilter};
@@ -26,7 +26,16 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     routes!(config => user_page, get_user, create_user, update_user, delete_user, reset_password, set_status);
 }
 
-impl Data for Page<UserView> {}
+impl Data for UserPage {}
+
+/// A part of the accounts.
+#[derive(Serialize, ToSchema)]
+struct UserPage {
+    list: Vec<UserView>,
+    /// How many there are in all.
+    #[schema(minimum = 0)]
+    total: i64,
+}
 
 impl Data for UserView {}
 
@@ -115,7 +124,7 @@ struct UserPageQuery {
 async fn user_page(
     db: web::Data<Db>,
     Then(admin, Query(query)): Then<Admin<QueryUsers>, Query<UserPageQuery>>,
-) -> Result<Answer<Page<UserView>>> {
+) -> Result<Answer<UserPage>> {
     let UserPageQuery { q, status, role_id, page_no, page_size } = query;
     let filter = UserFilter {
         text: q.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()),
@@ -126,7 +135,7 @@ async fn user_page(
     let (before, limit) = (i64::try_from(before).unwrap_or(i64::MAX), i64::try_from(limit).unwrap_or(i64::MAX));
     let tenant = admin.0.key.tenant;
     let (found, total) = db.run(move |connection| user::page(connection, tenant, &filter, before, limit)).await?;
-    Ok(Answer(Page { list: found.into_iter().map(UserView::from).collect(), total }))
+    Ok(Answer(UserPage { list: found.into_iter().map(UserView::from).collect(), total }))
 }
 
 #[derive(Deserialize, Validate, IntoParams)]

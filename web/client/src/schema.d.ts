@@ -2978,18 +2978,6 @@ export interface components {
             msg: string;
         };
         /** @description What every answer is wrapped in. */
-        Envelope_Page: {
-            /**
-             * Format: int64
-             * @description 0 on success, else the code of the failure.
-             */
-            code: number;
-            /** @description The answer; `null` on failure. */
-            data: null | components["schemas"]["Page"];
-            /** @description Empty on success, else the message for the user, Chinese by default. */
-            msg: string;
-        };
-        /** @description What every answer is wrapped in. */
         Envelope_PermissionInfo: {
             /**
              * Format: int64
@@ -3037,6 +3025,18 @@ export interface components {
              * @description The answer; `null` on failure.
              */
             data: number | null;
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
+        Envelope_RolePage: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: null | components["schemas"]["RolePage"];
             /** @description Empty on success, else the message for the user, Chinese by default. */
             msg: string;
         };
@@ -3100,6 +3100,18 @@ export interface components {
              * @description The answer; `null` on failure.
              */
             data: number | null;
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
+        Envelope_UserPage: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: null | components["schemas"]["UserPage"];
             /** @description Empty on success, else the message for the user, Chinese by default. */
             msg: string;
         };
@@ -3730,15 +3742,6 @@ export interface components {
             /** @example admin */
             username: string;
         };
-        /** @description A part of a list. */
-        Page: {
-            list: components["schemas"]["Role"][];
-            /**
-             * Format: int64
-             * @description How many there are in all.
-             */
-            total: number;
-        };
         /** @description The old password and the new one. */
         PasswordUpdate: {
             /**
@@ -3916,6 +3919,15 @@ export interface components {
          * @description What admins may do, as a tenant calls it.
          */
         RoleId: number;
+        /** @description A part of the roles. */
+        RolePage: {
+            list: components["schemas"]["Role"][];
+            /**
+             * Format: int64
+             * @description How many there are in all.
+             */
+            total: number;
+        };
         /** @description A code of the app. */
         SecondFactorCode: {
             /**
@@ -4218,6 +4230,15 @@ export interface components {
          * @description A member's or an admin's id; which of the two says the [`UserType`] beside it.
          */
         UserId: number;
+        /** @description A part of the accounts. */
+        UserPage: {
+            list: components["schemas"]["User"][];
+            /**
+             * Format: int64
+             * @description How many there are in all.
+             */
+            total: number;
+        };
         /** @description Whether an account may be used. */
         UserStatus: {
             /** @description The account. */
@@ -7000,7 +7021,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Page"];
+                    "application/json": components["schemas"]["Envelope_RolePage"];
                 };
             };
             /** @description Too many requests; try again after `Retry-After` seconds */
@@ -7366,7 +7387,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Page"];
+                    "application/json": components["schemas"]["Envelope_UserPage"];
                 };
             };
             /** @description Too many requests; try again after `Retry-After` seconds */
