@@ -50,6 +50,8 @@ test('the bar of a new version appears after a break, when the service names ano
   const isKnown = () =>
     performance.getEntriesByType('resource').some((one) => one.name.endsWith('/version.json') && one.responseEnd > 0)
   await amy.page.waitForFunction(isKnown)
+  // Nor is a part of it still being loaded, which would fail in the break.
+  await amy.page.waitForLoadState('networkidle')
   await amy.page.route('**/console/version.json', (route) => route.fulfill({ json: { build: 'a later one' } }))
   const bar = amy.page.getByText('A new version is available')
   assert.equal(await bar.count(), 0)
