@@ -84,7 +84,7 @@ async fn a_server_that_cannot_be_used_is_named() {
         (None, "", why_rights),
         (Some("CREATE"), "INSERT", "kefu_admin"),
         (Some("INSERT"), "UPDATE", "kefu_admin"),
-        (Some("UPDATE"), "DELETE", "kefu_channel"),
+        (Some("UPDATE"), "DELETE", "kefu_admin_role"),
     ] {
         if let Some(right) = granted {
             execute(
