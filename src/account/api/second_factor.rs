@@ -85,7 +85,7 @@ struct ConfirmRequest {
 /// What one keeps for the day on which the device is lost.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = RecoveryCodes)]
+#[schema(as = SecondFactorRecovery)]
 struct Recovery {
     /// Ten codes, each good once in place of one of the app.
     #[schema(example = json!(["m4qk-7t2x-9hzd-cn3r"]))]

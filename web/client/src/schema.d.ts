@@ -2990,18 +2990,6 @@ export interface components {
             msg: string;
         };
         /** @description What every answer is wrapped in. */
-        Envelope_RecoveryCodes: {
-            /**
-             * Format: int64
-             * @description 0 on success, else the code of the failure.
-             */
-            code: number;
-            /** @description The answer; `null` on failure. */
-            data: null | components["schemas"]["RecoveryCodes"];
-            /** @description Empty on success, else the message for the user, Chinese by default. */
-            msg: string;
-        };
-        /** @description What every answer is wrapped in. */
         Envelope_Role: {
             /**
              * Format: int64
@@ -3037,6 +3025,18 @@ export interface components {
             code: number;
             /** @description The answer; `null` on failure. */
             data: null | components["schemas"]["RolePage"];
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
+        Envelope_SecondFactorRecovery: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: null | components["schemas"]["SecondFactorRecovery"];
             /** @description Empty on success, else the message for the user, Chinese by default. */
             msg: string;
         };
@@ -3839,16 +3839,6 @@ export interface components {
              */
             write_queue: string;
         };
-        /** @description What one keeps for the day on which the device is lost. */
-        RecoveryCodes: {
-            /**
-             * @description Ten codes, each good once in place of one of the app.
-             * @example [
-             *       "m4qk-7t2x-9hzd-cn3r"
-             *     ]
-             */
-            recoveryCodes: string[];
-        };
         /** @description A new password for another's account. */
         ResetPassword: {
             /** @description The account. */
@@ -3948,6 +3938,16 @@ export interface components {
              * @example correct horse battery
              */
             password: string;
+        };
+        /** @description What one keeps for the day on which the device is lost. */
+        SecondFactorRecovery: {
+            /**
+             * @description Ten codes, each good once in place of one of the app.
+             * @example [
+             *       "m4qk-7t2x-9hzd-cn3r"
+             *     ]
+             */
+            recoveryCodes: string[];
         };
         /** @description What an app for codes is set up with. */
         SecondFactorSecret: {
@@ -7532,7 +7532,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_RecoveryCodes"];
+                    "application/json": components["schemas"]["Envelope_SecondFactorRecovery"];
                 };
             };
             /** @description Too many requests; try again after `Retry-After` seconds */
