@@ -20,7 +20,8 @@ export class Visitor {
   /** Every request of the pages, and every socket. */
   requests = []
   sockets = []
-  #expected = []
+  // A socket that the widget leaves while it connects, which Chromium writes to the console.
+  #expected = [/WebSocket is closed before the connection is established/]
 
   static async open(browser, { language = 'en', theme = 'light', width = 1280, height = 900, ...options } = {}) {
     const context = await browser.newContext({
@@ -77,6 +78,12 @@ export class Visitor {
   /** Asks something of the widget. */
   kefu(...words) {
     return this.page.evaluate((words) => globalThis.kefu(...words), words)
+  }
+
+  /** Logs a member in. The visitor's login ends with that, maybe while its socket connects, which Chromium writes, too. */
+  identify(identity) {
+    this.expect(/WebSocket.*no valid credentials/)
+    return this.kefu('identify', identity)
   }
 
   /** Waits until the widget has told the page of an event, and answers what it told last. */
