@@ -1,6 +1,10 @@
-//! What admins may do: roles, and the permissions that each of them holds.
+//! What admins may do: roles, and the permissions that each of them holds. What other programs may do is in [`scope`].
+
+mod scope;
 
 use std::marker::PhantomData;
+
+pub(crate) use scope::{KeepMembers, Scope, Scoped, WriteToMembers};
 
 /// One of the roles that every tenant has. What else a tenant lets its admins do is in roles of its own (`account::role`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

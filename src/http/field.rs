@@ -1,7 +1,7 @@
 //! What people call the fields of requests: the Chinese messages name them so, the English ones as the wire does.
 
 /// The Chinese names, by the names on the wire.
-const NAMES: [(&str, &str); 73] = [
+const NAMES: [(&str, &str); 75] = [
     ("action", "操作"),
     ("adminId", "管理员编号"),
     ("adminPinned", "置顶状态"),
@@ -24,6 +24,7 @@ const NAMES: [(&str, &str); 73] = [
     ("enabled", "启用状态"),
     ("excluded", "不分配"),
     ("fallbackGroupId", "后备分组"),
+    ("externalId", "外部编号"),
     ("file", "文件"),
     ("from", "开始时间"),
     ("groups", "分组"),
@@ -60,6 +61,7 @@ const NAMES: [(&str, &str); 73] = [
     ("roleId", "角色编号"),
     ("roleIds", "角色"),
     ("secondFactor", "二次验证"),
+    ("scopes", "权限范围"),
     ("seq", "消息序号"),
     ("settings", "设置"),
     ("since", "起始时间"),
