@@ -104,10 +104,7 @@ async fn create_api_key(
     let name = Name::exact(name.trim(), NAME_LIMIT).ok_or(Error::Invalid(problem))?;
     let mut wanted = Vec::new();
     for scope in &scopes {
-        let problem = Problem::new(
-            "权限范围须为 member、message、bot、export 之一",
-            "scopes must be member, message, bot or export",
-        );
+        let problem = Problem::new("权限范围含有未知的项", "scopes must be member, message, bot or export");
         let scope = Scope::from_name(scope).ok_or(Error::Invalid(problem))?;
         if !wanted.contains(&scope) {
             wanted.push(scope);
