@@ -24,6 +24,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
 use crate::account;
+use crate::api_key::ApiKeys;
 use crate::auth::{self, Auth, RevokeReason, Revoked, has_admin_logins};
 use crate::channel::Channels;
 use crate::clock::{Clock, ClockWatch};
@@ -135,6 +136,7 @@ impl App {
             async move { auth.look_after_keys().await }
         });
         let keys = auth.clone();
+        let api_keys = ApiKeys::new(&db, &clock);
         message::resync::note_correction(&db, &clock).await.map_err(text)?;
         // What is revoked from here on closes sockets.
         auth.poll_revocations().await.map_err(text)?;
@@ -172,6 +174,7 @@ impl App {
         let services = Services::new(web::PayloadConfig::new(settings.limits.body_bytes))
             .with(settings)
             .with(db)
+            .with(api_keys)
             .with(auth)
             .with(tenants)
             .with(channels.clone())

@@ -96,6 +96,10 @@ pub enum Error {
     ConversationNotFound,
     /// No message with that id that the caller may see.
     MessageNotFound,
+    /// No member with that id in the caller's system: the code 404 with HTTP 404.
+    MemberNotFound,
+    /// The `clientMessageId` stands for another message: the code 409 with HTTP 409.
+    MessageIdTaken,
     /// Unknown user name or wrong password: one answer for both.
     LoginFailed,
     /// The account is disabled.
@@ -146,9 +150,10 @@ impl Error {
             | Self::RefreshTokenInvalid => 400,
             Self::Unauthenticated | Self::RefreshTokenExpired => 401,
             Self::Forbidden | Self::OriginForbidden | Self::TenantForeign => 403,
-            Self::NotFound => 404,
+            Self::NotFound | Self::MemberNotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::RequestTimeout => 408,
+            Self::MessageIdTaken => 409,
             Self::TooManyRequests { .. } | Self::TooManyLogins { .. } => 429,
             Self::Internal(_) => 500,
             Self::Busy | Self::Conflict | Self::Unavailable(_) | Self::StorageFull => 503,
@@ -167,6 +172,8 @@ impl Error {
     pub const fn http_status(&self) -> StatusCode {
         match self {
             Self::OriginForbidden => StatusCode::FORBIDDEN,
+            Self::MemberNotFound => StatusCode::NOT_FOUND,
+            Self::MessageIdTaken => StatusCode::CONFLICT,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::MalformedBody => StatusCode::BAD_REQUEST,
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -192,6 +199,18 @@ impl Error {
             | Self::RefreshTokenInvalid
             | Self::RefreshTokenExpired
             | Self::Internal(_) => StatusCode::OK,
+        }
+    }
+
+    /// The HTTP status below `/open-api`, where no stock client calls: the code, and for the codes of the domain what they mean.
+    pub fn plain_status(&self) -> StatusCode {
+        match self {
+            Self::Blocked => StatusCode::FORBIDDEN,
+            Self::ConversationNotFound | Self::MessageNotFound => StatusCode::NOT_FOUND,
+            other => {
+                let status = u16::try_from(other.code()).ok().and_then(|code| StatusCode::from_u16(code).ok());
+                status.unwrap_or(StatusCode::BAD_REQUEST)
+            }
         }
     }
 
@@ -234,6 +253,10 @@ impl Error {
             Self::Blocked => ("您已被限制使用客服".into(), "you are blocked from the customer service".into()),
             Self::ConversationNotFound => ("客服会话不存在".into(), "the conversation does not exist".into()),
             Self::MessageNotFound => ("客服消息不存在".into(), "the message does not exist".into()),
+            Self::MemberNotFound => ("会员不存在".into(), "the member does not exist".into()),
+            Self::MessageIdTaken => {
+                ("消息编号已用于另一条消息".into(), "clientMessageId was used for another message".into())
+            }
             Self::LoginFailed => ("登录失败，账号密码不正确".into(), "login failed: wrong username or password".into()),
             Self::AccountDisabled => ("登录失败，账号被禁用".into(), "login failed: the account is disabled".into()),
             Self::SecondFactorMissing => ("请输入动态验证码".into(), "enter the code of your second factor".into()),

@@ -86,6 +86,10 @@ id_type! {
     /// One way by which visitors come in, such as the widget on a site.
     ChannelId
 }
+id_type! {
+    /// The key of another program.
+    ApiKeyId
+}
 
 /// The two kinds of users, with the numbers that the wire and the tables use (docs/contract.md#json-values).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

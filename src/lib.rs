@@ -8,6 +8,7 @@
 //! | [`conversation`] | conversations: one per member and tenant |
 //! | [`account`], [`auth`], `access` | admins and members; tokens, logins, revocations; roles and permissions |
 //! | `agent` | agents and their groups |
+//! | `api_key` | keys of other programs |
 //! | `audit` | who changed what |
 //! | [`tenant`], [`channel`] | tenants and their settings; the ways by which visitors come in |
 //! | [`visitor`] | members who came in through a channel, and how they become members whom the site knows |
@@ -31,6 +32,7 @@
 mod access;
 mod account;
 mod agent;
+mod api_key;
 mod app;
 mod audit;
 mod auth;

@@ -1,6 +1,10 @@
-//! What admins may do: roles, and the permissions that each of them holds.
+//! What admins may do: roles, and the permissions that each of them holds. What other programs may do is in [`scope`].
+
+mod scope;
 
 use std::marker::PhantomData;
+
+pub(crate) use scope::{KeepMembers, Scope, Scoped, WriteToMembers};
 
 /// One of the roles that every tenant has. What else a tenant lets its admins do is in roles of its own (`account::role`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,6 +65,7 @@ impl Role {
                 | Permission::ManageMembers
                 | Permission::ManageAgents
                 | Permission::ManageGroups
+                | Permission::ManageApiKeys
                 | Permission::CreateUsers
                 | Permission::UpdateUsers
                 | Permission::DeleteUsers
@@ -252,6 +257,8 @@ permissions! {
     ManageAgents => "promotion:kefu-agent:manage";
     /// Make, change and delete groups.
     ManageGroups => "promotion:kefu-group:manage";
+    /// See, make and delete the keys of other programs.
+    ManageApiKeys => "promotion:kefu-api-key:manage";
     /// See the accounts of admins.
     QueryUsers => "system:user:query";
     /// Make accounts.
@@ -281,7 +288,7 @@ mod tests {
     #[test]
     fn roles_hold_what_the_contract_gives_them() {
         let count = |role: Role| role.permissions().count();
-        assert_eq!((count(Role::Owner), count(Role::Agent), count(Role::Viewer)), (24, 6, 6));
+        assert_eq!((count(Role::Owner), count(Role::Agent), count(Role::Viewer)), (25, 6, 6));
         assert!(!Role::Agent.may(Permission::DeleteConversations));
         assert!(Role::Viewer.permissions().all(|permission| permission.as_str().ends_with(":query")));
         assert!(Role::ALL.into_iter().all(|role| Role::from_name(role.as_str()) == Some(role)));

@@ -2,6 +2,7 @@
 //! in `auth::admin`.
 
 pub(crate) mod api;
+pub(crate) mod external_id;
 pub(crate) mod indexing;
 mod look_alike;
 pub(crate) mod password;
@@ -14,8 +15,8 @@ mod words;
 
 use role::StoredRole;
 pub(crate) use store::{
-    admin, admin_by_name, admin_with_hash, confirm_password, imported, locked_member, lower_logout_time, member,
-    member_by_id,
+    admin, admin_by_name, admin_with_hash, confirm_password, imported, insert_bot, locked_member, lower_logout_time,
+    member, member_by_id,
     second_factor::{locked_second_factor, set_second_factor, use_code},
     set_admin_enabled, set_attributes, set_blocked, set_logout_time, set_password_hash, texts, users,
     words::find as find_members,
@@ -386,13 +387,45 @@ pub(crate) async fn keep_member(db: &Db, clock: &Clock, claim: MemberClaim, foun
     // Two first calls at once: the later one finds the earlier one's row, at the latest in the second turn.
     for _ in 0..2 {
         let claim = claim.clone();
-        let kept = db.write(move |connection| match store::member_by_id(connection, claim.tenant, &claim.id)? {
-            None => store::insert_member(connection, &claim, now),
-            Some(member) if claim.changes(&member) => store::update_member(connection, member, &claim, now).map(Some),
-            unchanged => Ok(unchanged),
-        });
-        if let Some(member) = kept.await? {
+        if let Some(member) = db.write(move |connection| kept(connection, &claim, now)).await? {
             return Ok(member);
+        }
+    }
+    Err(Error::internal("a member's row can neither be made nor found"))
+}
+
+/// One turn of [`keep_member`]; `None` when another call has just made the row.
+fn kept(connection: &mut AnyConnection, claim: &MemberClaim, now: Millis) -> Result<Option<Member>> {
+    match store::member_by_id(connection, claim.tenant, &claim.id)? {
+        None => store::insert_member(connection, claim, now),
+        Some(member) if claim.changes(&member) => store::update_member(connection, member, claim, now).map(Some),
+        unchanged => Ok(unchanged),
+    }
+}
+
+/// The claimed member, made or changed as told, with these attributes instead of those before, when there are any; and whether
+/// anything that admins see has changed.
+pub(crate) async fn introduce_member(
+    db: &Db,
+    clock: &Clock,
+    claim: MemberClaim,
+    attributes: Option<String>,
+) -> Result<(UserKey, bool)> {
+    let now = clock.now();
+    for _ in 0..2 {
+        let (claim, attributes) = (claim.clone(), attributes.clone());
+        let introduced = db.write(move |connection| {
+            let before = store::member_by_id(connection, claim.tenant, &claim.id)?;
+            let Some(member) = kept(connection, &claim, now)? else { return Ok(None) };
+            let told = attributes.as_ref().filter(|told| member.attributes.as_ref() != Some(told));
+            if let Some(told) = told {
+                store::set_attributes(connection, member.key, told, now)?;
+            }
+            let is_same = |before: &Member| (&before.nickname, &before.avatar) == (&member.nickname, &member.avatar);
+            Ok(Some((member.key, told.is_some() || !before.as_ref().is_some_and(is_same))))
+        });
+        if let Some(introduced) = introduced.await? {
+            return Ok(introduced);
         }
     }
     Err(Error::internal("a member's row can neither be made nor found"))

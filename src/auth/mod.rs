@@ -392,7 +392,8 @@ fn session_hash(member: &MemberClaim, name: &str) -> Hash {
     sha256(&format!("session\0{}\0{}\0{name}", member.tenant, member.id.external()))
 }
 
-fn sha256(text: &str) -> Hash {
+/// The SHA-256 of a secret, which is what tables and caches keep of one.
+pub(crate) fn sha256(text: &str) -> Hash {
     let mut hash = [0; digest::SHA256_OUTPUT_LEN];
     hash.copy_from_slice(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
     hash

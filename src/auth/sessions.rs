@@ -13,11 +13,12 @@ use crate::error::Result;
 use crate::id::UserKey;
 
 impl Auth {
-    /// Ends a member's logins and the integrator's tokens of the member that were issued until now.
+    /// Ends a member's logins and the integrator's tokens of the member that were issued until now. An admin's doing is recorded; a
+    /// program's is not, which only says what has happened in its own system.
     ///
     /// # Errors
     /// [`unknown_member`].
-    pub(crate) async fn end_sessions(&self, key: UserKey, actor: Actor) -> Result<()> {
+    pub(crate) async fn end_sessions(&self, key: UserKey, actor: Option<Actor>) -> Result<()> {
         let now = self.0.clock.now();
         let end = move |connection: &mut AnyConnection| {
             account::member(connection, key.tenant, key.user)?.ok_or_else(unknown_member)?;
@@ -26,7 +27,9 @@ impl Auth {
                 store::revoke_login(connection, key, *login, now)?;
             }
             let latest = login::end_tokens(connection, key, now, now)?;
-            audit::record(connection, &actor, key.tenant, Change::of("member", key.user, "end-sessions"), now)?;
+            if let Some(actor) = &actor {
+                audit::record(connection, actor, key.tenant, Change::of("member", key.user, "end-sessions"), now)?;
+            }
             Ok((logins, latest))
         };
         let (logins, latest) = self.0.db.write(end).await?;

@@ -5,14 +5,14 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use utoipa::openapi::path::{Operation, ParameterIn};
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{AdditionalProperties, SchemaType, Type};
 use utoipa::openapi::{Content, Object, Ref, RefOr, Required, ResponseBuilder, Schema, SecurityRequirement};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{Json, Query, Then};
-use crate::access::Permission;
+use crate::access::{Permission, Scope};
 use crate::error::{Error, Language, Result};
 
 /// Named schemas on their way into the document.
@@ -22,6 +22,8 @@ pub(crate) type Schemas = Vec<(String, RefOr<Schema>)>;
 const PERMISSION: &str = "x-permission";
 /// How a token is sent, as the document's security schemes name it.
 pub(crate) const BEARER: &str = "bearer";
+/// How the secret of an API key is sent, likewise.
+pub(crate) const API_KEY: &str = "apiKey";
 const JSON: &str = "application/json";
 
 /// A part of a handler's signature that the document shows.
@@ -43,17 +45,21 @@ pub(crate) enum Caller {
     AnyAdmin,
     /// Admins who hold this permission.
     Holder(Permission),
+    /// Programs whose key has this scope.
+    Key(Scope),
 }
 
 impl Caller {
-    const fn as_str(self) -> &'static str {
-        match self {
+    fn name(self) -> String {
+        let name = match self {
             Self::Anyone => "anyone",
             Self::AnyUser => "any user",
             Self::AnyMember => "any member",
             Self::AnyAdmin => "any admin",
             Self::Holder(permission) => permission.as_str(),
-        }
+            Self::Key(scope) => return format!("scope {}", scope.as_str()),
+        };
+        name.to_owned()
     }
 
     fn sentence(self) -> String {
@@ -63,6 +69,7 @@ impl Caller {
             Self::AnyMember => "Every member may call it.".to_owned(),
             Self::AnyAdmin => "Every admin may call it.".to_owned(),
             Self::Holder(permission) => format!("Needs the permission `{}`.", permission.as_str()),
+            Self::Key(scope) => format!("Needs an API key with the scope `{}`.", scope.as_str()),
         }
     }
 }
@@ -95,6 +102,11 @@ impl Description {
         self.operation.security = Some(vec![SecurityRequirement::default(), token]);
     }
 
+    /// Adds a parameter.
+    pub(crate) fn parameter(&mut self, parameter: Parameter) {
+        self.operation.parameters.get_or_insert_default().push(RefOr::T(parameter));
+    }
+
     /// Says that the answer is the JSON of this schema.
     pub(crate) fn answer(&mut self, schema: &str) {
         let answer = self.operation.responses.responses.entry("200".to_owned());
@@ -111,9 +123,12 @@ impl Description {
         if matches!(caller, Caller::Anyone | Caller::AnyUser) && operation.security.is_none() {
             operation.security = Some(vec![SecurityRequirement::default()]);
         }
+        if let Caller::Key(_) = caller {
+            operation.security = Some(vec![SecurityRequirement::new(API_KEY, Vec::<String>::new())]);
+        }
         let text = operation.description.take().map(|text| format!("{text}\n\n")).unwrap_or_default();
         operation.description = Some(format!("{text}{}", caller.sentence()));
-        operation.extensions.get_or_insert_default().insert(PERMISSION.to_owned(), Value::from(caller.as_str()));
+        operation.extensions.get_or_insert_default().insert(PERMISSION.to_owned(), Value::from(caller.name()));
         (operation, schemas)
     }
 }

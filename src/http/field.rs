@@ -1,7 +1,7 @@
 //! What people call the fields of requests: the Chinese messages name them so, the English ones as the wire does.
 
 /// The Chinese names, by the names on the wire.
-const NAMES: [(&str, &str); 73] = [
+const NAMES: [(&str, &str); 75] = [
     ("action", "操作"),
     ("adminId", "管理员编号"),
     ("adminPinned", "置顶状态"),
@@ -23,6 +23,7 @@ const NAMES: [(&str, &str); 73] = [
     ("email", "邮箱"),
     ("enabled", "启用状态"),
     ("excluded", "不分配"),
+    ("externalId", "外部编号"),
     ("fallbackGroupId", "后备分组"),
     ("file", "文件"),
     ("from", "开始时间"),
@@ -59,6 +60,7 @@ const NAMES: [(&str, &str); 73] = [
     ("remark", "备注"),
     ("roleId", "角色编号"),
     ("roleIds", "角色"),
+    ("scopes", "权限范围"),
     ("secondFactor", "二次验证"),
     ("seq", "消息序号"),
     ("settings", "设置"),

@@ -16,7 +16,7 @@ use tracing::Instrument;
 
 use super::body::{AnswerBody, Failure, RequestBody};
 use super::exchange::Exchange;
-use super::language;
+use super::{OPEN_API, language};
 use crate::error::{Error, Language};
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
@@ -101,7 +101,7 @@ pub(crate) async fn observe<B: MessageBody + 'static>(
     };
     log(metrics.as_ref(), &method, response.request().match_pattern().as_deref(), outcome, started);
 
-    let mut response = in_language(response, language);
+    let mut response = with_plain_status(in_language(response, language));
     complete(response.headers_mut(), id);
     if response.response().upgrade() {
         return Ok(response);
@@ -166,6 +166,18 @@ fn or_failed(response: ServiceResponse<BoxBody>, body: Option<&RequestBody>) -> 
         Failure::Broken => response.into_response(HttpResponse::from_error(Error::MalformedBody)),
     };
     response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    response
+}
+
+/// Where other programs call, what fails has an HTTP status of its own.
+fn with_plain_status(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let status = match response.response().error().and_then(|error| error.as_error::<Error>()) {
+        Some(error) if response.request().path().starts_with(OPEN_API) => Some(error.plain_status()),
+        _ => None,
+    };
+    if let Some(status) = status {
+        *response.response_mut().status_mut() = status;
+    }
     response
 }
 

@@ -25,6 +25,9 @@ pub(crate) use answer::{Answer, Data, ENVELOPE};
 pub(crate) use extract::{Json, Query, Then, parse_query};
 pub(crate) use route::routes;
 
+/// Where other programs call with their keys: what fails there has an HTTP status of its own ([`crate::error::Error::plain_status`]).
+pub(crate) const OPEN_API: &str = "/open-api/";
+
 /// The language that `Accept-Language` asks for: English when its first item is English, else Chinese.
 pub(crate) fn language(headers: &HeaderMap) -> Language {
     let english = headers

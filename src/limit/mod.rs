@@ -9,6 +9,7 @@
 //! | new visitors | address and channel | `visitor` |
 //! | first messages of visitors | address | `visitor`, for `message`'s handler |
 //! | what visitors tell of themselves | user | `visitor` |
+//! | calls of a program, all of them | API key | the extractor of `api_key` |
 //! | typing notices | user | `socket`; what is over the limit is dropped without a word |
 //! | handshakes | user, address | `socket` |
 //! | readings of a widget's configuration | address | `channel` |
@@ -33,7 +34,7 @@ use std::net::IpAddr;
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::id::{ChannelId, LoginId, UserKey};
+use crate::id::{ApiKeyId, ChannelId, LoginId, UserKey};
 use crate::settings::{Limits, Settings};
 
 pub(crate) use rate::Rate;
@@ -53,6 +54,8 @@ pub(crate) struct RateLimits {
     pub upload_bytes: Volume<UserKey>,
     /// Names, attributes and pages that visitors tell.
     pub visitor_updates: Rate<UserKey>,
+    /// Calls below `/open-api`.
+    pub api_key_calls: Rate<ApiKeyId>,
     visitors: Rate<(IpAddr, ChannelId)>,
     first_messages: Rate<IpAddr>,
     handshakes: Rate<UserKey>,
@@ -74,6 +77,7 @@ impl RateLimits {
             uploads: Rate::per_minute(limits.uploads_per_minute, clock),
             upload_bytes: Volume::per_day(limits.upload_bytes_per_day, clock),
             visitor_updates: Rate::per_minute(limits.visitor_updates_per_minute, clock),
+            api_key_calls: Rate::per_minute(limits.api_key_calls_per_minute, clock),
             visitors: Rate::per_minute(limits.visitors_per_minute, clock),
             first_messages: Rate::per_minute(limits.first_messages_per_minute_and_address, clock),
             handshakes: Rate::per_minute(handshakes, clock),
@@ -130,6 +134,7 @@ impl RateLimits {
         self.uploads.forget_idle();
         self.upload_bytes.forget_idle();
         self.visitor_updates.forget_idle();
+        self.api_key_calls.forget_idle();
         self.visitors.forget_idle();
         self.first_messages.forget_idle();
         self.handshakes.forget_idle();

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use content::Content;
 
+use crate::auth::Principal;
 use crate::conversation::Target;
 use crate::id::{TenantId, UserId, UserType};
 
@@ -33,6 +34,18 @@ pub(crate) struct Sender {
     pub avatar: Arc<str>,
     /// Shown beside the message.
     pub nickname: Arc<str>,
+}
+
+impl Sender {
+    /// The one who calls.
+    fn of(principal: &Principal) -> Self {
+        Self {
+            user_type: principal.key.user_type,
+            id: principal.key.user,
+            avatar: principal.avatar.clone(),
+            nickname: principal.nickname.clone(),
+        }
+    }
 }
 
 /// A checked message on its way to the writer.

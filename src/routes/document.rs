@@ -9,7 +9,7 @@ use utoipa::openapi::OpenApi;
 use super::sample::{resolve, sample};
 use super::schema;
 use crate::error::{Error, Problem, Result};
-use crate::http::describe::Failing;
+use crate::http::describe::{API_KEY, Failing};
 use crate::http::{ENVELOPE, field};
 
 const FAILURE: &str = "#/components/schemas/Failure";
@@ -47,10 +47,14 @@ fn complete(operation: &mut Value, schemas: &Value) -> Result<()> {
     };
     add_request_example(operation, schemas);
     add_successes(operation, schemas);
+    let is_open = operation.pointer(&format!("/security/0/{API_KEY}")).is_some();
     let mut failures = named_failures(operation)?;
     // Whoever may not call is told so in an envelope, whatever the answer is.
     if needs_token || answers_envelope(operation) {
-        failures.extend(implied_errors(operation, needs_token).map(|error| Failing::from(&error)));
+        failures.extend(implied_errors(operation, needs_token).map(|error| {
+            let failing = Failing::from(&error);
+            if is_open { Failing { status: error.plain_status().as_str().to_owned(), ..failing } } else { failing }
+        }));
     }
     failures.into_iter().for_each(|failing| add_failure(operation, failing));
     Ok(())
@@ -143,7 +147,10 @@ fn implied_errors(operation: &Value, needs_token: bool) -> impl Iterator<Item = 
     }
     let parameters = || operation.get("parameters").and_then(Value::as_array).into_iter().flatten();
     let name = |parameter: &Value| parameter.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let required = |parameter: &&Value| parameter.get("required") == Some(&json!(true));
+    // Without what stands in the path there is another path.
+    let required = |parameter: &&Value| {
+        parameter.get("required") == Some(&json!(true)) && parameter.get("in") != Some(&json!("path"))
+    };
     if let Some(parameter) = parameters().find(required) {
         errors.push(Error::Missing(name(parameter).into()));
     }

@@ -10,16 +10,19 @@ use actix_web::dev::ResourceDef;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::Value;
 use utoipa::OpenApi;
+use utoipa::openapi::RefOr;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::{Error, Failure, Result};
-use crate::http::describe::BEARER;
+use crate::http::describe::{API_KEY, BEARER};
 use crate::id::TenantId;
 pub use asyncapi::{asyncapi, asyncapi_text};
 
-use crate::{account, agent, audit, auth, channel, conversation, file, health, message, shop, socket, tenant, visitor};
+use crate::{
+    account, agent, api_key, audit, auth, channel, conversation, file, health, message, shop, socket, tenant, visitor,
+};
 
 /// Registers every route, those of the shop's data ([`shop`]) when they are asked for.
 pub(crate) fn register(config: &mut ServiceConfig<'_>, shop_placeholders: bool) {
@@ -31,6 +34,7 @@ pub(crate) fn register(config: &mut ServiceConfig<'_>, shop_placeholders: bool) 
         .configure(auth::api::routes)
         .configure(account::api::routes)
         .configure(agent::api::routes)
+        .configure(api_key::api::routes)
         .configure(audit::api::routes)
         .configure(visitor::api::routes)
         .configure(file::api::routes)
@@ -47,7 +51,7 @@ pub(crate) fn register(config: &mut ServiceConfig<'_>, shop_placeholders: bool) 
 const INTRODUCTION: &str = "Customer-service chat: HTTP up, WebSocket down.
 
 Every answer is an envelope, `{\"code\":0,\"msg\":\"\",\"data\":…}`, and its HTTP status is 200 also for errors: look at \
-    `code`, which is 0 on success. Only 429 and 503 are HTTP statuses too, with `Retry-After`. An unknown path has the \
+    `code`, which is 0 on success. Only 429 and 503 are HTTP statuses too, with `Retry-After`; below `/open-api` every code is. An unknown path has the \
     code 404, another method of a known path 405. `msg` is Chinese; with `Accept-Language: en` it is English.
 
 The token in `Authorization` decides the tenant; the header `tenant-id` may name it, and another one is refused.
@@ -68,6 +72,8 @@ Times are milliseconds since the epoch, ids are numbers below 2^53, fields witho
         (name = "user", description = "The accounts of admins."),
         (name = "role", description = "What admins may do."),
         (name = "group", description = "Agents, and the groups that they work in."),
+        (name = "api key", description = "The keys of other programs, for the admins."),
+        (name = "open api", description = "What other programs call with their keys. Here every failure has an HTTP status of its own."),
         (name = "audit", description = "Who changed what."),
         (name = "member", description = "Who a member is."),
         (name = "visitor", description = "What the widget calls for a visitor of a page."),
@@ -91,11 +97,14 @@ fn document_head() -> utoipa::openapi::OpenApi {
         .bearer_format("JWT")
         .description(Some("An access token; `Bearer ` may be left out."))
         .build();
-    document
-        .components
-        .get_or_insert_default()
-        .security_schemes
-        .insert(BEARER.to_owned(), utoipa::openapi::RefOr::T(SecurityScheme::Http(scheme)));
+    let key = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("The secret of an API key, `kk_…`, for the paths below `/open-api`."))
+        .build();
+    let schemes = &mut document.components.get_or_insert_default().security_schemes;
+    for (name, scheme) in [(BEARER, scheme), (API_KEY, key)] {
+        schemes.insert(name.to_owned(), RefOr::T(SecurityScheme::Http(scheme)));
+    }
     document
 }
 

@@ -224,6 +224,8 @@ pub struct Limits {
     pub first_messages_per_minute_and_address: u32,
     /// Changes per minute and visitor of what the visitor tells: names, attributes, pages; 0 = unlimited. Default 60.
     pub visitor_updates_per_minute: u32,
+    /// Calls per minute and API key, below `/open-api`, messages too; 0 = unlimited. Default 6000.
+    pub api_key_calls_per_minute: u32,
     /// Typing notices per second and user, at least 1; more are dropped. Default 2.
     pub typing_per_s: u32,
 }
@@ -456,6 +458,7 @@ impl Default for Limits {
             visitors_per_minute: 5,
             first_messages_per_minute_and_address: 30,
             visitor_updates_per_minute: 60,
+            api_key_calls_per_minute: 6000,
             typing_per_s: 2,
         }
     }

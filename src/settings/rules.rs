@@ -161,6 +161,7 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
             0..=1_000_000,
         ),
         number("limits.visitor_updates_per_minute", limits.visitor_updates_per_minute, 0..=1_000_000),
+        number("limits.api_key_calls_per_minute", limits.api_key_calls_per_minute, 0..=100_000_000),
         number("limits.typing_per_s", limits.typing_per_s, 1..=1000),
         rule("push.relay", "local or redis", true),
         with_redis(

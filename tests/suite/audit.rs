@@ -94,6 +94,14 @@ impl World {
                 let member = self.app.member(1001).await;
                 self.owners(format!("?userId={}", member.id()), None)
             }
+            "POST /admin-api/promotion/kefu-api-key/create" => {
+                self.owners(String::new(), Some(json!({"name": "shop", "scopes": ["member"]})))
+            }
+            "DELETE /admin-api/promotion/kefu-api-key/delete" => {
+                let key = json!({"name": "shop", "scopes": ["member"]});
+                let made = self.owner.post(path::API_KEY_CREATE, key).await.ok();
+                self.owners(format!("?id={}", made["id"]), None)
+            }
             "DELETE /admin-api/system/login/delete" => {
                 let (_, admin) = self.admin().await;
                 let list = format!("{}?userId={}", path::LOGIN_LIST, admin.id());

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 type Module = Vec<String>;
 
 /// The domains in their order: each may import those before it.
-const DOMAINS: [&str; 10] =
-    ["audit", "tenant", "channel", "account", "agent", "auth", "file", "conversation", "message", "visitor"];
+const DOMAINS: [&str; 11] =
+    ["audit", "tenant", "channel", "account", "agent", "auth", "api_key", "file", "conversation", "message", "visitor"];
 
 /// The storey of a module; `None` for one that has been given none yet.
 fn storey(module: &Module) -> Option<u8> {

@@ -12,6 +12,7 @@ mod support;
 
 mod access;
 mod agent;
+mod api_key;
 mod audit;
 mod audit_list;
 mod auth;

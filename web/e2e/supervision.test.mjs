@@ -61,6 +61,59 @@ for (const [width, theme] of [
     await amy.bubble('again').waitFor()
   })
 
+  test(`a key is made, used and deleted at ${width} px`, async () => {
+    const name = `Orders ${width}`
+    const amy = await it.agent({ width, theme })
+    const { page } = amy
+    await page.goto(`${amy.origin}/console/team/keys`)
+    const dialog = page.locator('.kefu-dialog')
+    await amy.context.grantPermissions(['clipboard-read', 'clipboard-write'])
+    await page.getByRole('button', { name: 'New key' }).click()
+    await dialog.getByRole('button', { name: 'Create' }).click()
+    await dialog.getByText('Enter a name').waitFor()
+    await dialog.getByText('Choose at least one').waitFor()
+    await dialog.getByRole('textbox', { name: 'Name' }).fill(name)
+    await dialog.getByRole('checkbox', { name: 'Members', exact: true }).check()
+    await dialog.getByRole('checkbox', { name: 'Messages', exact: true }).check()
+    assert.deepEqual(await serious(page), [])
+    await dialog.getByRole('button', { name: 'Create' }).click()
+    await dialog.getByRole('heading', { name: 'The key is made' }).waitFor()
+    assert.deepEqual(await serious(page), [])
+    // A secret that is not kept is not lost without a question.
+    await page.keyboard.press('Escape')
+    const question = page.getByRole('dialog', { name: 'The key is not copied yet' })
+    await question.getByRole('button', { name: 'Cancel' }).click()
+    await question.waitFor({ state: 'detached' })
+    await dialog.getByRole('button', { name: 'Copy: Key' }).click()
+    const secret = await page.evaluate(() => navigator.clipboard.readText())
+    assert.match(secret, /^kk_[\w-]{40,}$/)
+    await dialog.getByRole('button', { name: 'I have kept it' }).click()
+    const row = page.getByRole('listitem').filter({ hasText: name })
+    await row.getByText('Never used').waitFor()
+    assert.equal(await page.getByText(secret).count(), 0)
+    assert.deepEqual(await serious(page), [])
+
+    const put = () =>
+      fetch(`${it.service.origin}/open-api/members/shop%2F${width}`, {
+        method: 'PUT',
+        headers: { Authorization: `Bearer ${secret}`, 'Content-Type': 'application/json' },
+        body: JSON.stringify({ nickname: `Ida${width}`, attributes: { level: 'gold' } }),
+      })
+    assert.equal((await put()).status, 200)
+    await page.reload()
+    await row.getByText(/^Last used/).waitFor()
+    await page.goto(`${amy.origin}/console/team/members?q=Ida${width}`)
+    await page.getByRole('link', { name: new RegExp(`Ida${width}`) }).click()
+    await page.getByText(`shop/${width}`, { exact: true }).last().waitFor()
+    await page.getByText('gold', { exact: true }).waitFor()
+
+    await page.goto(`${amy.origin}/console/team/keys`)
+    await page.getByRole('button', { name: `Delete the key "${name}"` }).click()
+    await dialog.getByRole('button', { name: 'Delete key' }).click()
+    await row.waitFor({ state: 'detached' })
+    assert.equal((await put()).status, 401)
+  })
+
   test(`the audit shows what was done, by whom, and what it was before, at ${width} px`, async () => {
     const nickname = `Nora${width}`
     await it.member(nickname).send('hello')

@@ -3,6 +3,7 @@
 mod admin;
 mod block;
 mod member;
+mod open;
 mod page;
 mod profile;
 mod roles;
@@ -16,5 +17,5 @@ use utoipa_actix_web::service_config::ServiceConfig;
 pub(crate) fn routes(config: &mut ServiceConfig) {
     config.configure(admin::routes).configure(profile::routes).configure(users::routes).configure(roles::routes);
     config.configure(member::routes).configure(block::routes);
-    config.configure(second_factor::routes).configure(sessions::routes);
+    config.configure(second_factor::routes).configure(sessions::routes).configure(open::routes);
 }

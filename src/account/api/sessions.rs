@@ -47,6 +47,6 @@ async fn end_sessions(
     address: CallerAddress,
 ) -> Result<Answer<bool>> {
     let key = UserKey { tenant: admin.0.key.tenant, user_type: UserType::Member, user };
-    auth.end_sessions(key, admin.actor(address)).await?;
+    auth.end_sessions(key, Some(admin.actor(address))).await?;
     Ok(Answer(true))
 }

@@ -18,7 +18,7 @@ use crate::db::bulk::Texts;
 use crate::db::id_block::{IdKind, reserve_one};
 use crate::db::schema::{kefu_admin, kefu_member};
 use crate::db::{AnyConnection, inserted};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{TenantId, UserId, UserKey, UserType};
 use crate::tenant;
 
@@ -34,6 +34,8 @@ const DELETED: i32 = 2;
 
 /// The column `kefu_admin.kind`: a person.
 const PERSON: i32 = 0;
+/// The same: what sends the messages of an API key. It logs in nowhere and is in no list.
+const BOT: i32 = 1;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = kefu_admin)]
@@ -116,7 +118,7 @@ pub(crate) fn admin_with_hash(
     read_one(connection, row)
 }
 
-/// One admin by name, with the hash of the password.
+/// One of the people among the admins by name, with the hash of the password.
 pub(crate) fn admin_by_name(
     connection: &mut AnyConnection,
     tenant: TenantId,
@@ -125,6 +127,7 @@ pub(crate) fn admin_by_name(
     let row: Option<AdminRow> = kefu_admin::table
         .filter(kefu_admin::tenant_id.eq(tenant.get()))
         .filter(kefu_admin::username.eq(username))
+        .filter(kefu_admin::kind.eq(PERSON))
         .select(AdminRow::as_select())
         .first(connection)
         .optional()?;
@@ -146,10 +149,11 @@ pub(crate) fn confirm_password(connection: &mut AnyConnection, key: UserKey, has
     Ok(diesel::update(row).set(kefu_admin::password_hash.eq(hash)).execute(connection)? > 0)
 }
 
-/// The first `limit` enabled admins of a tenant, by id.
+/// The first `limit` enabled people among the admins of a tenant, by id.
 pub(crate) fn enabled_admins(connection: &mut AnyConnection, tenant: TenantId, limit: i64) -> Result<Vec<Admin>> {
     let rows: Vec<AdminRow> = kefu_admin::table
         .filter(kefu_admin::tenant_id.eq(tenant.get()))
+        .filter(kefu_admin::kind.eq(PERSON))
         .filter(kefu_admin::status.eq(ENABLED))
         .order(kefu_admin::id)
         .limit(limit)
@@ -211,6 +215,32 @@ pub(crate) fn insert_admin(
     password_hash: &str,
     now: Millis,
 ) -> Result<Option<UserKey>> {
+    insert_of_kind(connection, PERSON, tenant, [username, nickname, password_hash], now)
+}
+
+/// Adds the admin who sends the messages of an API key, without a password. No person can have such a name: theirs have no
+/// control characters.
+///
+/// # Errors
+/// [`Error::Internal`] when the name is taken.
+pub(crate) fn insert_bot(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    username: &str,
+    nickname: &str,
+    now: Millis,
+) -> Result<UserKey> {
+    let made = insert_of_kind(connection, BOT, tenant, [username, nickname, imported::NO_PASSWORD], now)?;
+    made.ok_or_else(|| Error::internal("the name of an API key's admin is taken"))
+}
+
+fn insert_of_kind(
+    connection: &mut AnyConnection,
+    kind: i32,
+    tenant: TenantId,
+    [username, nickname, password_hash]: [&str; 3],
+    now: Millis,
+) -> Result<Option<UserKey>> {
     tenant::ensure(connection, tenant, now)?;
     let id = reserve_one(connection, IdKind::Admin)?;
     let outcome = diesel::insert_into(kefu_admin::table)
@@ -220,6 +250,7 @@ pub(crate) fn insert_admin(
             kefu_admin::password_hash.eq(password_hash),
             kefu_admin::nickname.eq(nickname),
             kefu_admin::role.eq(""),
+            kefu_admin::kind.eq(kind),
             kefu_admin::create_time.eq(to_timestamp(now)),
             kefu_admin::update_time.eq(to_timestamp(now)),
             kefu_admin::tenant_id.eq(tenant.get()),

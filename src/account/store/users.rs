@@ -1,5 +1,7 @@
 //! SQL of `kefu_admin` for those who look after the accounts.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 
 use super::{AdminRow, DELETED, DISABLED, ENABLED, PERSON, read, read_one};
@@ -82,6 +84,20 @@ pub(crate) fn find(connection: &mut AnyConnection, tenant: TenantId, user: UserI
         .first(connection)
         .optional()?;
     Ok(read_one(connection, row)?.map(|(admin, _)| admin))
+}
+
+/// The names that others see of these admins, by their numbers.
+pub(crate) fn nicknames(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    admins: &[i64],
+) -> Result<HashMap<i64, String>> {
+    let rows: Vec<(i64, String)> = kefu_admin::table
+        .filter(kefu_admin::tenant_id.eq(tenant.get()))
+        .filter(kefu_admin::id.eq_any(admins))
+        .select((kefu_admin::id, kefu_admin::nickname))
+        .load(connection)?;
+    Ok(rows.into_iter().collect())
 }
 
 /// Changes what is given of an account.

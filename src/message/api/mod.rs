@@ -1,7 +1,8 @@
-//! HTTP of messages (docs/contract.md#member-rest, docs/contract.md#admin-rest): what both sides have in common, `member` and `admin`.
+//! HTTP of messages (docs/contract.md#member-rest, docs/contract.md#admin-rest): what both sides have in common, `member` and `admin`, and of other programs, `open`.
 
 mod admin;
 mod member;
+mod open;
 
 use chrono::{NaiveDateTime, TimeZone};
 use serde::Deserialize;
@@ -20,13 +21,13 @@ use crate::conversation::{self, Head, Target};
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Problem, Result};
 use crate::http::{Answer, Data};
-use crate::id::{ConversationId, MessageId, UserType};
+use crate::id::{ConversationId, MessageId, TenantId, UserType};
 use crate::settings::Settings;
 use crate::writer::Writer;
 
 /// Registers the routes.
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
-    config.configure(member::routes).configure(admin::routes);
+    config.configure(member::routes).configure(admin::routes).configure(open::routes);
 }
 
 impl Data for MessageId {}
@@ -63,7 +64,8 @@ macro_rules! send_body {
                 settings: &crate::settings::Settings,
             ) -> crate::error::Result<crate::message::NewMessage> {
                 crate::message::api::new_message(
-                    sender,
+                    sender.key.tenant,
+                    crate::message::Sender::of(sender),
                     target,
                     self.content_type,
                     self.content,
@@ -77,14 +79,15 @@ macro_rules! send_body {
 use send_body;
 
 fn new_message(
-    sender: &Principal,
+    tenant: TenantId,
+    sender: Sender,
     target: Target,
     content_type: i32,
     content: String,
     client_message_id: Option<String>,
     settings: &Settings,
 ) -> Result<NewMessage> {
-    let user_type = sender.key.user_type;
+    let user_type = sender.user_type;
     let content = Content::parse(content_type, content, settings.limits.content_length)?;
     if content.kind() == ContentType::System && user_type == UserType::Member {
         return Err(Error::Invalid(Problem::new("不支持的消息类型", "contentType is not valid")));
@@ -92,18 +95,7 @@ fn new_message(
     if client_message_id.as_ref().is_some_and(|id| id.contains('\0')) {
         return Err(Error::Invalid(Problem::new("消息编号不合法", "clientMessageId is not valid")));
     }
-    Ok(NewMessage {
-        tenant: sender.key.tenant,
-        sender: Sender {
-            user_type,
-            id: sender.key.user,
-            avatar: sender.avatar.clone(),
-            nickname: sender.nickname.clone(),
-        },
-        target,
-        content,
-        client_message_id,
-    })
+    Ok(NewMessage { tenant, sender, target, content, client_message_id })
 }
 
 #[derive(Debug, Deserialize, Validate, IntoParams)]

@@ -22,6 +22,11 @@ pub(crate) const LOGIN_DELETE: &str = "/admin-api/system/login/delete";
 pub(crate) const PERMISSION_INFO: &str = "/admin-api/system/auth/get-permission-info";
 pub(crate) const LOGIN: &str = "/admin-api/system/auth/login";
 
+pub(crate) const API_KEY_LIST: &str = "/admin-api/promotion/kefu-api-key/list";
+pub(crate) const API_KEY_CREATE: &str = "/admin-api/promotion/kefu-api-key/create";
+pub(crate) const API_KEY_DELETE: &str = "/admin-api/promotion/kefu-api-key/delete";
+pub(crate) const USER_NAMES: &str = "/admin-api/system/user/simple-list";
+
 pub(crate) const CHANNEL: &str = "/admin-api/promotion/kefu-channel/get";
 pub(crate) const CHANNEL_CREATE: &str = "/admin-api/promotion/kefu-channel/create";
 pub(crate) const CHANNEL_UPDATE: &str = "/admin-api/promotion/kefu-channel/update";

@@ -202,6 +202,72 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin-api/promotion/kefu-api-key/create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make an API key
+         * @description Answers the secret, once. A tenant has at most 100 keys.
+         *
+         *     Needs the permission `promotion:kefu-api-key:manage`.
+         */
+        post: operations["create_api_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/promotion/kefu-api-key/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete an API key
+         * @description Its calls are refused from now on, at other nodes within seconds. Its messages keep its name.
+         *
+         *     Needs the permission `promotion:kefu-api-key:manage`.
+         */
+        delete: operations["delete_api_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/promotion/kefu-api-key/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List API keys
+         * @description The tenant's keys for `/open-api`, the oldest first; without their secrets, which are not kept.
+         *
+         *     Needs the permission `promotion:kefu-api-key:manage`.
+         */
+        get: operations["list_api_keys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin-api/promotion/kefu-channel/create": {
         parameters: {
             query?: never;
@@ -2124,6 +2190,78 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/open-api/members/{externalId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a member
+         * @description Needs an API key with the scope `member`.
+         */
+        get: operations["open_get_member"];
+        /**
+         * Introduce a member
+         * @description Makes a member who is not known, and changes one who is. The members' own tokens may say a name, too: the later one counts.
+         *
+         *     Needs an API key with the scope `member`.
+         */
+        put: operations["open_put_member"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/open-api/members/{externalId}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Write to a member
+         * @description The message comes under the key's name, in the member's conversation, which is made when there is none. It is counted and pushed
+         *     as any admin's.
+         *
+         *     Needs an API key with the scope `message`.
+         */
+        post: operations["open_send_message"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/open-api/members/{externalId}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End all sessions of a member
+         * @description For a logout in your system: the member's tokens that were issued until now are refused, and open sockets are closed with
+         *     4002; within about a second at other nodes. Tokens that are issued in a later second are good.
+         *
+         *     Needs an API key with the scope `member`.
+         */
+        delete: operations["open_end_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/readyz": {
         parameters: {
             query?: never;
@@ -2208,6 +2346,42 @@ export interface components {
             /** @example xiaohong */
             username: string;
         };
+        /** @description A key of another program. */
+        ApiKey: {
+            /**
+             * Format: int64
+             * @description When it was made, in milliseconds since the epoch.
+             * @example 1795235421115
+             */
+            createTime: number;
+            /**
+             * @description What the admin is called who has made it.
+             * @example 小红
+             */
+            creator: string;
+            id: components["schemas"]["ApiKeyId"];
+            /**
+             * Format: int64
+             * @description When it was used last, to the minute; `null` for never.
+             * @example 1795235400000
+             */
+            lastUsedTime: number | null;
+            /** @example shop */
+            name: string;
+            /**
+             * @description What it may do: `member`, `message`, `bot`, `export`.
+             * @example [
+             *       "member",
+             *       "message"
+             *     ]
+             */
+            scopes: string[];
+        };
+        /**
+         * Format: int64
+         * @description The key of another program.
+         */
+        ApiKeyId: number;
         /** @description What a role of the tenant's own holds from now on. */
         AssignRolePermissions: {
             /**
@@ -2647,6 +2821,22 @@ export interface components {
              */
             userNickname: string;
         };
+        /** @description A key to be made. */
+        CreateApiKey: {
+            /**
+             * @description What it is called; members read it beside the messages.
+             * @example shop
+             */
+            name: string;
+            /**
+             * @description What it may do: at least one of `member`, `message`, `bot`, `export`. The last two open nothing yet.
+             * @example [
+             *       "member",
+             *       "message"
+             *     ]
+             */
+            scopes: string[];
+        };
         /** @description A channel to be made. Its key is made by the service. */
         CreateChannel: {
             /**
@@ -2915,6 +3105,18 @@ export interface components {
             msg: string;
         };
         /** @description What every answer is wrapped in. */
+        Envelope_KnownMember: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: null | components["schemas"]["KnownMember"];
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
         Envelope_MemberCard: {
             /**
              * Format: int64
@@ -2962,6 +3164,18 @@ export interface components {
              * @description The answer; `null` on failure.
              */
             data: number | null;
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
+        Envelope_NewSecret: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: null | components["schemas"]["NewSecret"];
             /** @description Empty on success, else the message for the user, Chinese by default. */
             msg: string;
         };
@@ -3124,6 +3338,18 @@ export interface components {
             code: number;
             /** @description The answer; `null` on failure. */
             data: components["schemas"]["Agent"][] | null;
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
+        Envelope_Vec_ApiKey: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: components["schemas"]["ApiKey"][] | null;
             /** @description Empty on success, else the message for the user, Chinese by default. */
             msg: string;
         };
@@ -3384,6 +3610,33 @@ export interface components {
              */
             status: string;
         };
+        /** @description A member as a program that has a key sees one. */
+        KnownMember: {
+            /** @description What was told of the member; an empty object when nothing was. */
+            attributes: Record<string, never>;
+            /**
+             * @description Empty when there is none.
+             * @example
+             */
+            avatar: string;
+            /**
+             * @description Whether admins have blocked the member.
+             * @example false
+             */
+            blocked: boolean;
+            /**
+             * Format: int64
+             * @description When the member was first seen, in milliseconds since the epoch.
+             * @example 1795235421115
+             */
+            createTime: number;
+            /** @example 1001 */
+            externalId: string;
+            /** @description The member's id here. */
+            id: components["schemas"]["UserId"];
+            /** @example 小明 */
+            nickname: string;
+        };
         ListedMember: {
             /**
              * @description Empty when there is none.
@@ -3536,6 +3789,21 @@ export interface components {
             totalPoint: number | null;
             /** @description There for a visitor. */
             visitor?: components["schemas"]["VisitorCard"];
+        };
+        /** @description Who a member is; what is left out stays. */
+        MemberIntroduction: {
+            /** @description All that admins are to know of the member, instead of what was told before; at most 4096 bytes of JSON. */
+            attributes?: Record<string, never>;
+            /**
+             * @description The picture's http, https or relative address; empty takes it away.
+             * @example https://shop.example/1001.png
+             */
+            avatar?: string;
+            /**
+             * @description The name that admins see; a longer one is cut to 64 characters.
+             * @example 小明
+             */
+            nickname?: string;
         };
         /** @description A part of the members. */
         MemberPage: {
@@ -3696,6 +3964,15 @@ export interface components {
             /** @example 客服 */
             name: string;
         };
+        /** @description A key that was made, with the secret that is shown once. */
+        NewSecret: {
+            id: components["schemas"]["ApiKeyId"];
+            /**
+             * @description For `Authorization: Bearer …`. It cannot be read again.
+             * @example kk_0c9d…
+             */
+            secret: string;
+        };
         /** @description A user with at least one open socket. */
         OnlineUser: {
             /**
@@ -3712,6 +3989,18 @@ export interface components {
         OpenRequest: {
             /** @description The member. */
             userId: components["schemas"]["UserId"];
+        };
+        /** @description A message of a program. */
+        OpenSend: {
+            /** @description What the message is about, in the program's words; a repeat with the same one stores nothing and answers the first id. */
+            clientMessageId: string;
+            /**
+             * @description By convention JSON: `{"text":"…"}`, `{"picUrl":"…"}`, …; a bare string is accepted. The longest is a setting, by default
+             *     2048 characters, and never more than 65,536 bytes.
+             */
+            content: string;
+            /** @description What the content is. */
+            contentType: components["schemas"]["ContentType"];
         };
         /** @description The admin who asks. */
         OwnProfile: {
@@ -4939,6 +5228,148 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Envelope_bool"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    create_api_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "shop",
+                 *       "scopes": [
+                 *         "member",
+                 *         "message"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["CreateApiKey"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_NewSecret"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    delete_api_key: {
+        parameters: {
+            query: {
+                /** @description The key. */
+                id: components["schemas"]["ApiKeyId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_bool"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    list_api_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_ApiKey"];
                 };
             };
             /** @description Too many requests; try again after `Retry-After` seconds */
@@ -9173,6 +9604,400 @@ export interface operations {
                 };
                 content: {
                     "application/openmetrics-text": string;
+                };
+            };
+        };
+    };
+    open_get_member: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The member's id in your system, as the members' tokens have it; percent-encoded.
+                 * @example 1001
+                 */
+                externalId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_KnownMember"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description An error */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description An error */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    open_put_member: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The member's id in your system, as the members' tokens have it; percent-encoded.
+                 * @example 1001
+                 */
+                externalId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "attributes": {},
+                 *       "avatar": "https://shop.example/1001.png",
+                 *       "nickname": "小明"
+                 *     }
+                 */
+                "application/json": components["schemas"]["MemberIntroduction"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_bool"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description An error */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description An error */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    open_send_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The member's id in your system, as the members' tokens have it; percent-encoded.
+                 * @example 1001
+                 */
+                externalId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "clientMessageId": "order-4711-shipped",
+                 *       "content": "{\"text\":\"您的订单已发货\"}",
+                 *       "contentType": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["OpenSend"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_MessageId"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description An error */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description An error */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description An error */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    open_end_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The member's id in your system, as the members' tokens have it; percent-encoded.
+                 * @example 1001
+                 */
+                externalId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_bool"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description An error */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description An error */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
         };

@@ -6,7 +6,7 @@ import { deed, fieldName, valueText } from './words'
 
 beforeAll(async () => {
   await setLanguage('en')
-  await loadTexts('audit', 'team')
+  await loadTexts('audit', 'keys', 'team')
 })
 
 const entry = (objectType: string, action: string, fields: Partial<AuditEntry> = {}): AuditEntry => ({
@@ -39,6 +39,7 @@ test('fields and values are in words', () => {
   expect(fieldName(['message', 'later'])).toBe('later')
   expect(fieldName(['message'])).toBe('Messages')
   expect(valueText(1, ['status'])).toBe('disabled')
+  expect(valueText(['message', 'unknown'], ['scopes'])).toBe('Messages, unknown')
   expect(valueText('infra:audit:query', ['permissions'])).toBe('Read the audit')
   expect([ABSENT, null, '', []].map((value) => valueText(value, ['name']))).toEqual(Array(4).fill('nothing'))
   expect(valueText('x'.repeat(600), ['name'])).toHaveLength(501)

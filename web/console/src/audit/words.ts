@@ -1,4 +1,5 @@
 /** An entry of the audit in words. */
+import { SCOPES } from '@/keys/keys'
 import { i18n, language, LOCALES, type MessageKey, t } from '@/locales'
 import { keyOf } from '@/team/permissions'
 import { fullTime } from '@/ui/time'
@@ -83,10 +84,12 @@ export function fieldName(path: readonly string[]): string {
 
 const STATUS: Record<number, MessageKey> = { 0: 'audit.status.on', 1: 'audit.status.off', 2: 'audit.status.gone' }
 
-/** What permissions are called where they are given. */
+/** What permissions and scopes are called where they are given. */
 function heldName(name: string, value: string): string {
   const permission = name === 'permissions' ? keyOf(value) : undefined
-  return permission ? t(`team.permission.${permission}`) : value
+  if (permission) return t(`team.permission.${permission}`)
+  const scope = name === 'scopes' ? SCOPES.find((one) => one === value) : undefined
+  return scope ? t(`keys.scope.${scope}`) : value
 }
 
 /** A value as people read it. */

@@ -14,6 +14,7 @@ export type Language = 'zh' | 'en'
 const later = {
   audit: { zh: () => import('./zh/audit'), en: () => import('./en/audit') },
   channels: { zh: () => import('./zh/channels'), en: () => import('./en/channels') },
+  keys: { zh: () => import('./zh/keys'), en: () => import('./en/keys') },
   login: { zh: () => import('./zh/login'), en: () => import('./en/login') },
   members: { zh: () => import('./zh/members'), en: () => import('./en/members') },
   profile: { zh: () => import('./zh/profile'), en: () => import('./en/profile') },

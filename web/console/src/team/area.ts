@@ -1,5 +1,6 @@
 /** The pages of the team, loaded together: most who need one of them need others, too. */
 export { default as AuditPage } from '@/audit/AuditPage.vue'
+export { default as KeysPage } from '@/keys/KeysPage.vue'
 export { default as MembersPage } from '@/members/MembersPage.vue'
 export { default as GroupList } from './groups/GroupList.vue'
 export { default as GroupPage } from './groups/GroupPage.vue'

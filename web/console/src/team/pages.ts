@@ -15,6 +15,7 @@ export const PERMISSION = {
   groupManage: 'promotion:kefu-group:manage',
   agentManage: 'promotion:kefu-agent:manage',
   memberManage: 'promotion:kefu-member:manage',
+  keyManage: 'promotion:kefu-api-key:manage',
   auditQuery: 'infra:audit:query',
   settingQuery: 'promotion:kefu-setting:query',
   settingUpdate: 'promotion:kefu-setting:update',
@@ -24,7 +25,7 @@ export type May = (permission: string) => boolean
 
 export interface TeamPage {
   /** The route's name, and the end of its text's key. */
-  name: 'people' | 'roles' | 'groups' | 'members' | 'audit' | 'settings'
+  name: 'people' | 'roles' | 'groups' | 'members' | 'keys' | 'audit' | 'settings'
   seenBy: (may: May) => boolean
 }
 
@@ -39,6 +40,7 @@ export const PAGES: readonly TeamPage[] = [
       (may(PERMISSION.groupManage) || may(PERMISSION.agentManage) || may(PERMISSION.userQuery)),
   },
   { name: 'members', seenBy: (may) => may(PERMISSION.memberManage) },
+  { name: 'keys', seenBy: (may) => may(PERMISSION.keyManage) },
   { name: 'audit', seenBy: (may) => may(PERMISSION.auditQuery) },
   { name: 'settings', seenBy: (may) => may(PERMISSION.settingQuery) },
 ]

@@ -50,6 +50,7 @@ export const SUBJECTS = [
     name: 'service',
     permissions: [
       { key: 'manageChannels', name: 'promotion:kefu-channel:manage' },
+      { key: 'manageApiKeys', name: 'promotion:kefu-api-key:manage' },
       { key: 'querySettings', name: 'promotion:kefu-setting:query' },
       { key: 'updateSettings', name: 'promotion:kefu-setting:update' },
       { key: 'queryAudit', name: 'infra:audit:query' },

@@ -38,7 +38,8 @@ export const teamRoutes: RouteRecordRaw = {
       meta: { page: 'groups', ...deep },
     },
     { path: 'members', name: 'members', component: withTexts(['members'], of('MembersPage')) },
-    { path: 'audit', name: 'audit', component: withTexts(['audit'], of('AuditPage')) },
+    { path: 'keys', name: 'keys', component: withTexts(['keys'], of('KeysPage')) },
+    { path: 'audit', name: 'audit', component: withTexts(['audit', 'keys'], of('AuditPage')) },
     { path: 'settings', name: 'settings', component: of('SettingsPage') },
   ],
 }

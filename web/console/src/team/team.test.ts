@@ -26,7 +26,7 @@ test('each page is seen by who holds its permission', () => {
   expect(names('promotion:kefu-task:query', 'promotion:kefu-message:send')).toEqual([])
   expect(names('promotion:kefu-task:query', 'promotion:kefu-agent:manage')).toEqual(['groups'])
   expect(names('system:user:query', 'system:role:query', 'infra:audit:query')).toEqual(['people', 'roles', 'audit'])
-  expect(names('promotion:kefu-setting:query')).toEqual(['settings'])
+  expect(names('promotion:kefu-setting:query', 'promotion:kefu-api-key:manage')).toEqual(['keys', 'settings'])
 })
 
 test('a refusal is shown at its field, in the words of the service', () => {

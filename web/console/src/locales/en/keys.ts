@@ -1,0 +1,48 @@
+export default {
+  title: 'API keys',
+  lead: 'With a key, other programs (a shop, a warehouse) call /open-api without an account of a colleague.',
+  create: 'New key',
+  fault: 'The keys could not be loaded',
+  empty: {
+    title: 'Connect your other programs',
+    text: 'Make a key, and your shop can keep the details of members up to date and tell them about their orders.',
+  },
+  made: 'Made by {name}, {time}',
+  used: 'Last used {time}',
+  unused: 'Never used',
+  scopes: 'What it may do',
+  scope: {
+    member: 'Members',
+    message: 'Messages',
+    bot: 'Bot',
+    export: 'Export',
+  },
+  scopeHint: {
+    member: 'Look up and update members, end their sessions',
+    message: "Send messages to members in the key's name",
+  },
+  form: {
+    name: 'Name',
+    nameHint: 'What it is for, e.g. "Orders". Members see it as the sender of its messages.',
+    nameEmpty: 'Enter a name',
+    scopesEmpty: 'Choose at least one',
+    submit: 'Create',
+  },
+  secret: {
+    title: 'The key is made',
+    text: 'Copy it now and keep it in a safe place. It is shown only this once.',
+    label: 'Key',
+    example: 'For example',
+    done: 'I have kept it',
+    leaveTitle: 'The key is not copied yet',
+    leaveText: 'It is not shown again. You would have to delete it and make another one.',
+    leave: 'Close all the same',
+  },
+  remove: {
+    label: 'Delete the key "{name}"',
+    title: 'Delete the key "{name}"?',
+    text: 'Programs that use it lose their access at once, and it cannot be brought back. Messages that it sent stay.',
+    confirm: 'Delete key',
+    done: 'Key deleted',
+  },
+}

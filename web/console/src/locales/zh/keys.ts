@@ -1,0 +1,48 @@
+export default {
+  title: 'API 密钥',
+  lead: '其他程序（商城、订单系统、仓库）凭密钥调用 /open-api，不占用员工账号。',
+  create: '新建密钥',
+  fault: '密钥加载失败',
+  empty: {
+    title: '让其他程序接入',
+    text: '新建一个密钥，您的商城就能同步会员资料、向会员发送订单通知。',
+  },
+  made: '{name} 创建于 {time}',
+  used: '最近使用 {time}',
+  unused: '从未使用',
+  scopes: '权限范围',
+  scope: {
+    member: '会员资料',
+    message: '发送消息',
+    bot: '机器人',
+    export: '数据导出',
+  },
+  scopeHint: {
+    member: '查询和更新会员，结束其登录',
+    message: '以密钥的名义向会员发送消息',
+  },
+  form: {
+    name: '名称',
+    nameHint: '用途，例如“订单系统”。会员会看到它作为消息的发送者。',
+    nameEmpty: '请输入名称',
+    scopesEmpty: '请至少选择一项权限',
+    submit: '创建',
+  },
+  secret: {
+    title: '密钥已创建',
+    text: '请立即复制并妥善保存。出于安全考虑，它只显示这一次。',
+    label: '密钥',
+    example: '用法示例',
+    done: '我已保存',
+    leaveTitle: '密钥还没有复制',
+    leaveText: '关闭后将无法再次查看，只能删除并重新创建。',
+    leave: '仍然关闭',
+  },
+  remove: {
+    label: '删除密钥“{name}”',
+    title: '删除密钥“{name}”？',
+    text: '使用它的程序会立即失去访问权限，无法恢复。已发送的消息会保留。',
+    confirm: '删除密钥',
+    done: '密钥已删除',
+  },
+}
