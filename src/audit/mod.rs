@@ -21,11 +21,11 @@ pub(crate) use store::{delete_before, has_before};
 /// Who makes a change.
 #[derive(Clone, Debug)]
 pub(crate) struct Actor {
-    /// The admin, `None` for the command line.
+    /// The admin, `None` for the command line and the shop.
     pub admin: Option<UserId>,
     /// The name that the admin has now.
     pub name: String,
-    /// Where the request comes from, `None` for the command line.
+    /// Where the request comes from, `None` for the command line and the shop.
     pub address: Option<IpAddr>,
 }
 
@@ -33,6 +33,11 @@ impl Actor {
     /// Somebody at the command line of the machine.
     pub(crate) fn command_line() -> Self {
         Self { admin: None, name: "command line".into(), address: None }
+    }
+
+    /// The integrator's system, which says who its admins are.
+    pub(crate) fn shop() -> Self {
+        Self { admin: None, name: "shop".into(), address: None }
     }
 
     /// What the columns `creator` and `updater` say.

@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use reqwest::redirect::Policy;
 use tokio::sync::Mutex;
 
+use super::fetch;
 use super::member_token::MemberTokens;
 use crate::error::{Error, Result};
 use crate::settings;
@@ -159,7 +159,7 @@ impl KeySource {
             Place::File(_) => MemberTokens::new(&self.settings),
             Place::Url { url, client } => {
                 let client = client.read().unwrap_or_else(PoisonError::into_inner).clone();
-                let fetched = fetch(&client, url).await;
+                let fetched = self::fetch(&client, url).await;
                 fetched
                     .and_then(|text| MemberTokens::with_jwks(&self.settings, &text))
                     .map_err(|error| format!("auth.member_token.jwks_url: {url}: {error}"))
@@ -194,34 +194,14 @@ fn seen(file: &Path) -> Option<Seen> {
     Some((found.dev(), found.ino(), found.mtime(), found.mtime_nsec(), found.len()))
 }
 
-/// It keeps no connection: fetches are rare, and each may run on another thread's runtime.
 fn client() -> std::result::Result<reqwest::Client, String> {
-    reqwest::Client::builder()
-        .timeout(FETCH_TIMEOUT)
-        .redirect(Policy::none())
-        .pool_max_idle_per_host(0)
-        .user_agent(concat!("kefu/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| format!("auth.member_token.jwks_url: {}", chain(&error)))
+    fetch::client(FETCH_TIMEOUT, 0).map_err(|error| format!("auth.member_token.jwks_url: {error}"))
 }
 
 async fn fetch(client: &reqwest::Client, url: &str) -> std::result::Result<Vec<u8>, String> {
-    let mut response = client.get(url).send().await.map_err(|error| chain(&error.without_url()))?;
+    let response = client.get(url).send().await.map_err(|error| fetch::chain(&error.without_url()))?;
     if !response.status().is_success() {
         return Err(format!("answered HTTP {}", response.status()));
     }
-    let mut text = Vec::new();
-    while let Some(part) = response.chunk().await.map_err(|error| chain(&error.without_url()))? {
-        if text.len() + part.len() > LARGEST_SET {
-            return Err(format!("answered more than {LARGEST_SET} bytes"));
-        }
-        text.extend_from_slice(&part);
-    }
-    Ok(text)
-}
-
-/// An error with its causes, which alone say what happened.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+    fetch::body(response, LARGEST_SET).await
 }

@@ -224,14 +224,19 @@ impl Auth {
             store::revoke_token(connection, key, token.hash, expires_at, logout, now)?;
             if let Some(session) = token.session {
                 store::revoke_session(connection, key, session, expires_at, logout, now)?;
-                return Ok(logout);
+                return Ok(Some(Ended::Tokens(session, logout)));
             }
-            end_tokens(connection, key, logout, now)
+            // An admin's other tokens are other logins, which the shop knows apart.
+            if key.user_type == UserType::Admin {
+                return Ok(None);
+            }
+            Ok(Some(Ended::TokensUntil(end_tokens(connection, key, logout, now)?)))
         };
-        let latest = self.0.db.write(write).await?;
+        let others = self.0.db.write(write).await?;
         self.publish_logout(key, Ended::Tokens(token.hash, logout));
-        let others = token.session.map_or(Ended::TokensUntil(latest), |session| Ended::Tokens(session, logout));
-        self.publish_logout(key, others);
+        if let Some(others) = others {
+            self.publish_logout(key, others);
+        }
         Ok(())
     }
 

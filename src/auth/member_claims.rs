@@ -111,17 +111,21 @@ fn check_audience(claims: &Map<String, Value>, wanted: Option<&str>) -> Result<(
 
 fn tenant(value: Option<&Value>) -> Result<TenantId, Refusal> {
     const WRONG: Refusal = "the claim auth.member_token.tenant_claim is no tenant's number";
+    value.map_or(Ok(DEFAULT_TENANT), |value| tenant_number(value).ok_or(WRONG))
+}
+
+/// A tenant's number, or its digits.
+pub(super) fn tenant_number(value: &Value) -> Option<TenantId> {
     let number = match value {
-        None => DEFAULT_TENANT.get(),
-        Some(Value::String(text)) => text.parse().map_err(|_| WRONG)?,
-        Some(value) => value.as_i64().ok_or(WRONG)?,
+        Value::String(text) => text.parse().ok()?,
+        value => value.as_i64()?,
     };
-    if (1..ID_LIMIT).contains(&number) { Ok(TenantId::new(number)) } else { Err(WRONG) }
+    (1..ID_LIMIT).contains(&number).then_some(TenantId::new(number))
 }
 
 /// A positive number up to 2^63 − 1, or a text. Numbers from 2^52 upwards (snowflakes) are texts here: the wire's ids
 /// must stay below 2^53.
-fn user_id(value: Option<&Value>) -> Result<MemberId, Refusal> {
+pub(super) fn user_id(value: Option<&Value>) -> Result<MemberId, Refusal> {
     let id = match value {
         None => return Err("the claim auth.member_token.user_id_claim is missing"),
         Some(Value::Number(number)) => {
@@ -134,13 +138,13 @@ fn user_id(value: Option<&Value>) -> Result<MemberId, Refusal> {
 }
 
 /// The name, cut; `None` when there is none to see, so that the stored one stays.
-fn nickname(value: Option<&Value>) -> Option<String> {
+pub(super) fn nickname(value: Option<&Value>) -> Option<String> {
     Name::cut(value?.as_str()?, NICKNAME_LIMIT).map(String::from)
 }
 
 /// The picture's address. An empty claim clears the picture, and so does an address that is never shown: the stored
 /// picture is no longer the member's either way.
-fn avatar(value: &Value) -> String {
+pub(super) fn avatar(value: &Value) -> String {
     let text = value.as_str().unwrap_or_default();
     match PictureUrl::parse(text) {
         Some(url) => url.into(),

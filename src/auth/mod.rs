@@ -1,8 +1,8 @@
 //! Who calls: tokens and logins.
 //!
-//! Two kinds of tokens are accepted. Our own (`token`) are made by a login or by `kefu token`; each names its row in
-//! `kefu_login`, so it can be revoked. The integrator's (`member_token`) introduce a member whom we may not know yet.
-//! Either is checked against the database, then believed for five seconds (`cache`): that long a disabled account or
+//! Three kinds of tokens are accepted. Our own (`token`) are made by a login or by `kefu token`; each names its row in
+//! `kefu_login`, so it can be revoked. The integrator's (`member_token`) introduce a member whom we may not know yet. All
+//! others are asked of the shop, where that is set up (`introspection`): they introduce members and admins. Each is checked against the database, then believed for five seconds (`cache`): that long a disabled account or
 //! a logout in another process may go unnoticed, besides what [`Auth::poll_revocations`] finds earlier.
 //!
 //! `auth` asks `account` for accounts; `account` does not know `auth`. What changes an account and ends its logins in
@@ -15,6 +15,9 @@ mod cache;
 pub(crate) mod cleanup;
 mod correction;
 pub(crate) mod extract;
+mod fetch;
+mod introspected;
+mod introspection;
 mod key_source;
 mod known;
 mod login;
@@ -40,6 +43,7 @@ pub(crate) use revocation::{RevokeReason, Revoked};
 pub(crate) use store::has_admin_logins;
 
 use self::cache::{Cache, Refused, Verified};
+use self::introspection::Introspection;
 use self::key_source::KeySource;
 use self::known::{Known, known};
 use self::member_claims::{MemberToken, Refusal};
@@ -144,6 +148,7 @@ struct Inner {
     clock: Clock,
     own: OwnTokens,
     members: KeySource,
+    introspection: Option<Introspection>,
     cache: Cache,
     passwords: Passwords,
     limits: LoginLimits,
@@ -180,6 +185,7 @@ impl Auth {
         Ok(Self(Arc::new(Inner {
             own: OwnTokens::new(secret.as_bytes()),
             members: KeySource::new(&settings.member_token)?,
+            introspection: Introspection::new(&settings.introspection)?,
             cache: Cache::new(),
             passwords: Passwords::new(),
             limits: LoginLimits::new(limits, &clock),
@@ -259,10 +265,15 @@ impl Inner {
     async fn verify(&self, token: &str) -> Result<Verified> {
         // Before the database is asked.
         let (now, checked_at) = (self.clock.now(), self.clock.monotonic());
-        let claims_own =
-            token::claims_to_be_own(token).ok_or_else(|| refuse("not a JWT, or longer than 4096 bytes"))?;
-        let (principal, rest) =
-            if claims_own { self.verify_own(token, now).await? } else { (self.verify_member(token, now).await?, true) };
+        let (principal, rest) = match (token::claims_to_be_own(token), &self.introspection) {
+            (Some(true), _) => self.verify_own(token, now).await?,
+            (Some(false), None) => (self.verify_member(token, now).await?, true),
+            (None, None) => return Err(refuse("not a JWT, or longer than 4096 bytes")),
+            (Some(false), Some(_)) if self.members.with_key_of(token).await?.has_key_of(token) => {
+                (self.verify_member(token, now).await?, true)
+            }
+            (Some(false) | None, Some(shop)) => (self.introspect(shop, token, now).await?, true),
+        };
         Ok(Verified { principal: Arc::new(principal), rest, checked_at })
     }
 
@@ -293,6 +304,11 @@ impl Inner {
     async fn verify_member(&self, text: &str, now: Millis) -> Result<Principal> {
         let members = self.members.with_key_of(text).await?;
         let token = members.verify(text, now).map_err(refuse)?;
+        self.known_member(text, token, now).await
+    }
+
+    /// The member whom a valid token of another system introduces.
+    async fn known_member(&self, text: &str, token: MemberToken, now: Millis) -> Result<Principal> {
         let (hash, looked_up) = (sha256(text), token.clone());
         let found = self.db.run(move |connection| known(connection, hash, &looked_up, now)).await?;
         let Known { mut identity, is_unseen, member: found } = found.map_err(refuse)?;

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use tokio::sync::broadcast;
 
-use super::{Auth, enabled_profile, store};
+use super::{Auth, Inner, enabled_profile, store};
 use crate::access::Permissions;
 use crate::account::{self, Admin};
 use crate::credential::Ended;
@@ -113,8 +113,15 @@ impl Auth {
 
     /// Drops the user's tokens from the cache, then publishes the revocation.
     pub(super) fn publish(&self, revoked: Revoked) {
-        self.0.cache.drop_users(|key| *key == revoked.key);
+        self.0.publish(revoked);
+    }
+}
+
+impl Inner {
+    /// The same, for what a verification finds.
+    pub(super) fn publish(&self, revoked: Revoked) {
+        self.cache.drop_users(|key| *key == revoked.key);
         // Fails only without a receiver.
-        drop(self.0.revoked.send(revoked));
+        drop(self.revoked.send(revoked));
     }
 }

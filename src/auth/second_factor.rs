@@ -7,12 +7,12 @@
 use std::net::IpAddr;
 
 use super::admin::{Compared, change as change_of, over_limit};
-use super::{Auth, Principal, RevokeReason, Revoked, store};
-use crate::account;
+use super::users::touched;
+use super::{Auth, Principal, Revoked, store};
 use crate::account::second_factor::{self, SecondFactor};
+use crate::account::{self, Admin};
 use crate::audit::{self, Actor, Change};
 use crate::clock::{Clock, Millis};
-use crate::credential::Ended;
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Problem, Result};
 use crate::id::{TenantId, UserId, UserKey, UserType};
@@ -29,11 +29,6 @@ pub(crate) struct Begun {
 /// The refusal of a confirmation before a set-up.
 pub(crate) const fn not_begun() -> Problem {
     Problem::new("请先开始设置动态验证码", "begin the set-up of a second factor first")
-}
-
-/// The refusal of an admin who is not known.
-pub(crate) const fn unknown_admin() -> Problem {
-    Problem::new("管理员不存在", "the admin does not exist")
 }
 
 /// The refusal to do without password and code what one's own account does with them.
@@ -126,23 +121,21 @@ impl Auth {
     /// Switches the second factor of a colleague off, who has lost the device.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for an admin who is not there and for the caller; [`Error::Forbidden`] for one who may do what the caller may
-    /// not.
-    pub(crate) async fn reset_second_factor(&self, caller: &Principal, user: UserId, actor: Actor) -> Result<()> {
-        let (own_key, permissions, now) = (caller.key, caller.permissions, self.0.clock.now());
-        let key = UserKey { tenant: own_key.tenant, user_type: UserType::Admin, user };
+    /// [`Error::Invalid`] for an account that is not there and for the caller's own; [`Error::Forbidden`] for one that may do more than
+    /// the caller.
+    pub(crate) async fn reset_second_factor(&self, actor: Actor, tenant: TenantId, user: UserId) -> Result<()> {
+        let (key, now) = (UserKey { tenant, user_type: UserType::Admin, user }, self.0.clock.now());
         let reset = move |connection: &mut AnyConnection| {
-            if key == own_key {
+            if actor.admin == Some(user) {
                 return Err(Error::Invalid(own()));
             }
-            let admin = account::admin(connection, key.tenant, user)?.ok_or(Error::Invalid(unknown_admin()))?;
-            if !permissions.contain(admin.permissions()) {
-                return Err(Error::Forbidden);
-            }
-            switch_off(connection, key, &actor, now)
+            let before = touched(connection, &actor, key)?;
+            switch_off(connection, key, &actor, now)?;
+            Ok(Admin { has_second_factor: false, ..before })
         };
-        self.0.db.write(reset).await?;
-        self.rights_changed(key).await
+        let admin = self.0.db.write(reset).await?;
+        self.publish(Revoked::rights_changed(&admin));
+        Ok(())
     }
 
     /// Runs a change of the caller's second factor after the password was compared. A wrong code counts as a failed login.
@@ -166,12 +159,9 @@ impl Auth {
 
     /// Drops what is believed of an admin, and closes the sockets of one who has to set a second factor up from now on.
     async fn rights_changed(&self, key: UserKey) -> Result<()> {
-        let must = move |connection: &mut AnyConnection| super::enabled_profile(connection, key);
-        match self.0.db.run(must).await? {
-            Some(profile) if profile.sets_up => {
-                self.publish(Revoked { key, ended: Ended::Nothing, reason: RevokeReason::Blocked });
-            }
-            _ => self.forget(key),
+        let read = move |connection: &mut AnyConnection| account::admin(connection, key.tenant, key.user);
+        if let Some(admin) = self.0.db.run(read).await? {
+            self.publish(Revoked::rights_changed(&admin));
         }
         Ok(())
     }

@@ -50,7 +50,8 @@ const fn admin_key(tenant: TenantId, user: UserId) -> UserKey {
     UserKey { tenant, user_type: UserType::Admin, user }
 }
 
-fn unknown_user() -> Error {
+/// The refusal of an account that the tenant does not have.
+pub(crate) fn unknown_user() -> Error {
     Error::Invalid(Problem::new("用户不存在", "the user does not exist"))
 }
 
@@ -73,7 +74,10 @@ fn must_hold(connection: &mut AnyConnection, actor: &Actor, tenant: TenantId, ne
 }
 
 /// The account that an actor may touch.
-fn touched(connection: &mut AnyConnection, actor: &Actor, key: UserKey) -> Result<Admin> {
+///
+/// # Errors
+/// [`unknown_user`]; [`Error::Forbidden`] for one that may do more than the actor.
+pub(super) fn touched(connection: &mut AnyConnection, actor: &Actor, key: UserKey) -> Result<Admin> {
     let found = user::find(connection, key.tenant, key.user)?.ok_or_else(unknown_user)?;
     must_hold(connection, actor, key.tenant, all_of(&found.roles))?;
     Ok(found)

@@ -134,6 +134,37 @@ pub struct Auth {
     pub rotate_refresh_tokens: bool,
     /// Tokens that the integrator's own system signs for members.
     pub member_token: MemberToken,
+    /// Tokens that nobody has signed for this service are asked of the integrator's system.
+    pub introspection: Introspection,
+}
+
+/// `[auth.introspection]`: who knows the tokens that are neither this service's own nor signed by a key of `auth.member_token`.
+/// Off until the address is set.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Introspection {
+    /// The address that a token is asked of.
+    pub url: Option<String>,
+    /// How it is asked. Default `rfc7662`.
+    pub kind: IntrospectionKind,
+    /// The tenant of users of whom no tenant is answered; yudao is told it as `tenant-id`. Default 1.
+    pub tenant: i64,
+    /// The name that this service calls with, for Basic authentication; unset: without.
+    pub client_id: Option<String>,
+    /// The secret to it.
+    pub client_secret: Option<Secret>,
+    /// Milliseconds that an answer may take. Default 3000.
+    pub timeout_ms: u64,
+}
+
+/// `auth.introspection.kind`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IntrospectionKind {
+    /// A form is posted, as RFC 7662 says.
+    Rfc7662,
+    /// The call between yudao's services, `/rpc-api/system/oauth2/token/check`.
+    Yudao,
 }
 
 /// `[auth.member_token]`: how the integrator's tokens are checked and read. Off until one key is set.
@@ -410,6 +441,20 @@ impl Default for Auth {
             visitor_refresh_ttl_s: 180 * 24 * 3600,
             rotate_refresh_tokens: false,
             member_token: MemberToken::default(),
+            introspection: Introspection::default(),
+        }
+    }
+}
+
+impl Default for Introspection {
+    fn default() -> Self {
+        Self {
+            url: None,
+            kind: IntrospectionKind::Rfc7662,
+            tenant: 1,
+            client_id: None,
+            client_secret: None,
+            timeout_ms: 3000,
         }
     }
 }

@@ -35,7 +35,7 @@ pub(crate) struct Rule {
 /// The rules of all keys, in the file's order, applied to `settings`.
 pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
     let Settings { data_dir, server, database, auth, limits, push, file, log, trimmed_secrets: _ } = settings;
-    let member = &auth.member_token;
+    let (member, introspection) = (&auth.member_token, &auth.introspection);
     let s3 = file.storage == Storage::S3;
     let secret = format!("a text of at least {SECRET_BYTES} bytes");
     let has_key = member.secret.is_some()
@@ -43,6 +43,8 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
         || member.jwks_file.is_some()
         || member.jwks_url.is_some();
     let with_key = |rule: Rule| rule.only_with("a key of auth.member_token is set", has_key);
+    let introspects = introspection.url.is_some();
+    let with_introspection = |rule: Rule| rule.only_with("auth.introspection.url is set", introspects);
     let with_redis = |rule: Rule| rule.only_with("push.relay is redis", push.relay == Relay::Redis);
     let with_s3 = |rule: Rule| rule.only_with("file.storage is s3", s3);
     let one_kind = "; only one of secret, public_key_file, jwks_file and jwks_url may be set";
@@ -126,6 +128,23 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
         with_key(claim("auth.member_token.avatar_claim", &member.avatar_claim)),
         with_key(claim("auth.member_token.tenant_claim", &member.tenant_claim)),
         with_key(claim("auth.member_token.session_claim", &member.session_claim)),
+        rule(
+            "auth.introspection.url",
+            "an http or https address without a user or fragment, e.g. https://shop.example/oauth2/introspect",
+            introspection.url.as_deref().is_none_or(is_document_address),
+        ),
+        with_introspection(rule("auth.introspection.kind", "rfc7662 or yudao", true)),
+        with_introspection(number("auth.introspection.tenant", introspection.tenant, 1..=(1 << 53) - 1)),
+        with_introspection(text("auth.introspection.client_id", introspection.client_id.as_deref())),
+        with_introspection(
+            text("auth.introspection.client_secret", introspection.client_secret.as_deref())
+                .and(
+                    ", with auth.introspection.client_id",
+                    introspection.client_secret.is_none() || introspection.client_id.is_some(),
+                )
+                .unpublished(introspection.client_secret.as_deref()),
+        ),
+        with_introspection(number("auth.introspection.timeout_ms", introspection.timeout_ms, 100..=60_000)),
         number("limits.content_length", limits.content_length, 1..=65536),
         number("limits.body_bytes", limits.body_bytes, 1024..=64 * 1024 * 1024),
         number("limits.upload_bytes", limits.upload_bytes, 1..=10 * 1024 * 1024 * 1024),

@@ -39,6 +39,7 @@ mod health;
 mod history;
 mod house;
 mod import;
+mod introspection;
 mod job;
 mod lifetime;
 mod limit;

@@ -314,9 +314,9 @@ async fn a_colleague_switches_it_off_for_one_who_has_lost_the_device() {
     let reset = async |by: &User, id: i64| by.delete(&format!("{RESET}?id={id}")).await;
     reset(&red, owner.id()).await.fails(403, "没有该操作权限");
     reset(&owner, owner.id()).await.fails(400, "请求参数不正确:请在个人中心关闭自己的动态验证码");
-    reset(&owner, 999).await.fails(400, "请求参数不正确:管理员不存在");
+    reset(&owner, 999).await.fails(400, "请求参数不正确:用户不存在");
     let stranger = app.admin_of(kefu::id::TenantId::new(2), "two", Role::Owner).await;
-    reset(&stranger, red.id()).await.fails(400, "请求参数不正确:管理员不存在");
+    reset(&stranger, red.id()).await.fails(400, "请求参数不正确:用户不存在");
     logs_in(&app, "red", Value::Null).await.fails(WANTED.0, WANTED.1);
     reset(&owner, red.id()).await.ok();
     let rows = app.count("kefu_audit").await;

@@ -10,7 +10,8 @@ use crate::access::{SettingUp, UpdateUsers};
 use crate::account::second_factor::CODE_LIMIT;
 use crate::auth::Auth;
 use crate::auth::extract::Admin;
-use crate::auth::second_factor::{Begun, not_begun, own, unknown_admin};
+use crate::auth::second_factor::{Begun, not_begun, own};
+use crate::auth::users::unknown_user;
 use crate::error::{Error, Result};
 use crate::http::address::CallerAddress;
 use crate::http::describe::failures;
@@ -152,13 +153,13 @@ struct ResetQuery {
     path = "/admin-api/system/user/second-factor",
     operation_id = "reset_second_factor",
     tag = "auth",
-    extensions(("x-errors" = json!(failures(&[Error::Invalid(unknown_admin()), Error::Invalid(own())]))))
+    extensions(("x-errors" = json!(failures(&[unknown_user(), Error::Invalid(own())]))))
 )]
 async fn reset(
     Then(admin, Query(ResetQuery { id })): Then<Admin<UpdateUsers>, Query<ResetQuery>>,
     auth: web::Data<Auth>,
     address: CallerAddress,
 ) -> Result<Answer<bool>> {
-    auth.reset_second_factor(&admin.0, id, admin.actor(address)).await?;
+    auth.reset_second_factor(admin.actor(address), admin.0.key.tenant, id).await?;
     Ok(Answer(true))
 }

@@ -1,5 +1,6 @@
 //! SQL of `kefu_admin` and `kefu_member`.
 
+pub(crate) mod external;
 pub(crate) mod imported;
 pub(super) mod roles;
 pub(crate) mod second_factor;

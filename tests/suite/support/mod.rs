@@ -9,6 +9,7 @@ pub(crate) mod proxy;
 mod redis;
 mod rows;
 pub(crate) mod s3;
+pub(crate) mod shop;
 mod socket;
 pub(crate) mod tables;
 pub(crate) mod tls;
