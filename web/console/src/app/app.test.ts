@@ -133,6 +133,26 @@ describe('session', () => {
     expect(JSON.stringify({ ...localStorage })).not.toContain('refresh')
   })
 
+  it('notices other rights while the page is open, and asks for them at most every half minute', async () => {
+    vi.useFakeTimers()
+    answering({ 'auth/login': { code: 0, msg: '', data: tokens }, 'get-permission-info': info })
+    const own = useSession()
+    await own.start()
+    await own.login('amy', 'secret', false)
+    const others = { ...info, data: { ...info.data, permissions: ['a:c'] } }
+    const calls = answering({ 'get-permission-info': others })
+    await own.freshen()
+    expect([calls.length, own.may('a:b')]).toEqual([0, true])
+    vi.advanceTimersByTime(30_000)
+    await Promise.all([own.freshen(), own.freshen()])
+    expect([calls.length, own.may('a:b'), own.may('a:c')]).toEqual([1, false, true])
+    vi.advanceTimersByTime(30_000)
+    answering({})
+    await own.freshen()
+    expect(own.may('a:c')).toBe(true)
+    vi.useRealTimers()
+  })
+
   it('stays out with the reason when the login is refused', async () => {
     answering({ 'auth/login': { code: 1002000001, msg: 'disabled', data: null } })
     const own = useSession()

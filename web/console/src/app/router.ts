@@ -74,3 +74,5 @@ router.beforeEach(async (to) => {
   if (session.status === 'in' && (to.name === 'login' || to.name === 'setUp')) return { name: 'home' }
   return true
 })
+
+router.afterEach(() => void useSession().freshen())

@@ -17,6 +17,9 @@ import { language, LOCALES } from '@/locales'
 import { session as tabStorage } from './storage'
 import { BrowserTokens } from './tokens'
 
+/** For how long the answer to what the user may do is good while the page is in use, in milliseconds. */
+const RIGHTS_FRESH = 30_000
+
 type Info = Data<'get', '/admin-api/system/auth/get-permission-info'>
 
 /** `unknown` until `start`, `out` without a login, `in` with one, `ended` when it ended while the page was in use. */
@@ -34,6 +37,7 @@ export const useSession = defineStore('session', () => {
   const mustSetUp = computed(() => info.value?.secondFactor !== undefined)
   /** The password that was typed just now, for the set-up, which asks for it. */
   let justTyped: string | undefined
+  let askedAt = 0
 
   let tellKnown: () => void
   /** Settles when `start` has found out whether there is a login. */
@@ -80,6 +84,7 @@ export const useSession = defineStore('session', () => {
   }
 
   async function ask(): Promise<void> {
+    askedAt = Date.now()
     const gate = makeClient()
     try {
       info.value = await gate.http.call('get', '/admin-api/system/auth/get-permission-info')
@@ -95,6 +100,7 @@ export const useSession = defineStore('session', () => {
     status.value = 'in'
     endReason.value = null
     tokens.onRemoved(() => onEnded('revoked'))
+    document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && void freshen())
   }
 
   /**
@@ -125,6 +131,17 @@ export const useSession = defineStore('session', () => {
 
   /** Asks again what the user may do, after the set-up of the second factor. @throws KefuError */
   const renew = () => ask()
+
+  /** Asks again when the last answer is old: roles change while the page is open, and what they open with them. */
+  async function freshen(): Promise<void> {
+    if (status.value !== 'in' || Date.now() - askedAt < RIGHTS_FRESH) return
+    askedAt = Date.now()
+    try {
+      info.value = await client().http.call('get', '/admin-api/system/auth/get-permission-info')
+    } catch {
+      // The calls that need a right that is gone say so.
+    }
+  }
 
   /** Ends the login at the service and wipes what this browser keeps of it. Drafts stay. */
   async function logout(): Promise<void> {
@@ -174,6 +191,7 @@ export const useSession = defineStore('session', () => {
     login,
     takePassword,
     renew,
+    freshen,
     logout,
     leave,
     may,
