@@ -192,7 +192,7 @@ impl World {
             "role/create" => (String::new(), Some(json!({"name": self.name()}))),
             "role/update" => (String::new(), Some(json!({"id": self.role().await, "name": self.name()}))),
             "role/delete" => (format!("?id={}", self.role().await), None),
-            "permission/assign-role-permissions" => {
+            "permission/assign-role-permission" => {
                 let body = json!({"roleId": self.role().await, "permissions": ["promotion:kefu-message:send"]});
                 (String::new(), Some(body))
             }

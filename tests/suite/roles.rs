@@ -8,7 +8,7 @@ use crate::support::{TestApp, User, eventually, path};
 const ROLE: &str = "/admin-api/system/role";
 const USER: &str = "/admin-api/system/user";
 const ASSIGN: &str = "/admin-api/system/permission/assign-user-role";
-const HOLD: &str = "/admin-api/system/permission/assign-role-permissions";
+const HOLD: &str = "/admin-api/system/permission/assign-role-permission";
 
 const QUERY: &str = "promotion:kefu-message:query";
 const SEND: &str = "promotion:kefu-message:send";

@@ -394,7 +394,7 @@ struct AssignRolePermissions {
 /// holds or would hold what the caller does not.
 #[utoipa::path(
     post,
-    path = "/admin-api/system/permission/assign-role-permissions",
+    path = "/admin-api/system/permission/assign-role-permission",
     operation_id = "assign_role_permissions",
     tag = "role"
 )]

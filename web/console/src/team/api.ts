@@ -215,7 +215,7 @@ export class TeamCalls {
   }
 
   async setPermissions(roleId: number, permissions: string[]): Promise<void> {
-    await this.call('post', '/admin-api/system/permission/assign-role-permissions', { body: { roleId, permissions } })
+    await this.call('post', '/admin-api/system/permission/assign-role-permission', { body: { roleId, permissions } })
   }
 
   groups(): Promise<Group[]> {
