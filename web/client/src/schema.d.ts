@@ -1020,7 +1020,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/admin-api/system/permission/assign-role-permissions": {
+    "/admin-api/system/permission/assign-role-permission": {
         parameters: {
             query?: never;
             header?: never;
