@@ -187,9 +187,9 @@ test('all sessions of a member are ended, from the list of members and beside th
   await assert.rejects(mia.send('with the old token'), /401/)
 })
 
-test('who may not look after members and the audit does not see them', async () => {
+test('who may not look after members, keys and the audit does not see them', async () => {
   const bob = await it.agent({ username: 'bob' })
-  for (const page of ['members', 'audit']) {
+  for (const page of ['members', 'keys', 'audit']) {
     await bob.page.goto(`${bob.origin}/console/team/${page}`)
     await bob.page.getByRole('heading', { name: 'You do not have this permission' }).waitFor()
   }

@@ -97,7 +97,7 @@ test('a role and an account are made; the account sees exactly what its role hol
   await words(zoe.page).link('Team').click()
   await zoe.page.getByRole('heading', { name: 'Audit', level: 1 }).waitFor()
   assert.deepEqual(await words(zoe.page).entries(), ['Audit'])
-  for (const path of ['people', 'people/1', 'roles', 'groups', 'members', 'settings']) {
+  for (const path of ['people', 'people/1', 'roles', 'groups', 'members', 'keys', 'settings']) {
     await zoe.page.goto(`${zoe.origin}/console/team/${path}`)
     await zoe.page.getByRole('heading', { name: 'You do not have this permission' }).waitFor()
   }
@@ -244,6 +244,7 @@ test('nobody gives what they do not hold: it is disabled, with the reason', asyn
   await lee.page.getByRole('link', { name: /^Lead/ }).click()
   await lee.page.getByText('What bears a lock you do not hold yourself', { exact: false }).waitFor()
   assert.equal(await field('Manage web channels').isDisabled(), true)
+  assert.equal(await field('Manage API keys').isDisabled(), true)
   assert.equal(await field('Answer members').isDisabled(), false)
   assert.deepEqual(await serious(lee.page), [])
 })
@@ -326,7 +327,7 @@ for (const [width, theme, language] of [
       'groups',
       'groups?show=agents',
     ]
-    for (const path of [...paths, 'groups/new', 'settings', 'people/999999']) {
+    for (const path of [...paths, 'groups/new', 'members', 'keys', 'settings', 'people/999999']) {
       await page.goto(`${amy.origin}/console/team/${path}`)
       await page.getByRole('heading', { level: 1 }).waitFor()
       await page.locator('.skeleton').first().waitFor({ state: 'detached' })
