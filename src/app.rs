@@ -133,7 +133,9 @@ impl App {
         }
         let key_reader = tokio::spawn({
             let auth = auth.clone();
-            async move { auth.look_after_keys().await }
+            async move {
+                tokio::join!(auth.look_after_keys(), auth.look_after_watched());
+            }
         });
         let keys = auth.clone();
         let api_keys = ApiKeys::new(&db, &clock);

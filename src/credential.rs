@@ -3,6 +3,9 @@
 use crate::clock::Millis;
 use crate::id::LoginId;
 
+/// What the secrets of API keys begin with.
+pub(crate) const API_KEY_BEGIN: &str = "kk_";
+
 /// What a token's bearer came with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Credential {

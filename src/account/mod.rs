@@ -74,6 +74,8 @@ pub struct Admin {
     pub enabled: bool,
     /// Whether a login needs a code, too.
     pub has_second_factor: bool,
+    /// Whether the account is that of a shop's admin, who comes with the shop's tokens.
+    pub is_of_shop: bool,
     /// When the account was made, in milliseconds.
     pub created_at: Millis,
 }

@@ -20,6 +20,7 @@ use crate::account::{self, users};
 use crate::audit::{self, Actor, Change};
 use crate::auth::sha256;
 use crate::clock::{Clock, Millis};
+use crate::credential::API_KEY_BEGIN;
 use crate::credential::Hash;
 use crate::db::id_block::{IdKind, reserve_one};
 use crate::db::{AnyConnection, Db};
@@ -35,7 +36,6 @@ const MOST: i64 = 100;
 /// Longest name, in characters.
 const NAME_LIMIT: usize = account::NICKNAME_LIMIT;
 /// What secrets begin with.
-const SECRET_BEGIN: &str = "kk_";
 /// How many random bytes follow, as hexadecimal digits.
 const SECRET_BYTES: usize = 32;
 /// How exactly it is noted when a key was used last, in milliseconds.
@@ -114,7 +114,7 @@ impl ApiKeys {
     ) -> Result<(ApiKeyId, String)> {
         let mut random = [0; SECRET_BYTES];
         getrandom::fill(&mut random).map_err(Error::internal)?;
-        let secret = format!("{SECRET_BEGIN}{}", const_hex::encode(random));
+        let secret = format!("{API_KEY_BEGIN}{}", const_hex::encode(random));
         let (hash, now) = (sha256(&secret), self.clock.now());
         let make = move |connection: &mut AnyConnection| {
             // The row of the ids stays locked: of two calls at once, the later one counts the earlier one's key.
@@ -193,6 +193,6 @@ impl ApiKeys {
 
 /// Whether a text looks like a secret: no other one is looked for.
 fn is_secret(text: &str) -> bool {
-    let digits = text.strip_prefix(SECRET_BEGIN).unwrap_or_default();
+    let digits = text.strip_prefix(API_KEY_BEGIN).unwrap_or_default();
     digits.len() == 2 * SECRET_BYTES && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
 }

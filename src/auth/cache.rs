@@ -183,6 +183,7 @@ mod tests {
             channel: None,
             expires_at: 9000,
             credential,
+            introspected: false,
         };
         Verified { principal: Arc::new(principal), rest, checked_at: SOON }
     }

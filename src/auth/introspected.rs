@@ -6,8 +6,9 @@
 
 use serde_json::json;
 
-use super::introspection::{AdminClaim, Introspected, Introspection, User};
+use super::introspection::{AdminClaim, Asked, Introspected, Introspection, User};
 use super::member_claims::MemberToken;
+use super::users::codes;
 use super::{Inner, Principal, RevokeReason, Revoked, refuse, sha256, store};
 use crate::access::Role;
 use crate::account::role::StoredRole;
@@ -22,17 +23,29 @@ use crate::text::Name;
 
 impl Inner {
     /// Who a token speaks for that the shop knows.
+    ///
+    /// # Errors
+    /// As [`Introspection::ask`]; [`Error::Forbidden`] for an admin who may do nothing here, or whose account is disabled: another
+    /// token would not help, and clients get themselves one after a 401.
     pub(super) async fn introspect(&self, shop: &Introspection, text: &str, now: Millis) -> Result<Principal> {
-        let Introspected { user, expires_at } = shop.ask(text, &self.clock).await?;
-        match user {
+        let Asked { answer: Introspected { user, expires_at }, fresh } = shop.ask(text, &self.clock).await?;
+        let principal = match user {
             User::Member(member) => {
-                self.known_member(text, MemberToken { member, session: None, expires_at }, now).await
+                self.known_member(text, MemberToken { member, session: None, expires_at }, now).await?
             }
-            User::Admin(admin) => self.known_admin(text, admin, expires_at, now).await,
-        }
+            User::Admin(admin) => self.known_admin(text, admin, fresh, expires_at, now).await?,
+        };
+        Ok(Principal { introspected: true, ..principal })
     }
 
-    async fn known_admin(&self, text: &str, claim: AdminClaim, expires_at: Millis, now: Millis) -> Result<Principal> {
+    async fn known_admin(
+        &self,
+        text: &str,
+        claim: AdminClaim,
+        fresh: bool,
+        expires_at: Millis,
+        now: Millis,
+    ) -> Result<Principal> {
         let hash = sha256(text);
         let (tenant, id) = (claim.tenant, claim.id.clone());
         let find = move |connection: &mut AnyConnection| {
@@ -43,9 +56,12 @@ impl Inner {
         if ended {
             return Err(refuse("the token was logged out"));
         }
+        // A token that may do nothing here says nothing of what its user may do with another one.
+        if claim.role.is_none() && (claim.of_token || found.is_none()) {
+            return Err(Error::Forbidden);
+        }
         let admin = match found {
-            Some(admin) if !admin.enabled || is_as_claimed(&admin, &claim) => admin,
-            None if claim.role.is_none() => return Err(Error::Forbidden),
+            Some(admin) if !admin.enabled || !fresh || is_as_claimed(&admin, &claim) => admin,
             _ => {
                 let (admin, changed) = self.db.write(move |connection| kept(connection, &claim, now)).await?;
                 if changed {
@@ -55,13 +71,9 @@ impl Inner {
                 admin
             }
         };
-        if !admin.enabled {
-            return Err(refuse("the account is disabled"));
-        }
-        if admin.roles.is_empty() {
+        if !admin.enabled || admin.roles.is_empty() {
             return Err(Error::Forbidden);
         }
-        let issued = Issued::FirstSeen(now);
         Ok(Principal {
             key: admin.key,
             permissions: admin.permissions(),
@@ -71,7 +83,8 @@ impl Inner {
             sets_up: false,
             channel: None,
             expires_at,
-            credential: Credential::Token(TokenIdentity { hash, session: None, issued }),
+            credential: Credential::Token(TokenIdentity { hash, session: None, issued: Issued::FirstSeen(now) }),
+            introspected: true,
         })
     }
 }
@@ -83,29 +96,27 @@ fn is_as_claimed(admin: &Admin, claim: &AdminClaim) -> bool {
         && admin.roles.iter().filter_map(|role| role.built_in).eq(claim.role)
 }
 
-/// The account as the shop says, made or changed inside a write transaction; and whether an account that was there has changed.
+/// The account as the shop says, made or changed inside a write transaction; and whether one that was there has changed.
 fn kept(connection: &mut AnyConnection, claim: &AdminClaim, now: Millis) -> Result<(Admin, bool)> {
     let tenant = claim.tenant;
     roles::lock_owner(connection, tenant, now)?;
     let Some(before) = external::find(connection, tenant, &claim.id)? else {
         return Ok((made(connection, claim, now)?, false));
     };
-    let (nickname, avatar) = (claim.nickname.as_deref(), claim.avatar.as_deref());
-    account::set_admin_profile(connection, before.key, nickname, avatar, now)?;
-    let wanted = wanted(connection, &before, claim, now)?;
-    if let Some(wanted) = &wanted {
-        roles::assign(connection, before.key, wanted, "", now)?;
-        let codes = |roles: &[StoredRole]| json!({"roles": roles.iter().map(|role| &role.code).collect::<Vec<_>>()});
-        let change = Change::of("user", before.key.user, "assign-roles").from(codes(&before.roles)).to(codes(wanted));
-        store::insert_change_of_rights(connection, before.key, now)?;
-        audit::record(connection, &Actor::shop(), tenant, change, now)?;
+    let mut after = before.clone();
+    after.nickname = claim.nickname.clone().unwrap_or(after.nickname);
+    after.avatar = claim.avatar.clone().unwrap_or(after.avatar);
+    if let Some(wanted) = wanted(connection, &before, claim, now)? {
+        roles::assign(connection, before.key, &wanted, "", now)?;
+        after.roles = wanted;
     }
-    let after = Admin {
-        nickname: claim.nickname.clone().unwrap_or(before.nickname),
-        avatar: claim.avatar.clone().unwrap_or(before.avatar),
-        roles: wanted.unwrap_or(before.roles),
-        ..before
-    };
+    let shown =
+        |admin: &Admin| json!({"nickname": admin.nickname, "avatar": admin.avatar, "roles": codes(&admin.roles)});
+    let change = Change::of("user", before.key.user, "update").between(&shown(&before), &shown(&after));
+    let Some(change) = change else { return Ok((after, false)) };
+    account::set_admin_profile(connection, after.key, Some(&after.nickname), Some(&after.avatar), now)?;
+    store::insert_change_of_rights(connection, after.key, now)?;
+    audit::record(connection, &Actor::shop(), tenant, change, now)?;
     Ok((after, true))
 }
 
@@ -147,7 +158,7 @@ fn made(connection: &mut AnyConnection, claim: &AdminClaim, now: Millis) -> Resu
     roles::assign(connection, key, &roles, "", now)?;
     let made = external::find(connection, tenant, &claim.id)?;
     let made = made.ok_or_else(|| Error::internal("an admin who was just made is not there"))?;
-    let shown = json!({"username": made.username, "nickname": made.nickname, "roles": made.role_codes()});
+    let shown = json!({"username": made.username, "nickname": made.nickname, "roles": codes(&made.roles)});
     audit::record(connection, &Actor::shop(), tenant, Change::of("user", key.user, "create").to(shown), now)?;
     Ok(made)
 }

@@ -120,7 +120,13 @@ impl Auth {
         let inner = &*self.0;
         let key = principal.key;
         match principal.credential {
-            Credential::Token(token) => self.logout_token(key, token, principal.expires_at).await,
+            Credential::Token(token) => {
+                // When a token of the shop ends is the shop's to say, and may be later than it said.
+                let longest = inner.clock.now() + store::SESSION_KEPT_MS;
+                let needed =
+                    if principal.introspected { principal.expires_at.max(longest) } else { principal.expires_at };
+                self.logout_token(key, token, needed).await
+            }
             Credential::Login(login) => {
                 let now = inner.clock.now();
                 inner.db.write(move |connection| store::revoke_login(connection, key, login, now)).await?;

@@ -68,6 +68,11 @@ impl MemberTokens {
         })
     }
 
+    /// Whether there is a key that may have signed a token.
+    pub(super) fn may_have_signed(&self, token: &str) -> bool {
+        token.len() <= LENGTH_LIMIT && jsonwebtoken::decode_header(token).is_ok() && self.has_key_of(token)
+    }
+
     /// What a valid token says.
     ///
     /// # Errors

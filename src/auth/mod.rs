@@ -31,6 +31,7 @@ mod store;
 mod token;
 pub(crate) mod users;
 pub(crate) mod visitor;
+mod watched;
 
 use std::sync::Arc;
 
@@ -49,11 +50,12 @@ use self::known::{Known, known};
 use self::member_claims::{MemberToken, Refusal};
 use self::revocation::Polled;
 use self::token::{Kind, OwnToken, OwnTokens};
+use self::watched::Watched;
 use crate::access::{Permission, Permissions};
 use crate::account::password::Passwords;
 use crate::account::{self, MemberClaim};
 use crate::clock::{Clock, Millis};
-use crate::credential::{Credential, Hash, Issued};
+use crate::credential::{API_KEY_BEGIN, Credential, Hash, Issued};
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Result};
 use crate::id::{ChannelId, UserId, UserKey, UserType};
@@ -81,6 +83,8 @@ pub struct Principal {
     pub expires_at: Millis,
     /// What a logout ends.
     pub credential: Credential,
+    /// Whether the shop was asked about the token, and is to be asked again.
+    pub introspected: bool,
 }
 
 impl Principal {
@@ -149,6 +153,7 @@ struct Inner {
     own: OwnTokens,
     members: KeySource,
     introspection: Option<Introspection>,
+    watched: Watched,
     cache: Cache,
     passwords: Passwords,
     limits: LoginLimits,
@@ -186,6 +191,7 @@ impl Auth {
             own: OwnTokens::new(secret.as_bytes()),
             members: KeySource::new(&settings.member_token)?,
             introspection: Introspection::new(&settings.introspection)?,
+            watched: Watched::default(),
             cache: Cache::new(),
             passwords: Passwords::new(),
             limits: LoginLimits::new(limits, &clock),
@@ -269,8 +275,11 @@ impl Inner {
             (Some(true), _) => self.verify_own(token, now).await?,
             (Some(false), None) => (self.verify_member(token, now).await?, true),
             (None, None) => return Err(refuse("not a JWT, or longer than 4096 bytes")),
-            (Some(false), Some(_)) if self.members.with_key_of(token).await?.has_key_of(token) => {
+            (Some(false), Some(_)) if self.members.with_key_of(token).await?.may_have_signed(token) => {
                 (self.verify_member(token, now).await?, true)
+            }
+            (_, Some(_)) if token.starts_with(API_KEY_BEGIN) => {
+                return Err(refuse("an API key, which opens /open-api only"));
             }
             (Some(false) | None, Some(shop)) => (self.introspect(shop, token, now).await?, true),
         };
@@ -297,6 +306,7 @@ impl Inner {
             channel,
             expires_at: token.expires_at,
             credential: Credential::Login(token.login),
+            introspected: false,
         };
         Ok((principal, rest))
     }
@@ -331,6 +341,7 @@ impl Inner {
             channel: None,
             expires_at,
             credential: Credential::Token(identity),
+            introspected: false,
         })
     }
 

@@ -15,7 +15,7 @@ use crate::access::Permissions;
 use crate::account::{self, Admin};
 use crate::credential::Ended;
 use crate::error::Result;
-use crate::id::UserKey;
+use crate::id::{UserKey, UserType};
 
 /// Something that is no longer valid; its sockets must be closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,8 +46,12 @@ pub enum RevokeReason {
 impl Revoked {
     /// Nothing of an admin's has ended, who may do something else from now on.
     pub(super) fn rights_changed(admin: &Admin) -> Self {
-        let reason =
-            if admin.must_set_up() { RevokeReason::Blocked } else { RevokeReason::RoleChanged(admin.permissions()) };
+        // How the admins of a shop log in is the shop's business.
+        let reason = if admin.must_set_up() && !admin.is_of_shop {
+            RevokeReason::Blocked
+        } else {
+            RevokeReason::RoleChanged(admin.permissions())
+        };
         Self { key: admin.key, ended: Ended::Nothing, reason }
     }
 }
@@ -80,14 +84,20 @@ impl Auth {
                     fresh.extend(holders.iter().map(Revoked::rights_changed));
                     continue;
                 }
+                if row.ended == Ended::Nothing && row.key.user_type == UserType::Admin {
+                    let admin = account::admin(connection, row.key.tenant, row.key.user)?;
+                    fresh.push(match admin.filter(|admin| admin.enabled) {
+                        Some(admin) => Revoked::rights_changed(&admin),
+                        None => Revoked { key: row.key, ended: row.ended, reason: RevokeReason::Disabled },
+                    });
+                    continue;
+                }
                 let reason = match row.ended {
                     Ended::Login(_) | Ended::Tokens(..) | Ended::TokensUntil(_) => RevokeReason::LoggedOut,
                     Ended::AllBut(_) => RevokeReason::PasswordChanged,
                     Ended::All | Ended::Nothing => match enabled_profile(connection, row.key)? {
                         None => RevokeReason::Disabled,
-                        Some(profile) if row.ended == Ended::Nothing && (profile.blocked || profile.sets_up) => {
-                            RevokeReason::Blocked
-                        }
+                        Some(profile) if row.ended == Ended::Nothing && profile.blocked => RevokeReason::Blocked,
                         Some(profile) if row.ended == Ended::Nothing => RevokeReason::RoleChanged(profile.permissions),
                         Some(_) => RevokeReason::PasswordChanged,
                     },

@@ -182,7 +182,8 @@ fn wanted(
     Ok(all)
 }
 
-fn codes(roles: &[StoredRole]) -> Vec<&str> {
+/// What programs know these roles by.
+pub(super) fn codes(roles: &[StoredRole]) -> Vec<&str> {
     roles.iter().map(|role| role.code.as_str()).collect()
 }
 

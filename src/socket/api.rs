@@ -150,6 +150,7 @@ async fn connect(
         return Ok(refusal);
     }
     registration.connection().settle_permissions(found.permissions);
+    let watch = auth.watch(&token, &found);
     let connection = Arc::clone(registration.connection());
     // Boxed, so that the future stores a pointer instead of several copies of this large value.
     let reader = Box::pin(Reader::new(payload, context.client_message_bytes));
@@ -159,6 +160,7 @@ async fn connect(
             socket.replay(resync);
         }
         socket.run(reader).await;
+        drop(watch);
     });
     let mut response = handshake_response(request.head());
     if offers(&request, PROTOCOL) {

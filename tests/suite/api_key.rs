@@ -192,6 +192,26 @@ async fn a_member_is_introduced_changed_and_read() {
 }
 
 #[tokio::test]
+async fn a_program_that_says_no_name_takes_none_away() {
+    const SECRET: &str = "a secret shared with the integrator";
+    let app = TestApp::spawn_with(|settings| settings.auth.member_token.secret = Some(SECRET.into())).await;
+    let (shop, now) = (shop(&app).await, app.clock.now() / 1000);
+    let claims = json!({"sub": "1001", "nickname": "小明", "iat": now, "exp": now + 3600});
+    let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
+    let token = jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).unwrap();
+    app.clock.advance(300_000);
+    shop.put_json(&member("1001"), json!({"attributes": {"level": "gold"}})).await.ok();
+    app.clock.advance(60_000);
+    let tokens = json!({"userId": 1, "accessToken": token, "refreshToken": "", "expiresTime": 0});
+    let caller = app.user_with(serde_json::from_value::<Tokens>(tokens).unwrap());
+    assert_eq!(caller.get(path::MEMBER_PROFILE).await.ok()["nickname"], "小明");
+    // One that says it later is believed at once.
+    shop.put_json(&member("1001"), json!({"nickname": "大明"})).await.ok();
+    assert_eq!(caller.get(path::MEMBER_PROFILE).await.ok()["nickname"], "大明");
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn bad_input_is_refused_before_anything_is_stored() {
     let app = TestApp::spawn().await;
     let shop = shop(&app).await;

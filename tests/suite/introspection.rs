@@ -63,6 +63,8 @@ async fn app_at(url: String, kind: IntrospectionKind) -> TestApp {
     TestApp::spawn_with(|settings| {
         settings.auth.introspection.url = Some(url);
         settings.auth.introspection.kind = kind;
+        // Sockets stay open while a test moves the clock by a minute.
+        settings.push.idle_timeout_s = 600;
     })
     .await
 }
@@ -162,10 +164,6 @@ async fn a_shop_that_is_away_or_answers_nonsense_is_no_reason_to_say_that_a_toke
         (200, "<html>".to_owned()),
         (200, "[]".to_owned()),
         (200, json!({"code": 500, "msg": "x"}).to_string()),
-        (200, json!({"code": 0, "data": null}).to_string()),
-        (200, json!({"code": 0, "data": {"userId": null, "userType": 1}}).to_string()),
-        (200, json!({"code": 0, "data": {"userId": 5, "userType": 3}}).to_string()),
-        (200, json!({"code": 0, "data": {"userId": 5, "userType": 1, "tenantId": 0}}).to_string()),
         (200, format!("{{\"code\":0,\"data\":{{\"userId\":5}},\"msg\":\"{}\"}}", "x".repeat(300_000))),
     ];
     let answers = Arc::new(Mutex::new(answers.to_vec()));
@@ -177,7 +175,81 @@ async fn a_shop_that_is_away_or_answers_nonsense_is_no_reason_to_say_that_a_toke
     }
     // After a question without an answer there is a pause: it is not asked by every call.
     assert_eq!(bearer(&app, MEMBER).get(path::MEMBER_PROFILE).await.code, 503);
-    assert_eq!(shop.connections(), 10);
+    assert_eq!(shop.connections(), 6);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_say_whose_a_token_is_holds_nobody_else_up() {
+    let shop = Shop::start(|asked| {
+        let odd = [
+            ("null", json!({"code": 0, "data": null})),
+            ("nobody", json!({"code": 0, "data": {"userId": null, "userType": 1}})),
+            ("tenant", json!({"code": 0, "data": {"userId": 5, "userType": 1, "tenantId": 0}})),
+            ("expired", json!({"code": 1_002_015_000, "data": null, "msg": "租户已过期"})),
+            ("third", json!({"code": 0, "data": {"userId": 5, "userType": 3}})),
+        ];
+        let answer = odd.iter().find(|(token, _)| asked.line.ends_with(&format!("accessToken={token}")));
+        answer.map_or_else(|| yudao(asked), |(_, answer)| (200, answer.to_string()))
+    })
+    .await;
+    let app = app(&shop).await;
+    for (token, code) in [("null", 503), ("nobody", 503), ("tenant", 503), ("expired", 503), ("third", 401)] {
+        assert_eq!(bearer(&app, token).get(path::MEMBER_PROFILE).await.code, code, "{token}");
+    }
+    assert_eq!(bearer(&app, MEMBER).get(path::MEMBER_PROFILE).await.code, 0);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn texts_that_nobody_knows_do_not_keep_those_waiting_whom_the_shop_knows() {
+    let fails = Arc::new(AtomicBool::new(false));
+    let failing = Arc::clone(&fails);
+    let shop = Shop::start(move |asked| {
+        if failing.load(Ordering::SeqCst) && !asked.line.ends_with(MEMBER) {
+            (503, String::new())
+        } else {
+            yudao(asked)
+        }
+    })
+    .await;
+    let app = app(&shop).await;
+    assert_eq!(bearer(&app, MEMBER).get(path::MEMBER_PROFILE).await.code, 0);
+    fails.store(true, Ordering::SeqCst);
+    app.clock.advance(61_000);
+    assert_eq!(bearer(&app, "made-up").get(path::MEMBER_PROFILE).await.code, 503);
+    assert_eq!(bearer(&app, AGENT).get(path::PERMISSION_INFO).await.code, 503, "the pause of those who are not known");
+    assert_eq!(bearer(&app, MEMBER).get(path::MEMBER_PROFILE).await.code, 0);
+    assert_eq!((asked(&shop, MEMBER), asked(&shop, AGENT)), (2, 0));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn an_open_socket_ends_with_its_token_at_the_shop_and_not_with_the_shop() {
+    let state = Arc::new(Mutex::new("valid"));
+    let now = Arc::clone(&state);
+    let shop = Shop::start(move |asked| match *now.lock().unwrap() {
+        "valid" => yudao(asked),
+        "away" => (502, String::new()),
+        _ => (200, json!({"code": 401, "data": null}).to_string()),
+    })
+    .await;
+    let app = app(&shop).await;
+    let (member, agent) = (bearer(&app, MEMBER), bearer(&app, AGENT));
+    let (mut members, mut agents) = (member.socket("").await, agent.socket("").await);
+    *state.lock().unwrap() = "away";
+    app.clock.advance(61_000);
+    // One of the two is asked about; the other one may find the pause.
+    eventually("the shop is asked again", async || shop.connections() >= 4).await;
+    *state.lock().unwrap() = "valid";
+    app.clock.advance(6000);
+    member.says("still there?").await;
+    agents.expect("kefu_conversation_created").await;
+    agents.expect("kefu_message_type").await;
+    members.expect("kefu_message_type").await;
+    *state.lock().unwrap() = "ended";
+    app.clock.advance(61_000);
+    assert_eq!((members.close_code().await, agents.close_code().await), (Some(4002), Some(4002)));
     app.stop().await;
 }
 
@@ -227,11 +299,48 @@ async fn roles_follow_the_shop_at_open_sockets_and_the_last_owner_stays_one() {
     let owner = app.admin("zoe", Role::Owner).await;
     app.clock.advance(61_000);
     assert_eq!(boss.get(path::PERMISSION_INFO).await.ok()["roles"], json!(["viewer"]));
-    assert_eq!(app.count("kefu_audit WHERE action = 'assign-roles' AND actor = 'shop'").await, 2);
+    assert_eq!(app.count("kefu_audit WHERE action = 'update' AND actor = 'shop'").await, 2);
     // An account that is disabled here stays so, whatever the shop says.
     let user = boss.get(path::PERMISSION_INFO).await.ok()["user"]["id"].clone();
     owner.put_json("/admin-api/system/user/update-status", json!({"id": user, "status": 1})).await.ok();
-    assert_eq!(boss.get(path::PERMISSION_INFO).await.code, 401);
+    // Not 401: the stock console would get itself another token, for ever.
+    assert_eq!(boss.get(path::PERMISSION_INFO).await.code, 403);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_second_factor_is_the_business_of_the_shop() {
+    let shop = Shop::start(yudao).await;
+    let app = app(&shop).await;
+    let (owner, agent) = (app.owner().await, bearer(&app, AGENT));
+    let mut socket = agent.socket("").await;
+    let roles = owner.get("/admin-api/system/role/simple-list").await.ok();
+    let role = roles.as_array().unwrap().iter().find(|role| role["code"] == "agent").unwrap();
+    let change = json!({"id": role["id"], "secondFactor": true});
+    owner.put_json("/admin-api/system/role/update", change).await.ok();
+    app.member(7).await.says("still there?").await;
+    socket.expect("kefu_conversation_created").await;
+    socket.expect("kefu_message_type").await;
+    assert_eq!(agent.get(path::CONVERSATIONS).await.code, 0);
+    socket.close().await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_token_that_may_do_nothing_here_takes_no_right_from_another_one() {
+    let shop = Shop::start(|asked| {
+        let scope = if asked.body == "token=chat" { "promotion:kefu-message:send" } else { "openid" };
+        (200, json!({"active": true, "sub": "a-7", "user_type": 2, "scope": scope}).to_string())
+    })
+    .await;
+    let app = app_at(shop.url("/introspect"), IntrospectionKind::Rfc7662).await;
+    let (chat, other) = (bearer(&app, "chat"), bearer(&app, "other"));
+    for _ in 0..2 {
+        assert_eq!(chat.get(path::PERMISSION_INFO).await.ok()["roles"], json!(["agent"]));
+        assert_eq!(other.get(path::PERMISSION_INFO).await.code, 403);
+        app.clock.advance(61_000);
+    }
+    assert_eq!(app.count("kefu_audit WHERE actor = 'shop'").await, 1);
     app.stop().await;
 }
 
@@ -297,7 +406,14 @@ async fn own_tokens_and_those_of_a_known_key_are_asked_of_nobody() {
     let other = jsonwebtoken::EncodingKey::from_secret(b"a secret that this service does not know");
     let forged = jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &other).unwrap();
     assert_eq!(bearer(&app, &forged).get(path::MEMBER_PROFILE).await.code, 401);
+    // A key of a program on a wrong path stays here.
+    let key = app.owner().await.post(path::API_KEY_CREATE, json!({"name": "shop", "scopes": ["member"]})).await.ok();
+    assert_eq!(bearer(&app, key["secret"].as_str().unwrap()).get(path::MEMBER_PROFILE).await.code, 401);
     assert!(shop.questions().is_empty());
+    // One that is signed as no key of ours could is the shop's to know.
+    let es512 = "eyJhbGciOiJFUzUxMiJ9.eyJzdWIiOiI4In0.AAAA";
+    assert_eq!(bearer(&app, es512).get(path::MEMBER_PROFILE).await.code, 401);
+    assert_eq!(asked(&shop, es512), 1);
     bearer(&app, MEMBER).get(path::MEMBER_PROFILE).await.ok();
     eventually("the opaque one was asked", async || asked(&shop, MEMBER) == 1).await;
     app.stop().await;

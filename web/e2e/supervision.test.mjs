@@ -137,7 +137,7 @@ for (const [width, theme] of [
     await entry.click()
     await page.getByRole('row').filter({ hasText: 'Reason' }).getByText(`advertising ${width}`).waitFor()
     assert.deepEqual(await serious(page), [])
-    await page.getByLabel('By whom').selectOption({ label: 'Command line' })
+    await page.getByLabel('By whom').selectOption({ label: 'Command line, shop' })
     await page
       .getByText(/^Amy blocked/)
       .first()

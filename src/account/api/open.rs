@@ -74,9 +74,12 @@ async fn open_put_member(
     let (attributes, nickname) = (body.attributes()?, body.nickname()?);
     let avatar = body.avatar.as_deref().map(account::picture).transpose()?;
     let clock = auth.clock();
-    let claim = MemberClaim { tenant: key.0.tenant, id, nickname, avatar, issued_at: Some(clock.now()) };
+    // Where nothing is said of the name, what a token has said of it stays the latest.
+    let issued_at = (nickname.is_some() || avatar.is_some()).then(|| clock.now());
+    let claim = MemberClaim { tenant: key.0.tenant, id, nickname, avatar, issued_at };
     let (member, changed) = account::introduce_member(&db, clock, claim, attributes).await?;
     if changed {
+        auth.forget(member);
         visitors.member_changed(member).await;
     }
     Ok(Answer(true))

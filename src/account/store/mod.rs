@@ -52,6 +52,8 @@ struct AdminRow {
     tenant_id: i64,
     #[diesel(select_expression = kefu_admin::totp_secret.is_not_null())]
     has_second_factor: bool,
+    #[diesel(select_expression = kefu_admin::external_id.is_not_null())]
+    is_of_shop: bool,
     email: String,
     mobile: String,
     remark: String,
@@ -70,6 +72,7 @@ impl AdminRow {
             roles: held,
             enabled: self.status == ENABLED,
             has_second_factor: self.has_second_factor,
+            is_of_shop: self.is_of_shop,
             created_at: from_timestamp(self.create_time),
         };
         (admin, self.password_hash)

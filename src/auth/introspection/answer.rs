@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 use crate::access::{Permission, Role};
-use crate::account::{MemberClaim, MemberId};
+use crate::account::MemberClaim;
 use crate::auth::member_claims::{self, Refusal};
 use crate::clock::Millis;
 use crate::id::{TenantId, UserType};
@@ -20,10 +20,10 @@ const LATEST_S: f64 = 1e11;
 pub(super) enum Unusable {
     /// The token is not valid.
     Refused(Refusal),
-    /// Nothing is known of the token; the text is for the log.
+    /// The shop does not say whose the token is; the text is for the log.
+    Unreadable(String),
+    /// The shop does not answer as it should; the text is for the log.
     Fault(String),
-    /// Nothing was asked.
-    Pause,
 }
 
 /// Whose a valid token is.
@@ -52,6 +52,8 @@ pub(in crate::auth) struct AdminClaim {
     pub avatar: Option<String>,
     /// What the shop's permissions come to; `None` for none that is ours.
     pub role: Option<Role>,
+    /// Whether these are what the token may do, and say nothing of the user's other tokens.
+    pub of_token: bool,
 }
 
 /// An answer that was read.
@@ -62,6 +64,14 @@ pub(super) enum Answer {
 }
 
 impl Introspected {
+    /// The user's tenant.
+    pub(super) fn tenant(&self) -> TenantId {
+        match &self.user {
+            User::Member(member) => member.tenant,
+            User::Admin(admin) => admin.tenant,
+        }
+    }
+
     /// The same admin, who may do this.
     pub(super) fn with_permissions(self, said: &Map<String, Value>) -> Self {
         let Self { user, expires_at } = self;
@@ -88,10 +98,11 @@ pub(super) fn object(body: &[u8], kind: IntrospectionKind) -> Result<Map<String,
         IntrospectionKind::Yudao => match answer.get("code").and_then(Value::as_i64) {
             Some(0) => match answer.remove("data") {
                 Some(Value::Object(data)) => Ok(data),
-                _ => Err(fault("answered code 0 without an object as data")),
+                _ => Err(Unusable::Unreadable("answered code 0 without an object as data".into())),
             },
             Some(401) => Err(Unusable::Refused("the shop says that it is not valid")),
-            Some(code) => Err(Unusable::Fault(format!("answered code {code}"))),
+            Some(code) if (500..600).contains(&code) => Err(Unusable::Fault(format!("answered code {code}"))),
+            Some(code) => Err(Unusable::Unreadable(format!("answered code {code}"))),
             None => Err(fault("answered no envelope")),
         },
     }
@@ -100,47 +111,44 @@ pub(super) fn object(body: &[u8], kind: IntrospectionKind) -> Result<Map<String,
 /// Reads what the shop says of a valid token.
 ///
 /// # Errors
-/// [`Unusable::Fault`] when that does not say whose it is.
+/// [`Unusable::Unreadable`] when that does not say whose it is; of RFC 7662 a token without a user is [`Unusable::Refused`], as
+/// programs have such tokens.
 pub(super) fn read(
     said: &Map<String, Value>,
     settings: &settings::Introspection,
     now: Millis,
 ) -> Result<Answer, Unusable> {
-    let fault = |text: &str| Unusable::Fault(text.to_owned());
+    let unreadable = |text: &str| Unusable::Unreadable(text.to_owned());
+    let is_yudao = settings.kind == IntrospectionKind::Yudao;
     let tenant = match first(said, &["tenantId", "tenant_id"]) {
         None => TenantId::new(settings.tenant),
         Some(value) => {
-            member_claims::tenant_number(value).ok_or_else(|| fault("answered a tenant that is no number"))?
+            member_claims::tenant_number(value).ok_or_else(|| unreadable("answered a tenant that is no number"))?
         }
     };
-    let id = member_claims::user_id(first(said, &["userId", "user_id", "sub"]));
-    let id = id.map_err(|_| fault("answered no user: userId, user_id or sub"))?;
+    let id = member_claims::user_id(first(said, &["userId", "user_id", "sub"])).map_err(|_| match is_yudao {
+        true => unreadable("answered no userId"),
+        false => Unusable::Refused("the shop says that it is no user's"),
+    })?;
     let profile = said.get("userInfo").and_then(Value::as_object).unwrap_or(said);
     let names = ["nickname", "name", "preferred_username", "username"];
     let nickname = member_claims::nickname(first(profile, &names));
     let avatar = first(profile, &["avatar", "picture"]).map(member_claims::avatar);
     let expires_at = instant(first(said, &["expiresTime", "exp"])).unwrap_or(now + UNSTATED_LIFE_MS);
     let user_type = first(said, &["userType", "user_type"]).map_or(Some(UserType::Member), user_type);
-    match user_type.ok_or_else(|| fault("answered a user type other than 1 and 2"))? {
+    match user_type.ok_or(Unusable::Refused("the shop says that it is neither a member's nor an admin's"))? {
         UserType::Member => {
             let issued_at = instant(first(said, &["iat"]));
             let user = User::Member(MemberClaim { tenant, id, nickname, avatar, issued_at });
             Ok(Answer::Read(Introspected { user, expires_at }))
         }
         UserType::Admin => {
-            let id = admin_id(&id).ok_or_else(|| fault("answered an admin whose id is a visitor's"))?;
-            let user = User::Admin(AdminClaim { tenant, id, nickname, avatar, role: role(said) });
+            let (id, role) = (id.external(), role(said));
+            let user = User::Admin(AdminClaim { tenant, id, nickname, avatar, role, of_token: !is_yudao });
             let read = Introspected { user, expires_at };
-            let unknown = settings.kind == IntrospectionKind::Yudao && !says_permissions(said);
+            let unknown = is_yudao && !says_permissions(said);
             Ok(if unknown { Answer::PermissionsUnknown(read) } else { Answer::Read(read) })
         }
-    }
-}
-
-fn admin_id(id: &MemberId) -> Option<String> {
-    match id {
-        MemberId::Number(_) | MemberId::Text(_) => Some(id.external()),
-        MemberId::Visitor(_) => None,
     }
 }
 

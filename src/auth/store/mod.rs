@@ -19,7 +19,7 @@ const KEPT_MS: Millis = 24 * 3600 * 1000;
 
 /// How long the session of a logout is refused, at least: its other tokens are not known, nor when they end. As long as
 /// browsers keep a cookie (RFC 6265bis).
-const SESSION_KEPT_MS: Millis = 400 * 24 * 3600 * 1000;
+pub(super) const SESSION_KEPT_MS: Millis = 400 * 24 * 3600 * 1000;
 
 /// A row of `kefu_login`.
 pub(super) struct Login {

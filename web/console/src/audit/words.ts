@@ -61,6 +61,12 @@ function hasId({ objectType, objectId, adminId }: AuditEntry): boolean {
   return !WITHOUT_ID.includes(objectType)
 }
 
+/** Who did it. What no admin did, somebody at the command line did, or the shop, which says who its admins are. */
+export function actorName({ adminId, actor }: AuditEntry): string {
+  if (adminId !== 0) return actor
+  return t(actor === 'shop' ? 'audit.actor.shop' : 'audit.actor.commandLine')
+}
+
 /** What was done to what, e.g. `changed the role "Support"`. */
 export function deed(entry: AuditEntry): string {
   const { action, objectType, objectId } = entry

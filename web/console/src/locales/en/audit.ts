@@ -9,11 +9,12 @@ export default {
   csvBusy: 'Exporting…',
   csvDone: 'Exported',
   csvHint: 'The newest 10,000 entries that match',
+  actor: { commandLine: 'Command line', shop: 'Shop' },
   filter: {
     label: 'Filters',
     who: 'By whom',
     everyone: 'Everyone',
-    commandLine: 'Command line',
+    commandLine: 'Command line, shop',
     object: 'Object',
     everything: 'Everything',
     objectId: '{type} {id}',

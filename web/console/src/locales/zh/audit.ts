@@ -9,11 +9,12 @@ export default {
   csvBusy: '正在导出…',
   csvDone: '已导出',
   csvHint: '导出符合筛选条件的最近 10,000 条',
+  actor: { commandLine: '命令行', shop: '商城' },
   filter: {
     label: '筛选',
     who: '操作人',
     everyone: '所有人',
-    commandLine: '命令行',
+    commandLine: '命令行、商城',
     object: '对象',
     everything: '全部对象',
     objectId: '{type}编号 {id}',
