@@ -1,6 +1,10 @@
 /** The buttons of the demo page: what a site's own script would do. */
 import type { Events, KefuFunction } from '../api.js'
 
+// The page names no language before this, so that the widget, whose script may run first, takes the browser's, too.
+const speak = (lang: 'zh-CN' | 'en') => (document.documentElement.lang = lang)
+speak(/^zh/i.test(navigator.language) ? 'zh-CN' : 'en')
+
 const page = window as unknown as { kefu?: KefuFunction }
 // What is asked before the widget's script is there waits in `q`.
 const kefu: KefuFunction = ((...words: ['open']) => {
@@ -30,12 +34,15 @@ const actions: Record<string, (button: HTMLElement) => void> = {
   show: () => kefu('show'),
   light: () => kefu('setTheme', 'light'),
   dark: () => kefu('setTheme', 'dark'),
-  zh: () => kefu('setLocale', 'zh-CN'),
-  en: () => kefu('setLocale', 'en'),
+  zh: () => kefu('setLocale', speak('zh-CN')),
+  en: () => kefu('setLocale', speak('en')),
   logout: () => kefu('logout'),
   product: (button) => {
-    const { name = '', price, id } = button.closest('article')?.dataset ?? {}
-    kefu('card', { product: { spuId: Number(id), spuName: name, price: Number(price) } })
+    const article = button.closest('article')
+    const { price, id } = article?.dataset ?? {}
+    // What is shown, in the page's language.
+    const [name, kind] = ['h2', 'p'].map((part) => article?.querySelector<HTMLElement>(part)?.innerText)
+    kefu('card', { product: { spuId: Number(id), spuName: `${name} ${kind}`, price: Number(price) } })
   },
 }
 document.addEventListener('click', ({ target }) => {
