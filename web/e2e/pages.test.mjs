@@ -155,7 +155,10 @@ for (const language of ['en', 'zh']) {
       await page.getByRole('menuitem', { name: words.hide }).click()
       await button(words.cancel).waitFor()
       await look('confirmation')
-      await button(words.cancel).click()
+      // Esc closes it, and does nothing to the conversation below.
+      await page.keyboard.press('Escape')
+      await page.getByRole('dialog').waitFor({ state: 'detached' })
+      assert.equal(page.url(), conversation)
       await button(words.transcript).click()
       await page.getByRole('dialog').waitFor()
       await look('transcript')

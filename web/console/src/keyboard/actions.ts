@@ -42,11 +42,13 @@ export function useActions(actions: readonly Action[]): void {
   })
 }
 
+/** Whether a dialog or menu lies over the page. */
+const isCovered = () => document.querySelector('[aria-modal=true], [role=menu]') !== null
+
 /** Starts the action of a key, if there is one; what was offered last goes first. */
 export function runByKey(event: KeyboardEvent, singleKeys: boolean): boolean {
   if (event.defaultPrevented || event.isComposing || event.keyCode === 229) return false
-  const covered = document.querySelector('[aria-modal=true], [role=menu]') !== null
-  if (covered) return false
+  if (isCovered()) return false
   const typing = takesText(event.target)
   for (const action of availableActions().reverse()) {
     const keys = action.keys?.find((candidate) => matches(event, candidate))
@@ -60,7 +62,14 @@ export function runByKey(event: KeyboardEvent, singleKeys: boolean): boolean {
 
 /** Listens to the keyboard of the page while the calling component is mounted. */
 export function useKeyboard(singleKeys: () => boolean): void {
-  const listen = (event: KeyboardEvent) => void runByKey(event, singleKeys())
+  // Asked before anybody takes the key: the Esc that closes a dialog finds none when it comes here.
+  let covered = false
+  const note = () => (covered = isCovered())
+  const listen = (event: KeyboardEvent) => void (covered || runByKey(event, singleKeys()))
+  addEventListener('keydown', note, true)
   addEventListener('keydown', listen)
-  onScopeDispose(() => removeEventListener('keydown', listen))
+  onScopeDispose(() => {
+    removeEventListener('keydown', note, true)
+    removeEventListener('keydown', listen)
+  })
 }
