@@ -54,7 +54,7 @@ export default {
     began: 'Began',
     last: 'Last message',
     count: 'Messages',
-    memberUnread: 'Unread by member',
+    memberUnread: 'Not yet read',
     state: 'State',
     hidden: 'Not in the list; comes back with the next message',
   },
