@@ -49,7 +49,7 @@ export function make({ createElement, KefuError, Avatar, Icon, safeUrl }: Kit): 
             <Icon shape={FILE} />
             <span>
               <u>{content.kind === 'file' ? content.name : t(content.label)}</u>
-              {content.kind === 'file' && content.size ? <small>{bytes(content.size)}</small> : null}
+              {content.kind === 'file' && content.size ? <small dir="ltr">{bytes(content.size)}</small> : null}
             </span>
           </a>
         )
