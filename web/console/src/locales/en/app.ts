@@ -67,6 +67,7 @@ export default {
   language: { label: 'Language' },
   home: {
     hello: '{name}, pick a conversation to begin',
+    welcome: 'Welcome, {name}',
     all: 'Conversations',
     unread: 'Unread',
     online: 'Members online',

@@ -66,6 +66,7 @@ export default {
   language: { label: '语言' },
   home: {
     hello: '{name}，选择一个会话开始',
+    welcome: '{name}，欢迎使用',
     all: '会话总数',
     unread: '未读会话',
     online: '在线会员',
