@@ -45,7 +45,8 @@ export function createExchange(
         signal: controller.signal,
       })
       const envelope = await answer.json().catch((cause: unknown) => {
-        if (controller.signal.aborted) throw cause
+        // Text that is no JSON is an answer; one that was cut off is none.
+        if ((cause as Error).name !== 'SyntaxError') throw cause
       })
       const { status } = answer
       return unwrap(status, envelope, (name) => answer?.headers.get(name) ?? null)

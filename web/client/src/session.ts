@@ -65,8 +65,8 @@ export class Session {
   }
 }
 
-/** A refusal is an answer, too; everything else stays an error. */
+/** A refusal of the service is an answer, too; everything else stays an error, like the page of a network that wants a login. */
 function refusal(error: unknown): undefined {
-  if (error instanceof KefuError && !error.temporary) return undefined
+  if (error instanceof KefuError && error.code && !error.temporary) return undefined
   throw error
 }

@@ -105,7 +105,7 @@ export interface Call {
   query: URLSearchParams
   body: unknown
   headers: Record<string, string>
-  /** Answers with an envelope. */
+  /** Answers with an envelope; an error is what reading the answer fails with. */
   answer(envelope: object, options?: { status?: number; headers?: Record<string, string> }): Promise<void>
   /** The network breaks. */
   fail(): Promise<void>
@@ -130,7 +130,7 @@ export class FakeService {
           resolve({
             status,
             headers: { get: (name) => lower[name.toLowerCase()] ?? null },
-            json: () => Promise.resolve(envelope),
+            json: () => (envelope instanceof Error ? Promise.reject(envelope) : Promise.resolve(envelope)),
           })
           return settle()
         },

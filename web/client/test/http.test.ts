@@ -139,10 +139,14 @@ test.each([refusal(400, '无效的刷新令牌'), refusal(401, '刷新令牌已�
   },
 )
 
-test('a refresh without an answer leaves the login alone', async () => {
+test.each([
+  ['the service is busy', refusal(503), 503],
+  ['the page is left, or the network breaks, while the answer comes', new TypeError('network error'), 0],
+  ['a network that wants a login answers with a page', new SyntaxError('unexpected <'), 0],
+])('a refresh without an answer of the service leaves the login alone: %s', async (_, answer, code) => {
   const { client, service, tokens, ended } = world()
-  service.respond = ({ path }) => (path.endsWith('/refresh-token') ? refusal(503) : refusal(401))
-  await expect(client.http.call('get', PROFILE)).rejects.toHaveProperty('code', 503)
+  service.respond = ({ path }) => (path.endsWith('/refresh-token') ? answer : refusal(401))
+  await expect(client.http.call('get', PROFILE)).rejects.toHaveProperty('code', code)
   expect(ended).toEqual([])
   expect(tokens.value?.refreshToken).toBe('refresh-1')
 })
