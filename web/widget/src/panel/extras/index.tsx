@@ -105,8 +105,10 @@ export function make({ createElement, KefuError, Avatar, Icon, safeUrl }: Kit): 
     return (
       <ul class="uploads">
         {uploads.list.map((upload) => (
-          <li key={upload.id} class={upload.problem ? 'fault' : ''} role={upload.problem ? 'alert' : undefined}>
-            <span class="name">{describe(it, upload)}</span>
+          <li key={upload.id} class={upload.problem ? 'fault' : ''}>
+            <span class="name" role={upload.problem ? 'alert' : undefined}>
+              {describe(it, upload)}
+            </span>
             {!upload.problem && (
               <progress value={upload.progress} aria-label={it.t('uploading', { name: upload.name })} />
             )}
