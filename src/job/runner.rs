@@ -12,7 +12,7 @@ use super::store::operator::Backlog;
 use super::store::{self, Claimed, Failure, LEASE, Outlook, State};
 use super::{Effect, Jobs, Kinds, MAX_ATTEMPTS, Next};
 use crate::clock::{Clock, ClockWatch, Millis};
-use crate::db::Db;
+use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Result};
 use crate::telemetry::job::{JobMetrics, Outcome};
 
@@ -119,8 +119,8 @@ type Ended = std::result::Result<Effect, Failure>;
 impl Worker {
     /// Moves what was planned by a clock that was ahead; returns whether that was done.
     async fn follow_correction(&self) -> bool {
-        let now = self.clock.now();
-        self.db.write(move |connection| store::follow_correction(connection, now)).await.is_ok()
+        let clock = self.clock.clone();
+        self.db.write(move |connection| store::follow_correction(connection, clock.now())).await.is_ok()
     }
 
     /// Leases up to `free` due jobs; returns them and how long there is nothing more to claim.
@@ -128,15 +128,21 @@ impl Worker {
         if free == 0 {
             return Ok((Vec::new(), LONGEST_REST));
         }
-        let (now, kinds, limit) = (self.clock.now(), self.kinds.names(), i64::try_from(free).unwrap_or(i64::MAX));
-        let looked = self.db.run(move |connection| store::outlook(connection, &kinds, limit, now));
-        let Outlook { due, next } = looked.await?;
+        let (clock, kinds, limit) = (self.clock.clone(), self.kinds.names(), i64::try_from(free).unwrap_or(i64::MAX));
+        // The clock is read where the statement runs: by a time from before a wait, leases of others that were given
+        // meanwhile look as if a clock that was ahead had given them.
+        let looked = self.db.run(move |connection| {
+            let now = clock.now();
+            store::outlook(connection, &kinds, limit, now).map(|outlook| (outlook, now))
+        });
+        let (Outlook { due, next }, now) = looked.await?;
         if due.is_empty() {
             return Ok((Vec::new(), next.map_or(LONGEST_REST, |next| rest_until(next, now))));
         }
         let lease = i64::from_ne_bytes(getrandom::u64().map_err(Error::internal)?.to_ne_bytes());
-        let (wanted, name) = (due.len(), name.to_owned());
-        let claimed = self.db.write(move |connection| store::claim(connection, &due, &name, lease, now)).await?;
+        let (wanted, name, clock) = (due.len(), name.to_owned(), self.clock.clone());
+        let claim = move |connection: &mut AnyConnection| store::claim(connection, &due, &name, lease, clock.now());
+        let claimed = self.db.write(claim).await?;
         let rest =
             if claimed.len() < wanted { SHORT_REST } else { next.map_or(LONGEST_REST, |next| rest_until(next, now)) };
         Ok((claimed, rest))
@@ -176,8 +182,8 @@ impl Worker {
     async fn keep_lease(&self, job: &Claimed) {
         loop {
             tokio::time::sleep(RENEWAL).await;
-            let (job, now) = (job.clone(), self.clock.now());
-            match self.db.write(move |connection| store::renew(connection, &job, now)).await {
+            let (job, clock) = (job.clone(), self.clock.clone());
+            match self.db.write(move |connection| store::renew(connection, &job, clock.now())).await {
                 Ok(true) | Err(Error::Busy) => {}
                 Ok(false) => return,
                 Err(error) => tracing::warn!(%error, "a job's lease could not be renewed"),
@@ -202,8 +208,9 @@ impl Worker {
 
     async fn fail(&self, claimed: &Claimed, failure: Failure) -> Outcome {
         let written = loop {
-            let (job, noted, now) = (claimed.clone(), failure.clone(), self.clock.now());
+            let (job, noted, clock) = (claimed.clone(), failure.clone(), self.clock.clone());
             let written = self.db.write(move |connection| {
+                let now = clock.now();
                 if !store::renew(connection, &job, now)? {
                     return Ok(None);
                 }
