@@ -26,7 +26,7 @@ function words() {
   return [
     '--test',
     '--test-concurrency=1',
-    '--test-timeout=400000',
+    '--test-timeout=600000',
     '--test-force-exit',
     '--test-reporter=spec',
     ...files,
