@@ -83,6 +83,10 @@ id_type! {
     GroupId
 }
 id_type! {
+    /// One round of service in a conversation.
+    TaskId
+}
+id_type! {
     /// One way by which visitors come in, such as the widget on a site.
     ChannelId
 }

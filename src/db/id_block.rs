@@ -79,6 +79,8 @@ id_kinds! {
     ApiKey = "api_key" from 1;
     /// `kefu_audit`.
     Audit = "audit" from 1;
+    /// `kefu_task`.
+    Task = "task" from 1;
 }
 
 /// Takes `count` ids inside the running write transaction and returns the first. The row's lock makes them unique; a

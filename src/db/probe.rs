@@ -19,10 +19,11 @@ const fn uses(table: &'static str, changed: Option<&'static str>, deleted: bool)
 }
 
 /// Every table of the schema; a test compares both.
-const USES: [Use; 21] = [
+const USES: [Use; 24] = [
     uses("kefu_admin", Some("status"), false),
     uses("kefu_admin_role", None, true),
     uses("kefu_agent", Some("capacity"), false),
+    uses("kefu_agent_socket", None, true),
     uses("kefu_api_key", Some("last_used_time"), true),
     uses("kefu_audit", None, true),
     uses("kefu_channel", Some("settings"), true),
@@ -37,8 +38,10 @@ const USES: [Use; 21] = [
     uses("kefu_member_token", None, true),
     uses("kefu_member_word", None, true),
     uses("kefu_message", Some("read_status"), false),
+    uses("kefu_node", Some("lease_until"), true),
     uses("kefu_revocation", None, true),
     uses("kefu_role", Some("permissions"), true),
+    uses("kefu_task", Some("state"), false),
     uses("kefu_tenant", Some("settings"), false),
     uses("kefu_visitor", Some("page_url"), false),
 ];

@@ -30,6 +30,10 @@ diesel::table! {
         tenant_id -> BigInt,
         marked_unread -> Bool,
         linked_user_id -> Nullable<BigInt>,
+        task_id -> Nullable<BigInt>,
+        task_state -> Integer,
+        group_id -> Nullable<BigInt>,
+        agent_id -> Nullable<BigInt>,
     }
 }
 
@@ -52,6 +56,7 @@ diesel::table! {
         update_time -> Timestamp,
         deleted -> Bool,
         tenant_id -> BigInt,
+        task_id -> Nullable<BigInt>,
     }
 }
 
@@ -74,6 +79,7 @@ diesel::table! {
         blocked -> Bool,
         block_reason -> Nullable<Text>,
         attributes -> Nullable<Text>,
+        exclusive_agent_id -> Nullable<BigInt>,
     }
 }
 
@@ -339,6 +345,9 @@ diesel::table! {
         update_time -> Timestamp,
         deleted -> Bool,
         tenant_id -> BigInt,
+        duty -> Nullable<Integer>,
+        duty_since -> Nullable<Timestamp>,
+        offline_since -> Nullable<Timestamp>,
     }
 }
 
@@ -379,10 +388,72 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    kefu_task (id) {
+        id -> BigInt,
+        conversation_id -> BigInt,
+        open_conversation_id -> Nullable<BigInt>,
+        user_id -> BigInt,
+        channel_id -> Nullable<BigInt>,
+        kind -> Integer,
+        wanted_agent_id -> Nullable<BigInt>,
+        state -> Integer,
+        agent_id -> Nullable<BigInt>,
+        group_id -> Nullable<BigInt>,
+        first_seq -> BigInt,
+        last_seq -> Nullable<BigInt>,
+        queued_at -> Timestamp,
+        assigned_at -> Nullable<Timestamp>,
+        accepted_at -> Nullable<Timestamp>,
+        first_reply_at -> Nullable<Timestamp>,
+        ended_at -> Nullable<Timestamp>,
+        end_reason -> Nullable<Text>,
+        ended_by -> Nullable<BigInt>,
+        transfer_reason -> Nullable<Text>,
+        transfers -> Integer,
+        reassigns -> Integer,
+        version -> Integer,
+        due_at -> Nullable<Timestamp>,
+        creator -> Text,
+        create_time -> Timestamp,
+        updater -> Text,
+        update_time -> Timestamp,
+        deleted -> Bool,
+        tenant_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    kefu_node (node) {
+        node -> BigInt,
+        lease_until -> Timestamp,
+        creator -> Text,
+        create_time -> Timestamp,
+        updater -> Text,
+        update_time -> Timestamp,
+        deleted -> Bool,
+        tenant_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    kefu_agent_socket (admin_id, node) {
+        admin_id -> BigInt,
+        node -> BigInt,
+        creator -> Text,
+        create_time -> Timestamp,
+        updater -> Text,
+        update_time -> Timestamp,
+        deleted -> Bool,
+        tenant_id -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     kefu_admin,
     kefu_admin_role,
     kefu_agent,
+    kefu_agent_socket,
     kefu_api_key,
     kefu_audit,
     kefu_channel,
@@ -397,8 +468,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     kefu_member_token,
     kefu_member_word,
     kefu_message,
+    kefu_node,
     kefu_revocation,
     kefu_role,
+    kefu_task,
     kefu_tenant,
     kefu_visitor,
 );

@@ -1,0 +1,13 @@
+DELETE FROM kefu_id_block WHERE name = 'task';
+ALTER TABLE kefu_agent DROP COLUMN offline_since;
+ALTER TABLE kefu_agent DROP COLUMN duty_since;
+ALTER TABLE kefu_agent DROP COLUMN duty;
+ALTER TABLE kefu_member DROP COLUMN exclusive_agent_id;
+ALTER TABLE kefu_message DROP COLUMN task_id;
+ALTER TABLE kefu_conversation DROP COLUMN agent_id;
+ALTER TABLE kefu_conversation DROP COLUMN group_id;
+ALTER TABLE kefu_conversation DROP COLUMN task_state;
+ALTER TABLE kefu_conversation DROP COLUMN task_id;
+DROP TABLE kefu_agent_socket;
+DROP TABLE kefu_node;
+DROP TABLE kefu_task;
