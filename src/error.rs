@@ -96,6 +96,14 @@ pub enum Error {
     ConversationNotFound,
     /// No message with that id that the caller may see.
     MessageNotFound,
+    /// No round of service with that id that the caller may see.
+    TaskNotFound,
+    /// The round is in another state or version than the caller thinks, or the tenant has no rounds.
+    TaskChanged,
+    /// Another agent has the round.
+    TaskTaken,
+    /// The agent serves as many members as there is room for.
+    AgentFull,
     /// No member with that id in the caller's system: the code 404 with HTTP 404.
     MemberNotFound,
     /// The `clientMessageId` stands for another message: the code 409 with HTTP 409.
@@ -163,6 +171,10 @@ impl Error {
             Self::SecondFactorWrong => 1_002_000_003,
             Self::ConversationNotFound => 1_013_019_000,
             Self::MessageNotFound => 1_013_020_000,
+            Self::TaskNotFound => 1_013_021_000,
+            Self::TaskChanged => 1_013_021_001,
+            Self::TaskTaken => 1_013_021_002,
+            Self::AgentFull => 1_013_021_003,
             Self::Blocked => 1_013_022_000,
         }
     }
@@ -191,6 +203,10 @@ impl Error {
             | Self::Blocked
             | Self::ConversationNotFound
             | Self::MessageNotFound
+            | Self::TaskNotFound
+            | Self::TaskChanged
+            | Self::TaskTaken
+            | Self::AgentFull
             | Self::LoginFailed
             | Self::AccountDisabled
             | Self::SecondFactorMissing
@@ -206,7 +222,8 @@ impl Error {
     pub fn plain_status(&self) -> StatusCode {
         match self {
             Self::Blocked => StatusCode::FORBIDDEN,
-            Self::ConversationNotFound | Self::MessageNotFound => StatusCode::NOT_FOUND,
+            Self::ConversationNotFound | Self::MessageNotFound | Self::TaskNotFound => StatusCode::NOT_FOUND,
+            Self::TaskChanged | Self::TaskTaken | Self::AgentFull => StatusCode::CONFLICT,
             other => {
                 let status = u16::try_from(other.code()).ok().and_then(|code| StatusCode::from_u16(code).ok());
                 status.unwrap_or(StatusCode::BAD_REQUEST)
@@ -253,6 +270,12 @@ impl Error {
             Self::Blocked => ("您已被限制使用客服".into(), "you are blocked from the customer service".into()),
             Self::ConversationNotFound => ("客服会话不存在".into(), "the conversation does not exist".into()),
             Self::MessageNotFound => ("客服消息不存在".into(), "the message does not exist".into()),
+            Self::TaskNotFound => ("服务记录不存在".into(), "the round of service does not exist".into()),
+            Self::TaskChanged => {
+                ("会话状态已变化，请刷新".into(), "the round of service has changed, load it again".into())
+            }
+            Self::TaskTaken => ("会话已被接待".into(), "another agent has the round of service".into()),
+            Self::AgentFull => ("座席已满".into(), "the agent has no room for one more".into()),
             Self::MemberNotFound => ("会员不存在".into(), "the member does not exist".into()),
             Self::MessageIdTaken => {
                 ("消息编号已用于另一条消息".into(), "clientMessageId was used for another message".into())

@@ -11,6 +11,7 @@
 //! | `api_key` | keys of other programs |
 //! | `audit` | who changed what |
 //! | [`tenant`], [`channel`] | tenants and their settings; the ways by which visitors come in |
+//! | `task` | rounds of service |
 //! | [`visitor`] | members who came in through a channel, and how they become members whom the site knows |
 //! | [`mod@file`] | uploads |
 //! | [`socket`], [`push`], `ws` | the WebSocket's handshake and client frames; events to connections; RFC 6455 |
@@ -59,6 +60,7 @@ mod routes;
 pub mod settings;
 mod shop;
 mod socket;
+mod task;
 mod telemetry;
 mod tenant;
 mod text;
