@@ -24,6 +24,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
 use crate::account;
+use crate::agent::duty;
+use crate::agent::presence::Presence;
 use crate::api_key::ApiKeys;
 use crate::auth::{self, Auth, RevokeReason, Revoked, has_admin_logins};
 use crate::channel::Channels;
@@ -48,7 +50,9 @@ use crate::push::{self, Hub};
 use crate::routes;
 use crate::settings::{self, Settings};
 use crate::socket;
+use crate::task::clerk::Clerk;
 use crate::telemetry::metrics::Metrics;
+use crate::tenant::rounds_off::{End, EndRounds};
 use crate::tenant::{self, Tenants};
 use crate::visitor::Visitors;
 use crate::web::api::{self as pages, CONSOLE_PATH};
@@ -82,6 +86,8 @@ pub struct App {
     handle: ServerHandle,
     server: JoinHandle<std::io::Result<()>>,
     sweeper: JoinHandle<()>,
+    clerk: JoinHandle<()>,
+    presence: Presence,
     auth: Auth,
     key_reader: JoinHandle<()>,
     runner: Runner,
@@ -152,14 +158,25 @@ impl App {
             web::Data::clone(&limits).into_inner(),
             clock.clone(),
         ));
+        tenants.load_those_with_rounds().await.map_err(text)?;
+        let presence = Presence::new(&db, &hub, &tenants, &clock).map_err(text)?;
+        let clerk = Clerk {
+            db: db.clone(),
+            writer: writer.clone(),
+            tenants: tenants.clone(),
+            presence: presence.clone(),
+            clock: clock.clone(),
+        };
         let has_no_admin_login = first_admin.is_none() && !db.run(has_admin_logins).await.map_err(text)?;
-        let runner = start_jobs(&db, &clock, &files, &jobs, &metrics).await.map_err(text)?;
+        let runner = start_jobs(&db, &clock, &files, &jobs, &metrics, clerk.clone()).await.map_err(text)?;
+        let clerk = tokio::spawn(look_after_rounds(clerk, clock.clone()));
         let watcher = tokio::spawn(watch(db.clone(), clock.clone()));
         let restored_at = db.run(|connection| StoredInstant::Restored.get(connection)).await.map_err(text)?;
         let sockets = socket::api::Context {
             hub: hub.clone(),
             db: db.clone(),
             tenants: tenants.clone(),
+            presence: presence.clone(),
             clock: clock.clone(),
             client_message_bytes: settings.push.client_message_bytes,
             limits: web::Data::clone(&limits).into_inner(),
@@ -176,6 +193,8 @@ impl App {
         let services = Services::new(web::PayloadConfig::new(settings.limits.body_bytes))
             .with(settings)
             .with(db)
+            .with(clock)
+            .with(jobs)
             .with(api_keys)
             .with(auth)
             .with(tenants)
@@ -203,6 +222,8 @@ impl App {
             handle,
             server: tokio::spawn(server),
             sweeper,
+            clerk,
+            presence,
             auth: keys,
             key_reader,
             runner,
@@ -225,10 +246,12 @@ impl App {
         self.hub.drain();
         self.handle.stop(true).await;
         drop(self.server.await);
-        for task in [self.sweeper, self.key_reader, self.watcher] {
+        for task in [self.sweeper, self.clerk, self.key_reader, self.watcher] {
             task.abort();
             drop(task.await);
         }
+        // Without it the lease ends by itself.
+        drop(self.presence.leave().await);
         self.runner.stop().await;
         let writer_thread = self.writer_thread;
         drop(tokio::task::spawn_blocking(move || writer_thread.join()).await);
@@ -377,16 +400,30 @@ fn is_visitors_page(channels: &Channels, origin: &str, request: &RequestHead) ->
 }
 
 /// Registers every kind of job, asks for those of a start, and runs what is due.
-async fn start_jobs(db: &Db, clock: &Clock, files: &Files, jobs: &Jobs, metrics: &Metrics) -> Result<Runner, Error> {
+async fn start_jobs(
+    db: &Db,
+    clock: &Clock,
+    files: &Files,
+    jobs: &Jobs,
+    metrics: &Metrics,
+    clerk: Clerk,
+) -> Result<Runner, Error> {
+    let end: End = Arc::new(move |tenant| {
+        let clerk = clerk.clone();
+        Box::pin(async move { clerk.end_all(tenant).await })
+    });
     let kinds = Kinds::default()
         .with::<account::indexing::IndexWords>(())
         .with::<auth::cleanup::DeleteExpiredLogins>(clock.clone())
         .with::<tenant::audit_age::DeleteOldAudit>((db.clone(), clock.clone()))
+        .with::<EndRounds>(end)
         .with::<file::unfinished::RemoveUnfinished>(files.clone())
         .with::<file::unfinished::RemoveStaged>(files.clone());
     let (now, alone) = (clock.now(), !db.backend().is_server());
     db.write(move |connection| {
         if alone {
+            // What the process before this one has shown.
+            duty::remove_dead_nodes(connection, now.saturating_add(2 * duty::LEASE))?;
             job::recover(connection, now)?;
         }
         account::indexing::at_start(connection, now)?;
@@ -396,6 +433,22 @@ async fn start_jobs(db: &Db, clock: &Clock, files: &Files, jobs: &Jobs, metrics:
     })
     .await?;
     Runner::start(db, clock, kinds, jobs, &metrics.jobs)
+}
+
+/// Does each second what has to be done to rounds of service.
+async fn look_after_rounds(clerk: Clerk, clock: Clock) {
+    let mut ticks = tokio::time::interval(SWEEP);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = clock.moved() => {}
+            _ = ticks.tick() => {}
+        }
+        match clerk.look().await {
+            Ok(()) | Err(Error::Busy) => {}
+            Err(error) => tracing::warn!(%error, "rounds of service could not be looked after"),
+        }
+    }
 }
 
 /// Closes sockets whose time is over, and forgets what is over.

@@ -100,7 +100,8 @@ pub mod testing {
 
         /// The texts of every one, by its name.
         pub fn texts() -> Vec<(&'static str, &'static Texts)> {
-            [crate::conversation::texts(), crate::message::texts(), crate::account::texts()].concat()
+            [crate::conversation::texts(), crate::message::texts(), crate::account::texts(), crate::task::texts()]
+                .concat()
         }
     }
 

@@ -51,9 +51,25 @@ impl Role {
                 Self::Viewer | Self::Agent,
                 Permission::QueryMessages | Permission::QueryConversations | Permission::QueryTasks,
             )
-            | (Self::Agent, Permission::SendMessages | Permission::UpdateMessages | Permission::UpdateConversations)
+            | (
+                Self::Agent,
+                Permission::SendMessages
+                | Permission::UpdateMessages
+                | Permission::UpdateConversations
+                | Permission::TakeTasks
+                | Permission::TransferTasks
+                | Permission::CloseTasks,
+            )
             | (Self::Viewer, Permission::QueryUsers | Permission::QueryRoles | Permission::QueryAudit) => true,
-            (Self::Viewer, Permission::SendMessages | Permission::UpdateMessages | Permission::UpdateConversations)
+            (
+                Self::Viewer,
+                Permission::SendMessages
+                | Permission::UpdateMessages
+                | Permission::UpdateConversations
+                | Permission::TakeTasks
+                | Permission::TransferTasks
+                | Permission::CloseTasks,
+            )
             | (Self::Agent, Permission::QueryUsers | Permission::QueryRoles | Permission::QueryAudit)
             | (
                 Self::Viewer | Self::Agent,
@@ -61,6 +77,11 @@ impl Role {
                 | Permission::QuerySettings
                 | Permission::UpdateSettings
                 | Permission::ManageChannels
+                | Permission::TakeAnyTasks
+                | Permission::OverloadAgents
+                | Permission::CloseAnyTasks
+                | Permission::AssignTasks
+                | Permission::SuperviseTasks
                 | Permission::ManageLogins
                 | Permission::ManageMembers
                 | Permission::ManageAgents
@@ -251,8 +272,24 @@ permissions! {
     ManageLogins => "system:login:manage";
     /// Block members.
     ManageMembers => "promotion:kefu-member:manage";
-    /// See groups and agents.
+    /// See groups and agents, and rounds of service.
     QueryTasks => "promotion:kefu-task:query";
+    /// Serve members: take rounds of service, accept and refuse them, and be on duty.
+    TakeTasks => "promotion:kefu-task:take";
+    /// Give own rounds of service to other agents and groups.
+    TransferTasks => "promotion:kefu-task:transfer";
+    /// End own rounds of service.
+    CloseTasks => "promotion:kefu-task:close";
+    /// Take rounds of service that another agent has.
+    TakeAnyTasks => "promotion:kefu-task:take-any";
+    /// Go beyond the capacity of agents.
+    OverloadAgents => "promotion:kefu-task:overload";
+    /// End every round of service.
+    CloseAnyTasks => "promotion:kefu-task:close-any";
+    /// Give every round of service to an agent.
+    AssignTasks => "promotion:kefu-task:assign";
+    /// See what goes on at the desk.
+    SuperviseTasks => "promotion:kefu-task:supervise";
     /// Set the capacity and the groups of agents.
     ManageAgents => "promotion:kefu-agent:manage";
     /// Make, change and delete groups.
@@ -288,7 +325,7 @@ mod tests {
     #[test]
     fn roles_hold_what_the_contract_gives_them() {
         let count = |role: Role| role.permissions().count();
-        assert_eq!((count(Role::Owner), count(Role::Agent), count(Role::Viewer)), (25, 6, 6));
+        assert_eq!((count(Role::Owner), count(Role::Agent), count(Role::Viewer)), (33, 9, 6));
         assert!(!Role::Agent.may(Permission::DeleteConversations));
         assert!(Role::Viewer.permissions().all(|permission| permission.as_str().ends_with(":query")));
         assert!(Role::ALL.into_iter().all(|role| Role::from_name(role.as_str()) == Some(role)));

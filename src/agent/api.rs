@@ -6,21 +6,27 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
+use super::duty::Duty;
 use super::{Agent, Group, GroupChanges, Membership, NAME_LIMIT, OffDuty, Policy};
-use crate::access::{ManageAgents, ManageGroups, QueryTasks};
+use crate::access::{ManageAgents, ManageGroups, OwnOr, Permission, QueryTasks};
 use crate::auth::Auth;
 use crate::auth::extract::Admin;
 use crate::clock::Millis;
 use crate::db::Db;
 use crate::error::{Error, Problem, Result};
+use crate::fact::Fact;
 use crate::http::address::CallerAddress;
 use crate::http::{Answer, Data, Json, Query, Then, routes};
 use crate::id::{GroupId, UserId};
+use crate::push::Hub;
 use crate::text::Name;
+
+/// The own duty, or with the right to manage agents another's.
+type DutyOf = OwnOr<ManageAgents>;
 
 /// Registers the routes. They need [`Db`] and [`Auth`] as application data.
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
-    routes!(config => list_groups, get_group, create_group, update_group, delete_group, list_agents, update_agent);
+    routes!(config => list_groups, get_group, create_group, update_group, delete_group, list_agents, update_agent, set_duty);
 }
 
 impl Data for GroupView {}
@@ -380,5 +386,47 @@ async fn update_agent(
         super::set_agent(connection, &actor, tenant, admin_id, capacity, groups.as_deref(), now)
     };
     db.write(set).await?;
+    Ok(Answer(true))
+}
+
+/// What an agent says about duty.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct DutyRequest {
+    /// 0 off, 1 on, 2 paused.
+    #[validate(range(min = 0, max = 2))]
+    #[schema(minimum = 0, maximum = 2, example = 1)]
+    duty: i32,
+    /// Another agent than the caller.
+    #[schema(nullable = false, value_type = Option<i64>)]
+    admin_id: Option<UserId>,
+}
+
+/// Go on duty or off
+///
+/// From then on the agent's word counts and not whether there is a socket. That of another agent needs `promotion:kefu-agent:manage`,
+/// and is kept as an administrative change.
+#[utoipa::path(put, path = "/admin-api/promotion/kefu-agent/duty", operation_id = "set_duty", tag = "group")]
+async fn set_duty(
+    Then(admin, Json(DutyRequest { duty, admin_id })): Then<Admin<DutyOf>, Json<DutyRequest>>,
+    db: web::Data<Db>,
+    auth: web::Data<Auth>,
+    hub: web::Data<Hub>,
+    address: CallerAddress,
+) -> Result<Answer<bool>> {
+    let (key, now) = (admin.0.key, auth.clock().now());
+    let (tenant, agent) = (key.tenant, admin_id.unwrap_or(key.user));
+    let is_own = agent == key.user;
+    if is_own && !admin.0.may(Permission::TakeTasks) || !is_own && !admin.may_for_others() {
+        return Err(Error::Forbidden);
+    }
+    let duty = Duty::from_code(duty).ok_or_else(|| Error::WrongType("duty".into()))?;
+    let actor = admin.actor(address);
+    let set = move |connection: &mut crate::db::AnyConnection| {
+        super::set_duty(connection, &actor, tenant, agent, duty, is_own, now)
+    };
+    if db.write(set).await? {
+        hub.publish(&[Fact::DutyChanged { tenant, agent, duty: duty.code() }.event()?]);
+    }
     Ok(Answer(true))
 }

@@ -1,14 +1,20 @@
 //! Agents, who serve members, and the groups that they work in.
 //!
-//! Every change takes the lock of the row `group` in `kefu_id_block` first: a group is not deleted while somebody joins it, and
+//! Who is on duty is in [`duty`].
+//!
+//! Every change of a group or of what is set for an agent takes the lock of the row `group` in `kefu_id_block` first: a group is not deleted while somebody joins it, and
 //! two changes at once make no circle of groups that stand in for each other.
 
 pub(crate) mod api;
+pub(crate) mod duty;
+pub(crate) mod presence;
 mod store;
 
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
+
+use duty::Duty;
 
 use crate::account::user::UserFilter;
 use crate::account::{Admin, users};
@@ -19,7 +25,7 @@ use crate::db::id_block::{IdKind, reserve};
 use crate::error::{Error, Problem, Result};
 use crate::id::{GroupId, TenantId, UserId};
 
-pub(crate) use store::leave_all;
+pub(crate) use store::{duty::lock, leave_all};
 
 /// Longest name of a group, in characters.
 pub(crate) const NAME_LIMIT: usize = 64;
@@ -227,10 +233,10 @@ pub(crate) fn update(
     audit::record(connection, actor, tenant, change, now)
 }
 
-/// Deletes a group that has no agents and stands in for none.
+/// Deletes a group that has no agents, for which nothing waits and which stands in for none.
 ///
 /// # Errors
-/// [`Error::Invalid`] with the number of its agents.
+/// [`Error::Invalid`] with the number of its agents, or of what waits.
 pub(crate) fn delete(
     connection: &mut AnyConnection,
     actor: &Actor,
@@ -246,6 +252,13 @@ pub(crate) fn delete(
         return Err(Error::Invalid(Problem {
             zh: format!("该分组仍有 {members} 名客服").into(),
             en: format!("the group has {members} agents").into(),
+        }));
+    }
+    let waiting = store::waiting_in(connection, tenant, id)?;
+    if waiting > 0 {
+        return Err(Error::Invalid(Problem {
+            zh: format!("该分组仍有 {waiting} 个排队会话").into(),
+            en: format!("{waiting} rounds of service wait for the group").into(),
         }));
     }
     if let Some(other) = there.iter().find(|group| group.fallback == Some(id)) {
@@ -285,6 +298,15 @@ fn check_fallback(there: &[Group], group: &Group) -> Result<()> {
         next = there.iter().find(|other| other.id == id).ok_or_else(unknown_group)?.fallback;
     }
     Err(Error::Invalid(Problem::new("后备分组不能循环", "fallbackGroupId makes a circle")))
+}
+
+/// Refuses a group that is not the tenant's.
+///
+/// # Errors
+/// [`Error::Invalid`].
+pub(crate) fn check_group(connection: &mut AnyConnection, tenant: TenantId, group: GroupId) -> Result<()> {
+    let there = store::groups(connection, tenant)?;
+    if there.iter().any(|other| other.id == group) { Ok(()) } else { Err(unknown_group()) }
 }
 
 /// The enabled people of a tenant, by number, with what is set for them.
@@ -342,6 +364,35 @@ pub(crate) fn set_agent(
         store::join(connection, tenant, agent, *membership, &actor.column(), now)?;
     }
     audit::record(connection, actor, tenant, change, now)
+}
+
+/// Notes what an agent, or a supervisor for the agent, says about duty; returns whether that is news.
+///
+/// # Errors
+/// [`Error::Invalid`] for an account that is no enabled person's.
+pub(crate) fn set_duty(
+    connection: &mut AnyConnection,
+    actor: &Actor,
+    tenant: TenantId,
+    agent: UserId,
+    duty: Duty,
+    is_own: bool,
+    now: Millis,
+) -> Result<bool> {
+    let admin = users::find(connection, tenant, agent)?.filter(|admin| admin.enabled);
+    admin
+        .ok_or_else(|| Error::Invalid(Problem::new("客服不存在或已停用", "the agent does not exist or is disabled")))?;
+    let before = store::duty::set_duty(connection, tenant, agent, duty, &actor.column(), now)?;
+    if before == Some(duty) {
+        return Ok(false);
+    }
+    if !is_own {
+        let shown = |duty: Option<Duty>| json!({"duty": duty.map(Duty::code)});
+        if let Some(change) = Change::of("agent", agent, "duty").between(&shown(before), &shown(Some(duty))) {
+            audit::record(connection, actor, tenant, change, now)?;
+        }
+    }
+    Ok(true)
 }
 
 /// What a row of the audit holds of a group.

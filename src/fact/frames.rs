@@ -57,6 +57,12 @@ frame_types! {
         Linked = "kefu_conversation_linked",
         /// What is shown of a member beside the conversation has changed.
         MemberUpdated = "kefu_member_update",
+        /// A round of service was opened or has changed.
+        Task = "kefu_task",
+        /// A round of service is offered to the receiver.
+        TaskOffer = "kefu_task_offer",
+        /// What an agent has said about duty.
+        Agent = "kefu_agent",
         /// Someone is typing.
         Typing = "kefu_typing",
         /// Which admins look at a conversation.
@@ -166,6 +172,17 @@ pub(crate) struct Typing {
     /// Which side is typing.
     #[schema(value_type = UserType, example = 1)]
     pub user_type: i32,
+}
+
+/// Content of [`ServerFrame::Agent`].
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AgentDuty {
+    /// The agent.
+    pub admin_id: UserId,
+    /// 0 off, 1 on, 2 paused.
+    #[schema(minimum = 0, maximum = 2, example = 1)]
+    pub duty: i32,
 }
 
 /// Content of [`ServerFrame::Viewers`].

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::clock::Millis;
-use crate::id::{ConversationId, MessageId, TenantId, UserId, UserType};
+use crate::id::{ChannelId, ConversationId, GroupId, MessageId, TaskId, TenantId, UserId, UserType};
 
 pub use content_type::ContentType;
 
@@ -34,6 +34,14 @@ pub(crate) enum Fact {
     ConversationLinked { tenant: TenantId, conversation: ConversationId, member: UserId, visitor: UserId },
     /// What admins see of a member beside the conversation has changed.
     MemberUpdated { tenant: TenantId, conversation: ConversationId, member: UserId },
+    /// A round of service was opened or has changed.
+    TaskChanged { tenant: TenantId, task: Box<TaskView> },
+    /// The same, as its member sees it.
+    OwnTaskChanged { tenant: TenantId, member: UserId, task: Box<OwnTaskView> },
+    /// A round of service was offered to an agent, who has to accept it.
+    TaskOffered { tenant: TenantId, agent: UserId, task: Box<TaskView> },
+    /// What an agent has said about duty.
+    DutyChanged { tenant: TenantId, agent: UserId, duty: i32 },
     /// A member or an admin is typing in a member's conversation. Never stored.
     Typing { tenant: TenantId, conversation: ConversationId, member: UserId, user_type: UserType, user: UserId },
 }
@@ -79,4 +87,104 @@ pub(crate) struct MessageView {
     /// The sender's name; empty when it is not known.
     #[schema(example = "小明")]
     pub sender_nickname: String,
+    /// The round of service in which it came, where the tenant has rounds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub task_id: Option<TaskId>,
+}
+
+/// A round of service, as admins see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Task)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TaskView {
+    /// The id.
+    pub id: TaskId,
+    /// The conversation.
+    pub conversation_id: ConversationId,
+    /// Its member.
+    pub user_id: UserId,
+    /// The member's nickname.
+    #[schema(example = "小明")]
+    pub user_nickname: String,
+    /// -4 closed by a supervisor, -3 served by nobody in time, -2 closed for silence, -1 closed, 0 offered, 1 in service, 3 waiting,
+    /// 4 missed: waiting while nobody is on duty.
+    #[schema(minimum = -4, maximum = 4, example = 1)]
+    pub state: i32,
+    /// For whom it was opened: 0 whoever is free, 1 an agent, 2 a group.
+    #[schema(minimum = 0, maximum = 2, example = 0)]
+    pub kind: i32,
+    /// The channel through which the member came.
+    pub channel: Option<ChannelId>,
+    /// In which group.
+    pub group_id: Option<GroupId>,
+    /// Who has it, or had it last.
+    pub agent_id: Option<UserId>,
+    /// What the agent is called.
+    #[schema(example = "小艾")]
+    pub agent_nickname: Option<String>,
+    /// The `seq` of its first message.
+    #[schema(minimum = 1)]
+    pub first_seq: i64,
+    /// The `seq` of the conversation's last message at its end.
+    pub last_seq: Option<i64>,
+    /// Since when it waits, or has waited, epoch milliseconds.
+    #[schema(value_type = i64, example = 1_795_235_421_115_i64)]
+    pub queued_at: Millis,
+    /// When its agent got it.
+    #[schema(value_type = Option<i64>)]
+    pub assigned_at: Option<Millis>,
+    /// When its agent began to serve.
+    #[schema(value_type = Option<i64>)]
+    pub accepted_at: Option<Millis>,
+    /// When the first answer came.
+    #[schema(value_type = Option<i64>)]
+    pub first_reply_at: Option<Millis>,
+    /// When it ended.
+    #[schema(value_type = Option<i64>)]
+    pub ended_at: Option<Millis>,
+    /// Why it ended: as the admin says, or `member_left`, `routing_off`, `timeout`.
+    pub end_reason: Option<String>,
+    /// Why it was transferred, the last time.
+    pub transfer_reason: Option<String>,
+    /// How often it was transferred.
+    #[schema(minimum = 0, example = 0)]
+    pub transfers: i32,
+    /// Counts its changes; a call that names another one is refused.
+    #[schema(minimum = 0, example = 1)]
+    pub version: i32,
+    /// The place among those who wait, from 1. Not in frames.
+    pub place: Option<i64>,
+    /// Pass it as `cursor` to get the list's part after this one.
+    #[schema(example = "1795235421115.1")]
+    pub cursor: String,
+}
+
+/// A round of service, as its member sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = OwnTask)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OwnTaskView {
+    /// The id.
+    pub id: TaskId,
+    /// The conversation.
+    pub conversation_id: ConversationId,
+    /// As admins see it.
+    #[schema(minimum = -4, maximum = 4, example = 1)]
+    pub state: i32,
+    /// What the agent is called.
+    #[schema(example = "小艾")]
+    pub agent_nickname: Option<String>,
+    /// The agent's picture.
+    pub agent_avatar: Option<String>,
+    /// The place among those who wait, from 1. Not in frames.
+    pub place: Option<i64>,
+    /// The `seq` of its first message.
+    #[schema(minimum = 1)]
+    pub first_seq: i64,
+    /// The `seq` of the conversation's last message at its end.
+    pub last_seq: Option<i64>,
+    /// Counts its changes.
+    #[schema(minimum = 0, example = 1)]
+    pub version: i32,
 }

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 
 use super::Fact;
-use super::frames::{Created, Deleted, Linked, Marked, MemberUpdated, Pinned, Read, ServerFrame, Typing};
+use super::frames::{AgentDuty, Created, Deleted, Linked, Marked, MemberUpdated, Pinned, Read, ServerFrame, Typing};
 use crate::access::Permission;
 use crate::error::Result;
 use crate::id::{TenantId, UserType};
@@ -35,6 +35,10 @@ impl Fact {
             | Self::ConversationMarked { tenant, .. }
             | Self::ConversationLinked { tenant, .. }
             | Self::MemberUpdated { tenant, .. }
+            | Self::TaskChanged { tenant, .. }
+            | Self::OwnTaskChanged { tenant, .. }
+            | Self::TaskOffered { tenant, .. }
+            | Self::DutyChanged { tenant, .. }
             | Self::Typing { tenant, .. } => *tenant,
         }
     }
@@ -50,6 +54,10 @@ impl Fact {
             Self::ConversationMarked { .. } => "conversation.marked",
             Self::ConversationLinked { .. } => "conversation.linked",
             Self::MemberUpdated { .. } => "member.updated",
+            Self::TaskChanged { .. } => "task.changed",
+            Self::OwnTaskChanged { .. } => "task.own_changed",
+            Self::TaskOffered { .. } => "task.offered",
+            Self::DutyChanged { .. } => "agent.duty",
             Self::Typing { .. } => "conversation.typing",
         }
     }
@@ -66,6 +74,12 @@ impl Fact {
             | Self::ConversationDeleted { .. }
             | Self::ConversationMarked { .. }
             | Self::MemberUpdated { .. } => admins(),
+            Self::TaskChanged { .. } => Audience::admins(Permission::QueryTasks),
+            Self::OwnTaskChanged { member, .. } => Audience::default().and_member(member),
+            Self::TaskOffered { agent, .. } => Audience::default().and_users([(UserType::Admin, agent)]),
+            Self::DutyChanged { agent, .. } => {
+                Audience::admins(Permission::SuperviseTasks).and_users([(UserType::Admin, agent)])
+            }
             Self::Typing { user_type: UserType::Member, .. } => admins(),
             Self::Typing { user_type: UserType::Admin, member, user, .. } => {
                 admins().and_member(member).except((UserType::Admin, user))
@@ -103,6 +117,10 @@ impl Fact {
             Self::MemberUpdated { conversation, member, .. } => {
                 build(ServerFrame::MemberUpdated, &MemberUpdated { conversation_id: conversation, user_id: member })
             }
+            Self::TaskChanged { ref task, .. } => build(ServerFrame::Task, task),
+            Self::OwnTaskChanged { ref task, .. } => build(ServerFrame::Task, task),
+            Self::TaskOffered { ref task, .. } => build(ServerFrame::TaskOffer, task),
+            Self::DutyChanged { agent, duty, .. } => build(ServerFrame::Agent, &AgentDuty { admin_id: agent, duty }),
             Self::Typing { conversation, user_type, user, .. } => {
                 let content = Typing { conversation_id: conversation, user_id: user, user_type: user_type.code() };
                 build(ServerFrame::Typing, &content)
@@ -123,6 +141,10 @@ impl Fact {
             | Self::ConversationMarked { .. }
             | Self::ConversationLinked { .. }
             | Self::MemberUpdated { .. }
+            | Self::TaskChanged { .. }
+            | Self::OwnTaskChanged { .. }
+            | Self::TaskOffered { .. }
+            | Self::DutyChanged { .. }
             | Self::Typing { .. } => None,
         }
     }

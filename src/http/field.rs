@@ -1,11 +1,12 @@
 //! What people call the fields of requests: the Chinese messages name them so, the English ones as the wire does.
 
 /// The Chinese names, by the names on the wire.
-const NAMES: [(&str, &str); 75] = [
+const NAMES: [(&str, &str); 81] = [
     ("action", "操作"),
     ("adminId", "管理员编号"),
     ("adminPinned", "置顶状态"),
     ("afterSeq", "起始序号"),
+    ("agentId", "客服编号"),
     ("attributes", "属性"),
     ("audit", "审计"),
     ("avatar", "头像"),
@@ -20,6 +21,7 @@ const NAMES: [(&str, &str); 75] = [
     ("conversationId", "会话编号"),
     ("createTime", "时间"),
     ("cursor", "翻页位置"),
+    ("duty", "值班状态"),
     ("email", "邮箱"),
     ("enabled", "启用状态"),
     ("excluded", "不分配"),
@@ -27,6 +29,7 @@ const NAMES: [(&str, &str); 75] = [
     ("fallbackGroupId", "后备分组"),
     ("file", "文件"),
     ("from", "开始时间"),
+    ("groupId", "分组编号"),
     ("groups", "分组"),
     ("id", "编号"),
     ("key", "渠道标识"),
@@ -60,12 +63,14 @@ const NAMES: [(&str, &str); 75] = [
     ("remark", "备注"),
     ("roleId", "角色编号"),
     ("roleIds", "角色"),
+    ("routing", "接待"),
     ("scopes", "权限范围"),
     ("secondFactor", "二次验证"),
     ("seq", "消息序号"),
     ("settings", "设置"),
     ("since", "起始时间"),
     ("sort", "排序"),
+    ("state", "服务状态"),
     ("status", "状态"),
     ("strict", "严格分组"),
     ("title", "标题"),
@@ -76,6 +81,7 @@ const NAMES: [(&str, &str); 75] = [
     ("userId", "用户编号"),
     ("userType", "用户类型"),
     ("username", "用户名"),
+    ("version", "版本"),
     ("visitorToken", "访客令牌"),
 ];
 

@@ -154,7 +154,7 @@ impl<'a> Group<'a> {
             });
             self.hidden.extend(marks.user_deleted.then_some(conversation));
         }
-        self.rows.push(NewRow { id, conversation, member: *member, seq, create_time, message });
+        self.rows.push(NewRow { id, conversation, member: *member, seq, create_time, message, task: None });
         Ok(())
     }
 

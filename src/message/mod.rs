@@ -18,7 +18,8 @@ use content::Content;
 
 use crate::auth::Principal;
 use crate::conversation::Target;
-use crate::id::{TenantId, UserId, UserType};
+use crate::id::{ChannelId, TenantId, UserId, UserType};
+use crate::task::Routing;
 
 pub(crate) use crate::fact::MessageView;
 pub(crate) use store::{Handover, between, hand_over, newest_time, texts};
@@ -61,4 +62,10 @@ pub(crate) struct NewMessage {
     pub content: Content,
     /// A repeat with the same one returns the first message's id (invariant 5).
     pub client_message_id: Option<String>,
+    /// How the tenant wants its rounds of service to go; `None` where it has none, and in an import.
+    pub routing: Option<Routing>,
+    /// The channel through which the member came.
+    pub channel: Option<ChannelId>,
+    /// Whether a program has written it, which serves nobody.
+    pub by_program: bool,
 }

@@ -16,7 +16,8 @@ use crate::db::AnyConnection;
 use crate::db::id_block::IdKind;
 use crate::error::{Error, Problem, Result};
 use crate::fact::Fact;
-use crate::id::{MessageId, UserType};
+use crate::id::{ConversationId, MessageId, TaskId, UserType};
+use crate::task::rounds::{Asked, New, Rounds};
 use crate::telemetry::metrics::{Metrics, Outcome};
 use crate::writer::{Command, Desk, Page, Rank, Wanted, Writer};
 
@@ -78,11 +79,20 @@ impl<'a> Page<'a, NewMessage> for Sends<'a> {
             (key, first)
         };
         desk.reserve(connection, IdKind::Message, messages.len())?;
+        read_rounds(connection, desk, messages)?;
         Ok(Self { known: repeats.into_iter().map(first).collect(), rows: Vec::with_capacity(messages.len()) })
     }
 
     fn write(&mut self, connection: &mut AnyConnection, _: NaiveDateTime) -> Result<()> {
-        if self.rows.is_empty() { Ok(()) } else { Ok(connection.insert(&self.rows)?) }
+        // Two statements, so that the one of tenants without rounds stays as it is.
+        let (within, outside): (Vec<_>, Vec<_>) = self.rows.drain(..).partition(|row| row.task.is_some());
+        if !outside.is_empty() {
+            connection.insert(&outside)?;
+        }
+        if !within.is_empty() {
+            connection.insert_within_rounds(&within)?;
+        }
+        Ok(())
     }
 }
 
@@ -119,9 +129,10 @@ impl Command for NewMessage {
         }
         let id = MessageId::new(desk.id(IdKind::Message)?);
         let (sender, now) = (self.sender.user_type, desk.now());
+        let task = self.take_round(desk, conversation)?;
         let locked = desk.conversation(self.tenant, self.target)?;
         let (seq, create_time) = locked.advance(self.as_last(), sender, now);
-        let row = NewRow { id, conversation, member: locked.member, seq, create_time, message: self };
+        let row = NewRow { id, conversation, member: locked.member, seq, create_time, message: self, task };
         let fact = Fact::MessageStored { tenant: self.tenant, member: row.member, message: Box::new(view(&row)) };
         desk.record(fact);
         page.rows.push(row);
@@ -133,7 +144,50 @@ impl Command for NewMessage {
     }
 }
 
+/// Asks for the open rounds of the conversations whose tenants have rounds; for nothing when none has.
+fn read_rounds(connection: &mut AnyConnection, desk: &mut Desk<'_>, messages: &[&NewMessage]) -> Result<()> {
+    let asked = |message: &&NewMessage| {
+        let routing = message.routing?;
+        let found = desk.find(message.tenant, message.target)?;
+        Some(Asked {
+            tenant: message.tenant,
+            conversation: found.id,
+            member: found.member,
+            routing,
+            opens: message.sender.user_type == UserType::Member,
+            asks_duty: false,
+            agent: None,
+        })
+    };
+    let asked: Vec<Asked> = messages.iter().filter_map(asked).collect();
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let mut rounds = desk.take::<Rounds>();
+    rounds.read(connection, desk, &asked)?;
+    desk.put(rounds);
+    Ok(())
+}
+
 impl NewMessage {
+    /// The round of service that the message belongs to; a member's opens one, and an admin's may take one.
+    fn take_round(&self, desk: &mut Desk<'_>, conversation: ConversationId) -> Result<Option<TaskId>> {
+        let Some(routing) = &self.routing else { return Ok(None) };
+        let found = desk.find(self.tenant, self.target).ok_or(Error::ConversationNotFound)?;
+        let (member, first_seq) = (found.member, found.last_seq + 1);
+        let new = New { tenant: self.tenant, channel: self.channel, first_seq, wanted: None, group: None };
+        let from = (self.sender.user_type, self.sender.id);
+        let mut rounds = desk.take::<Rounds>();
+        if self.by_program {
+            let task = rounds.get(conversation).map(|task| task.id);
+            desk.put(rounds);
+            return Ok(task);
+        }
+        let task = rounds.take_message(desk, conversation, member, routing, from, new);
+        desk.put(rounds);
+        task
+    }
+
     /// What the conversation shows of it while it is the newest.
     pub(super) fn as_last(&self) -> LastMessage<'_> {
         LastMessage { content: self.content.text(), content_type: self.content.code(), sender: self.sender.id }
@@ -164,6 +218,7 @@ fn view(row: &NewRow<'_>) -> MessageView {
         seq: row.seq,
         client_message_id: message.client_message_id.clone(),
         sender_nickname: message.sender.nickname.as_ref().to_owned(),
+        task_id: row.task,
     }
 }
 

@@ -30,6 +30,9 @@ fn message(text: &str) -> NewMessage {
         target: Target::OfMember(MEMBER),
         content: Content::parse(1, text.into(), MAX_BYTES).unwrap(),
         client_message_id: None,
+        routing: None,
+        channel: None,
+        by_program: false,
     }
 }
 

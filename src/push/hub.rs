@@ -2,7 +2,7 @@
 
 mod viewers;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::places::Places;
 use super::turn::Calls;
 use super::viewing::Elsewhere;
 use super::{Audience, Connection, Event, Opening, Registration, Relay};
-use crate::access::Permissions;
+use crate::access::{Permission, Permissions};
 use crate::clock::{Clock, Millis};
 use crate::credential::Ended;
 use crate::error::{Error, Result};
@@ -306,6 +306,16 @@ impl Hub {
                 .keys()
                 .map(move |&(user_type, user)| UserKey { tenant, user_type, user })
                 .collect::<Vec<_>>()
+        };
+        tenants.iter().flat_map(of).collect()
+    }
+
+    /// The admins who have a socket at this node and this permission, each once.
+    pub(crate) fn admins_who(&self, permission: Permission) -> HashSet<(TenantId, UserId)> {
+        let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        let of = |(tenant, registered): (&TenantId, &Tenant)| {
+            let admins = registered.admins.iter().filter(|admin| admin.may(permission) && !admin.is_closing());
+            admins.map(|admin| (*tenant, admin.user().1)).collect::<Vec<_>>()
         };
         tenants.iter().flat_map(of).collect()
     }

@@ -8,11 +8,11 @@ use utoipa::openapi::path::ParameterIn;
 use super::sample::sample;
 use super::schema;
 use crate::error::{Error, Result};
-use crate::fact::MessageView;
 use crate::fact::frames::{
-    ClientFrameType, Created, Deleted, Linked, Marked, MemberUpdated, Pinned, Read, Refusal, ResyncDone,
+    AgentDuty, ClientFrameType, Created, Deleted, Linked, Marked, MemberUpdated, Pinned, Read, Refusal, ResyncDone,
     ResyncRequired, ServerFrame, Typing, Viewers,
 };
+use crate::fact::{MessageView, TaskView};
 use crate::http::describe::{Schemas, refer_to};
 use crate::socket::api::Handshake;
 use crate::socket::client_frame::Content;
@@ -81,6 +81,9 @@ fn content(frame: ServerFrame, schemas: &mut Schemas) -> utoipa::openapi::RefOr<
         ServerFrame::Marked => refer_to::<Marked>(schemas),
         ServerFrame::Linked => refer_to::<Linked>(schemas),
         ServerFrame::MemberUpdated => refer_to::<MemberUpdated>(schemas),
+        // A member gets fewer fields, `fact::OwnTaskView`.
+        ServerFrame::Task | ServerFrame::TaskOffer => refer_to::<TaskView>(schemas),
+        ServerFrame::Agent => refer_to::<AgentDuty>(schemas),
         ServerFrame::Typing => refer_to::<Typing>(schemas),
         ServerFrame::Viewers => refer_to::<Viewers>(schemas),
         ServerFrame::ResyncRequired => refer_to::<ResyncRequired>(schemas),

@@ -21,7 +21,8 @@ use crate::id::TenantId;
 pub use asyncapi::{asyncapi, asyncapi_text};
 
 use crate::{
-    account, agent, api_key, audit, auth, channel, conversation, file, health, message, shop, socket, tenant, visitor,
+    account, agent, api_key, audit, auth, channel, conversation, file, health, message, shop, socket, task, tenant,
+    visitor,
 };
 
 /// Registers every route, those of the shop's data ([`shop`]) when they are asked for.
@@ -34,6 +35,7 @@ pub(crate) fn register(config: &mut ServiceConfig<'_>, shop_placeholders: bool) 
         .configure(auth::api::routes)
         .configure(account::api::routes)
         .configure(agent::api::routes)
+        .configure(task::api::routes)
         .configure(api_key::api::routes)
         .configure(audit::api::routes)
         .configure(visitor::api::routes)
@@ -72,6 +74,7 @@ Times are milliseconds since the epoch, ids are numbers below 2^53, fields witho
         (name = "user", description = "The accounts of admins."),
         (name = "role", description = "What admins may do."),
         (name = "group", description = "Agents, and the groups that they work in."),
+        (name = "task", description = "Rounds of service: who serves which member."),
         (name = "api key", description = "The keys of other programs, for the admins."),
         (name = "open api", description = "What other programs call with their keys. Here every failure has an HTTP status of its own."),
         (name = "audit", description = "Who changed what."),

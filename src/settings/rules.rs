@@ -267,6 +267,12 @@ pub(crate) fn switch(key: &'static str) -> Rule {
     Rule { allowed_zh: Some(" true 或 false".to_owned()), ..rule(key, "true or false", true) }
 }
 
+/// One of these texts.
+pub(crate) fn one_of(key: &'static str, names: &[&str], value: &str) -> Rule {
+    let (english, chinese) = (names.join(" or "), names.join(" 或 "));
+    Rule { allowed_zh: Some(format!(" {chinese}")), ..rule(key, &english, names.contains(&value)) }
+}
+
 /// One value beside those of a rule.
 pub(crate) fn either(value: u64, rule: Rule, is_value: bool) -> Rule {
     Rule {

@@ -15,6 +15,7 @@ use validator::Validate;
 
 use super::client_frame::{self, ClientFrame, Resync};
 use crate::access::Permission;
+use crate::agent::presence::Presence;
 use crate::auth::extract::check_origin;
 use crate::auth::{Auth, Principal, TokenUse};
 use crate::clock::{Clock, Millis};
@@ -152,6 +153,10 @@ async fn connect(
     registration.connection().settle_permissions(found.permissions);
     let watch = auth.watch(&token, &found);
     let connection = Arc::clone(registration.connection());
+    // At once: members who write now are not to be told that nobody is there.
+    if principal.may(Permission::TakeTasks) && context.tenants.settings(principal.key.tenant).await?.routing.is_on() {
+        context.presence.show().await?;
+    }
     // Boxed, so that the future stores a pointer instead of several copies of this large value.
     let reader = Box::pin(Reader::new(payload, context.client_message_bytes));
     let socket = Socket { context: context.into_inner(), principal, connection };
@@ -227,6 +232,8 @@ pub(crate) struct Context {
     pub db: Db,
     /// Whether members see that admins type.
     pub tenants: Tenants,
+    /// Which agents are here.
+    pub presence: Presence,
     /// The time of every byte from a client.
     pub clock: Clock,
     /// The largest message of a client, in bytes.

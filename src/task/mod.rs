@@ -15,16 +15,62 @@
 //! - T3, nobody gets more than the own capacity without the right to: the agent's row is locked before the load is counted.
 //! - T5, an open round has a time at which it is looked at: [`Task::due_at`] is set by every change.
 
+pub(crate) mod api;
+pub(crate) mod clerk;
+pub(crate) mod rounds;
+pub(crate) mod serve;
 pub(crate) mod state;
+mod store;
+pub(crate) mod view;
 
+use crate::agent::duty::DutyRules;
 use crate::clock::Millis;
 use crate::error::{Error, Problem, Result};
 use crate::id::{ChannelId, ConversationId, GroupId, TaskId, TenantId, UserId};
+use crate::tenant::settings::{self, TenantSettings};
 
 pub(crate) use state::State;
+pub(crate) use store::{Place, follow, texts};
 
 /// The longest time after which an open round is looked at, in milliseconds.
 const LONGEST: Millis = 24 * 3_600_000;
+
+/// How a tenant wants its rounds to go, where it has any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Routing {
+    /// What becomes of a round that is given to an agent.
+    pub acceptance: Acceptance,
+    /// Members whom an agent serves at once, where neither the agent nor the group says something else.
+    pub capacity: i32,
+    /// When the service acts by itself.
+    pub times: Times,
+    /// Who is on duty.
+    pub duty: DutyRules,
+}
+
+impl Routing {
+    /// What a tenant has set; `None` for one without rounds.
+    pub(crate) fn of(settings: &TenantSettings) -> Option<Self> {
+        settings.routing.is_on().then(|| Self::from(&settings.routing))
+    }
+}
+
+impl From<&settings::Routing> for Routing {
+    /// What a tenant has set, whether it has rounds or not.
+    fn from(routing: &settings::Routing) -> Self {
+        let milliseconds = |seconds: u64| Millis::try_from(seconds).unwrap_or(Millis::MAX / 1000) * 1000;
+        Self {
+            acceptance: if routing.auto_accept { Acceptance::Automatic } else { Acceptance::Asked },
+            capacity: i32::try_from(routing.capacity).unwrap_or(i32::MAX),
+            times: Times {
+                max_wait: milliseconds(routing.max_wait),
+                missed_ttl: milliseconds(routing.missed_ttl),
+                offer_timeout: milliseconds(routing.offer_timeout),
+            },
+            duty: DutyRules { auto: routing.auto_duty, grace: milliseconds(routing.offline_grace) },
+        }
+    }
+}
 
 /// For whom a round was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +110,8 @@ pub(crate) mod reason {
     pub(crate) const MEMBER_LEFT: &str = "member_left";
     /// The tenant has turned rounds off.
     pub(crate) const ROUTING_OFF: &str = "routing_off";
+    /// The conversation was linked to a member's own.
+    pub(crate) const LINKED: &str = "linked";
     /// Nobody served it in time.
     pub(crate) const TIMEOUT: &str = "timeout";
 }
@@ -156,7 +204,7 @@ pub(crate) struct Opening {
 }
 
 /// Times after which the service acts by itself, in milliseconds; 0 for never.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Times {
     /// A round that nobody serves ends.
     pub max_wait: Millis,
@@ -185,7 +233,7 @@ pub(crate) enum Recipient {
 }
 
 /// Whether an agent who gets a round serves it at once, or has to accept it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Acceptance {
     /// At once.
     Automatic,
@@ -416,6 +464,16 @@ impl Task {
         let is_open = self.state.is_open();
         if is_open {
             self.end(State::ClosedBySupervisor, Ender::Service, Some(reason::ROUTING_OFF), last_seq, now);
+        }
+        is_open
+    }
+
+    /// Its conversation can only be read any more, because its visitor turned out to be a member who has another; `false` after
+    /// the end.
+    pub(crate) fn link(&mut self, last_seq: i64, now: Millis) -> bool {
+        let is_open = self.state.is_open();
+        if is_open {
+            self.end(State::Closed, Ender::Service, Some(reason::LINKED), last_seq, now);
         }
         is_open
     }

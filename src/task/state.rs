@@ -1,10 +1,5 @@
 //! The states of a round of service, with the numbers of the wire and of the table.
 
-use utoipa::openapi::{RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
-
-use crate::id::numbered;
-
 /// Where a round of service stands. Numbers below zero are ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum State {
@@ -58,19 +53,6 @@ impl State {
         Self::ALL.into_iter().find(|state| state.code() == code)
     }
 
-    const fn name(self) -> &'static str {
-        match self {
-            Self::ClosedBySupervisor => "closed_by_supervisor",
-            Self::Unserved => "unserved",
-            Self::Silent => "silent",
-            Self::Closed => "closed",
-            Self::Offered => "offered",
-            Self::Serving => "serving",
-            Self::Waiting => "waiting",
-            Self::Missed => "missed",
-        }
-    }
-
     /// Whether the round goes on.
     pub(crate) const fn is_open(self) -> bool {
         match self {
@@ -89,14 +71,6 @@ impl State {
         matches!(self, Self::Waiting | Self::Missed)
     }
 }
-
-impl PartialSchema for State {
-    fn schema() -> RefOr<Schema> {
-        numbered(Self::ALL.map(|state| (state.code(), state.name())))
-    }
-}
-
-impl ToSchema for State {}
 
 #[cfg(test)]
 mod tests {

@@ -17,6 +17,7 @@ use crate::error::Result;
 use crate::http::address::CallerAddress;
 use crate::http::describe::changes_of;
 use crate::http::{Answer, Data, Json, Then, routes};
+use crate::job::Jobs;
 
 /// Registers the routes. They need [`Tenants`] and [`crate::auth::Auth`] as application data.
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
@@ -67,7 +68,10 @@ async fn update_settings(
     Then(admin, Json(TenantSettingsUpdate(changes))): Then<Admin<UpdateSettings>, Json<TenantSettingsUpdate>>,
     address: CallerAddress,
     tenants: web::Data<Tenants>,
+    jobs: web::Data<Jobs>,
 ) -> Result<Answer<bool>> {
     tenants.update(admin.0.key.tenant, changes, admin.actor(address)).await?;
+    // Where rounds of service were turned off there are some to end.
+    jobs.wake();
     Ok(Answer(true))
 }

@@ -8,6 +8,7 @@
 
 pub(crate) mod api;
 pub(crate) mod audit_age;
+pub(crate) mod rounds_off;
 pub(crate) mod settings;
 mod store;
 
@@ -29,6 +30,9 @@ use settings::TenantSettings;
 
 /// The tenant of a fresh installation, and of requests and commands that name none.
 pub(crate) const DEFAULT_TENANT: TenantId = TenantId::new(1);
+
+/// Tenants that are read at once.
+const PAGE: i64 = 1000;
 
 /// The settings of all tenants. Cheap to clone.
 #[derive(Clone)]
@@ -72,6 +76,31 @@ impl Tenants {
         }
         let (change, settings) = self.0.db.run(move |connection| store::settings(connection, tenant)).await?;
         Ok(self.keep(tenant, change, settings))
+    }
+
+    /// Reads the settings of the tenants that have rounds of service, so that [`Tenants::with_rounds`] knows them all.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Busy`] when the database cannot be asked.
+    pub(crate) async fn load_those_with_rounds(&self) -> Result<()> {
+        let (mut after, mut found) = (0, Vec::new());
+        loop {
+            let page = self.0.db.run(move |connection| store::page(connection, after, PAGE)).await?;
+            let Some((last, _)) = page.last() else { break };
+            after = last.get();
+            found.extend(page.into_iter().filter(|(_, settings)| settings.routing.is_on()).map(|(tenant, _)| tenant));
+        }
+        for tenant in found {
+            self.settings(tenant).await?;
+        }
+        Ok(())
+    }
+
+    /// The tenants that have rounds of service.
+    pub(crate) fn with_rounds(&self) -> Vec<(TenantId, Arc<TenantSettings>)> {
+        let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
+        let on = known.iter().filter(|(_, known)| known.settings.routing.is_on());
+        on.map(|(tenant, known)| (*tenant, Arc::clone(&known.settings))).collect()
     }
 
     /// Changes some of a tenant's settings; `changes` is a nested object of these alone.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::error::{Error, Problem, Result};
-use crate::settings::rules::{Rule, either, number, switch};
+use crate::settings::rules::{Rule, either, number, one_of, switch};
 
 /// What a tenant has set for itself, and the defaults for the rest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
@@ -21,6 +21,8 @@ pub(crate) struct TenantSettings {
     pub login: Login,
     #[schema(inline)]
     pub audit: Audit,
+    #[schema(inline)]
+    pub routing: Routing,
 }
 
 /// How members and admins write to each other.
@@ -51,6 +53,61 @@ pub(crate) struct Audit {
     pub keep_days: u64,
 }
 
+/// Who serves whom: rounds of service. Times are in seconds; 0 is never.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Routing {
+    /// `off`, the default: there are no rounds; `manual`: agents take whom they serve.
+    #[schema(example = "manual")]
+    pub mode: String,
+    /// Whether an agent who gets a round serves it at once; otherwise it is offered first. Default true.
+    #[schema(example = true)]
+    pub auto_accept: bool,
+    /// Whether an agent who has never said anything about duty is on duty with a socket. Default true.
+    #[schema(example = true)]
+    pub auto_duty: bool,
+    /// Members whom an agent serves at once, where neither the agent nor the group says something else, 0 to 1000. Default 5.
+    #[schema(minimum = 0, maximum = 1000, example = 5)]
+    pub capacity: u64,
+    /// After which a round that nobody takes ends. Default 0.
+    #[schema(minimum = 0, maximum = 31_536_000, example = 0)]
+    pub max_wait: u64,
+    /// After which a round ends that came while nobody was on duty. Default 604800: seven days.
+    #[schema(minimum = 0, maximum = 31_536_000, example = 604_800)]
+    pub missed_ttl: u64,
+    /// After which a round waits again that its agent does not accept. Default 30.
+    #[schema(minimum = 0, maximum = 86_400, example = 30)]
+    pub offer_timeout: u64,
+    /// After which an agent without a socket is off duty, and those whom the agent serves wait again. Default 60.
+    #[schema(minimum = 0, maximum = 86_400, example = 60)]
+    pub offline_grace: u64,
+}
+
+impl Routing {
+    /// The names of the modes.
+    const MODES: [&str; 2] = ["off", "manual"];
+
+    /// Whether the tenant has rounds.
+    pub(crate) fn is_on(&self) -> bool {
+        self.mode == "manual"
+    }
+}
+
+impl Default for Routing {
+    fn default() -> Self {
+        Self {
+            mode: "off".to_owned(),
+            auto_accept: true,
+            auto_duty: true,
+            capacity: 5,
+            max_wait: 0,
+            missed_ttl: 604_800,
+            offer_timeout: 30,
+            offline_grace: 60,
+        }
+    }
+}
+
 impl Default for Audit {
     fn default() -> Self {
         Self { keep_days: 365 }
@@ -65,11 +122,22 @@ impl Default for Message {
 
 /// The rules of all keys, by key, applied to `settings`.
 fn rules(settings: &TenantSettings) -> Vec<Rule> {
-    let TenantSettings { message: Message { typing: _ }, login: Login { ttl }, audit: Audit { keep_days } } = settings;
+    let TenantSettings { message: Message { typing: _ }, login: Login { ttl }, audit: Audit { keep_days }, routing } =
+        settings;
+    let Routing { mode, auto_accept: _, auto_duty: _, capacity, max_wait, missed_ttl, offer_timeout, offline_grace } =
+        routing;
     vec![
         number("audit.keepDays", *keep_days, 0..=36_500),
         either(0, number("login.ttl", *ttl, 300..=315_360_000), *ttl == 0),
         switch("message.typing"),
+        switch("routing.autoAccept"),
+        switch("routing.autoDuty"),
+        number("routing.capacity", *capacity, 0..=1000),
+        number("routing.maxWait", *max_wait, 0..=31_536_000),
+        number("routing.missedTtl", *missed_ttl, 0..=31_536_000),
+        one_of("routing.mode", &Routing::MODES, mode),
+        number("routing.offerTimeout", *offer_timeout, 0..=86_400),
+        number("routing.offlineGrace", *offline_grace, 0..=86_400),
     ]
 }
 

@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 use serde_json::Value;
 
+use super::rounds_off::EndRounds;
 use super::settings::{TenantSettings, apply, read, tree};
 use crate::audit::{self, Actor, Change};
 use crate::clock::{Millis, to_timestamp};
@@ -11,6 +12,7 @@ use crate::db::schema::kefu_tenant as t;
 use crate::db::{AnyConnection, inserted};
 use crate::error::{Error, Result};
 use crate::id::TenantId;
+use crate::job;
 
 /// Changes that one poll takes over.
 const CHANGES_AT_ONCE: i64 = 1000;
@@ -90,7 +92,11 @@ pub(super) fn change(
             t::update_time.eq(to_timestamp(now)),
         ))
         .execute(connection)?;
-    let (before, after) = (tree(&read(&stored))?, tree(&settings)?);
+    let old = read(&stored);
+    if old.routing.is_on() && !settings.routing.is_on() {
+        job::enqueue(connection, &EndRounds { tenant: tenant.get() }, now, now)?;
+    }
+    let (before, after) = (tree(&old)?, tree(&settings)?);
     if let Some(change) = Change::of("setting", tenant, "update").between(&before, &after) {
         audit::record(connection, actor, tenant, change, now)?;
     }

@@ -22,6 +22,8 @@ use crate::http::describe::{failures, failures_with_status};
 use crate::http::{Answer, Data, Json, Then, routes};
 use crate::id::{ChannelId, ConversationId};
 use crate::limit::RateLimits;
+use crate::task::Routing;
+use crate::tenant::Tenants;
 use crate::writer::Writer;
 
 /// Registers the routes.
@@ -224,6 +226,7 @@ async fn link(
     channels: web::Data<Channels>,
     db: web::Data<Db>,
     limits: web::Data<RateLimits>,
+    tenants: web::Data<Tenants>,
     writer: web::Data<Writer>,
 ) -> Result<Answer<LinkView>> {
     let key = member.key;
@@ -235,8 +238,9 @@ async fn link(
     let token = token.ok_or(Error::RefreshTokenInvalid)?;
     let channel = may_link(&auth, &db, token).await?;
     channels.admit(channel, &request)?;
+    let routing = Routing::of(&*tenants.settings(key.tenant).await?);
     let Linked { conversation, merged, ended } =
-        writer.run(Link { tenant: key.tenant, member: key.user, token }).await?;
+        writer.run(Link { tenant: key.tenant, member: key.user, token, routing }).await?;
     auth.visitor_linked(token.key(), &ended);
     Ok(Answer(LinkView { conversation_id: conversation, merged }))
 }

@@ -12,6 +12,7 @@
 //!   in an earlier transaction, and moves with the conversation; or it finds the closed row and is refused with 401, as the
 //!   visitor's login has ended. Its client then sends it as the member: under the same `clientMessageId` that is the same
 //!   message when the first attempt was moved.
+//! - The open round of service follows the conversation, or ends with it.
 //! - The visitor's logins end in the same transaction.
 //! - A member or visitor who gets a first conversation at another node meanwhile meets the unique key of
 //!   `kefu_conversation`: the transaction runs again and sees it.
@@ -29,6 +30,8 @@ use crate::error::{Error, Result};
 use crate::fact::Fact;
 use crate::id::{ConversationId, LoginId, TenantId, UserId};
 use crate::message::{Handover, hand_over};
+use crate::task::rounds::{Asked, Rounds};
+use crate::task::{self, Routing};
 use crate::writer::{Command, Desk, Page, Rank, Wanted};
 
 /// A member shows that a visitor was the same person.
@@ -40,6 +43,8 @@ pub(super) struct Link {
     pub member: UserId,
     /// The visitor's token.
     pub token: VisitorToken,
+    /// How the tenant wants its rounds of service to go, where it has any.
+    pub routing: Option<Routing>,
 }
 
 /// What became of it.
@@ -95,7 +100,7 @@ impl<'a> Page<'a, Link> for Links {
         let now = desk.now();
         let mut known = HashMap::new();
         for link in links {
-            let Link { tenant, member, token } = **link;
+            let Link { tenant, member, token, .. } = **link;
             let visitor = token.key().user;
             let linked_to = conversation::linked_to(connection, tenant, visitor)?;
             known.insert(
@@ -109,6 +114,7 @@ impl<'a> Page<'a, Link> for Links {
             );
         }
         desk.reserve(connection, IdKind::Conversation, links.len())?;
+        read_rounds(connection, desk, links)?;
         Ok(Self { known, linked: HashMap::new(), rows: Vec::with_capacity(links.len()), now })
     }
 
@@ -120,6 +126,7 @@ impl<'a> Page<'a, Link> for Links {
                     insert_closed(connection, closed, *member, now)?;
                     let handover = Handover { conversation: *conversation, from: closed.member, to: *member };
                     hand_over(connection, handover, now)?;
+                    task::follow(connection, *conversation, *member, now)?;
                 }
                 Outcome::Earlier(conversation) => link_to(connection, *conversation, *member)?,
                 Outcome::Nothing(closed) => insert_closed(connection, closed, *member, now)?,
@@ -128,6 +135,30 @@ impl<'a> Page<'a, Link> for Links {
         }
         Ok(())
     }
+}
+
+/// Asks for the open rounds of the visitors' conversations whose tenants have rounds.
+fn read_rounds(connection: &mut AnyConnection, desk: &mut Desk<'_>, links: &[&Link]) -> Result<()> {
+    let asked = |link: &&Link| {
+        let found = desk.find(link.tenant, Target::OfMember(link.token.key().user))?;
+        Some(Asked {
+            tenant: link.tenant,
+            conversation: found.id,
+            member: found.member,
+            routing: link.routing?,
+            opens: false,
+            asks_duty: false,
+            agent: None,
+        })
+    };
+    let asked: Vec<Asked> = links.iter().filter_map(asked).collect();
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let mut rounds = desk.take::<Rounds>();
+    rounds.read(connection, desk, &asked)?;
+    desk.put(rounds);
+    Ok(())
 }
 
 impl Command for Link {
@@ -141,7 +172,7 @@ impl Command for Link {
     }
 
     fn apply<'a>(&'a self, page: &mut Links, desk: &mut Desk<'a>) -> Result<Linked> {
-        let Self { tenant, member, token } = *self;
+        let Self { tenant, member, token, .. } = *self;
         let visitor = token.key().user;
         let own = desk.find(tenant, Target::OfMember(member)).map(|own| own.id);
         let found = desk.find(tenant, Target::OfMember(visitor)).cloned();
@@ -191,15 +222,29 @@ impl Link {
         Ok(closed)
     }
 
+    /// Ends the open round of service of the visitor's conversation.
+    fn end_round(&self, found: &Conversation, desk: &mut Desk<'_>) -> Result<()> {
+        let Some(routing) = &self.routing else { return Ok(()) };
+        let now = desk.now();
+        let mut rounds = desk.take::<Rounds>();
+        let ended = match rounds.get(found.id) {
+            Some(_) => rounds.change(found.id, routing, now, |task| Ok(task.link(found.last_seq, now))).map(drop),
+            None => Ok(()),
+        };
+        desk.put(rounds);
+        ended
+    }
+
     /// Closes the visitor's conversation beside the member's own.
     fn close(&self, found: &Conversation, desk: &mut Desk<'_>) -> Result<()> {
-        let Self { tenant, member, token } = *self;
+        let Self { tenant, member, token, .. } = *self;
         let visitor = token.key().user;
         desk.conversation(tenant, Target::OfMember(visitor))?.mark(|row| {
             row.close();
             Some(())
         });
         desk.record(Fact::ConversationLinked { tenant, conversation: found.id, member, visitor });
+        self.end_round(found, desk)?;
         if found.admin_unread_count == 0 && !found.marked_unread {
             return Ok(());
         }

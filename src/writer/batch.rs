@@ -183,6 +183,7 @@ impl Batch {
             applied.push(kind.apply(connection, &mut desk)?);
         }
         desk.store(connection)?;
+        desk.write_shared(connection)?;
         for group in &mut applied {
             group.write(connection, to_timestamp(now))?;
         }

@@ -3,8 +3,10 @@
 use chrono::NaiveDateTime;
 
 use super::{Desk, Wanted};
+use crate::clock::Millis;
 use crate::db::AnyConnection;
 use crate::error::Result;
+use crate::fact::Fact;
 
 /// Something that changes conversations.
 pub(crate) trait Command: Send + Sized + 'static {
@@ -56,6 +58,16 @@ pub(crate) trait Page<'a, C>: Sized {
 
     /// Writes the rows of this kind, after all conversations were stored. `now` is the batch's time.
     fn write(&mut self, connection: &mut AnyConnection, now: NaiveDateTime) -> Result<()>;
+}
+
+/// Rows of a domain that commands of several kinds read and change in one batch, such as a conversation's round of service: what one
+/// kind has changed in memory, the next one finds ([`Desk::shared`]). A batch whose commands ask for none has none.
+pub(crate) trait Shared: Default + 'static {
+    /// Writes what was changed, after the conversations were stored and before the rows of each kind; returns what has happened.
+    ///
+    /// # Errors
+    /// Fails the whole batch.
+    fn write(&mut self, connection: &mut AnyConnection, now: Millis) -> Result<Vec<Fact>>;
 }
 
 impl<'a, C> Page<'a, C> for () {

@@ -1,5 +1,8 @@
 //! What the commands of a batch work on.
 
+use std::any::Any;
+
+use super::Shared;
 use super::ids::Ids;
 use super::locked::{Conversations, Locked, Wanted};
 use crate::clock::{Millis, to_timestamp};
@@ -15,7 +18,20 @@ pub(crate) struct Desk<'a> {
     conversations: Conversations<'a>,
     ids: Ids,
     facts: Vec<Fact>,
+    /// One of each type at most, and none unless a command asks.
+    shared: Vec<Box<dyn AnyShared>>,
     now: Millis,
+}
+
+/// Something [`Shared`] of any type.
+trait AnyShared: Any {
+    fn write(&mut self, connection: &mut AnyConnection, now: Millis) -> Result<Vec<Fact>>;
+}
+
+impl<S: Shared> AnyShared for S {
+    fn write(&mut self, connection: &mut AnyConnection, now: Millis) -> Result<Vec<Fact>> {
+        Shared::write(self, connection, now)
+    }
 }
 
 impl<'a> Desk<'a> {
@@ -28,7 +44,7 @@ impl<'a> Desk<'a> {
             Fact::ConversationCreated { tenant, conversation: id, member }
         };
         let facts = conversations.created().map(created).collect();
-        Ok(Self { conversations, ids, facts, now })
+        Ok(Self { conversations, ids, facts, shared: Vec::new(), now })
     }
 
     /// The batch's time.
@@ -76,6 +92,32 @@ impl<'a> Desk<'a> {
     /// [`Error::Internal`] when more are taken than were reserved.
     pub(crate) fn id(&mut self, kind: IdKind) -> Result<i64> {
         self.ids.take(kind)
+    }
+
+    /// Takes what commands of several kinds share, which is empty at first. To be put back by [`Desk::put`].
+    pub(crate) fn take<S: Shared>(&mut self) -> Box<S> {
+        let place = self.shared.iter().position(|shared| {
+            let shared: &dyn Any = shared.as_ref();
+            shared.is::<S>()
+        });
+        let found: Option<Box<dyn Any>> = place.map(|place| {
+            let any: Box<dyn Any> = self.shared.swap_remove(place);
+            any
+        });
+        found.and_then(|found| found.downcast().ok()).unwrap_or_default()
+    }
+
+    /// Puts back what was taken.
+    pub(crate) fn put<S: Shared>(&mut self, shared: Box<S>) {
+        self.shared.push(shared);
+    }
+
+    /// Writes what commands of several kinds share.
+    pub(super) fn write_shared(&mut self, connection: &mut AnyConnection) -> Result<()> {
+        for shared in &mut self.shared {
+            self.facts.extend(shared.write(connection, self.now)?);
+        }
+        Ok(())
     }
 
     /// Records what has happened: its event is published after the commit, in the order of the records.

@@ -6,10 +6,10 @@
 //!
 //! The writer knows conversations and no command. A [`Command`] lives with its domain and brings what it needs: the
 //! conversations to lock, its reads, its rule, and its own rows. Commands of one kind in a batch share a [`Page`], so that
-//! a batch of 256 runs as many statements as a batch of one.
+//! a batch of 256 runs as many statements as a batch of one. What several kinds change is [`Shared`] on the [`Desk`].
 //!
 //! One batch: lock the conversations → for each kind, by [`Rank`]: read, apply each command in memory → store the
-//! conversations → write each kind's rows → build the frames → `COMMIT` → publish → answer.
+//! conversations → write what kinds share → write each kind's rows → build the frames → `COMMIT` → publish → answer.
 //!
 //! Invariants, and what breaks them:
 //! - An answer follows its commit (invariant 1) and its frame's publication (docs/contract.md#websocket):
@@ -33,7 +33,7 @@ mod queue;
 mod recovered;
 mod thread;
 
-pub(crate) use command::{Command, Page, Rank};
+pub(crate) use command::{Command, Page, Rank, Shared};
 pub(crate) use desk::Desk;
 pub(crate) use ids::Ids;
 pub(crate) use locked::Wanted;

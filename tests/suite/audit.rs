@@ -15,9 +15,10 @@ const PROFILE: &str = "/admin-api/system/user/profile";
 const SETTING: &str = "/admin-api/promotion/kefu-setting/update";
 
 /// Whose calls leave no row: messages, the daily work on conversations, tokens and uploads.
-const EXCEPTIONS: [&str; 6] = [
+const EXCEPTIONS: [&str; 7] = [
     "/admin-api/promotion/kefu-message/",
     "/admin-api/promotion/kefu-conversation/",
+    "/admin-api/promotion/kefu-task/",
     "/admin-api/system/auth/login",
     "/admin-api/system/auth/logout",
     "/admin-api/system/auth/refresh-token",
@@ -166,6 +167,10 @@ impl World {
                 let groups = json!([{"id": self.group().await, "lead": true}]);
                 let body = json!({"adminId": self.admin().await.1.id(), "capacity": 3, "groups": groups});
                 self.owners(String::new(), Some(body))
+            }
+            // The own duty is daily work, another's is not.
+            "PUT /admin-api/promotion/kefu-agent/duty" => {
+                self.owners(String::new(), Some(json!({"adminId": self.admin().await.1.id(), "duty": 1})))
             }
             _ => None,
         }

@@ -9,8 +9,20 @@ use std::path::{Path, PathBuf};
 type Module = Vec<String>;
 
 /// The domains in their order: each may import those before it.
-const DOMAINS: [&str; 11] =
-    ["audit", "tenant", "channel", "account", "agent", "auth", "api_key", "file", "conversation", "message", "visitor"];
+const DOMAINS: [&str; 12] = [
+    "audit",
+    "tenant",
+    "channel",
+    "account",
+    "agent",
+    "auth",
+    "api_key",
+    "file",
+    "conversation",
+    "task",
+    "message",
+    "visitor",
+];
 
 /// The storey of a module; `None` for one that has been given none yet.
 fn storey(module: &Module) -> Option<u8> {
@@ -28,6 +40,7 @@ fn storey(module: &Module) -> Option<u8> {
         // A domain's commands go through the writer.
         ["message", "send" | "read" | "resync" | "imported", ..] => 5,
         ["conversation", "open" | "pin" | "delete" | "mark_unread", ..] => 5,
+        ["task", "rounds" | "serve" | "clerk", ..] => 5,
         ["visitor", "link", ..] => 5,
         [domain, ..] if DOMAINS.contains(domain) => 3,
         _ => return None,

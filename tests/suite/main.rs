@@ -29,6 +29,8 @@ mod cors;
 mod crash;
 mod database;
 mod deploy;
+mod desk;
+mod desk_property;
 mod fault;
 mod file;
 mod file_s3;

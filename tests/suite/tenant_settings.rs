@@ -10,6 +10,14 @@ use crate::support::{TENANT, TestApp, User, eventually};
 const GET: &str = "/admin-api/promotion/kefu-setting/get";
 const UPDATE: &str = "/admin-api/promotion/kefu-setting/update";
 
+/// The defaults of rounds of service.
+fn routing() -> Value {
+    json!({
+        "mode": "off", "autoAccept": true, "autoDuty": true, "capacity": 5, "maxWait": 0, "missedTtl": 604_800,
+        "offerTimeout": 30, "offlineGrace": 60
+    })
+}
+
 async fn settings(admin: &User) -> Value {
     admin.get(GET).await.ok()
 }
@@ -19,8 +27,10 @@ async fn an_owner_reads_and_changes_the_settings_of_the_own_tenant() {
     let app = TestApp::spawn().await;
     let owner = app.owner().await;
     let stranger = app.admin_of(TenantId::new(2), "two", Role::Owner).await;
-    let changed = json!({"audit": {"keepDays": 365}, "login": {"ttl": 900}, "message": {"typing": false}});
-    let defaults = json!({"audit": {"keepDays": 365}, "login": {"ttl": 0}, "message": {"typing": true}});
+    let changed =
+        json!({"audit": {"keepDays": 365}, "login": {"ttl": 900}, "message": {"typing": false}, "routing": routing()});
+    let defaults =
+        json!({"audit": {"keepDays": 365}, "login": {"ttl": 0}, "message": {"typing": true}, "routing": routing()});
     assert_eq!(settings(&owner).await, defaults);
 
     assert_eq!(owner.put_json(UPDATE, json!({"message": {"typing": false}})).await.ok(), true);
@@ -64,7 +74,7 @@ async fn updates_of_different_keys_at_once_are_all_kept() {
         );
         one.ok();
         two.ok();
-        let expected = json!({"audit": {"keepDays": 365}, "login": {"ttl": ttl}, "message": {"typing": typing}});
+        let expected = json!({"audit": {"keepDays": 365}, "login": {"ttl": ttl}, "message": {"typing": typing}, "routing": routing()});
         for admin in [&owner, &there] {
             eventually("both nodes have both", async || settings(admin).await == expected).await;
         }
@@ -82,7 +92,12 @@ async fn the_command_line_reaches_a_running_service() {
         let arguments: Vec<&str> = line.split(' ').chain(["--database-url", &url]).collect();
         done(folder, &arguments, "").await
     };
-    assert_eq!(command("tenant get").await, "audit.keepDays\t365\nlogin.ttl\t0\nmessage.typing\ttrue\n");
+    assert_eq!(
+        command("tenant get").await,
+        "audit.keepDays\t365\nlogin.ttl\t0\nmessage.typing\ttrue\nrouting.autoAccept\ttrue\nrouting.autoDuty\ttrue\n\
+         routing.capacity\t5\nrouting.maxWait\t0\nrouting.missedTtl\t604800\nrouting.mode\toff\nrouting.offerTimeout\t30\n\
+         routing.offlineGrace\t60\n"
+    );
     assert_eq!(settings(&owner).await["login"]["ttl"], 0);
     assert_eq!(command("tenant set login.ttl 600").await, "set login.ttl to 600\n");
     assert_eq!(command("tenant get login.ttl").await, "600\n");
@@ -90,7 +105,10 @@ async fn the_command_line_reaches_a_running_service() {
     app.clock.advance(1000);
     eventually("the service has it", async || settings(&owner).await["login"]["ttl"] == 600).await;
     for (line, why) in [
-        ("tenant get nothing", "there is no setting nothing; there are: audit.keepDays, login.ttl, message.typing"),
+        (
+            "tenant get nothing",
+            "there is no setting nothing; there are: audit.keepDays, login.ttl, message.typing, routing.autoAccept",
+        ),
         ("tenant set nothing 1", "there is no setting nothing"),
         ("tenant set login.ttl 1", "login.ttl must be 0 or a whole number from 300 to 315360000"),
         ("tenant set login.ttl soon", "login.ttl"),

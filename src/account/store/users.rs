@@ -100,6 +100,20 @@ pub(crate) fn nicknames(
     Ok(rows.into_iter().collect())
 }
 
+/// The names and pictures that others see of these admins, by their numbers.
+pub(crate) fn faces(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    admins: &[i64],
+) -> Result<HashMap<i64, (String, String)>> {
+    let rows: Vec<(i64, String, String)> = kefu_admin::table
+        .filter(kefu_admin::tenant_id.eq(tenant.get()))
+        .filter(kefu_admin::id.eq_any(admins))
+        .select((kefu_admin::id, kefu_admin::nickname, kefu_admin::avatar))
+        .load(connection)?;
+    Ok(rows.into_iter().map(|(id, nickname, avatar)| (id, (nickname, avatar))).collect())
+}
+
 /// Changes what is given of an account.
 pub(crate) fn update(
     connection: &mut AnyConnection,

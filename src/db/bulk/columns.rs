@@ -123,4 +123,4 @@ macro_rules! selected {
     };
     () => {};
 }
-selected! { A B C D E F G H I J K L M N O P }
+selected! { A B C D E F G H I J K L M N O P Q R S T U V W X Y Z Aa Bb Cc Dd }

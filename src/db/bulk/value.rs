@@ -37,6 +37,12 @@ impl From<NaiveDateTime> for Value<'_> {
     }
 }
 
+impl From<Option<NaiveDateTime>> for Value<'_> {
+    fn from(value: Option<NaiveDateTime>) -> Self {
+        Self::Timestamp(value.map(Stamp))
+    }
+}
+
 /// A number for a column of text: the database writes its digits, and no row needs a string of its own.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Digits(pub i64);

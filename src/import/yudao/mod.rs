@@ -184,6 +184,9 @@ impl Conversations {
             target: Target::OfMember(member),
             content,
             client_message_id: Some(format!("{ORIGIN}-{}", entry.id)),
+            routing: None,
+            channel: None,
+            by_program: false,
         };
         Ok(ImportedMessage { message, member, time: entry.time.min(now), read: read_status != 0, marks })
     }

@@ -16,7 +16,9 @@ use crate::limit::RateLimits;
 use crate::message::MessageView;
 use crate::message::send::send;
 use crate::settings::Settings;
+use crate::task::Routing;
 use crate::telemetry::metrics::Metrics;
+use crate::tenant::Tenants;
 use crate::writer::Writer;
 
 /// Registers the routes.
@@ -53,11 +55,13 @@ async fn admin_send(
     Then(admin, Json(body)): Then<Admin<SendMessages>, Json<AdminSend>>,
     settings: web::Data<Settings>,
     limits: web::Data<RateLimits>,
+    tenants: web::Data<Tenants>,
     writer: web::Data<Writer>,
     metrics: web::Data<Metrics>,
 ) -> Result<Answer<MessageId>> {
     let target = Target::Id(body.conversation_id);
-    let message = body.message(&admin.0, target, &settings)?;
+    let routing = Routing::of(&*tenants.settings(admin.0.key.tenant).await?);
+    let message = body.message(&admin.0, target, &settings, routing)?;
     limits.sends.check(&admin.0.key)?;
     Ok(Answer(send(&writer, &metrics, message).await?))
 }

@@ -18,7 +18,9 @@ use crate::limit::RateLimits;
 use crate::message::MessageView;
 use crate::message::send::send;
 use crate::settings::Settings;
+use crate::task::Routing;
 use crate::telemetry::metrics::Metrics;
+use crate::tenant::Tenants;
 use crate::visitor::Visitors;
 use crate::writer::Writer;
 
@@ -49,10 +51,12 @@ async fn member_send(
     settings: web::Data<Settings>,
     visitors: web::Data<Visitors>,
     limits: web::Data<RateLimits>,
+    tenants: web::Data<Tenants>,
     writer: web::Data<Writer>,
     metrics: web::Data<Metrics>,
 ) -> Result<Answer<MessageId>> {
-    let message = body.message(&member.0, Target::OfMember(member.0.key.user), &settings)?;
+    let routing = Routing::of(&*tenants.settings(member.0.key.tenant).await?);
+    let message = body.message(&member.0, Target::OfMember(member.0.key.user), &settings, routing)?;
     limits.sends.check(&member.0.key)?;
     if member.0.is_visitor() {
         visitors.check_first_message(member.0.key, &request, &limits).await?;

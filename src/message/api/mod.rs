@@ -62,8 +62,9 @@ macro_rules! send_body {
                 sender: &crate::auth::Principal,
                 target: crate::conversation::Target,
                 settings: &crate::settings::Settings,
+                routing: Option<crate::task::Routing>,
             ) -> crate::error::Result<crate::message::NewMessage> {
-                crate::message::api::new_message(
+                let message = crate::message::api::new_message(
                     sender.key.tenant,
                     crate::message::Sender::of(sender),
                     target,
@@ -71,7 +72,8 @@ macro_rules! send_body {
                     self.content,
                     self.client_message_id,
                     settings,
-                )
+                )?;
+                Ok(crate::message::NewMessage { routing, channel: sender.channel, ..message })
             }
         }
     };
@@ -95,7 +97,16 @@ fn new_message(
     if client_message_id.as_ref().is_some_and(|id| id.contains('\0')) {
         return Err(Error::Invalid(Problem::new("消息编号不合法", "clientMessageId is not valid")));
     }
-    Ok(NewMessage { tenant, sender, target, content, client_message_id })
+    Ok(NewMessage {
+        tenant,
+        sender,
+        target,
+        content,
+        client_message_id,
+        routing: None,
+        channel: None,
+        by_program: false,
+    })
 }
 
 #[derive(Debug, Deserialize, Validate, IntoParams)]

@@ -16,10 +16,12 @@ use crate::error::{Error, Result};
 use crate::http::describe::failures;
 use crate::http::{Answer, Json, Then, routes};
 use crate::id::{MessageId, UserType};
-use crate::message::Sender;
 use crate::message::send::{id_is_used, send};
+use crate::message::{NewMessage, Sender};
 use crate::settings::Settings;
+use crate::task::Routing;
 use crate::telemetry::metrics::Metrics;
+use crate::tenant::Tenants;
 use crate::writer::Writer;
 
 /// Registers the routes.
@@ -65,6 +67,7 @@ async fn open_send(
     Then(key, Then(id, Json(body))): Then<Key<WriteToMembers>, Then<ExternalId, Json<OpenSend>>>,
     settings: web::Data<Settings>,
     db: web::Data<Db>,
+    tenants: web::Data<Tenants>,
     writer: web::Data<Writer>,
     metrics: web::Data<Metrics>,
 ) -> Result<Answer<MessageId>> {
@@ -79,6 +82,8 @@ async fn open_send(
     let OpenSend { content_type, content, client_message_id } = body;
     let target = Target::OfMember(member);
     let message = new_message(tenant, sender, target, content_type, content, Some(client_message_id), &settings)?;
+    let routing = Routing::of(&*tenants.settings(tenant).await?);
+    let message = NewMessage { routing, by_program: true, ..message };
     let sent = send(&writer, &metrics, message).await;
     Ok(Answer(sent.map_err(|error| if error == id_is_used() { Error::MessageIdTaken } else { error })?))
 }

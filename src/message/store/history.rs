@@ -10,7 +10,7 @@ use crate::db::schema::{kefu_admin, kefu_member, kefu_message as t};
 use crate::db::{AnyConnection, each_backend};
 use crate::error::Result;
 use crate::fact::MessageView;
-use crate::id::{ConversationId, MessageId, TenantId, UserId, UserType};
+use crate::id::{ConversationId, MessageId, TaskId, TenantId, UserId, UserType};
 
 /// Rows that a page of the stock clients reads beyond its limit at first: more than most seconds hold.
 const SPARE: i64 = 8;
@@ -39,6 +39,7 @@ fn view((row, (member_avatar, admin_avatar), (member_name, admin_name)): Found) 
         seq: row.seq,
         client_message_id: row.client_message_id,
         sender_nickname: member_name.or(admin_name).unwrap_or_default(),
+        task_id: row.task_id.map(TaskId::new),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::clock::Millis;
 use crate::conversation::Read;
 use crate::db::bulk::execute;
 use crate::db::{AnyConnection, each_backend};
-use crate::id::{ConversationId, MessageId, UserId, UserType};
+use crate::id::{ConversationId, MessageId, TaskId, UserId, UserType};
 use statements::{ReadAt, RepeatRow, SideRow};
 
 /// What the writer does to messages, the same statements for any number of them.
@@ -27,6 +27,8 @@ pub(crate) trait WriteMessages {
     fn find_repeats(&mut self, keys: &[RepeatKey<'_>]) -> QueryResult<Vec<(RepeatKey<'static>, Repeat)>>;
     /// Inserts messages.
     fn insert(&mut self, rows: &[NewRow<'_>]) -> QueryResult<()>;
+    /// Inserts messages that belong to rounds of service.
+    fn insert_within_rounds(&mut self, rows: &[NewRow<'_>]) -> QueryResult<()>;
     /// How many messages above a `seq` one side has not read, for each conversation and side; a pair that is missing has
     /// none. Costs one step per message above.
     fn count_unread(&mut self, above: &[Above]) -> QueryResult<Vec<(Side, i64)>>;
@@ -86,6 +88,8 @@ pub(crate) struct NewRow<'a> {
     pub seq: i64,
     pub create_time: Millis,
     pub message: &'a NewMessage,
+    /// The round of service that it belongs to.
+    pub task: Option<TaskId>,
 }
 
 impl NewRow<'_> {
@@ -114,6 +118,10 @@ impl WriteMessages for AnyConnection {
 
     fn insert(&mut self, rows: &[NewRow<'_>]) -> QueryResult<()> {
         execute(self, statements::INSERT.with_rows(rows))
+    }
+
+    fn insert_within_rounds(&mut self, rows: &[NewRow<'_>]) -> QueryResult<()> {
+        execute(self, statements::INSERT_WITHIN_ROUNDS.with_rows(rows))
     }
 
     fn count_unread(&mut self, above: &[Above]) -> QueryResult<Vec<(Side, i64)>> {

@@ -10,7 +10,7 @@ use super::{NewRow, RepeatKey, sender_for};
 use crate::clock::{Millis, to_timestamp};
 use crate::conversation::{Read, Span};
 use crate::db::bulk::{
-    Insert, Joined, Select, Source, SqlTypes, Statement, Texts, UpdateWhere, Written, columns, name,
+    Columns, Insert, Joined, Select, Source, SqlTypes, Statement, Texts, UpdateWhere, Written, columns, name,
 };
 use crate::db::schema::kefu_message as t;
 use crate::db::timestamp::Instant;
@@ -69,6 +69,10 @@ columns! {
         client_message_id = row.message.client_message_id.as_deref(),
         create_time = to_timestamp(row.create_time),
         tenant_id = row.message.tenant.get(),
+    }
+
+    const ROUND: kefu_message, row in NewRow<'static> {
+        task_id = row.task.map(|task| task.get()),
     }
 
     const BY_KEY: kefu_message, key in RepeatKey<'static> {
@@ -141,6 +145,7 @@ pub(super) struct ShownRow {
     pub read_status: bool,
     pub client_message_id: Option<String>,
     pub create_time: Instant,
+    pub task_id: Option<i64>,
 }
 
 /// One side's messages in a conversation.
@@ -196,9 +201,14 @@ pub(super) static FIRST_SEQ_AT: LazyLock<Statement<Search, BigInt>> = LazyLock::
     written.statement()
 });
 
-pub(super) static INSERT: LazyLock<Statement<NewRow<'static>>> = LazyLock::new(|| {
+pub(super) static INSERT: LazyLock<Statement<NewRow<'static>>> = LazyLock::new(|| insert(&[NEW]));
+
+/// The same with the round of service. One of its own, so that the other is that of tenants without rounds.
+pub(super) static INSERT_WITHIN_ROUNDS: LazyLock<Statement<NewRow<'static>>> = LazyLock::new(|| insert(&[NEW, ROUND]));
+
+fn insert(columns: &[Columns<NewRow<'static>>]) -> Statement<NewRow<'static>> {
     let insert = Insert {
-        columns: &[NEW],
+        columns,
         copies: &[
             (name(t::creator), name(t::sender_id)),
             (name(t::updater), name(t::sender_id)),
@@ -208,7 +218,7 @@ pub(super) static INSERT: LazyLock<Statement<NewRow<'static>>> = LazyLock::new(|
         existing: None,
     };
     insert.statement()
-});
+}
 
 /// How many of a sender's messages above a `seq` are unread; none makes no row.
 pub(super) static COUNT_UNREAD: LazyLock<Statement<super::Above, (SqlTypes<SideRow>, BigInt)>> =
@@ -233,6 +243,7 @@ pub(crate) fn texts() -> Vec<(&'static str, &'static Texts)> {
         ("message.between", BETWEEN.texts()),
         ("message.first_seq_at", FIRST_SEQ_AT.texts()),
         ("message.insert", INSERT.texts()),
+        ("message.insert_within_rounds", INSERT_WITHIN_ROUNDS.texts()),
         ("message.count_unread", COUNT_UNREAD.texts()),
         ("message.mark_read", MARK_READ.texts()),
     ]

@@ -1,4 +1,6 @@
-//! SQL of `kefu_group`, `kefu_group_member` and `kefu_agent`.
+//! SQL of `kefu_group`, `kefu_group_member`, `kefu_agent`, `kefu_node` and `kefu_agent_socket`.
+
+pub(crate) mod duty;
 
 use std::collections::HashMap;
 
@@ -8,7 +10,7 @@ use diesel::prelude::*;
 
 use super::{Group, MOST_AGENTS, MOST_GROUPS, Membership, OffDuty, Policy};
 use crate::clock::{Millis, from_timestamp, to_timestamp};
-use crate::db::schema::{kefu_agent, kefu_group, kefu_group_member};
+use crate::db::schema::{kefu_agent, kefu_group, kefu_group_member, kefu_task};
 use crate::db::{AnyConnection, inserted};
 use crate::error::Result;
 use crate::id::{GroupId, TenantId, UserId};
@@ -112,6 +114,15 @@ pub(super) fn update(connection: &mut AnyConnection, group: &Group, by: &str, no
         ))
         .execute(connection);
     inserted(outcome)
+}
+
+/// How many rounds of service wait for a group. The cost grows with what waits in the tenant.
+pub(super) fn waiting_in(connection: &mut AnyConnection, tenant: TenantId, group: GroupId) -> Result<i64> {
+    let waiting = kefu_task::table
+        .filter(kefu_task::tenant_id.eq(tenant.get()))
+        .filter(kefu_task::state.eq_any([3, 4]))
+        .filter(kefu_task::group_id.eq(group.get()));
+    Ok(waiting.count().get_result(connection)?)
 }
 
 /// Removes a group that has no agents.

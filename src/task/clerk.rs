@@ -1,0 +1,161 @@
+//! What happens to rounds of service without anyone's doing: each node looks every second.
+//!
+//! Nothing is kept in memory. A look reads what is due, who is away and who waits, and gives commands to the writer, which check again
+//! under the conversation's lock: two nodes that look at once do nothing twice, and a node that dies leaves nothing undone.
+
+use std::collections::HashMap;
+
+use super::serve::{Act, Serve};
+use super::store::{self, TaskFilter};
+use super::{Place, Routing, State, Task};
+use crate::agent::duty::{self, DutyRules, Roster};
+use crate::agent::presence::Presence;
+use crate::clock::Clock;
+use crate::conversation::Target;
+use crate::db::{AnyConnection, Db};
+use crate::error::{Error, Result};
+use crate::id::{TenantId, UserId};
+use crate::tenant::Tenants;
+use crate::writer::Writer;
+
+/// Rounds that are read at once.
+const AT_ONCE: i64 = 256;
+/// Pages of those who wait that one look reads.
+const PAGES: usize = 16;
+
+/// Looks after rounds. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Clerk {
+    /// The database.
+    pub db: Db,
+    /// Where changes go.
+    pub writer: Writer,
+    /// Which tenants have rounds.
+    pub tenants: Tenants,
+    /// Who is here.
+    pub presence: Presence,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Clerk {
+    /// Does what has to be done by now.
+    ///
+    /// # Errors
+    /// As the database's; the next look does the rest.
+    pub(crate) async fn look(&self) -> Result<()> {
+        self.presence.show().await?;
+        let tenants: HashMap<TenantId, Routing> = self
+            .tenants
+            .with_rounds()
+            .into_iter()
+            .filter_map(|(tenant, settings)| Some((tenant, Routing::of(&settings)?)))
+            .collect();
+        if tenants.is_empty() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        if self.db.run(move |connection| duty::has_dead_nodes(connection, now)).await? {
+            self.db.write(move |connection| duty::remove_dead_nodes(connection, now)).await?;
+        }
+        for task in self.db.run(move |connection| store::due(connection, now, AT_ONCE)).await? {
+            if let Some(routing) = tenants.get(&task.tenant) {
+                self.act(&task, *routing, Act::ComeDue).await?;
+            }
+        }
+        for (tenant, routing) in tenants {
+            self.free_from_the_gone(tenant, routing).await?;
+            self.tell_who_waits(tenant, routing).await?;
+        }
+        Ok(())
+    }
+
+    /// Those whom an agent serves wait again when the agent has been away for too long.
+    async fn free_from_the_gone(&self, tenant: TenantId, routing: Routing) -> Result<()> {
+        let DutyRules { grace, .. } = routing.duty;
+        if grace == 0 {
+            return Ok(());
+        }
+        let before = self.clock.now() - grace;
+        let gone = move |connection: &mut AnyConnection| {
+            let mut found: Vec<(UserId, Task)> = Vec::new();
+            for (agent, since) in duty::away_since(connection, tenant)? {
+                if since <= before {
+                    let tasks = store::of_agent(connection, agent, AT_ONCE)?;
+                    found.extend(tasks.into_iter().map(|task| (agent, task)));
+                }
+            }
+            Ok(found)
+        };
+        for (agent, task) in self.db.run(gone).await? {
+            // An agent who answers without a socket is there all the same.
+            if task.assigned_at.is_none_or(|assigned| assigned <= before) {
+                self.act(&task, routing, Act::LoseAgent(agent)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Those who wait are told when someone has come on duty, or nobody is any more.
+    async fn tell_who_waits(&self, tenant: TenantId, routing: Routing) -> Result<()> {
+        let now = self.clock.now();
+        let news = move |connection: &mut AnyConnection| {
+            let mut found = Vec::new();
+            let mut roster = None;
+            for state in [State::Waiting, State::Missed] {
+                let filter = TaskFilter { states: vec![state], ..TaskFilter::default() };
+                let mut after: Option<Place> = None;
+                for _ in 0..PAGES {
+                    let page = store::list(connection, tenant, &filter, after, AT_ONCE)?;
+                    let Some(last) = page.last() else { break };
+                    after = Some(Place { queued_at: last.queued_at, id: last.id.get() });
+                    if roster.is_none() {
+                        roster = Some(Roster::read(connection, tenant, routing.duty, now)?);
+                    }
+                    let serves = |task: &Task| roster.as_ref().is_some_and(|roster| roster.serves(task.group));
+                    found.extend(page.into_iter().filter(|task| serves(task) != (state == State::Waiting)));
+                }
+            }
+            Ok(found)
+        };
+        for task in self.db.run(news).await? {
+            self.act(&task, routing, Act::NoteDuty).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends some open rounds of a tenant that has turned them off; returns whether there may be more.
+    ///
+    /// # Errors
+    /// As the database's.
+    pub(crate) async fn end_all(&self, tenant: TenantId) -> Result<bool> {
+        let settings = self.tenants.settings(tenant).await?;
+        if settings.routing.is_on() {
+            return Ok(false);
+        }
+        let states = State::ALL.into_iter().filter(|state| state.is_open()).collect();
+        let filter = TaskFilter { states, ..TaskFilter::default() };
+        let open = move |connection: &mut AnyConnection| store::list(connection, tenant, &filter, None, AT_ONCE);
+        let open = self.db.run(open).await?;
+        for task in &open {
+            self.act(task, Routing::from(&settings.routing), Act::TurnOff).await?;
+        }
+        Ok(!open.is_empty())
+    }
+
+    async fn act(&self, task: &Task, routing: Routing, act: Act) -> Result<()> {
+        let serve = Serve {
+            tenant: task.tenant,
+            conversation: Target::Id(task.conversation),
+            task: Some(task.id),
+            version: None,
+            routing,
+            act,
+        };
+        match self.writer.run(serve).await {
+            // Something else has happened to it since the look.
+            Ok(_) | Err(Error::TaskChanged | Error::ConversationNotFound) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}

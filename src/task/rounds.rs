@@ -1,0 +1,315 @@
+//! The rounds of service of one batch: what sends and [`super::serve`] read and change together.
+//!
+//! A batch asks once for the open rounds of the conversations in which something may happen to one, whatever the number of its
+//! commands and of their kinds. What a command does to a round is done in memory; rounds that have changed are stored together, with
+//! one statement for those that are there, one for new ones and one for what their conversations repeat. A batch whose tenants
+//! have no rounds asks nothing and writes nothing.
+//!
+//! The load of an agent is counted under the lock of the agent's row, and corrected by what the batch has changed since: the rows
+//! do not know that yet.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Candidate, Opening, Routing, State, Task, store, view};
+use crate::agent;
+use crate::agent::duty::Roster;
+use crate::clock::{Millis, to_timestamp};
+use crate::db::AnyConnection;
+use crate::db::id_block::IdKind;
+use crate::error::{Error, Result};
+use crate::fact::Fact;
+use crate::id::{ChannelId, ConversationId, GroupId, TaskId, TenantId, UserId, UserType};
+use crate::writer::{Desk, Shared};
+
+/// Where something may happen to a round.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The locked conversation.
+    pub conversation: ConversationId,
+    /// Its member.
+    pub member: UserId,
+    /// How the tenant wants it.
+    pub routing: Routing,
+    /// Whether a round is opened unless there is one.
+    pub opens: bool,
+    /// Whether it matters who is on duty although none is opened.
+    pub asks_duty: bool,
+    /// The agent whose load matters.
+    pub agent: Option<UserId>,
+}
+
+/// A round in a batch.
+#[derive(Debug)]
+struct Held {
+    task: Task,
+    /// As it is stored; `None` for a new one.
+    stored: Option<Task>,
+}
+
+/// An agent's row in a batch.
+#[derive(Clone, Copy, Debug)]
+struct Locked {
+    capacity: Option<i32>,
+    load: i64,
+}
+
+/// The rounds of one batch.
+#[derive(Debug, Default)]
+pub(crate) struct Rounds {
+    /// The conversations that were asked about, each with its open round.
+    open: HashMap<ConversationId, Option<Held>>,
+    /// What has ended in this batch.
+    ended: Vec<Held>,
+    rosters: HashMap<TenantId, Roster>,
+    exclusive: HashMap<(TenantId, UserId), UserId>,
+    agents: HashMap<UserId, Locked>,
+    /// What the batch has done to the load of agents.
+    changes: HashMap<UserId, i64>,
+}
+
+impl Rounds {
+    /// Reads what commands need that may do something to rounds of these conversations: one statement for the rounds, and more
+    /// only when one is opened or given to an agent.
+    ///
+    /// # Errors
+    /// As the connection's.
+    pub(crate) fn read(&mut self, connection: &mut AnyConnection, desk: &mut Desk<'_>, asked: &[Asked]) -> Result<()> {
+        let mut new: Vec<ConversationId> =
+            asked.iter().map(|one| one.conversation).filter(|id| !self.open.contains_key(id)).collect();
+        new.sort_unstable();
+        new.dedup();
+        if !new.is_empty() {
+            let mut found: HashMap<ConversationId, Task> =
+                store::open_rounds(connection, &new)?.into_iter().map(|task| (task.conversation, task)).collect();
+            for conversation in new {
+                let held = found.remove(&conversation).map(|task| Held { stored: Some(task.clone()), task });
+                self.open.insert(conversation, held);
+            }
+        }
+        let opening: Vec<&Asked> = asked.iter().filter(|one| one.opens && self.is_closed(one.conversation)).collect();
+        if !opening.is_empty() {
+            desk.reserve(connection, IdKind::Task, opening.len())?;
+            let members: HashSet<(TenantId, UserId)> = opening.iter().map(|one| (one.tenant, one.member)).collect();
+            let members: Vec<_> = members.into_iter().collect();
+            self.exclusive.extend(store::exclusive_agents(connection, &members)?);
+        }
+        let now = desk.now();
+        for one in opening.into_iter().chain(asked.iter().filter(|one| one.asks_duty)) {
+            if !self.rosters.contains_key(&one.tenant) {
+                self.rosters.insert(one.tenant, Roster::read(connection, one.tenant, one.routing.duty, now)?);
+            }
+        }
+        self.lock_agents(connection, asked, now)
+    }
+
+    fn lock_agents(&mut self, connection: &mut AnyConnection, asked: &[Asked], now: Millis) -> Result<()> {
+        let unknown = |one: &Asked| Some((one.tenant, one.agent.filter(|agent| !self.agents.contains_key(agent))?));
+        let mut agents: Vec<(TenantId, UserId)> = asked.iter().filter_map(unknown).collect();
+        agents.sort_unstable();
+        agents.dedup();
+        if agents.is_empty() {
+            return Ok(());
+        }
+        let capacities = agent::lock(connection, &agents, now)?;
+        let ids: Vec<UserId> = agents.into_iter().map(|(_, agent)| agent).collect();
+        let loads = store::loads(connection, &ids)?;
+        for id in ids {
+            let load = loads.get(&id).copied().unwrap_or_default();
+            self.agents.insert(id, Locked { capacity: capacities.get(&id).copied().flatten(), load });
+        }
+        Ok(())
+    }
+
+    fn is_closed(&self, conversation: ConversationId) -> bool {
+        self.open.get(&conversation).is_none_or(Option::is_none)
+    }
+
+    /// The open round of a conversation.
+    pub(crate) fn get(&self, conversation: ConversationId) -> Option<&Task> {
+        Some(&self.open.get(&conversation)?.as_ref()?.task)
+    }
+
+    /// Whether anyone is there to take a round of this group, or of none.
+    pub(crate) fn is_served(&self, tenant: TenantId, group: Option<GroupId>) -> bool {
+        self.rosters.get(&tenant).is_some_and(|roster| roster.serves(group))
+    }
+
+    /// An agent who is to get a round of this group.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the agent was not asked for.
+    pub(crate) fn candidate(
+        &self,
+        tenant: TenantId,
+        agent: UserId,
+        group: Option<GroupId>,
+        routing: &Routing,
+        overload: bool,
+    ) -> Result<Candidate> {
+        let Locked { capacity, load } =
+            self.agents.get(&agent).ok_or_else(|| Error::internal("an agent was not locked"))?;
+        let of_group = || self.rosters.get(&tenant).and_then(|roster| roster.capacity(group));
+        let capacity = capacity.or_else(of_group).unwrap_or(routing.capacity);
+        let load = load + self.changes.get(&agent).copied().unwrap_or_default();
+        Ok(Candidate { agent, has_room: overload || load < i64::from(capacity) })
+    }
+
+    /// Changes the open round of a conversation, by a rule that returns whether it has.
+    ///
+    /// # Errors
+    /// [`Error::TaskChanged`] when there is none; what the rule refuses, and then nothing has changed.
+    pub(crate) fn change(
+        &mut self,
+        conversation: ConversationId,
+        routing: &Routing,
+        now: Millis,
+        rule: impl FnOnce(&mut Task) -> Result<bool>,
+    ) -> Result<TaskId> {
+        let Some(Some(held)) = self.open.get_mut(&conversation) else { return Err(Error::TaskChanged) };
+        let before = held.task.served_by();
+        if rule(&mut held.task)? {
+            held.task.plan(routing.times, now);
+        }
+        let (id, after, is_open) = (held.task.id, held.task.served_by(), held.task.state.is_open());
+        if before != after {
+            if let Some(agent) = before {
+                *self.changes.entry(agent).or_default() -= 1;
+            }
+            if let Some(agent) = after {
+                *self.changes.entry(agent).or_default() += 1;
+            }
+        }
+        if !is_open && let Some(ended) = self.open.insert(conversation, None).flatten() {
+            self.ended.push(ended);
+        }
+        Ok(id)
+    }
+
+    /// Opens a round, unless there is one. The agent to whom the member is bound gets it at once, when on duty.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when it was not asked for.
+    pub(crate) fn open(
+        &mut self,
+        desk: &mut Desk<'_>,
+        conversation: ConversationId,
+        member: UserId,
+        routing: &Routing,
+        new: New,
+    ) -> Result<TaskId> {
+        if let Some(task) = self.get(conversation) {
+            return Ok(task.id);
+        }
+        let New { tenant, channel, first_seq, wanted, group } = new;
+        let now = desk.now();
+        let wanted = wanted.or_else(|| self.exclusive.get(&(tenant, member)).copied());
+        let id = TaskId::new(desk.id(IdKind::Task)?);
+        let opening = Opening { id, tenant, conversation, member, channel, wanted, group, first_seq, now };
+        let mut task = Task::open(opening, self.is_served(tenant, group));
+        task.plan(routing.times, now);
+        self.open.insert(conversation, Some(Held { task, stored: None }));
+        let on_duty = |agent: &UserId| self.rosters.get(&tenant).is_some_and(|roster| roster.on_duty.contains(agent));
+        if let Some(agent) = wanted.filter(on_duty) {
+            let to = Candidate { agent, has_room: true };
+            self.change(conversation, routing, now, |task| task.assign(to, routing.acceptance, now).map(|()| true))?;
+        }
+        Ok(id)
+    }
+
+    /// A message comes into a conversation: the member's opens a round unless there is one, an admin's is an answer. Returns the
+    /// round that it belongs to.
+    ///
+    /// # Errors
+    /// As [`Rounds::open`].
+    pub(crate) fn take_message(
+        &mut self,
+        desk: &mut Desk<'_>,
+        conversation: ConversationId,
+        member: UserId,
+        routing: &Routing,
+        from: (UserType, UserId),
+        new: New,
+    ) -> Result<Option<TaskId>> {
+        let now = desk.now();
+        match from {
+            (UserType::Member, _) => self.open(desk, conversation, member, routing, new).map(Some),
+            (UserType::Admin, admin) if self.get(conversation).is_some() => {
+                self.change(conversation, routing, now, |task| Ok(task.answer(admin, now))).map(Some)
+            }
+            (UserType::Admin, _) => Ok(None),
+        }
+    }
+}
+
+/// What is known of a round that may be opened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct New {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The channel through which the member came.
+    pub channel: Option<ChannelId>,
+    /// The `seq` of its first message.
+    pub first_seq: i64,
+    /// The agent whom it is for.
+    pub wanted: Option<UserId>,
+    /// The group that it is for.
+    pub group: Option<GroupId>,
+}
+
+impl Shared for Rounds {
+    fn write(&mut self, connection: &mut AnyConnection, now: Millis) -> Result<Vec<Fact>> {
+        let mut all: Vec<Held> = std::mem::take(&mut self.ended);
+        all.extend(std::mem::take(&mut self.open).into_values().flatten());
+        all.retain(|held| held.stored.as_ref() != Some(&held.task));
+        if all.is_empty() {
+            return Ok(Vec::new());
+        }
+        // The row of one that has both begun and ended in this batch is new.
+        let (new, old): (Vec<&Held>, Vec<&Held>) = all.iter().partition(|held| held.stored.is_none());
+        let tasks = |held: &[&Held]| -> Vec<Task> { held.iter().map(|held| held.task.clone()).collect() };
+        let (new, old) = (tasks(&new), tasks(&old));
+        let mut newest: HashMap<ConversationId, &Task> = HashMap::new();
+        for task in old.iter().chain(&new) {
+            let kept = newest.entry(task.conversation).or_insert(task);
+            if task.id > kept.id {
+                *kept = task;
+            }
+        }
+        let newest: Vec<&Task> = newest.into_values().collect();
+        store::write(
+            connection,
+            &old.iter().collect::<Vec<_>>(),
+            &new.iter().collect::<Vec<_>>(),
+            &newest,
+            to_timestamp(now),
+        )?;
+        // One that was only looked at is no news.
+        let versions: HashMap<TaskId, i32> =
+            all.iter().filter_map(|held| held.stored.as_ref()).map(|stored| (stored.id, stored.version)).collect();
+        let mut by_tenant: HashMap<TenantId, Vec<Task>> = HashMap::new();
+        for task in old.into_iter().chain(new).filter(|task| versions.get(&task.id) != Some(&task.version)) {
+            by_tenant.entry(task.tenant).or_default().push(task);
+        }
+        let mut facts = Vec::new();
+        for (tenant, mut tasks) in by_tenant {
+            tasks.sort_unstable_by_key(|task| task.id);
+            facts.extend(facts_of(connection, tenant, &tasks)?);
+        }
+        Ok(facts)
+    }
+}
+
+/// What both sides, and an agent who has to accept, are told of rounds that have changed.
+fn facts_of(connection: &mut AnyConnection, tenant: TenantId, tasks: &[Task]) -> Result<Vec<Fact>> {
+    let mut facts = Vec::with_capacity(2 * tasks.len());
+    for (task, (shown, own)) in tasks.iter().zip(view::both(connection, tenant, tasks)?) {
+        if let (State::Offered, Some(agent)) = (task.state, task.agent) {
+            facts.push(Fact::TaskOffered { tenant, agent, task: Box::new(shown.clone()) });
+        }
+        facts.push(Fact::TaskChanged { tenant, task: Box::new(shown) });
+        facts.push(Fact::OwnTaskChanged { tenant, member: task.member, task: Box::new(own) });
+    }
+    Ok(facts)
+}

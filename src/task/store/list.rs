@@ -1,0 +1,197 @@
+//! Rounds as lists show them.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+
+use super::statements::TaskRow;
+use crate::clock::{Millis, to_timestamp};
+use crate::db::AnyConnection;
+use crate::db::schema::kefu_task as t;
+use crate::db::timestamp::Instant;
+use crate::error::Result;
+use crate::id::{ConversationId, GroupId, TaskId, TenantId, UserId};
+use crate::task::{State, Task};
+
+/// The largest number that is counted.
+const MOST_COUNTED: i64 = 10_000;
+
+/// Which rounds a list has.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TaskFilter {
+    /// In one of these states; in any when there is none.
+    pub states: Vec<State>,
+    /// Of this agent.
+    pub agent: Option<UserId>,
+    /// Of this group.
+    pub group: Option<GroupId>,
+}
+
+/// A place in a list: after the round with these values, the oldest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Since when it waits.
+    pub queued_at: Millis,
+    /// The id.
+    pub id: i64,
+}
+
+impl Place {
+    /// Reads a place that [`std::fmt::Display`] wrote.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (time, id) = text.split_once('.')?;
+        Some(Self { queued_at: time.parse().ok()?, id: id.parse().ok()? })
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.queued_at, self.id)
+    }
+}
+
+/// Rounds by when they began to wait, at most `limit`: for each state one read along `kefu_task_state`, or along `kefu_task_agent`
+/// for an agent's.
+pub(crate) fn list(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    filter: &TaskFilter,
+    after: Option<Place>,
+    limit: i64,
+) -> Result<Vec<Task>> {
+    let states: &[State] = if filter.states.is_empty() { &State::ALL } else { &filter.states };
+    let mut found = Vec::new();
+    for state in states {
+        let mut query = t::table
+            .filter(t::tenant_id.eq(tenant.get()))
+            .filter(t::state.eq(state.code()))
+            .order((t::queued_at, t::id))
+            .limit(limit)
+            .select(TaskRow::as_select())
+            .into_boxed();
+        if let Some(agent) = filter.agent {
+            query = query.filter(t::agent_id.eq(agent.get()));
+        }
+        if let Some(group) = filter.group {
+            query = query.filter(t::group_id.eq(group.get()));
+        }
+        if let Some(Place { queued_at, id }) = after {
+            let time = to_timestamp(queued_at);
+            query = query.filter(t::queued_at.ge(time)).filter(t::queued_at.gt(time).or(t::id.gt(id)));
+        }
+        found.extend(query.load::<TaskRow>(connection)?.into_iter().map(Task::from));
+    }
+    found.sort_unstable_by_key(|task| (task.queued_at, task.id));
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(found)
+}
+
+/// One round of the tenant.
+pub(crate) fn get(connection: &mut AnyConnection, tenant: TenantId, id: TaskId) -> Result<Option<Task>> {
+    let row = t::table.find(id.get()).filter(t::tenant_id.eq(tenant.get())).select(TaskRow::as_select());
+    Ok(row.first(connection).optional()?.map(Task::from))
+}
+
+/// The open round of a conversation.
+pub(crate) fn in_conversation(connection: &mut AnyConnection, conversation: ConversationId) -> Result<Option<Task>> {
+    let row = t::table.filter(t::open_conversation_id.eq(conversation.get())).select(TaskRow::as_select());
+    Ok(row.first(connection).optional()?.map(Task::from))
+}
+
+/// The newest rounds of a conversation, the newest first.
+pub(crate) fn history(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    conversation: ConversationId,
+    limit: i64,
+) -> Result<Vec<Task>> {
+    let rows: Vec<TaskRow> = t::table
+        .filter(t::conversation_id.eq(conversation.get()))
+        .filter(t::tenant_id.eq(tenant.get()))
+        .order((t::first_seq.desc(), t::id.desc()))
+        .limit(limit)
+        .select(TaskRow::as_select())
+        .load(connection)?;
+    Ok(rows.into_iter().map(Task::from).collect())
+}
+
+/// Rounds of an agent that are offered or served.
+pub(crate) fn of_agent(connection: &mut AnyConnection, agent: UserId, limit: i64) -> Result<Vec<Task>> {
+    let rows: Vec<TaskRow> = t::table
+        .filter(t::agent_id.eq(agent.get()))
+        .filter(t::state.eq_any([State::Offered.code(), State::Serving.code()]))
+        .order((t::state, t::queued_at, t::id))
+        .limit(limit)
+        .select(TaskRow::as_select())
+        .load(connection)?;
+    Ok(rows.into_iter().map(Task::from).collect())
+}
+
+/// Rounds whose time has come, the longest due first.
+pub(crate) fn due(connection: &mut AnyConnection, now: Millis, limit: i64) -> Result<Vec<Task>> {
+    let rows: Vec<TaskRow> = t::table
+        .filter(t::due_at.le(to_timestamp(now)))
+        .order(t::due_at)
+        .limit(limit)
+        .select(TaskRow::as_select())
+        .load(connection)?;
+    Ok(rows.into_iter().map(Task::from).collect())
+}
+
+/// The places of those of these rounds that wait, the first is 1: one read of the index `kefu_task_state` up to the last of them.
+pub(crate) fn places(connection: &mut AnyConnection, tenant: TenantId, tasks: &[Task]) -> Result<HashMap<TaskId, i64>> {
+    let waiting = tasks.iter().filter(|task| task.state == State::Waiting);
+    let Some(last) = waiting.map(|task| task.queued_at).max() else { return Ok(HashMap::new()) };
+    let ids: Vec<i64> = t::table
+        .filter(t::tenant_id.eq(tenant.get()))
+        .filter(t::state.eq(State::Waiting.code()))
+        .filter(t::queued_at.le(to_timestamp(last)))
+        .order((t::queued_at, t::id))
+        .limit(MOST_COUNTED)
+        .select(t::id)
+        .load(connection)?;
+    Ok(ids.into_iter().map(TaskId::new).zip(1..).collect())
+}
+
+/// How many rounds of a tenant are in this state, up to a limit.
+pub(crate) fn count(connection: &mut AnyConnection, tenant: TenantId, state: State) -> Result<i64> {
+    let text = format!(
+        "SELECT COUNT(*) AS counted FROM (SELECT 1 AS one FROM kefu_task WHERE tenant_id = {tenant} \
+         AND state = {} LIMIT {MOST_COUNTED}) AS bounded",
+        state.code()
+    );
+    Ok(diesel::sql_query(text).get_result::<Counted>(connection)?.counted)
+}
+
+/// A number that a statement counts.
+#[derive(QueryableByName)]
+struct Counted {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    counted: i64,
+}
+
+/// Since when the round of a tenant in this state waits that waits for the longest.
+pub(crate) fn oldest(connection: &mut AnyConnection, tenant: TenantId, state: State) -> Result<Option<Millis>> {
+    let time: Option<Instant> = t::table
+        .filter(t::tenant_id.eq(tenant.get()))
+        .filter(t::state.eq(state.code()))
+        .order((t::queued_at, t::id))
+        .select(t::queued_at)
+        .first(connection)
+        .optional()?;
+    Ok(time.map(|time| time.0))
+}
+
+/// How many rounds wait in each group of a tenant, `None` for those without one. The cost grows with what waits.
+pub(crate) fn waiting_by_group(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+) -> Result<HashMap<Option<GroupId>, i64>> {
+    let rows: Vec<(Option<i64>, i64)> = t::table
+        .filter(t::tenant_id.eq(tenant.get()))
+        .filter(t::state.eq_any([State::Waiting.code(), State::Missed.code()]))
+        .group_by(t::group_id)
+        .select((t::group_id, diesel::dsl::count_star()))
+        .load(connection)?;
+    Ok(rows.into_iter().map(|(group, count)| (group.map(GroupId::new), count)).collect())
+}

@@ -1,0 +1,489 @@
+//! Rounds of service as members and agents see them: waiting, taking, refusing, transferring, closing.
+
+use futures_util::future::join_all;
+use kefu::testing::access::{Permission, Role};
+use serde_json::{Value, json};
+
+use crate::support::{Event, TestApp, User, eventually, path};
+
+const SETTING: &str = "/admin-api/promotion/kefu-setting/update";
+const TASK: &str = "/admin-api/promotion/kefu-task";
+const DUTY: &str = "/admin-api/promotion/kefu-agent/duty";
+const CURRENT: &str = "/app-api/promotion/kefu-task/current";
+const LEAVE: &str = "/app-api/promotion/kefu-task/leave";
+
+/// The refusals of the contract.
+const CHANGED: (i64, &str) = (1_013_021_001, "会话状态已变化，请刷新");
+const TAKEN: (i64, &str) = (1_013_021_002, "会话已被接待");
+const FULL: (i64, &str) = (1_013_021_003, "座席已满");
+
+/// A service whose tenant has rounds, with these settings beside the mode.
+async fn manual(app: &TestApp, more: Value) -> User {
+    let owner = app.owner().await;
+    let mut routing = json!({"mode": "manual"});
+    routing.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    owner.put_json(SETTING, json!({"routing": routing})).await.ok();
+    owner
+}
+
+/// An agent who is on duty by word.
+async fn on_duty(app: &TestApp, name: &str) -> User {
+    let agent = app.admin(name, Role::Agent).await;
+    agent.put_json(DUTY, json!({"duty": 1})).await.ok();
+    agent
+}
+
+async fn take(agent: &User, conversation: i64) -> crate::support::Reply {
+    agent.post(&format!("{TASK}/take"), json!({"conversationId": conversation})).await
+}
+
+async fn act(agent: &User, act: &str, body: Value) -> crate::support::Reply {
+    agent.put_json(&format!("{TASK}/{act}"), body).await
+}
+
+async fn tasks(admin: &User, query: &str) -> Vec<Value> {
+    admin.get(&format!("{TASK}/list?{query}")).await.ok().as_array().unwrap().clone()
+}
+
+/// A member who has written, with the conversation.
+async fn waiting(app: &TestApp, id: i64) -> (User, i64) {
+    let member = app.member(id).await;
+    member.says("你好").await;
+    let conversation = member.own_conversation().await;
+    (member, conversation)
+}
+
+fn kinds(events: &[Event]) -> Vec<&str> {
+    events.iter().map(|event| event.kind.as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_round_goes_from_the_first_message_to_its_end() {
+    let app = TestApp::spawn().await;
+    let owner = manual(&app, json!({})).await;
+    let ann = on_duty(&app, "ann").await;
+    let member = app.member(1001).await;
+    let (mut at_member, mut at_ann) = (member.socket("").await, ann.socket("").await);
+
+    member.says("你好").await;
+    let conversation = member.own_conversation().await;
+    let task = tasks(&owner, "state=3").await.remove(0);
+    assert_eq!((&task["state"], &task["place"], &task["agentId"]), (&json!(3), &json!(1), &Value::Null));
+    assert_eq!((&task["userId"], &task["firstSeq"]), (&json!(member.id()), &json!(1)));
+    let current = member.get(CURRENT).await.ok();
+    assert_eq!((&current["place"], &current["waiting"], &current["onDuty"]), (&json!(1), &json!(1), &json!(true)));
+    let events = at_ann.events_so_far().await;
+    assert_eq!(kinds(&events), ["kefu_conversation_created", "kefu_message_type", "kefu_task"]);
+    assert_eq!(events[1].content["taskId"], task["id"]);
+    assert_eq!((&events[2].content["id"], &events[2].content["state"]), (&task["id"], &json!(3)));
+    let events = at_member.events_so_far().await;
+    assert_eq!(kinds(&events), ["kefu_message_type", "kefu_task"]);
+    assert_eq!(events[1].content["state"], 3);
+    assert!(events[1].content.get("userNickname").is_none(), "a member sees what concerns the member");
+
+    app.clock.advance(5000);
+    let taken = take(&ann, conversation).await.ok();
+    assert_eq!((&taken["id"], &taken["state"], &taken["agentId"]), (&task["id"], &json!(1), &json!(ann.id())));
+    assert_eq!((&taken["agentNickname"], &taken["acceptedAt"]), (&json!("客服ann"), &json!(app.clock.now())));
+    assert_eq!(at_member.expect("kefu_task").await["agentNickname"], "客服ann");
+    assert_eq!(take(&ann, conversation).await.ok(), taken, "once more changes nothing");
+
+    ann.answers(conversation, "您好").await;
+    member.says("谢谢").await;
+    let messages = owner.messages(conversation, "limit=10").await;
+    assert!(messages.iter().all(|message| message["taskId"] == task["id"]), "{messages:?}");
+    let got = owner.get(&format!("{TASK}/get?id={}", task["id"])).await.ok();
+    assert_eq!(got["firstReplyAt"].as_i64().unwrap(), app.clock.now());
+
+    let closed = act(&ann, "close", json!({"id": task["id"], "reason": "已解决"})).await.ok();
+    assert_eq!((&closed["state"], &closed["endReason"], &closed["lastSeq"]), (&json!(-1), &json!("已解决"), &json!(3)));
+    act(&ann, "close", json!({"id": task["id"]})).await.fails(CHANGED.0, CHANGED.1);
+    assert_eq!(member.get(CURRENT).await.ok()["task"], Value::Null);
+    // An answer afterwards opens nothing, the member's next message does.
+    ann.answers(conversation, "再见").await;
+    assert_eq!(owner.messages(conversation, "limit=1").await[0].get("taskId"), None);
+    member.says("还有").await;
+    let history = owner.get(&format!("{TASK}/history?conversationId={conversation}")).await.ok();
+    let states: Vec<&Value> = history.as_array().unwrap().iter().map(|task| &task["state"]).collect();
+    assert_eq!((states, &history[0]["firstSeq"]), (vec![&json!(3), &json!(-1)], &json!(5)));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn without_rounds_nothing_is_opened_and_nothing_is_written() {
+    let app = TestApp::spawn().await;
+    let owner = app.owner().await;
+    let ann = app.admin("ann", Role::Agent).await;
+    let (member, conversation) = waiting(&app, 1001).await;
+    ann.answers(conversation, "您好").await;
+    let none = json!({"task": null, "place": null, "waiting": 0, "onDuty": true});
+    assert_eq!(member.get(CURRENT).await.ok(), none);
+    take(&ann, conversation).await.fails(CHANGED.0, CHANGED.1);
+    member.post(LEAVE, json!({})).await.fails(CHANGED.0, CHANGED.1);
+    assert_eq!(tasks(&owner, "").await, Vec::<Value>::new());
+    let mut socket = ann.socket("").await;
+    member.says("?").await;
+    let events = socket.events_so_far().await;
+    assert_eq!(kinds(&events), ["kefu_message_type"]);
+    assert_eq!(events[0].content.get("taskId"), None);
+    for table in ["kefu_task", "kefu_agent", "kefu_node", "kefu_agent_socket"] {
+        assert_eq!(app.count(table).await, 0, "{table}");
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn of_many_who_take_at_once_one_gets_it_on_whichever_node() {
+    let app = TestApp::spawn_with(|settings| settings.limits.calls_per_s = Some(0)).await;
+    let other = app.another_node(|settings| settings.limits.calls_per_s = Some(0)).await;
+    manual(&app, json!({"capacity": 1000})).await;
+    let agents = join_all((0..4).map(|number| async move { number })).await;
+    let mut takers = Vec::new();
+    for number in agents {
+        let agent = on_duty(&app, &format!("agent{number}")).await;
+        takers.push(if number % 2 == 0 { agent } else { agent.at_node(&other) });
+    }
+    eventually("the other node knows", async || {
+        let owner = app.owner().await.at_node(&other);
+        owner.get("/admin-api/promotion/kefu-setting/get").await.ok()["routing"]["mode"] == "manual"
+    })
+    .await;
+    for round in 0..25 {
+        let (_, conversation) = waiting(&app, 1001 + round).await;
+        let replies = join_all(takers.iter().map(|agent| take(agent, conversation))).await;
+        let won = replies.iter().filter(|reply| reply.code == 0).count();
+        assert_eq!(won, 1, "{replies:?}");
+        replies.into_iter().filter(|reply| reply.code != 0).for_each(|reply| reply.fails(TAKEN.0, TAKEN.1));
+    }
+    other.stop().await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn capacity_counts_for_who_takes_and_not_for_who_answers() {
+    let app = TestApp::spawn().await;
+    let owner = manual(&app, json!({"capacity": 2})).await;
+    let ann = on_duty(&app, "ann").await;
+    let mut conversations = Vec::new();
+    for id in 1001..=1005 {
+        conversations.push(waiting(&app, id).await.1);
+    }
+    take(&ann, conversations[0]).await.ok();
+    take(&ann, conversations[1]).await.ok();
+    take(&ann, conversations[2]).await.fails(FULL.0, FULL.1);
+    assert_eq!(tasks(&owner, "state=3").await.len(), 3, "a refusal changes nothing");
+    ann.answers(conversations[2], "您好").await;
+    assert_eq!(tasks(&owner, &format!("state=1&agentId={}", ann.id())).await.len(), 3);
+    // What is set for the agent counts before what the tenant says; owners may go beyond.
+    owner.put_json("/admin-api/promotion/kefu-agent/update", json!({"adminId": ann.id(), "capacity": 4})).await.ok();
+    take(&ann, conversations[3]).await.ok();
+    take(&ann, conversations[4]).await.fails(FULL.0, FULL.1);
+    owner.put_json("/admin-api/promotion/kefu-agent/update", json!({"adminId": owner.id(), "capacity": 0})).await.ok();
+    take(&owner, conversations[4]).await.ok();
+    // An end makes room.
+    let own = tasks(&owner, &format!("state=1&agentId={}", ann.id())).await;
+    act(&ann, "close", json!({"id": own[0]["id"]})).await.ok();
+    let (_, next) = waiting(&app, 1006).await;
+    take(&ann, next).await.ok();
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_in_anothers_round_is_a_helpers() {
+    let app = TestApp::spawn().await;
+    let owner = manual(&app, json!({})).await;
+    let (ann, ben) = (on_duty(&app, "ann").await, on_duty(&app, "ben").await);
+    let (_, conversation) = waiting(&app, 1001).await;
+    let taken = take(&ann, conversation).await.ok();
+    take(&ben, conversation).await.fails(TAKEN.0, TAKEN.1);
+    ben.answers(conversation, "我也在").await;
+    let after = owner.get(&format!("{TASK}/get?id={}", taken["id"])).await.ok();
+    assert_eq!(after, taken);
+    assert_eq!(owner.messages(conversation, "limit=1").await[0]["taskId"], taken["id"]);
+    // Who may take what another has, does.
+    assert_eq!(take(&owner, conversation).await.ok()["agentId"], json!(owner.id()));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_offered_is_accepted_by_a_word_or_an_answer_and_can_be_refused() {
+    let app = TestApp::spawn().await;
+    let owner = manual(&app, json!({"autoAccept": false})).await;
+    let (ann, ben) = (on_duty(&app, "ann").await, on_duty(&app, "ben").await);
+    let mut at_ben = ben.socket("").await;
+    let (_, conversation) = waiting(&app, 1001).await;
+    let taken = take(&ann, conversation).await.ok();
+    assert_eq!(taken["state"], 1, "who takes has accepted");
+    let (id, to_ben) = (taken["id"].clone(), json!({"id": taken["id"], "agentId": ben.id(), "reason": "售后"}));
+    at_ben.events_so_far().await;
+
+    let offered = act(&ann, "transfer", to_ben.clone()).await.ok();
+    assert_eq!(
+        (&offered["state"], &offered["transferReason"], &offered["transfers"]),
+        (&json!(0), &json!("售后"), &json!(1))
+    );
+    let events = at_ben.events_so_far().await;
+    assert_eq!(kinds(&events), ["kefu_task_offer", "kefu_task"]);
+    act(&ann, "accept", json!({"id": id})).await.fails(TAKEN.0, TAKEN.1);
+    act(&ann, "refuse", json!({"id": id})).await.fails(TAKEN.0, TAKEN.1);
+    let stale = json!({"id": id, "version": taken["version"]});
+    act(&ben, "accept", stale).await.fails(CHANGED.0, CHANGED.1);
+    let accepted = act(&ben, "accept", json!({"id": id, "version": offered["version"]})).await.ok();
+    assert_eq!((&accepted["state"], &accepted["agentId"]), (&json!(1), &json!(ben.id())));
+    act(&ben, "refuse", json!({"id": id})).await.fails(CHANGED.0, CHANGED.1);
+
+    act(&ben, "transfer", json!({"id": id, "agentId": ann.id()})).await.ok();
+    let refused = act(&ann, "refuse", json!({"id": id})).await.ok();
+    assert_eq!((&refused["state"], &refused["agentId"]), (&json!(3), &Value::Null));
+    assert_eq!(refused["queuedAt"], taken["queuedAt"], "it keeps its place");
+
+    act(&owner, "assign", json!({"id": id, "agentId": ben.id()})).await.ok();
+    ben.answers(conversation, "您好").await;
+    assert_eq!(owner.get(&format!("{TASK}/get?id={id}")).await.ok()["state"], 1, "an answer accepts");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_transfer_goes_to_an_agent_with_room_or_to_a_group() {
+    let app = TestApp::spawn().await;
+    let owner = manual(&app, json!({"capacity": 1})).await;
+    let (ann, ben) = (on_duty(&app, "ann").await, on_duty(&app, "ben").await);
+    let viewer = app.admin("viewer", Role::Viewer).await;
+    let gone = app.admin("gone", Role::Agent).await;
+    owner.put_json("/admin-api/system/user/update-status", json!({"id": gone.id(), "status": 1})).await.ok();
+    let group = owner.post("/admin-api/promotion/kefu-group/create", json!({"name": "售后"})).await.ok();
+    let (_, one) = waiting(&app, 1001).await;
+    let (_, two) = waiting(&app, 1002).await;
+    let (of_ann, of_ben) = (take(&ann, one).await.ok(), take(&ben, two).await.ok());
+    let id = &of_ann["id"];
+
+    act(&ann, "transfer", json!({"id": id, "agentId": ben.id()})).await.fails(FULL.0, FULL.1);
+    act(&ben, "transfer", json!({"id": id, "agentId": ben.id()})).await.fails(403, "没有该操作权限");
+    let no_agent = "请求参数不正确:客服不存在或已停用";
+    for other in [gone.id(), viewer.id(), 999_999] {
+        act(&ann, "transfer", json!({"id": id, "agentId": other})).await.fails(400, no_agent);
+    }
+    act(&ann, "transfer", json!({"id": id, "agentId": ann.id()})).await.fails(400, "请求参数不正确:不能转接给当前客服");
+    act(&ann, "transfer", json!({"id": id})).await.fails(400, "请求参数不正确:须指定客服或分组之一");
+    act(&ann, "transfer", json!({"id": id, "groupId": 999_999})).await.fails(400, "请求参数不正确:分组不存在");
+    act(&ann, "transfer", json!({"id": 999_999, "agentId": ben.id()})).await.fails(1_013_021_000, "服务记录不存在");
+    assert_eq!(owner.get(&format!("{TASK}/get?id={id}")).await.ok(), of_ann);
+
+    // Nobody of the group is on duty: the member is told so. As soon as somebody is, the round waits.
+    let moved = act(&ann, "transfer", json!({"id": id, "groupId": group, "reason": "x"})).await.ok();
+    assert_eq!((&moved["state"], &moved["groupId"], &moved["agentId"]), (&json!(4), &group, &Value::Null));
+    let place = json!({"adminId": ben.id(), "groups": [{"id": group}]});
+    owner.put_json("/admin-api/promotion/kefu-agent/update", place).await.ok();
+    eventually("it waits", async || tasks(&owner, "state=3").await.len() == 1).await;
+    act(&ben, "close", json!({"id": of_ben["id"]})).await.ok();
+    assert_eq!(take(&ben, one).await.ok()["groupId"], group);
+    // Supervisors may give it to someone who is full, others may not.
+    let (_, three) = waiting(&app, 1003).await;
+    take(&ann, three).await.ok();
+    assert_eq!(act(&owner, "transfer", json!({"id": id, "agentId": ann.id()})).await.ok()["agentId"], json!(ann.id()));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn an_end_is_the_agents_the_members_or_a_supervisors() {
+    let app = TestApp::spawn().await;
+    let owner = manual(&app, json!({})).await;
+    let (ann, ben) = (on_duty(&app, "ann").await, on_duty(&app, "ben").await);
+    let (member, conversation) = waiting(&app, 1001).await;
+    let taken = take(&ann, conversation).await.ok();
+    act(&ben, "close", json!({"id": taken["id"]})).await.fails(403, "没有该操作权限");
+    let ended = act(&owner, "close", json!({"id": taken["id"]})).await.ok();
+    assert_eq!((&ended["state"], &ended["agentId"]), (&json!(-4), &json!(ann.id())));
+
+    member.says("还在吗").await;
+    let left = member.post(LEAVE, json!({})).await.ok();
+    assert_eq!(left["state"], -1);
+    member.post(LEAVE, json!({})).await.fails(CHANGED.0, CHANGED.1);
+    let history = owner.get(&format!("{TASK}/history?conversationId={conversation}")).await.ok();
+    assert_eq!(history[0]["endReason"], "member_left");
+
+    // Who takes where there is no round opens one.
+    let opened = take(&ann, conversation).await.ok();
+    assert_eq!((&opened["state"], &opened["kind"], &opened["firstSeq"]), (&json!(1), &json!(1), &json!(3)));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn while_nobody_is_on_duty_members_are_told_at_once_and_wait_for_whoever_comes() {
+    let app = TestApp::spawn().await;
+    let owner = manual(&app, json!({})).await;
+    let ann = app.admin("ann", Role::Agent).await;
+    let member = app.member(1001).await;
+    let mut at_member = member.socket("").await;
+    member.says("有人吗").await;
+    let events = at_member.events_so_far().await;
+    assert_eq!((kinds(&events), &events[1].content["state"]), (vec!["kefu_message_type", "kefu_task"], &json!(4)));
+    assert_eq!(member.get(CURRENT).await.ok()["onDuty"], false);
+    assert_eq!(tasks(&owner, "state=4").await.len(), 1);
+
+    // With a socket who has never said anything is on duty.
+    let at_ann = ann.socket("").await;
+    assert_eq!(at_member.expect("kefu_task").await["state"], 3);
+    let other = app.member(1002).await;
+    other.says("你好").await;
+    assert_eq!(other.get(CURRENT).await.ok()["task"]["state"], 3);
+    // For the grace after the last socket, too.
+    at_ann.close().await;
+    app.clock.advance(59_000);
+    eventually("she is away", async || {
+        let overview = owner.get(&format!("{TASK}/overview")).await.ok();
+        let is_ann = |agent: &&Value| agent["adminId"] == json!(ann.id());
+        overview["agents"].as_array().unwrap().iter().find(is_ann).unwrap()["online"] == false
+    })
+    .await;
+    app.clock.advance(61_000);
+    assert_eq!(at_member.expect("kefu_task").await["state"], 4);
+    // By word, without a socket.
+    ann.put_json(DUTY, json!({"duty": 1})).await.ok();
+    assert_eq!(at_member.expect("kefu_task").await["state"], 3);
+    ann.put_json(DUTY, json!({"duty": 2})).await.ok();
+    assert_eq!(at_member.expect("kefu_task").await["state"], 4);
+    // Who is missed can be taken all the same.
+    take(&ann, member.own_conversation().await).await.ok();
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn who_is_away_for_too_long_loses_the_rounds_once_and_nobody_else_does() {
+    let app = TestApp::spawn().await;
+    let owner = manual(&app, json!({})).await;
+    let (ann, ben) = (app.admin("ann", Role::Agent).await, on_duty(&app, "ben").await);
+    let (at_ann, _at_ben) = (ann.socket("").await, ben.socket("").await);
+    let (_, one) = waiting(&app, 1001).await;
+    let (_, two) = waiting(&app, 1002).await;
+    let (of_ann, of_ben) = (take(&ann, one).await.ok(), take(&ben, two).await.ok());
+    at_ann.close().await;
+    eventually("she is away", async || app.count("kefu_agent_socket").await == 1).await;
+    app.clock.advance(60_000);
+    eventually("it waits", async || tasks(&owner, "state=3").await.len() == 1).await;
+    let after = owner.get(&format!("{TASK}/get?id={}", of_ann["id"])).await.ok();
+    assert_eq!((&after["state"], &after["queuedAt"]), (&json!(3), &of_ann["queuedAt"]));
+    assert_eq!(after["version"].as_i64(), of_ann["version"].as_i64().map(|version| version + 1), "once");
+    assert_eq!(owner.get(&format!("{TASK}/get?id={}", of_ben["id"])).await.ok(), of_ben);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn two_nodes_know_of_each_others_agents_without_a_relay_and_one_that_dies_is_missed() {
+    let app = TestApp::spawn().await;
+    if crate::support::database::Kind::chosen() == crate::support::database::Kind::Sqlite {
+        app.stop().await;
+        return;
+    }
+    let other = app.another_node(|_| ()).await;
+    let owner = manual(&app, json!({})).await;
+    let ann = app.admin("ann", Role::Agent).await;
+    eventually("the other node knows", async || {
+        let there = owner.at_node(&other);
+        there.get("/admin-api/promotion/kefu-setting/get").await.ok()["routing"]["mode"] == "manual"
+    })
+    .await;
+    let _at_ann = ann.at_node(&other).socket("").await;
+    let (member, _) = waiting(&app, 1001).await;
+    assert_eq!(member.get(CURRENT).await.ok()["task"]["state"], 3);
+    other.stop().await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn times_end_what_waits_for_too_long() {
+    let app = TestApp::spawn().await;
+    let owner = manual(&app, json!({"maxWait": 600, "missedTtl": 3600, "autoAccept": false})).await;
+    let (ann, ben) = (on_duty(&app, "ann").await, on_duty(&app, "ben").await);
+    let (_sockets, _more) = (ann.socket("").await, ben.socket("").await);
+    let (_, one) = waiting(&app, 1001).await;
+    let (_, two) = waiting(&app, 1002).await;
+    let taken = take(&ann, two).await.ok();
+    act(&ann, "transfer", json!({"id": taken["id"], "agentId": ben.id()})).await.ok();
+    app.clock.advance(30_000);
+    eventually("it is taken back", async || tasks(&owner, "state=3").await.len() == 2).await;
+    take(&ben, two).await.ok();
+    app.clock.advance(570_000);
+    eventually("it has ended", async || tasks(&owner, "state=-3").await.len() == 1).await;
+    let ended = tasks(&owner, "state=-3").await.remove(0);
+    assert_eq!((&ended["conversationId"], &ended["endReason"]), (&json!(one), &json!("timeout")));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn turning_rounds_off_ends_the_open_ones() {
+    let app = TestApp::spawn().await;
+    let owner = manual(&app, json!({})).await;
+    let ann = on_duty(&app, "ann").await;
+    let (member, one) = waiting(&app, 1001).await;
+    let _other = waiting(&app, 1002).await;
+    take(&ann, one).await.ok();
+    owner.put_json(SETTING, json!({"routing": {"mode": "off"}})).await.ok();
+    eventually("they have ended", async || tasks(&owner, "state=-4").await.len() == 2).await;
+    assert!(tasks(&owner, "").await.iter().all(|task| task["endReason"] == "routing_off"));
+    member.says("?").await;
+    assert_eq!(tasks(&owner, "state=0,1,3,4").await, Vec::<Value>::new());
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn lists_go_page_by_page_and_the_overview_counts() {
+    let app = TestApp::spawn().await;
+    let owner = manual(&app, json!({})).await;
+    let ann = on_duty(&app, "ann").await;
+    for id in 1001..=1005 {
+        waiting(&app, id).await;
+        app.clock.advance(1000);
+    }
+    take(&ann, app.member(1001).await.own_conversation().await).await.ok();
+    let first = tasks(&owner, "state=3&limit=3").await;
+    let cursor = first[2]["cursor"].as_str().unwrap();
+    let rest = tasks(&owner, &format!("state=3&limit=3&cursor={cursor}")).await;
+    let members: Vec<i64> = first.iter().chain(&rest).map(|task| task["userId"].as_i64().unwrap()).collect();
+    assert_eq!(members, [1002, 1003, 1004, 1005]);
+    let places: Vec<&Value> = first.iter().chain(&rest).map(|task| &task["place"]).collect();
+    assert_eq!(places, [&json!(1), &json!(2), &json!(3), &json!(4)]);
+    let overview = owner.get(&format!("{TASK}/overview")).await.ok();
+    let numbers = ["waiting", "missed", "open", "oldestWaitMs"].map(|name| overview[name].as_i64().unwrap());
+    assert_eq!(numbers, [4, 0, 1, 4000]);
+    let agent =
+        overview["agents"].as_array().unwrap().iter().find(|agent| agent["adminId"] == json!(ann.id())).unwrap();
+    assert_eq!((&agent["load"], &agent["duty"], &agent["onDuty"]), (&json!(1), &json!(1), &json!(true)));
+    ann.get(&format!("{TASK}/overview")).await.fails(403, "没有该操作权限");
+    owner.get(&format!("{TASK}/list?state=5")).await.fails(400, "请求参数不正确:状态不合法");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn duty_is_ones_own_word_or_a_supervisors() {
+    let app = TestApp::spawn().await;
+    let owner = manual(&app, json!({})).await;
+    let ann = app.admin("ann", Role::Agent).await;
+    let viewer = app.admin("viewer", Role::Viewer).await;
+    let mut at_ann = ann.socket("").await;
+    viewer.put_json(DUTY, json!({"duty": 1})).await.fails(403, "没有该操作权限");
+    ann.put_json(DUTY, json!({"duty": 1, "adminId": owner.id()})).await.fails(403, "没有该操作权限");
+    ann.put_json(DUTY, json!({"duty": 3})).await.fails(400, "请求参数不正确:值班状态须为 0 至 2");
+    owner.put_json(DUTY, json!({"duty": 0, "adminId": ann.id()})).await.ok();
+    assert_eq!(at_ann.expect("kefu_agent").await, json!({"adminId": ann.id(), "duty": 0}));
+    let supervisor = app.admin_who_may("chief", &[Permission::SuperviseTasks]).await;
+    let agents = supervisor.get(&format!("{TASK}/overview")).await.ok()["agents"].clone();
+    assert!(agents.as_array().unwrap().iter().any(|agent| agent["adminId"] == json!(ann.id()) && agent["duty"] == 0));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_programs_message_serves_nobody() {
+    let app = TestApp::spawn().await;
+    let owner = manual(&app, json!({})).await;
+    let _ann = on_duty(&app, "ann").await;
+    let (member, conversation) = waiting(&app, 1001).await;
+    let key = owner.post(path::API_KEY_CREATE, json!({"name": "shop", "scopes": ["message"]})).await.ok();
+    let url = app.url(&format!("/open-api/members/{}/messages", member.id()));
+    let body = json!({"contentType": 1, "content": "发货", "clientMessageId": "1"});
+    let secret = key["secret"].as_str().unwrap();
+    assert!(app.http.post(url).bearer_auth(secret).json(&body).send().await.unwrap().status().is_success());
+    assert_eq!(tasks(&owner, "state=3").await.len(), 1);
+    assert!(owner.messages(conversation, "limit=1").await[0]["taskId"].is_number());
+    app.stop().await;
+}
