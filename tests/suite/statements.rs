@@ -191,6 +191,11 @@ impl Act {
 
 /// The statements of one batch with a command for each of `count` conversations.
 async fn statements(count: usize, acts: &[Act]) -> Vec<String> {
+    statements_of(count, acts, false).await
+}
+
+/// The same where the tenant has rounds of service, of which one is open in each conversation, or has none.
+async fn statements_of(count: usize, acts: &[Act], within_rounds: bool) -> Vec<String> {
     let transactions = Transactions::default();
     WATCHED.set(Some(Arc::clone(&transactions)));
     let app = TestApp::spawn_with(|settings: &mut Settings| {
@@ -211,6 +216,18 @@ async fn statements(count: usize, acts: &[Act]) -> Vec<String> {
         conversations.collect::<Vec<_>>().join(", ")
     ));
     let owner = app.owner().await;
+    if within_rounds {
+        owner.put_json("/admin-api/promotion/kefu-setting/update", json!({"routing": {"mode": "manual"}})).await.ok();
+        let rounds = (0..=count).map(|id| {
+            let (id, time) = (id + 1000, "'2026-11-21 00:00:00'");
+            format!("({id}, {id}, {id}, {}, 1, 999, 1, {time}, {time}, {time}, {time}, 1)", id + 4000)
+        });
+        app.execute(&format!(
+            "INSERT INTO kefu_task (id, conversation_id, open_conversation_id, user_id, state, agent_id, first_seq, queued_at, \
+             first_reply_at, create_time, update_time, tenant_id) VALUES {}",
+            rounds.collect::<Vec<_>>().join(", ")
+        ));
+    }
     owner.answers(1000, "first").await;
     let committed = transactions.lock().unwrap().len();
 
@@ -237,6 +254,21 @@ async fn statements(count: usize, acts: &[Act]) -> Vec<String> {
     assert_eq!(app.metric("kefu_write_batch_size_count").await, 3, "one batch: {transactions:?}");
     app.stop().await;
     transactions.pop().unwrap()
+}
+
+#[tokio::test]
+async fn within_a_round_a_batch_asks_once_more_and_without_rounds_it_does_not() {
+    set_default_instrumentation(watch).unwrap();
+    for act in [Act::Send, Act::Member] {
+        let without = statements(8, &[act]).await;
+        let mut within = statements_of(8, &[act], true).await;
+        let asks = |text: &String| text.starts_with("SELECT t.id, t.tenant_id, t.conversation_id");
+        assert!(!without.iter().any(asks), "{without:#?}");
+        let asked = within.len();
+        within.retain(|text| !asks(text));
+        assert_eq!((asked, &within), (without.len() + 1, &without));
+        assert_eq!(statements_of(3, &[act], true).await.len(), asked, "however large it is");
+    }
 }
 
 #[tokio::test]
