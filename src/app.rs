@@ -24,8 +24,9 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
 use crate::account;
-use crate::agent::duty;
+use crate::agent::duty::LEASE;
 use crate::agent::presence::Presence;
+use crate::agent::roster;
 use crate::api_key::ApiKeys;
 use crate::auth::{self, Auth, RevokeReason, Revoked, has_admin_logins};
 use crate::channel::Channels;
@@ -423,7 +424,7 @@ async fn start_jobs(
     db.write(move |connection| {
         if alone {
             // What the process before this one has shown.
-            duty::remove_dead_nodes(connection, now.saturating_add(2 * duty::LEASE))?;
+            roster::remove_dead_nodes(connection, now.saturating_add(2 * LEASE))?;
             job::recover(connection, now)?;
         }
         account::indexing::at_start(connection, now)?;

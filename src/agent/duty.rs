@@ -1,4 +1,4 @@
-//! Who is on duty: agents who said so or who are there, at whichever node.
+//! Who is on duty: agents who said so or who are there, at whichever node. [`super::roster`] reads it.
 //!
 //! Protocol. Each node keeps a lease in `kefu_node`, which it renews, and a row in `kefu_agent_socket` for each admin who may take
 //! rounds and has a socket with it. A row counts while the lease of its node does. So every node knows from the database alone who
@@ -10,17 +10,7 @@
 //! - An agent without a socket stays on duty for the tenant's grace (`routing.offlineGrace`), so that a reload of the page and a
 //!   restarted node change nothing.
 
-use std::collections::{HashMap, HashSet};
-
-use super::{Group, Membership, OffDuty, store};
 use crate::clock::Millis;
-use crate::db::AnyConnection;
-use crate::error::Result;
-use crate::id::{GroupId, TenantId, UserId};
-
-pub(crate) use super::store::duty::{
-    Socket, away_since, end_lease, has_dead_nodes, remove_dead_nodes, renew_lease, show,
-};
 
 /// How long a node counts as running after it has renewed its lease, in milliseconds.
 pub(crate) const LEASE: Millis = 20_000;
@@ -97,78 +87,6 @@ impl Presence {
         let since = self.offline_since.max(self.duty_since);
         !self.online && rules.grace > 0 && since.is_none_or(|since| now - since >= rules.grace)
     }
-}
-
-/// A tenant's agents who are on duty, and its groups.
-#[derive(Debug, Default)]
-pub(crate) struct Roster {
-    /// Who is on duty.
-    pub on_duty: HashSet<UserId>,
-    groups: HashMap<GroupId, Group>,
-    members: HashMap<GroupId, Vec<UserId>>,
-}
-
-impl Roster {
-    /// Reads it: three statements, whose cost grows with the tenant's agents and groups.
-    ///
-    /// # Errors
-    /// As the connection's.
-    pub(crate) fn read(
-        connection: &mut AnyConnection,
-        tenant: TenantId,
-        rules: DutyRules,
-        now: Millis,
-    ) -> Result<Self> {
-        let presences = store::duty::presences(connection, tenant, now)?;
-        let on_duty =
-            presences.into_iter().filter(|(_, presence)| presence.is_on_duty(rules, now)).map(|(agent, _)| agent);
-        let groups = store::groups(connection, tenant)?.into_iter().map(|group| (group.id, group)).collect();
-        let mut members: HashMap<GroupId, Vec<UserId>> = HashMap::new();
-        for (agent, memberships) in store::memberships(connection, tenant)? {
-            for Membership { group, excluded, .. } in memberships {
-                if !excluded {
-                    members.entry(group).or_default().push(agent);
-                }
-            }
-        }
-        Ok(Self { on_duty: on_duty.collect(), groups, members })
-    }
-
-    /// Whether there is anyone to take a round of this group, or of none; a group's member waits for nobody when the group wants
-    /// that (`offDuty`).
-    pub(crate) fn serves(&self, group: Option<GroupId>) -> bool {
-        let Some(mut id) = group else { return !self.on_duty.is_empty() };
-        // Each group at most once, should a circle ever get into the table.
-        for _ in 0..=self.groups.len() {
-            let members = self.members.get(&id).map_or(&[][..], Vec::as_slice);
-            if members.iter().any(|agent| self.on_duty.contains(agent)) {
-                return true;
-            }
-            match self.groups.get(&id) {
-                Some(Group { off_duty: OffDuty::Queue, .. }) => return true,
-                Some(Group { off_duty: OffDuty::Fallback, fallback: Some(next), .. }) => id = *next,
-                _ => return false,
-            }
-        }
-        false
-    }
-
-    /// Members whom an agent serves at once in this group, when nothing is set for the agent.
-    pub(crate) fn capacity(&self, group: Option<GroupId>) -> Option<i32> {
-        self.groups.get(&group?).map(|group| group.capacity)
-    }
-}
-
-/// The presence of a tenant's agents of whom anything is known.
-///
-/// # Errors
-/// As the connection's.
-pub(crate) fn presences(
-    connection: &mut AnyConnection,
-    tenant: TenantId,
-    now: Millis,
-) -> Result<HashMap<UserId, Presence>> {
-    store::duty::presences(connection, tenant, now)
 }
 
 #[cfg(test)]

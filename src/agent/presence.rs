@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::duty::{self, RENEWAL, Socket};
+use super::duty::RENEWAL;
+use super::roster::{self, Socket};
 use crate::access::Permission;
 use crate::clock::{Clock, Millis};
 use crate::db::{AnyConnection, Db};
@@ -75,10 +76,11 @@ impl Presence {
         }
         let (node, sockets) = (inner.node, here.clone());
         let store = move |connection: &mut AnyConnection| {
-            let known = if duty::renew_lease(connection, node, now)? { HashSet::new() } else { shown.sockets.clone() };
+            let known =
+                if roster::renew_lease(connection, node, now)? { HashSet::new() } else { shown.sockets.clone() };
             let came: Vec<Socket> = sockets.difference(&known).copied().collect();
             let left: Vec<Socket> = known.difference(&sockets).copied().collect();
-            duty::show(connection, node, &came, &left, now)
+            roster::show(connection, node, &came, &left, now)
         };
         inner.db.write(store).await?;
         *inner.shown.lock().unwrap_or_else(PoisonError::into_inner) = Shown { sockets: here, renewed: Some(now) };
@@ -96,6 +98,6 @@ impl Presence {
             return Ok(());
         }
         let (node, now) = (inner.node, inner.clock.now());
-        inner.db.write(move |connection| duty::end_lease(connection, node, now)).await
+        inner.db.write(move |connection| roster::end_lease(connection, node, now)).await
     }
 }

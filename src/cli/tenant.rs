@@ -53,9 +53,9 @@ pub(super) fn run(settings: &Settings, command: Command) -> Result {
             Command::Get { key, tenant } => {
                 let lines = lines(&*tenants.settings(tenant.id()).await?)?;
                 match key {
-                    None => lines.iter().map(|(key, value)| format!("{key}\t{value}\n")).collect(),
+                    None => lines.iter().map(|(key, value)| format!("{key}\t{}\n", shown(value))).collect(),
                     Some(key) => match lines.iter().find(|(known, _)| *known == key) {
-                        Some((_, value)) => format!("{value}\n"),
+                        Some((_, value)) => format!("{}\n", shown(value)),
                         None => {
                             let known: Vec<&str> = lines.iter().map(|(key, _)| key.as_str()).collect();
                             return Err(format!("there is no setting {key}; there are: {}", known.join(", ")).into());
@@ -70,4 +70,9 @@ pub(super) fn run(settings: &Settings, command: Command) -> Result {
         })
     })?;
     super::print(&text)
+}
+
+/// A value as it is typed: texts without quotes.
+fn shown(value: &serde_json::Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -8,8 +8,9 @@ use std::collections::HashMap;
 use super::serve::{Act, Serve};
 use super::store::{self, TaskFilter};
 use super::{Place, Routing, State, Task};
-use crate::agent::duty::{self, DutyRules, Roster};
+use crate::agent::duty::DutyRules;
 use crate::agent::presence::Presence;
+use crate::agent::roster::{self, Roster};
 use crate::clock::Clock;
 use crate::conversation::Target;
 use crate::db::{AnyConnection, Db};
@@ -55,8 +56,8 @@ impl Clerk {
             return Ok(());
         }
         let now = self.clock.now();
-        if self.db.run(move |connection| duty::has_dead_nodes(connection, now)).await? {
-            self.db.write(move |connection| duty::remove_dead_nodes(connection, now)).await?;
+        if self.db.run(move |connection| roster::has_dead_nodes(connection, now)).await? {
+            self.db.write(move |connection| roster::remove_dead_nodes(connection, now)).await?;
         }
         for task in self.db.run(move |connection| store::due(connection, now, AT_ONCE)).await? {
             if let Some(routing) = tenants.get(&task.tenant) {
@@ -79,7 +80,7 @@ impl Clerk {
         let before = self.clock.now() - grace;
         let gone = move |connection: &mut AnyConnection| {
             let mut found: Vec<(UserId, Task)> = Vec::new();
-            for (agent, since) in duty::away_since(connection, tenant)? {
+            for (agent, since) in roster::away_since(connection, tenant)? {
                 if since <= before {
                     let tasks = store::of_agent(connection, agent, AT_ONCE)?;
                     found.extend(tasks.into_iter().map(|task| (agent, task)));
@@ -101,7 +102,7 @@ impl Clerk {
         let now = self.clock.now();
         let news = move |connection: &mut AnyConnection| {
             let mut found = Vec::new();
-            let mut roster = None;
+            let mut duties = None;
             for state in [State::Waiting, State::Missed] {
                 let filter = TaskFilter { states: vec![state], ..TaskFilter::default() };
                 let mut after: Option<Place> = None;
@@ -109,10 +110,10 @@ impl Clerk {
                     let page = store::list(connection, tenant, &filter, after, AT_ONCE)?;
                     let Some(last) = page.last() else { break };
                     after = Some(Place { queued_at: last.queued_at, id: last.id.get() });
-                    if roster.is_none() {
-                        roster = Some(Roster::read(connection, tenant, routing.duty, now)?);
+                    if duties.is_none() {
+                        duties = Some(Roster::read(connection, tenant, routing.duty, now)?);
                     }
-                    let serves = |task: &Task| roster.as_ref().is_some_and(|roster| roster.serves(task.group));
+                    let serves = |task: &Task| duties.as_ref().is_some_and(|duties| duties.serves(task.group));
                     found.extend(page.into_iter().filter(|task| serves(task) != (state == State::Waiting)));
                 }
             }

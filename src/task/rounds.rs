@@ -8,11 +8,12 @@
 //! The load of an agent is counted under the lock of the agent's row, and corrected by what the batch has changed since: the rows
 //! do not know that yet.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use super::{Candidate, Opening, Routing, State, Task, store, view};
 use crate::agent;
-use crate::agent::duty::Roster;
+use crate::agent::roster::Roster;
 use crate::clock::{Millis, to_timestamp};
 use crate::db::AnyConnection;
 use crate::db::id_block::IdKind;
@@ -97,8 +98,8 @@ impl Rounds {
         }
         let now = desk.now();
         for one in opening.into_iter().chain(asked.iter().filter(|one| one.asks_duty)) {
-            if !self.rosters.contains_key(&one.tenant) {
-                self.rosters.insert(one.tenant, Roster::read(connection, one.tenant, one.routing.duty, now)?);
+            if let Entry::Vacant(roster) = self.rosters.entry(one.tenant) {
+                roster.insert(Roster::read(connection, one.tenant, one.routing.duty, now)?);
             }
         }
         self.lock_agents(connection, asked, now)

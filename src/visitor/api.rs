@@ -219,6 +219,7 @@ impl Data for LinkView {}
         ("x-error-statuses" = json!(failures_with_status(&[("403", Error::OriginForbidden)])))
     )
 )]
+#[expect(clippy::too_many_arguments, reason = "one for each service that it uses")]
 async fn link(
     Then(WritingMember(member), Json(body)): Then<WritingMember, Json<LinkRequest>>,
     request: HttpRequest,

@@ -310,7 +310,7 @@ async fn an_end_is_the_agents_the_members_or_a_supervisors() {
 
 #[tokio::test]
 async fn while_nobody_is_on_duty_members_are_told_at_once_and_wait_for_whoever_comes() {
-    let app = TestApp::spawn().await;
+    let app = TestApp::spawn_with(|settings| settings.push.idle_timeout_s = 3600).await;
     let owner = manual(&app, json!({})).await;
     let ann = app.admin("ann", Role::Agent).await;
     let member = app.member(1001).await;
@@ -350,7 +350,7 @@ async fn while_nobody_is_on_duty_members_are_told_at_once_and_wait_for_whoever_c
 
 #[tokio::test]
 async fn who_is_away_for_too_long_loses_the_rounds_once_and_nobody_else_does() {
-    let app = TestApp::spawn().await;
+    let app = TestApp::spawn_with(|settings| settings.push.idle_timeout_s = 3600).await;
     let owner = manual(&app, json!({})).await;
     let (ann, ben) = (app.admin("ann", Role::Agent).await, on_duty(&app, "ben").await);
     let (at_ann, _at_ben) = (ann.socket("").await, ben.socket("").await);
@@ -392,7 +392,7 @@ async fn two_nodes_know_of_each_others_agents_without_a_relay_and_one_that_dies_
 
 #[tokio::test]
 async fn times_end_what_waits_for_too_long() {
-    let app = TestApp::spawn().await;
+    let app = TestApp::spawn_with(|settings| settings.push.idle_timeout_s = 3600).await;
     let owner = manual(&app, json!({"maxWait": 600, "missedTtl": 3600, "autoAccept": false})).await;
     let (ann, ben) = (on_duty(&app, "ann").await, on_duty(&app, "ben").await);
     let (_sockets, _more) = (ann.socket("").await, ben.socket("").await);

@@ -45,6 +45,7 @@ send_body! {
     request_body(content = MemberSend, example = json!({"contentType": 1, "content": "{\"text\":\"你好\"}"})),
     extensions(("x-errors" = json!(failures(&[Error::Blocked, Error::TooManyRequests { retry_after_s: 1 }]))))
 )]
+#[expect(clippy::too_many_arguments, reason = "one for each service that it uses")]
 async fn member_send(
     Then(member, Json(body)): Then<WritingMember, Json<MemberSend>>,
     request: HttpRequest,

@@ -11,8 +11,8 @@ use crate::access::{
     AssignTasks, CloseTasks, Permission, Permissions, QueryTasks, SuperviseTasks, TakeTasks, TransferTasks,
 };
 use crate::account::users;
-use crate::agent;
-use crate::agent::duty::{self, Duty};
+use crate::agent::duty::Duty;
+use crate::agent::{self, roster};
 use crate::auth::Principal;
 use crate::auth::extract::Admin;
 use crate::clock::{Clock, Millis};
@@ -461,7 +461,7 @@ fn agents_now(
     routing: Routing,
     now: Millis,
 ) -> Result<Vec<AgentNow>> {
-    let presences = duty::presences(connection, tenant, now)?;
+    let presences = roster::presences(connection, tenant, now)?;
     let agents = agent::agents(connection, tenant)?;
     let ids: Vec<UserId> = agents.iter().map(|agent| agent.admin.key.user).collect();
     let loads = store::loads(connection, &ids)?;

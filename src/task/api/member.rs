@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::routing;
-use crate::agent::duty::Roster;
+use crate::agent::roster::Roster;
 use crate::auth::extract::{Member, WritingMember};
 use crate::clock::Clock;
 use crate::conversation::{self, Target};
