@@ -27,6 +27,7 @@ use crate::account;
 use crate::agent::duty::LEASE;
 use crate::agent::presence::Presence;
 use crate::agent::roster;
+use crate::agent::sights::Sights;
 use crate::api_key::ApiKeys;
 use crate::auth::{self, Auth, RevokeReason, Revoked, has_admin_logins};
 use crate::channel::Channels;
@@ -161,16 +162,21 @@ impl App {
         ));
         tenants.load_those_with_rounds().await.map_err(text)?;
         let presence = Presence::new(&db, &hub, &tenants, &clock).map_err(text)?;
+        let sights = Sights::new(&db, &hub, &tenants);
+        // Nothing is published before it is known who may see it.
+        sights.refresh().await.map_err(text)?;
         let clerk = Clerk {
             db: db.clone(),
             writer: writer.clone(),
             tenants: tenants.clone(),
             presence: presence.clone(),
+            sights: sights.clone(),
+            hub: hub.clone(),
             clock: clock.clone(),
         };
         let has_no_admin_login = first_admin.is_none() && !db.run(has_admin_logins).await.map_err(text)?;
         let runner = start_jobs(&db, &clock, &files, &jobs, &metrics, clerk.clone()).await.map_err(text)?;
-        let clerk = tokio::spawn(look_after_rounds(clerk, clock.clone()));
+        let looking = tokio::spawn(look_after_rounds(clerk.clone(), clock.clone()));
         let watcher = tokio::spawn(watch(db.clone(), clock.clone()));
         let restored_at = db.run(|connection| StoredInstant::Restored.get(connection)).await.map_err(text)?;
         let sockets = socket::api::Context {
@@ -178,6 +184,7 @@ impl App {
             db: db.clone(),
             tenants: tenants.clone(),
             presence: presence.clone(),
+            sights: sights.clone(),
             clock: clock.clone(),
             client_message_bytes: settings.push.client_message_bytes,
             limits: web::Data::clone(&limits).into_inner(),
@@ -199,6 +206,8 @@ impl App {
             .with(api_keys)
             .with(auth)
             .with(tenants)
+            .with(sights)
+            .with(clerk.clone())
             .with(channels.clone())
             .with(client_address)
             .with(files)
@@ -223,7 +232,7 @@ impl App {
             handle,
             server: tokio::spawn(server),
             sweeper,
-            clerk,
+            clerk: looking,
             presence,
             auth: keys,
             key_reader,
@@ -498,7 +507,7 @@ async fn sweep(
             Err(error) => tracing::warn!(%error, "changes of channels could not be read"),
         }
         hub.close_visitors(|channel| !channels.by_id(channel).is_some_and(|channel| channel.enabled));
-        visitors.tell_waiting();
+        visitors.tell_waiting().await;
         rounds = rounds.wrapping_add(1);
         if rounds.is_multiple_of(TIDY_EVERY) {
             limits.forget_idle();

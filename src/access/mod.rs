@@ -1,10 +1,13 @@
-//! What admins may do: roles, and the permissions that each of them holds. What other programs may do is in [`scope`].
+//! What admins may do: roles, and the permissions that each of them holds. What other programs may do is in [`scope`], and which conversations an
+//! admin sees in [`sight`].
 
 mod scope;
+mod sight;
 
 use std::marker::PhantomData;
 
 pub(crate) use scope::{KeepMembers, Scope, Scoped, WriteToMembers};
+pub(crate) use sight::{Assignment, Sight, Visibility};
 
 /// One of the roles that every tenant has. What else a tenant lets its admins do is in roles of its own (`account::role`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,7 +63,13 @@ impl Role {
                 | Permission::TransferTasks
                 | Permission::CloseTasks,
             )
-            | (Self::Viewer, Permission::QueryUsers | Permission::QueryRoles | Permission::QueryAudit) => true,
+            | (
+                Self::Viewer,
+                Permission::QueryAllConversations
+                | Permission::QueryUsers
+                | Permission::QueryRoles
+                | Permission::QueryAudit,
+            ) => true,
             (
                 Self::Viewer,
                 Permission::SendMessages
@@ -70,7 +79,13 @@ impl Role {
                 | Permission::TransferTasks
                 | Permission::CloseTasks,
             )
-            | (Self::Agent, Permission::QueryUsers | Permission::QueryRoles | Permission::QueryAudit)
+            | (
+                Self::Agent,
+                Permission::QueryAllConversations
+                | Permission::QueryUsers
+                | Permission::QueryRoles
+                | Permission::QueryAudit,
+            )
             | (
                 Self::Viewer | Self::Agent,
                 Permission::DeleteConversations
@@ -258,6 +273,8 @@ permissions! {
     UpdateMessages => "promotion:kefu-message:update";
     /// List and read conversations.
     QueryConversations => "promotion:kefu-conversation:query";
+    /// See every conversation, whoever serves it.
+    QueryAllConversations => "promotion:kefu-conversation:query-all";
     /// Pin conversations and mark them as unread.
     UpdateConversations => "promotion:kefu-conversation:update";
     /// Hide conversations from the admin side.
@@ -325,9 +342,9 @@ mod tests {
     #[test]
     fn roles_hold_what_the_contract_gives_them() {
         let count = |role: Role| role.permissions().count();
-        assert_eq!((count(Role::Owner), count(Role::Agent), count(Role::Viewer)), (33, 9, 6));
+        assert_eq!((count(Role::Owner), count(Role::Agent), count(Role::Viewer)), (34, 9, 7));
         assert!(!Role::Agent.may(Permission::DeleteConversations));
-        assert!(Role::Viewer.permissions().all(|permission| permission.as_str().ends_with(":query")));
+        assert!(Role::Viewer.permissions().all(|permission| permission.as_str().contains(":query")));
         assert!(Role::ALL.into_iter().all(|role| Role::from_name(role.as_str()) == Some(role)));
         assert_eq!(Role::from_name("super_admin"), None);
         for role in Role::ALL {

@@ -19,6 +19,7 @@ use crate::http::address::CallerAddress;
 use crate::http::{Answer, Data, Json, Query, Then, routes};
 use crate::id::{GroupId, UserId};
 use crate::push::Hub;
+use crate::task::clerk::Clerk;
 use crate::text::Name;
 
 /// The own duty, or with the right to manage agents another's.
@@ -368,6 +369,7 @@ struct Place {
 async fn update_agent(
     Then(admin, Json(UpdateAgent { admin_id, capacity, groups })): Then<Admin<ManageAgents>, Json<UpdateAgent>>,
     db: web::Data<Db>,
+    clerk: web::Data<Clerk>,
     auth: web::Data<Auth>,
     address: CallerAddress,
 ) -> Result<Answer<bool>> {
@@ -386,6 +388,8 @@ async fn update_agent(
         super::set_agent(connection, &actor, tenant, admin_id, capacity, groups.as_deref(), now)
     };
     db.write(set).await?;
+    // What fails here the next look does.
+    drop(clerk.show_what_is_seen().await);
     Ok(Answer(true))
 }
 

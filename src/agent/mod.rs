@@ -1,6 +1,6 @@
 //! Agents, who serve members, and the groups that they work in.
 //!
-//! Who is on duty is in [`duty`] and [`roster`].
+//! Who is on duty is in [`duty`] and [`roster`], and who sees which conversations in [`sights`].
 //!
 //! Every change of a group or of what is set for an agent takes the lock of the row `group` in `kefu_id_block` first: a group is not deleted while somebody joins it, and
 //! two changes at once make no circle of groups that stand in for each other.
@@ -9,6 +9,7 @@ pub(crate) mod api;
 pub(crate) mod duty;
 pub(crate) mod presence;
 pub(crate) mod roster;
+pub(crate) mod sights;
 mod store;
 
 use std::collections::HashMap;

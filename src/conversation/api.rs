@@ -10,9 +10,11 @@ use super::delete::Delete;
 use super::mark_unread::MarkUnread;
 use super::open::Open;
 use super::pin::Pin;
-use super::{ConversationCounts, ConversationView, Cursor, store};
-use crate::access::{DeleteConversations, QueryConversations, UpdateConversations};
+use super::{ConversationCounts, ConversationView, Cursor, Target, check_seen, store};
+use crate::access::{DeleteConversations, QueryConversations, Sight, UpdateConversations};
 use crate::account;
+use crate::agent::sights::Sights;
+use crate::auth::Principal;
 use crate::auth::extract::{Admin, Member};
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Problem, Result};
@@ -72,19 +74,21 @@ struct ListQuery {
 async fn list(
     Then(admin, query): Then<Admin<QueryConversations>, Query<ListQuery>>,
     db: web::Data<Db>,
+    sights: web::Data<Sights>,
 ) -> Result<Answer<Vec<ConversationView>>> {
     let Query(ListQuery { limit, cursor, q, unread, last_admin }) = query;
     let cursor = cursor
         .map(|text| Cursor::parse(&text).ok_or(Error::Invalid(Problem::new("翻页位置不合法", "cursor is not valid"))))
         .transpose()?;
     let tenant = admin.0.key.tenant;
+    let sight = sights.of(admin.0.key, admin.0.permissions).await?;
     let (unread_only, q) = (unread.unwrap_or(false), q.filter(|text| !text.trim().is_empty()));
     let read = move |connection: &mut AnyConnection| match &q {
         Some(text) => {
             let members = account::find_members(connection, tenant, text)?;
-            store::list_of_members(connection, tenant, &members, unread_only, limit, cursor)
+            store::list_of_members(connection, tenant, &sight, &members, unread_only, limit, cursor)
         }
-        None => store::list(connection, tenant, unread_only, limit, cursor),
+        None => store::list(connection, tenant, &sight, unread_only, limit, cursor),
     };
     let mut found = db.run(read).await?;
     show_last_admin(&mut found, last_admin);
@@ -107,9 +111,14 @@ fn show_last_admin(views: &mut [ConversationView], wanted: Option<bool>) {
     operation_id = "count_conversations",
     tag = "admin conversation"
 )]
-async fn counts(admin: Admin<QueryConversations>, db: web::Data<Db>) -> Result<Answer<ConversationCounts>> {
+async fn counts(
+    admin: Admin<QueryConversations>,
+    db: web::Data<Db>,
+    sights: web::Data<Sights>,
+) -> Result<Answer<ConversationCounts>> {
     let tenant = admin.0.key.tenant;
-    Ok(Answer(db.run(move |connection| store::counts(connection, tenant)).await?))
+    let sight = sights.of(admin.0.key, admin.0.permissions).await?;
+    Ok(Answer(db.run(move |connection| store::counts(connection, tenant, &sight)).await?))
 }
 
 #[derive(Debug, Deserialize, Validate, ToSchema)]
@@ -135,6 +144,7 @@ struct OpenRequest {
 async fn open(
     Then(admin, Json(OpenRequest { user_id: member })): Then<Admin<UpdateConversations>, Json<OpenRequest>>,
     db: web::Data<Db>,
+    sights: web::Data<Sights>,
     writer: web::Data<Writer>,
     limits: web::Data<RateLimits>,
 ) -> Result<Answer<ConversationId>> {
@@ -142,6 +152,15 @@ async fn open(
     limits.calls.check(&key)?;
     let known = db.run(move |connection| account::member(connection, key.tenant, member)).await?;
     known.ok_or(Error::ConversationNotFound)?;
+    let sight = sights.of(key, admin.0.permissions).await?;
+    let own = move |connection: &mut AnyConnection| {
+        let target = Target::OfMember(member);
+        let is_hidden = sight != Sight::All
+            && store::head(connection, key.tenant, target)?.is_some()
+            && store::seen(connection, key.tenant, target, &sight)?.is_none();
+        if is_hidden { Err(Error::ConversationNotFound) } else { Ok(()) }
+    };
+    db.run(own).await?;
     Ok(Answer(writer.run(Open { tenant: key.tenant, member }).await?))
 }
 
@@ -153,6 +172,12 @@ struct GetQuery {
     id: ConversationId,
     /// Whether it has `lastMessageAdminId`, too.
     last_admin: Option<bool>,
+}
+
+/// Refuses an admin who may not see the conversation.
+async fn check(admin: &Principal, id: ConversationId, db: &Db, sights: &Sights) -> Result<()> {
+    let sight = sights.of(admin.key, admin.permissions).await?;
+    check_seen(db, admin.key.tenant, Target::Id(id), sight).await
 }
 
 /// Get a conversation
@@ -167,9 +192,11 @@ struct GetQuery {
 async fn get(
     Then(admin, query): Then<Admin<QueryConversations>, Query<GetQuery>>,
     db: web::Data<Db>,
+    sights: web::Data<Sights>,
 ) -> Result<Answer<Option<ConversationView>>> {
     let (tenant, Query(GetQuery { id, last_admin })) = (admin.0.key.tenant, query);
-    let mut found = db.run(move |connection| store::get(connection, tenant, id)).await?;
+    let sight = sights.of(admin.0.key, admin.0.permissions).await?;
+    let mut found = db.run(move |connection| store::get(connection, tenant, id, &sight)).await?;
     show_last_admin(found.as_mut_slice(), last_admin);
     Ok(Answer(found))
 }
@@ -196,9 +223,12 @@ struct PinRequest {
 )]
 async fn pin(
     Then(admin, Json(request)): Then<Admin<UpdateConversations>, Json<PinRequest>>,
+    db: web::Data<Db>,
+    sights: web::Data<Sights>,
     writer: web::Data<Writer>,
 ) -> Result<Answer<bool>> {
     let PinRequest { id, admin_pinned: pinned } = request;
+    check(&admin.0, id, &db, &sights).await?;
     writer.run(Pin { tenant: admin.0.key.tenant, conversation: id, pinned }).await?;
     Ok(Answer(true))
 }
@@ -224,8 +254,11 @@ struct MarkUnreadRequest {
 )]
 async fn mark_unread(
     Then(admin, Json(request)): Then<Admin<UpdateConversations>, Json<MarkUnreadRequest>>,
+    db: web::Data<Db>,
+    sights: web::Data<Sights>,
     writer: web::Data<Writer>,
 ) -> Result<Answer<bool>> {
+    check(&admin.0, request.id, &db, &sights).await?;
     writer.run(MarkUnread { tenant: admin.0.key.tenant, conversation: request.id }).await?;
     Ok(Answer(true))
 }
@@ -251,8 +284,11 @@ struct IdQuery {
 )]
 async fn delete(
     Then(admin, query): Then<Admin<DeleteConversations>, Query<IdQuery>>,
+    db: web::Data<Db>,
+    sights: web::Data<Sights>,
     writer: web::Data<Writer>,
 ) -> Result<Answer<bool>> {
+    check(&admin.0, query.0.id, &db, &sights).await?;
     writer.run(Delete { tenant: admin.0.key.tenant, conversation: query.0.id }).await?;
     Ok(Answer(true))
 }

@@ -18,13 +18,17 @@ mod store;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::access::Sight;
 use crate::clock::Millis;
-use crate::error::{Error, Problem};
+use crate::db::Db;
+use crate::error::{Error, Problem, Result};
+use crate::fact::Fact;
 use crate::id::{ConversationId, TenantId, UserId, UserType};
+use crate::push::Hub;
 
 pub(crate) use store::{
-    Head, LastMessage, WriteConversations, begun_by, earlier_head, head, insert_closed, link_to, linked_to, move_to,
-    set_user_deleted, texts,
+    Head, LastMessage, WriteConversations, all_seen, assignments, begun_by, earlier_head, events, head, insert_closed,
+    link_to, linked_to, move_to, seen, seen_by, set_user_deleted, texts,
 };
 
 /// Which conversation is meant.
@@ -188,6 +192,33 @@ impl Conversation {
         *count = left;
         Some(Read { conversation: self.id, reader, after_seq, up_to_seq: seq })
     }
+}
+
+/// Publishes a fact that is never stored. Asks the database only in tenants that do not show every conversation to every admin.
+///
+/// # Errors
+/// As [`Db::run`], and then nothing was published.
+pub(crate) async fn publish(db: &Db, hub: &Hub, fact: Fact) -> Result<()> {
+    if !hub.is_limited(fact.tenant()) {
+        hub.publish(&[fact.event()?]);
+        return Ok(());
+    }
+    let known = hub.clone();
+    let events = db.run(move |connection| store::events(connection, &known, std::iter::once(&fact))).await?;
+    hub.publish(&events);
+    Ok(())
+}
+
+/// Refuses an admin who may not see a conversation. Asks nothing for those who see all of them.
+///
+/// # Errors
+/// [`Error::ConversationNotFound`], also for one that there is not; as [`Db::run`].
+pub(crate) async fn check_seen(db: &Db, tenant: TenantId, target: Target, sight: Sight) -> Result<()> {
+    if sight == Sight::All {
+        return Ok(());
+    }
+    let found = db.run(move |connection| store::seen(connection, tenant, target, &sight)).await?;
+    found.map(|_| ()).ok_or(Error::ConversationNotFound)
 }
 
 // See docs/contract.md#json-values.

@@ -51,6 +51,8 @@ frame_types! {
         Pinned = "kefu_conversation_pinned",
         /// Admins have deleted a conversation from their list.
         Deleted = "kefu_conversation_deleted",
+        /// The receiver does not see this conversation any more.
+        Hidden = "kefu_conversation_hidden",
         /// Admins have marked a conversation as unread, or have read it since.
         Marked = "kefu_conversation_marked",
         /// A visitor's conversation was linked to a member.
@@ -113,6 +115,14 @@ pub(crate) struct Pinned {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Deleted {
     /// Which one. A new message brings it back.
+    pub conversation_id: ConversationId,
+}
+
+/// Content of [`ServerFrame::Hidden`].
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Hidden {
+    /// Which one. It is to the receiver as if it did not exist, until a frame names it again.
     pub conversation_id: ConversationId,
 }
 

@@ -1,6 +1,6 @@
 //! What has happened, as values: the one list of facts that leave a commit. What each becomes is in [`table`].
 //!
-//! This file and [`frames`] are the ground floor: they know ids and times and nothing else of the house.
+//! This file and [`frames`] are the ground floor: they know ids, times and whose a conversation is, and nothing else of the house.
 
 mod content_type;
 pub(crate) mod frames;
@@ -9,6 +9,7 @@ mod table;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::access::Assignment;
 use crate::clock::Millis;
 use crate::id::{ChannelId, ConversationId, GroupId, MessageId, TaskId, TenantId, UserId, UserType};
 
@@ -32,6 +33,8 @@ pub(crate) enum Fact {
     ConversationMarked { tenant: TenantId, conversation: ConversationId, marked_unread: bool },
     /// A visitor's conversation was linked to a member: it is the member's own now, or one of the member's earlier ones.
     ConversationLinked { tenant: TenantId, conversation: ConversationId, member: UserId, visitor: UserId },
+    /// A conversation has left the sight of the admins who saw it as it was assigned before, and do not as it is now.
+    ConversationHidden { tenant: TenantId, conversation: ConversationId, before: Assignment, now: Assignment },
     /// What admins see of a member beside the conversation has changed.
     MemberUpdated { tenant: TenantId, conversation: ConversationId, member: UserId },
     /// A round of service was opened or has changed.

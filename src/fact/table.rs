@@ -5,10 +5,12 @@
 use bytes::Bytes;
 
 use super::Fact;
-use super::frames::{AgentDuty, Created, Deleted, Linked, Marked, MemberUpdated, Pinned, Read, ServerFrame, Typing};
+use super::frames::{
+    AgentDuty, Created, Deleted, Hidden, Linked, Marked, MemberUpdated, Pinned, Read, ServerFrame, Typing,
+};
 use crate::access::Permission;
 use crate::error::Result;
-use crate::id::{TenantId, UserType};
+use crate::id::{ConversationId, TenantId, UserType};
 use crate::push::{Audience, Event, Position};
 use crate::ws::frame;
 
@@ -25,13 +27,14 @@ impl Fact {
     }
 
     /// The tenant in which it has happened.
-    const fn tenant(&self) -> TenantId {
+    pub(crate) const fn tenant(&self) -> TenantId {
         match self {
             Self::ConversationCreated { tenant, .. }
             | Self::MessageStored { tenant, .. }
             | Self::MessagesRead { tenant, .. }
             | Self::ConversationPinned { tenant, .. }
             | Self::ConversationDeleted { tenant, .. }
+            | Self::ConversationHidden { tenant, .. }
             | Self::ConversationMarked { tenant, .. }
             | Self::ConversationLinked { tenant, .. }
             | Self::MemberUpdated { tenant, .. }
@@ -43,6 +46,27 @@ impl Fact {
         }
     }
 
+    /// The conversation that admins of a limited sight have to see to hear of it.
+    pub(crate) fn conversation(&self) -> Option<ConversationId> {
+        match *self {
+            Self::MessageStored { ref message, .. } => Some(message.conversation_id),
+            Self::ConversationCreated { conversation, .. }
+            | Self::MessagesRead { conversation, .. }
+            | Self::ConversationPinned { conversation, .. }
+            | Self::ConversationDeleted { conversation, .. }
+            | Self::ConversationMarked { conversation, .. }
+            | Self::ConversationLinked { conversation, .. }
+            | Self::MemberUpdated { conversation, .. }
+            | Self::Typing { conversation, .. } => Some(conversation),
+            Self::TaskChanged { ref task, .. } => Some(task.conversation_id),
+            // It says itself who hears of it.
+            Self::ConversationHidden { .. }
+            | Self::OwnTaskChanged { .. }
+            | Self::TaskOffered { .. }
+            | Self::DutyChanged { .. } => None,
+        }
+    }
+
     /// Its name outside of this service: in logs, and for webhooks.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
@@ -51,6 +75,7 @@ impl Fact {
             Self::MessagesRead { .. } => "message.read",
             Self::ConversationPinned { .. } => "conversation.pinned",
             Self::ConversationDeleted { .. } => "conversation.deleted",
+            Self::ConversationHidden { .. } => "conversation.hidden",
             Self::ConversationMarked { .. } => "conversation.marked",
             Self::ConversationLinked { .. } => "conversation.linked",
             Self::MemberUpdated { .. } => "member.updated",
@@ -74,6 +99,7 @@ impl Fact {
             | Self::ConversationDeleted { .. }
             | Self::ConversationMarked { .. }
             | Self::MemberUpdated { .. } => admins(),
+            Self::ConversationHidden { before, now, .. } => admins().within(before, Some(now)),
             Self::TaskChanged { .. } => Audience::admins(Permission::QueryTasks),
             Self::OwnTaskChanged { member, .. } => Audience::default().and_member(member),
             Self::TaskOffered { agent, .. } => Audience::default().and_users([(UserType::Admin, agent)]),
@@ -107,6 +133,9 @@ impl Fact {
             Self::ConversationDeleted { conversation, .. } => {
                 build(ServerFrame::Deleted, &Deleted { conversation_id: conversation })
             }
+            Self::ConversationHidden { conversation, .. } => {
+                build(ServerFrame::Hidden, &Hidden { conversation_id: conversation })
+            }
             Self::ConversationMarked { conversation, marked_unread, .. } => {
                 build(ServerFrame::Marked, &Marked { conversation_id: conversation, marked_unread })
             }
@@ -138,6 +167,7 @@ impl Fact {
             | Self::MessagesRead { .. }
             | Self::ConversationPinned { .. }
             | Self::ConversationDeleted { .. }
+            | Self::ConversationHidden { .. }
             | Self::ConversationMarked { .. }
             | Self::ConversationLinked { .. }
             | Self::MemberUpdated { .. }

@@ -1,10 +1,15 @@
 //! What a client missed while it was away (invariant 7): replayed from the database into its socket, in order, while
 //! live frames are held back and follow.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use super::{MessageView, store};
+use crate::access::Sight;
 use crate::clock::{Clock, Millis};
-use crate::db::Db;
+use crate::conversation;
 use crate::db::instant::StoredInstant;
+use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Result};
 use crate::fact::frames::{ResyncDone, ServerFrame};
 use crate::id::{ConversationId, TenantId};
@@ -30,7 +35,7 @@ pub(crate) enum Since {
     Time(Millis),
 }
 
-/// Replays what came after `since` (`None`: the member has no conversation yet) and ends the replay that was begun on
+/// Replays what came after `since` of what the user sees now (`None`: the member has no conversation yet) and ends the replay that was begun on
 /// `outbox` with `done`, which tells whether the client has to load anew.
 ///
 /// # Errors
@@ -39,7 +44,7 @@ pub(crate) async fn replay(
     db: &Db,
     clock: &Clock,
     outbox: &Outbox,
-    tenant: TenantId,
+    (tenant, sight): (TenantId, Sight),
     since: Option<Since>,
     mut done: ResyncDone,
 ) -> Result<()> {
@@ -61,17 +66,24 @@ pub(crate) async fn replay(
         None => Cursor::new(At::End),
     };
     let last = frame::event(ServerFrame::ResyncDone.as_str(), &done)?;
+    let sight = Arc::new(sight);
     loop {
         let at = cursor.at;
-        let messages = db.run(move |connection| match at {
-            At::Seq(conversation, seq) => store::page(connection, conversation, store::Page::After(seq), PAGE),
-            At::Time(time, id) => store::since(connection, tenant, (time, id), PAGE),
-            At::End => Ok(Vec::new()),
+        let sight = Arc::clone(&sight);
+        let read = db.run(move |connection| {
+            let messages = match at {
+                At::Seq(conversation, seq) => store::page(connection, conversation, store::Page::After(seq), PAGE)?,
+                At::Time(time, id) => store::since(connection, tenant, (time, id), PAGE)?,
+                At::End => Vec::new(),
+            };
+            let hidden = hidden_among(connection, tenant, &messages, &sight)?;
+            Ok((messages, hidden))
         });
-        let messages = messages.await?;
+        let (messages, hidden) = read.await?;
         let complete = messages.len() < usize::try_from(PAGE).map_err(Error::internal)?;
         for message in &messages {
             if cursor.pass(message)
+                && !hidden.contains(&message.conversation_id)
                 && !outbox.push_replayed(frame::event(ServerFrame::Message.as_str(), message)?).await
             {
                 return Ok(());
@@ -84,6 +96,24 @@ pub(crate) async fn replay(
             cursor.step_back()?;
         }
     }
+}
+
+/// The conversations of these messages that a sight does not include: one statement for an admin who does not see everything.
+fn hidden_among(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    messages: &[MessageView],
+    sight: &Sight,
+) -> Result<HashSet<ConversationId>> {
+    if *sight == Sight::All || messages.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let mut hidden: HashSet<ConversationId> = messages.iter().map(|message| message.conversation_id).collect();
+    let ids: Vec<ConversationId> = hidden.iter().copied().collect();
+    for seen in conversation::all_seen(connection, tenant, &ids, sight)? {
+        hidden.remove(&seen);
+    }
+    Ok(hidden)
 }
 
 /// Where a replay by time begins.

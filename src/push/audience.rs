@@ -1,6 +1,6 @@
 //! Who receives an event.
 
-use crate::access::Permission;
+use crate::access::{Assignment, Permission, Sight};
 use crate::id::{UserId, UserType};
 
 /// A user of a tenant.
@@ -18,6 +18,24 @@ pub(crate) struct Audience {
     pub(super) users: Vec<User>,
     /// Not this user, whatever else names it.
     pub except: Option<User>,
+    /// Of the admins who hold the permission, only those who may see this.
+    pub within: Option<Within>,
+}
+
+/// What an admin has to be able to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Within {
+    /// This conversation's assignment.
+    pub seen: Assignment,
+    /// And not this one.
+    pub unseen: Option<Assignment>,
+}
+
+impl Within {
+    /// Whether an admin of this sight is one of them.
+    pub(super) fn is_met_by(&self, sight: &Sight) -> bool {
+        sight.includes(self.seen) && !self.unseen.is_some_and(|unseen| sight.includes(unseen))
+    }
 }
 
 impl Audience {
@@ -37,6 +55,11 @@ impl Audience {
         self.users.sort_unstable();
         self.users.dedup();
         self
+    }
+
+    /// Only the admins of it who may see a conversation of this assignment, and none of it as `unseen`.
+    pub(crate) fn within(self, seen: Assignment, unseen: Option<Assignment>) -> Self {
+        Self { within: Some(Within { seen, unseen }), ..self }
     }
 
     /// But not this user.

@@ -3,18 +3,19 @@
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use actix_web::error::PayloadError;
 use bytes::Bytes;
 use futures_util::Stream;
 
+use super::audience::Within;
 use super::outbox::{Bounds, Outbox, Pushed};
 use super::turn::Calls;
 use super::viewing::Viewing;
 use super::{Position, User};
-use crate::access::{Permission, Permissions};
+use crate::access::{Permission, Permissions, Sight};
 use crate::clock::{Clock, Millis};
 use crate::credential::Credential;
 use crate::id::{ChannelId, UserKey};
@@ -29,6 +30,8 @@ pub(crate) struct Ticket {
     pub permissions: Permissions,
     /// What a logout names to close it.
     pub credential: Credential,
+    /// Which conversations an admin without the right to all of them sees.
+    pub sight: Sight,
     /// A visitor's channel, with which it is closed.
     pub channel: Option<ChannelId>,
     /// When the token expires, by the time of day.
@@ -62,6 +65,9 @@ pub(crate) struct Connection {
     pinged: AtomicBool,
     /// What the user may do: changes with the user's role while the socket is open.
     permissions: AtomicU64,
+    /// Which conversations its admin sees without the right to all of them: changes with the admin's groups and the tenant's
+    /// settings.
+    sight: RwLock<Sight>,
     /// Where the hub keeps it among those of admins; the hub's lock guards it.
     pub(super) slot: AtomicUsize,
     /// What an admin's client shows.
@@ -71,7 +77,8 @@ pub(crate) struct Connection {
 impl Connection {
     /// A socket that opens now.
     pub(super) fn new(opening: Opening, bounds: Bounds, clock: &Clock) -> Self {
-        let Opening { ticket, network, replaying, closing } = opening;
+        let Opening { mut ticket, network, replaying, closing } = opening;
+        let sight = RwLock::new(std::mem::take(&mut ticket.sight));
         let (left_ms, now) = (ticket.expires_at.saturating_sub(clock.now()), clock.monotonic());
         let permissions = ticket.permissions.bits();
         Self {
@@ -82,6 +89,7 @@ impl Connection {
             last_seen: AtomicU64::new(milliseconds(now)),
             pinged: AtomicBool::new(false),
             permissions: AtomicU64::new(permissions),
+            sight,
             slot: AtomicUsize::new(0),
             viewing: Mutex::default(),
         }
@@ -100,6 +108,19 @@ impl Connection {
     /// The user has other permissions from now on.
     pub(crate) fn set_permissions(&self, permissions: Permissions) {
         self.permissions.store(permissions.bits(), Ordering::Relaxed);
+    }
+
+    /// Whether its admin meets this.
+    pub(super) fn meets(&self, within: &Within) -> bool {
+        if self.may(Permission::QueryAllConversations) {
+            return within.is_met_by(&Sight::All);
+        }
+        within.is_met_by(&self.sight.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Its admin sees other conversations from now on.
+    pub(super) fn set_sight(&self, sight: &Sight) {
+        *self.sight.write().unwrap_or_else(PoisonError::into_inner) = sight.clone();
     }
 
     /// What a second look at the user's token has found after the registration, unless the user was given other permissions

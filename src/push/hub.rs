@@ -13,12 +13,12 @@ use super::places::Places;
 use super::turn::Calls;
 use super::viewing::Elsewhere;
 use super::{Audience, Connection, Event, Opening, Registration, Relay};
-use crate::access::{Permission, Permissions};
+use crate::access::{Permission, Permissions, Sight};
 use crate::clock::{Clock, Millis};
 use crate::credential::Ended;
 use crate::error::{Error, Result};
-use crate::fact::frames::{ResyncRequired, ServerFrame};
-use crate::id::{ChannelId, TenantId, UserId, UserKey, UserType};
+use crate::fact::frames::{Hidden, ResyncRequired, ServerFrame};
+use crate::id::{ChannelId, ConversationId, TenantId, UserId, UserKey, UserType};
 use crate::settings;
 use crate::telemetry::metrics::Metrics;
 use crate::ws::{CloseReason, frame};
@@ -44,6 +44,8 @@ struct Inner {
     delivered: Option<Mutex<Delivered>>,
     /// Who shows what at other nodes; see [`super::viewing`].
     viewed_elsewhere: Mutex<Elsewhere>,
+    /// The tenants that do not show every conversation to every admin; see [`Hub::limit`].
+    limited: RwLock<HashSet<TenantId>>,
 }
 
 #[derive(Default)]
@@ -100,9 +102,12 @@ impl Tenant {
 
     /// The connections of an audience, each once.
     fn recipients<'a>(&'a self, audience: &'a Audience) -> impl Iterator<Item = &'a Arc<Connection>> {
-        let Audience { member, admins, users, except } = audience;
+        let Audience { member, admins, users, except, within } = audience;
         let wanted = admins.map(Permissions::only);
-        let is_admin = move |connection: &Connection| wanted.is_some_and(|wanted| connection.holds(wanted));
+        let is_admin = move |connection: &Connection| {
+            wanted.is_some_and(|wanted| connection.holds(wanted))
+                && within.as_ref().is_none_or(|within| connection.meets(within))
+        };
         let of_member = member.and_then(|member| self.users.get(&(UserType::Member, member)));
         let of_admins = admins.is_some().then_some(&self.admins).into_iter().flatten().filter(move |one| is_admin(one));
         let named =
@@ -137,6 +142,7 @@ impl Hub {
             relay,
             delivered,
             viewed_elsewhere: Mutex::default(),
+            limited: RwLock::default(),
         }))
     }
 
@@ -310,6 +316,12 @@ impl Hub {
         tenants.iter().flat_map(of).collect()
     }
 
+    /// The admins of a tenant who have a socket at this node, each once.
+    pub(crate) fn admins_of(&self, tenant: TenantId) -> HashSet<UserId> {
+        let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        tenants.get(&tenant).into_iter().flat_map(|tenant| &tenant.admins).map(|admin| admin.user().1).collect()
+    }
+
     /// The admins who have a socket at this node and this permission, each once.
     pub(crate) fn admins_who(&self, permission: Permission) -> HashSet<(TenantId, UserId)> {
         let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);
@@ -345,6 +357,40 @@ impl Hub {
         let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);
         let connections = tenants.get(&key.tenant).and_then(|tenant| tenant.users.get(&(key.user_type, key.user)));
         connections.into_iter().flatten().for_each(|connection| connection.set_permissions(permissions));
+    }
+
+    /// Which conversations an admin sees from now on.
+    pub(crate) fn set_sight(&self, key: UserKey, sight: &Sight) {
+        let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        let connections = tenants.get(&key.tenant).and_then(|tenant| tenant.users.get(&(key.user_type, key.user)));
+        connections.into_iter().flatten().for_each(|connection| connection.set_sight(sight));
+    }
+
+    /// Tells an admin at this node who may not see everything that these conversations are not seen any more.
+    pub(crate) fn hide(&self, key: UserKey, conversations: &[ConversationId]) {
+        let content = conversations.iter().map(|id| Hidden { conversation_id: *id });
+        let frames: Vec<_> =
+            content.filter_map(|content| frame::event(ServerFrame::Hidden.as_str(), &content).ok()).collect();
+        let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        let connections = tenants.get(&key.tenant).and_then(|tenant| tenant.users.get(&(key.user_type, key.user)));
+        let limited = connections.into_iter().flatten().filter(|one| !one.may(Permission::QueryAllConversations));
+        let (mut pushed, mut calls) = (Count::default(), Calls::default());
+        for connection in limited {
+            frames.iter().for_each(|frame| pushed.add(connection.push(frame, None, &mut calls)));
+        }
+        drop(calls);
+        self.count(&pushed);
+    }
+
+    /// These tenants do not show every conversation to every admin: who publishes something of one of them names its assignment
+    /// ([`Audience::within`]).
+    pub(crate) fn limit(&self, tenants: HashSet<TenantId>) {
+        *self.0.limited.write().unwrap_or_else(PoisonError::into_inner) = tenants;
+    }
+
+    /// Whether a tenant is one of them.
+    pub(crate) fn is_limited(&self, tenant: TenantId) -> bool {
+        self.0.limited.read().unwrap_or_else(PoisonError::into_inner).contains(&tenant)
     }
 
     /// Closes every socket whose token has expired or that was silent for too long, and pings the silent ones. Cost: a

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 
 use super::*;
-use crate::access::{Permission, Role};
+use crate::access::{Permission, Role, Sight};
 use crate::credential::Credential;
 use crate::id::LoginId;
 use crate::push::{OutboxBody, Ticket};
@@ -28,6 +28,7 @@ fn connect(hub: &Hub, admin: i64, role: Option<Role>) -> Result<Registration> {
     let ticket = Ticket {
         key: key(admin),
         permissions: role.map(Permissions::of).unwrap_or_default(),
+        sight: Sight::default(),
         credential,
         channel: None,
         expires_at: Millis::MAX,

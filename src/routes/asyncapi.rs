@@ -9,8 +9,8 @@ use super::sample::sample;
 use super::schema;
 use crate::error::{Error, Result};
 use crate::fact::frames::{
-    AgentDuty, ClientFrameType, Created, Deleted, Linked, Marked, MemberUpdated, Pinned, Read, Refusal, ResyncDone,
-    ResyncRequired, ServerFrame, Typing, Viewers,
+    AgentDuty, ClientFrameType, Created, Deleted, Hidden, Linked, Marked, MemberUpdated, Pinned, Read, Refusal,
+    ResyncDone, ResyncRequired, ServerFrame, Typing, Viewers,
 };
 use crate::fact::{MessageView, TaskView};
 use crate::http::describe::{Schemas, refer_to};
@@ -78,6 +78,7 @@ fn content(frame: ServerFrame, schemas: &mut Schemas) -> utoipa::openapi::RefOr<
         ServerFrame::Created => refer_to::<Created>(schemas),
         ServerFrame::Pinned => refer_to::<Pinned>(schemas),
         ServerFrame::Deleted => refer_to::<Deleted>(schemas),
+        ServerFrame::Hidden => refer_to::<Hidden>(schemas),
         ServerFrame::Marked => refer_to::<Marked>(schemas),
         ServerFrame::Linked => refer_to::<Linked>(schemas),
         ServerFrame::MemberUpdated => refer_to::<MemberUpdated>(schemas),

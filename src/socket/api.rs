@@ -14,8 +14,9 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
 use super::client_frame::{self, ClientFrame, Resync};
-use crate::access::Permission;
+use crate::access::{Permission, Sight};
 use crate::agent::presence::Presence;
+use crate::agent::sights::Sights;
 use crate::auth::extract::check_origin;
 use crate::auth::{Auth, Principal, TokenUse};
 use crate::clock::{Clock, Millis};
@@ -27,7 +28,7 @@ use crate::fact::frames::{Refusal, ResyncDone, ServerFrame};
 use crate::http::address::ClientAddress;
 use crate::http::describe::{failures, failures_with_status};
 use crate::http::{parse_query, routes};
-use crate::id::UserType;
+use crate::id::{UserKey, UserType};
 use crate::limit::{RateLimits, network};
 use crate::message::resync::{self, Since};
 use crate::push::{Connection, Hub, Incoming, Opening, OutboxBody, Ticket, read};
@@ -139,6 +140,7 @@ async fn connect(
     let ticket = Ticket {
         key: principal.key,
         permissions,
+        sight: context.sights.without_right(principal.key).await?,
         credential: principal.credential,
         channel: principal.channel,
         expires_at: principal.expires_at,
@@ -151,6 +153,7 @@ async fn connect(
         return Ok(refusal);
     }
     registration.connection().settle_permissions(found.permissions);
+    context.sights.settle(principal.key).await?;
     let watch = auth.watch(&token, &found);
     let connection = Arc::clone(registration.connection());
     // At once: members who write now are not to be told that nobody is there.
@@ -234,6 +237,8 @@ pub(crate) struct Context {
     pub tenants: Tenants,
     /// Which agents are here.
     pub presence: Presence,
+    /// Which conversations admins see.
+    pub sights: Sights,
     /// The time of every byte from a client.
     pub clock: Clock,
     /// The largest message of a client, in bytes.
@@ -300,6 +305,8 @@ impl Socket {
         let key = self.principal.key;
         actix_web::rt::spawn(async move {
             let replayed = async {
+                let sight = sight(&context, &connection, key).await?;
+                let of_conversation = sight.clone();
                 let since = match resync {
                     Resync::Since(time) => Some(Since::Time(time)),
                     Resync::AfterSeq(named, seq) => {
@@ -307,8 +314,9 @@ impl Socket {
                             (UserType::Admin, Some(id)) => Target::Id(id),
                             _ => Target::OfMember(key.user),
                         };
-                        let found =
-                            context.db.run(move |connection| conversation::head(connection, key.tenant, target));
+                        let found = context.db.run(move |connection| {
+                            conversation::seen(connection, key.tenant, target, &of_conversation)
+                        });
                         let head = found.await?.filter(|head| named.is_none_or(|named| named == head.id));
                         if head.is_none() && named.is_some() {
                             tell(&connection, &Error::ConversationNotFound);
@@ -318,7 +326,7 @@ impl Socket {
                     }
                 };
                 let done = ResyncDone { restored_at: context.restored_at, reload: false };
-                resync::replay(&context.db, &context.clock, connection.outbox(), key.tenant, since, done).await
+                resync::replay(&context.db, &context.clock, connection.outbox(), (key.tenant, sight), since, done).await
             };
             if let Err(error) = replayed.await {
                 // `db` logs an outage once, and not each socket of it.
@@ -330,6 +338,11 @@ impl Socket {
         });
     }
 
+    /// What the user sees now.
+    async fn sight(&self) -> Result<Sight> {
+        sight(&self.context, &self.connection, self.principal.key).await
+    }
+
     /// Tells the admins who look at the same conversation.
     async fn viewing(&self, conversation: Option<crate::id::ConversationId>) -> Result<()> {
         let key = self.principal.key;
@@ -338,7 +351,8 @@ impl Socket {
         }
         if let Some(id) = conversation {
             self.context.limits.calls.check(&key)?;
-            let head = move |connection: &mut _| conversation::head(connection, key.tenant, Target::Id(id));
+            let sight = self.sight().await?;
+            let head = move |connection: &mut _| conversation::seen(connection, key.tenant, Target::Id(id), &sight);
             self.context.db.run(head).await?.ok_or(Error::ConversationNotFound)?;
         }
         self.context.hub.view(&self.connection, conversation.map(crate::id::ConversationId::get));
@@ -359,7 +373,8 @@ impl Socket {
         if key.user_type == UserType::Admin && !self.context.tenants.settings(key.tenant).await?.message.typing {
             return Ok(());
         }
-        match self.context.db.run(move |connection| conversation::head(connection, key.tenant, target)).await? {
+        let sight = self.sight().await?;
+        match self.context.db.run(move |connection| conversation::seen(connection, key.tenant, target, &sight)).await? {
             Some(head) => {
                 let fact = Fact::Typing {
                     tenant: key.tenant,
@@ -368,14 +383,21 @@ impl Socket {
                     user_type: key.user_type,
                     user: key.user,
                 };
-                self.context.hub.publish(&[fact.event()?]);
-                Ok(())
+                conversation::publish(&self.context.db, &self.context.hub, fact).await
             }
             // A member may type before the first message.
             None if key.user_type == UserType::Member => Ok(()),
             None => Err(Error::ConversationNotFound),
         }
     }
+}
+
+/// What the user of a connection sees now.
+async fn sight(context: &Context, connection: &Connection, key: UserKey) -> Result<Sight> {
+    if connection.may(Permission::QueryAllConversations) {
+        return Ok(Sight::All);
+    }
+    context.sights.without_right(key).await
 }
 
 /// Answers what was not understood or not allowed.

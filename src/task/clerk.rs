@@ -11,11 +11,13 @@ use super::{Place, Routing, State, Task};
 use crate::agent::duty::DutyRules;
 use crate::agent::presence::Presence;
 use crate::agent::roster::{self, Roster};
+use crate::agent::sights::{Narrowed, Sights};
 use crate::clock::Clock;
 use crate::conversation::Target;
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Result};
 use crate::id::{TenantId, UserId};
+use crate::push::Hub;
 use crate::tenant::Tenants;
 use crate::writer::Writer;
 
@@ -35,6 +37,10 @@ pub(crate) struct Clerk {
     pub tenants: Tenants,
     /// Who is here.
     pub presence: Presence,
+    /// Which conversations admins see.
+    pub sights: Sights,
+    /// Their sockets.
+    pub hub: Hub,
     /// The time.
     pub clock: Clock,
 }
@@ -46,6 +52,7 @@ impl Clerk {
     /// As the database's; the next look does the rest.
     pub(crate) async fn look(&self) -> Result<()> {
         self.presence.show().await?;
+        self.show_what_is_seen().await?;
         let tenants: HashMap<TenantId, Routing> = self
             .tenants
             .with_rounds()
@@ -67,6 +74,25 @@ impl Clerk {
         for (tenant, routing) in tenants {
             self.free_from_the_gone(tenant, routing).await?;
             self.tell_who_waits(tenant, routing).await?;
+        }
+        Ok(())
+    }
+
+    /// Sets what the admins of this node see, and tells those who see less than before which conversations with an open round are
+    /// not theirs to see any more, at most [`AT_ONCE`] of each state.
+    ///
+    /// # Errors
+    /// As the database's; the next look does the rest.
+    pub(crate) async fn show_what_is_seen(&self) -> Result<()> {
+        for Narrowed { key, before, now } in self.sights.refresh().await? {
+            let lost = move |connection: &mut AnyConnection| {
+                let states = State::ALL.into_iter().filter(|state| state.is_open()).collect();
+                let filter = TaskFilter { states, sight: before, ..TaskFilter::default() };
+                let seen = store::list(connection, key.tenant, &filter, None, AT_ONCE)?;
+                let is_lost = |task: &Task| !now.includes(task.assignment());
+                Ok(seen.into_iter().filter(is_lost).map(|task| task.conversation).collect::<Vec<_>>())
+            };
+            self.hub.hide(key, &self.db.run(lost).await?);
         }
         Ok(())
     }

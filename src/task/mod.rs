@@ -23,6 +23,7 @@ pub(crate) mod state;
 mod store;
 pub(crate) mod view;
 
+use crate::access::{Assignment, Visibility};
 use crate::agent::duty::DutyRules;
 use crate::clock::Millis;
 use crate::error::{Error, Problem, Result};
@@ -46,6 +47,8 @@ pub(crate) struct Routing {
     pub times: Times,
     /// Who is on duty.
     pub duty: DutyRules,
+    /// What its agents see.
+    pub visibility: Visibility,
 }
 
 impl Routing {
@@ -68,6 +71,7 @@ impl From<&settings::Routing> for Routing {
                 offer_timeout: milliseconds(routing.offer_timeout),
             },
             duty: DutyRules { auto: routing.auto_duty, grace: milliseconds(routing.offline_grace) },
+            visibility: routing.visibility(),
         }
     }
 }
@@ -281,6 +285,11 @@ impl Task {
             version: 0,
             due_at: None,
         }
+    }
+
+    /// Whose its conversation is by it.
+    pub(crate) const fn assignment(&self) -> Assignment {
+        Assignment { agent: self.agent, group: self.group }
     }
 
     /// The agent for whose load it counts.

@@ -12,9 +12,11 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use super::{Candidate, Opening, Routing, State, Task, store, view};
+use crate::access::Visibility;
 use crate::agent;
 use crate::agent::roster::Roster;
 use crate::clock::{Millis, to_timestamp};
+use crate::conversation;
 use crate::db::AnyConnection;
 use crate::db::id_block::IdKind;
 use crate::error::{Error, Result};
@@ -66,6 +68,8 @@ pub(crate) struct Rounds {
     rosters: HashMap<TenantId, Roster>,
     exclusive: HashMap<(TenantId, UserId), UserId>,
     agents: HashMap<UserId, Locked>,
+    /// The tenants that do not show every conversation to every admin.
+    limited: HashSet<TenantId>,
     /// What the batch has done to the load of agents.
     changes: HashMap<UserId, i64>,
 }
@@ -77,6 +81,8 @@ impl Rounds {
     /// # Errors
     /// As the connection's.
     pub(crate) fn read(&mut self, connection: &mut AnyConnection, desk: &mut Desk<'_>, asked: &[Asked]) -> Result<()> {
+        let is_limited = |one: &&Asked| one.routing.visibility != Visibility::All;
+        self.limited.extend(asked.iter().filter(is_limited).map(|one| one.tenant));
         let mut new: Vec<ConversationId> =
             asked.iter().map(|one| one.conversation).filter(|id| !self.open.contains_key(id)).collect();
         new.sort_unstable();
@@ -279,6 +285,7 @@ impl Shared for Rounds {
             }
         }
         let newest: Vec<&Task> = newest.into_values().collect();
+        let hidden = self.hidden_by(connection, &newest)?;
         store::write(
             connection,
             &old.iter().collect::<Vec<_>>(),
@@ -297,6 +304,31 @@ impl Shared for Rounds {
         for (tenant, mut tasks) in by_tenant {
             tasks.sort_unstable_by_key(|task| task.id);
             facts.extend(facts_of(connection, tenant, &tasks)?);
+        }
+        facts.extend(hidden);
+        Ok(facts)
+    }
+}
+
+impl Rounds {
+    /// What is to be told to admins who lose sight of these rounds' conversations, before the rounds are stored: one statement
+    /// for each tenant that does not show every conversation to every admin.
+    fn hidden_by(&self, connection: &mut AnyConnection, newest: &[&Task]) -> Result<Vec<Fact>> {
+        let mut by_tenant: HashMap<TenantId, Vec<&Task>> = HashMap::new();
+        for task in newest.iter().filter(|task| self.limited.contains(&task.tenant)) {
+            by_tenant.entry(task.tenant).or_default().push(task);
+        }
+        let mut facts = Vec::new();
+        for (tenant, tasks) in by_tenant {
+            let ids: Vec<ConversationId> = tasks.iter().map(|task| task.conversation).collect();
+            let before = conversation::assignments(connection, tenant, &ids)?;
+            for task in tasks {
+                let (conversation, now) = (task.conversation, task.assignment());
+                let before = before.get(&conversation).copied().unwrap_or_default();
+                if before != now {
+                    facts.push(Fact::ConversationHidden { tenant, conversation, before, now });
+                }
+            }
         }
         Ok(facts)
     }

@@ -18,6 +18,7 @@ use crate::http::address::CallerAddress;
 use crate::http::describe::changes_of;
 use crate::http::{Answer, Data, Json, Then, routes};
 use crate::job::Jobs;
+use crate::task::clerk::Clerk;
 
 /// Registers the routes. They need [`Tenants`] and [`crate::auth::Auth`] as application data.
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
@@ -69,9 +70,12 @@ async fn update_settings(
     address: CallerAddress,
     tenants: web::Data<Tenants>,
     jobs: web::Data<Jobs>,
+    clerk: web::Data<Clerk>,
 ) -> Result<Answer<bool>> {
     tenants.update(admin.0.key.tenant, changes, admin.actor(address)).await?;
     // Where rounds of service were turned off there are some to end.
     jobs.wake();
+    // What fails here the next look does.
+    drop(clerk.show_what_is_seen().await);
     Ok(Answer(true))
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use crate::access::Visibility;
 use crate::error::{Error, Problem, Result};
 use crate::settings::rules::{Rule, either, number, one_of, switch};
 
@@ -60,6 +61,10 @@ pub(crate) struct Routing {
     /// `off`, the default: there are no rounds; `manual`: agents take whom they serve.
     #[schema(example = "manual")]
     pub mode: String,
+    /// Which conversations agents see who may not see all of them: `all`, the default; `group`: those of their groups and those without
+    /// one; `own`: their own ones, and those that wait in their groups or without one.
+    #[schema(example = "all")]
+    pub visibility: String,
     /// Whether an agent who gets a round serves it at once; otherwise it is offered first. Default true.
     #[schema(example = true)]
     pub auto_accept: bool,
@@ -87,6 +92,11 @@ impl Routing {
     /// The names of the modes.
     const MODES: [&str; 2] = ["off", "manual"];
 
+    /// Which conversations its agents see.
+    pub(crate) fn visibility(&self) -> Visibility {
+        if self.is_on() { Visibility::from_name(&self.visibility).unwrap_or_default() } else { Visibility::All }
+    }
+
     /// Whether the tenant has rounds.
     pub(crate) fn is_on(&self) -> bool {
         self.mode == "manual"
@@ -97,6 +107,7 @@ impl Default for Routing {
     fn default() -> Self {
         Self {
             mode: "off".to_owned(),
+            visibility: Visibility::NAMES[0].to_owned(),
             auto_accept: true,
             auto_duty: true,
             capacity: 5,
@@ -124,8 +135,17 @@ impl Default for Message {
 fn rules(settings: &TenantSettings) -> Vec<Rule> {
     let TenantSettings { message: Message { typing: _ }, login: Login { ttl }, audit: Audit { keep_days }, routing } =
         settings;
-    let Routing { mode, auto_accept: _, auto_duty: _, capacity, max_wait, missed_ttl, offer_timeout, offline_grace } =
-        routing;
+    let Routing {
+        mode,
+        visibility,
+        auto_accept: _,
+        auto_duty: _,
+        capacity,
+        max_wait,
+        missed_ttl,
+        offer_timeout,
+        offline_grace,
+    } = routing;
     vec![
         number("audit.keepDays", *keep_days, 0..=36_500),
         either(0, number("login.ttl", *ttl, 300..=315_360_000), *ttl == 0),
@@ -138,6 +158,7 @@ fn rules(settings: &TenantSettings) -> Vec<Rule> {
         one_of("routing.mode", &Routing::MODES, mode),
         number("routing.offerTimeout", *offer_timeout, 0..=86_400),
         number("routing.offlineGrace", *offline_grace, 0..=86_400),
+        one_of("routing.visibility", &Visibility::NAMES, visibility),
     ]
 }
 

@@ -99,7 +99,7 @@ impl Visitors {
         match self.conversation_of(member).await {
             Ok(Some(conversation)) => {
                 if self.0.updates.note(member, conversation, self.0.clock.monotonic()) {
-                    self.tell(member, conversation);
+                    self.tell(member, conversation).await;
                 }
             }
             Ok(None) => {}
@@ -109,15 +109,17 @@ impl Visitors {
     }
 
     /// Tells what waits. To be called every second or so.
-    pub(crate) fn tell_waiting(&self) {
-        let due = self.0.updates.due(self.0.clock.monotonic());
-        due.into_iter().for_each(|(member, conversation)| self.tell(member, conversation));
+    pub(crate) async fn tell_waiting(&self) {
+        for (member, conversation) in self.0.updates.due(self.0.clock.monotonic()) {
+            self.tell(member, conversation).await;
+        }
     }
 
-    fn tell(&self, member: UserKey, conversation: ConversationId) {
+    async fn tell(&self, member: UserKey, conversation: ConversationId) {
         let fact = Fact::MemberUpdated { tenant: member.tenant, conversation, member: member.user };
-        if let Ok(event) = fact.event() {
-            self.0.hub.publish(&[event]);
+        // Nothing is lost: consoles read the card again when they show it.
+        if let Err(error) = conversation::publish(&self.0.db, &self.0.hub, fact).await {
+            tracing::debug!(%error, "a member's change was not told");
         }
     }
 

@@ -12,9 +12,9 @@ use tokio::sync::oneshot;
 use super::recovered::{self, Stream};
 use super::{Command, Desk, Ids, Page, Rank, Wanted};
 use crate::clock::{Millis, to_timestamp};
+use crate::conversation;
 use crate::db::AnyConnection;
 use crate::error::{Error, Result};
-use crate::fact::Fact;
 use crate::push::{Event, Hub};
 
 /// A command whose caller waits for the answer.
@@ -190,7 +190,7 @@ impl Batch {
         let facts;
         (facts, *ids) = desk.close();
         // Frames are built before the commit: what cannot be published is not stored.
-        let events = recovered.iter().chain(&facts).map(Fact::event).collect::<Result<_>>()?;
+        let events = conversation::events(connection, hub, recovered.iter().chain(&facts))?;
         Ok(Written { applied, events })
     }
 }

@@ -232,7 +232,7 @@ async fn what_is_offered_is_accepted_by_a_word_or_an_answer_and_can_be_refused()
     assert_eq!((&accepted["state"], &accepted["agentId"]), (&json!(1), &json!(ben.id())));
     act(&ben, "refuse", json!({"id": id})).await.fails(CHANGED.0, CHANGED.1);
 
-    act(&ben, "transfer", json!({"id": id, "agentId": ann.id()})).await.ok();
+    act(&ben, "transfer", json!({"id": id, "agentId": ann.id(), "reason": "售后"})).await.ok();
     let refused = act(&ann, "refuse", json!({"id": id})).await.ok();
     assert_eq!((&refused["state"], &refused["agentId"]), (&json!(3), &Value::Null));
     assert_eq!(refused["queuedAt"], taken["queuedAt"], "it keeps its place");
@@ -257,16 +257,26 @@ async fn a_transfer_goes_to_an_agent_with_room_or_to_a_group() {
     let (of_ann, of_ben) = (take(&ann, one).await.ok(), take(&ben, two).await.ok());
     let id = &of_ann["id"];
 
-    act(&ann, "transfer", json!({"id": id, "agentId": ben.id()})).await.fails(FULL.0, FULL.1);
-    act(&ben, "transfer", json!({"id": id, "agentId": ben.id()})).await.fails(403, "没有该操作权限");
+    act(&ann, "transfer", json!({"id": id, "agentId": ben.id(), "reason": "售后"})).await.fails(FULL.0, FULL.1);
+    act(&ben, "transfer", json!({"id": id, "agentId": ben.id(), "reason": "售后"})).await.fails(403, "没有该操作权限");
     let no_agent = "请求参数不正确:客服不存在或已停用";
     for other in [gone.id(), viewer.id(), 999_999] {
-        act(&ann, "transfer", json!({"id": id, "agentId": other})).await.fails(400, no_agent);
+        act(&ann, "transfer", json!({"id": id, "agentId": other, "reason": "售后"})).await.fails(400, no_agent);
     }
-    act(&ann, "transfer", json!({"id": id, "agentId": ann.id()})).await.fails(400, "请求参数不正确:不能转接给当前客服");
-    act(&ann, "transfer", json!({"id": id})).await.fails(400, "请求参数不正确:须指定客服或分组之一");
-    act(&ann, "transfer", json!({"id": id, "groupId": 999_999})).await.fails(400, "请求参数不正确:分组不存在");
-    act(&ann, "transfer", json!({"id": 999_999, "agentId": ben.id()})).await.fails(1_013_021_000, "服务记录不存在");
+    act(&ann, "transfer", json!({"id": id, "agentId": ann.id(), "reason": "售后"}))
+        .await
+        .fails(400, "请求参数不正确:不能转接给当前客服");
+    act(&ann, "transfer", json!({"id": id, "reason": "售后"})).await.fails(400, "请求参数不正确:须指定客服或分组之一");
+    act(&ann, "transfer", json!({"id": id, "groupId": 999_999, "reason": "售后"}))
+        .await
+        .fails(400, "请求参数不正确:分组不存在");
+    act(&ann, "transfer", json!({"id": 999_999, "agentId": ben.id(), "reason": "售后"}))
+        .await
+        .fails(1_013_021_000, "服务记录不存在");
+    let unsaid = act(&ann, "transfer", json!({"id": id, "agentId": ben.id()})).await;
+    unsaid.fails(400, "请求参数缺失:reason");
+    let blank = act(&ann, "transfer", json!({"id": id, "agentId": ben.id(), "reason": " "})).await;
+    blank.fails(400, "请求参数不正确:转接原因不能为空");
     assert_eq!(owner.get(&format!("{TASK}/get?id={id}")).await.ok(), of_ann);
 
     // Nobody of the group is on duty: the member is told so. As soon as somebody is, the round waits.
@@ -280,7 +290,10 @@ async fn a_transfer_goes_to_an_agent_with_room_or_to_a_group() {
     // Supervisors may give it to someone who is full, others may not.
     let (_, three) = waiting(&app, 1003).await;
     take(&ann, three).await.ok();
-    assert_eq!(act(&owner, "transfer", json!({"id": id, "agentId": ann.id()})).await.ok()["agentId"], json!(ann.id()));
+    assert_eq!(
+        act(&owner, "transfer", json!({"id": id, "agentId": ann.id(), "reason": "售后"})).await.ok()["agentId"],
+        json!(ann.id())
+    );
     app.stop().await;
 }
 
@@ -399,7 +412,7 @@ async fn times_end_what_waits_for_too_long() {
     let (_, one) = waiting(&app, 1001).await;
     let (_, two) = waiting(&app, 1002).await;
     let taken = take(&ann, two).await.ok();
-    act(&ann, "transfer", json!({"id": taken["id"], "agentId": ben.id()})).await.ok();
+    act(&ann, "transfer", json!({"id": taken["id"], "agentId": ben.id(), "reason": "售后"})).await.ok();
     app.clock.advance(30_000);
     eventually("it is taken back", async || tasks(&owner, "state=3").await.len() == 2).await;
     take(&ben, two).await.ok();

@@ -88,6 +88,7 @@ mod unread;
 mod upgrade;
 mod users;
 mod viewing;
+mod visibility;
 mod visitor;
 mod visitor_link;
 mod web;

@@ -442,3 +442,41 @@ async fn presence_without_other_nodes() {
     assert_eq!(online(&other, "").await, []);
     app.stop().await;
 }
+
+#[tokio::test]
+async fn an_agent_at_another_node_hears_only_of_what_the_agent_may_see() {
+    const SETTING: &str = "/admin-api/promotion/kefu-setting";
+    let redis = Redis::spawn().await;
+    let (a, b) = two_nodes(&redis).await;
+    let owner = a.owner().await;
+    let routing = json!({"routing": {"mode": "manual", "visibility": "own"}});
+    owner.put_json(&format!("{SETTING}/update"), routing).await.ok();
+    let (ann, ben) = (a.admin("ann", Role::Agent).await, a.admin("ben", Role::Agent).await);
+    let there = at(&b, &owner);
+    eventually("the other node knows", async || {
+        there.get(&format!("{SETTING}/get")).await.ok()["routing"]["visibility"] == "own"
+    })
+    .await;
+    let (mut at_ann, mut at_ben) = (at(&b, &ann).socket("").await, at(&b, &ben).socket("").await);
+    let member = a.member(1001).await;
+    member.says("你好").await;
+    let conversation = member.own_conversation().await;
+    for socket in [&mut at_ann, &mut at_ben] {
+        socket.expect("kefu_conversation_created").await;
+        socket.expect("kefu_message_type").await;
+        assert_eq!(socket.expect("kefu_task").await["state"], 3, "what waits is seen by both");
+    }
+    let take = "/admin-api/promotion/kefu-task/take";
+    let task = ann.post(take, json!({"conversationId": conversation})).await.ok();
+    assert_eq!(at_ben.expect("kefu_conversation_hidden").await["conversationId"], conversation);
+    assert_eq!(at_ann.expect("kefu_task").await["id"], task["id"]);
+    member.says("在吗").await;
+    let transfer = json!({"id": task["id"], "agentId": ben.id(), "reason": "x"});
+    assert_eq!(seq(&at_ann.expect("kefu_message_type").await), 2);
+    ann.put_json("/admin-api/promotion/kefu-task/transfer", transfer).await.ok();
+    // The first that Ben hears since: nothing came of what was said meanwhile.
+    assert_eq!(at_ben.event().await.kind, "kefu_task");
+    assert_eq!(at_ann.event().await.kind, "kefu_conversation_hidden");
+    b.stop().await;
+    a.stop().await;
+}

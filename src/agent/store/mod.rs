@@ -157,6 +157,17 @@ pub(super) fn memberships(
     Ok(found)
 }
 
+/// The groups of an admin, also those of which nothing goes to the admin: along the index of the memberships' admin.
+pub(super) fn groups_of(connection: &mut AnyConnection, admin: UserId) -> Result<Vec<GroupId>> {
+    let groups: Vec<i64> = kefu_group_member::table
+        .filter(kefu_group_member::admin_id.eq(admin.get()))
+        .order(kefu_group_member::group_id)
+        .limit(MOST_GROUPS)
+        .select(kefu_group_member::group_id)
+        .load(connection)?;
+    Ok(groups.into_iter().map(GroupId::new).collect())
+}
+
 /// What is set for each agent of a tenant for whom something is.
 pub(super) fn capacities(connection: &mut AnyConnection, tenant: TenantId) -> Result<HashMap<UserId, i32>> {
     let rows: Vec<(i64, Option<i32>)> = kefu_agent::table

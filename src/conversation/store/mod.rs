@@ -1,6 +1,7 @@
 //! SQL of `kefu_conversation`.
 
 mod earlier;
+mod sight;
 mod statements;
 
 use chrono::NaiveDateTime;
@@ -10,16 +11,18 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool};
 
 use super::{CLOSED, Conversation, ConversationCounts, ConversationView, Cursor, MOST_COUNTED, Target};
+use crate::access::{Assignment, Sight};
 use crate::clock::to_timestamp;
 use crate::db::bulk::execute;
 use crate::db::schema::{kefu_conversation as t, kefu_member};
 use crate::db::timestamp::Instant;
 use crate::db::{AnyConnection, MultiBackend, each_backend};
 use crate::error::Result;
-use crate::id::{ConversationId, TenantId, UserId, UserType};
+use crate::id::{ConversationId, GroupId, TenantId, UserId, UserType};
 use statements::{LockedRow, Stored};
 
 pub(crate) use earlier::{begun_by, earlier_head, insert_closed, link_to, linked_to, move_to};
+pub(crate) use sight::{all_seen, assignments, events, seen, seen_by};
 pub(crate) use statements::texts;
 
 /// What the writer does to conversations, the same statements for any number of them.
@@ -177,15 +180,18 @@ const UNREAD: &str = "(kefu_conversation.admin_unread_message_count > 0 OR kefu_
 
 /// The console's list: pinned first, then the newest message's time, descending; two reads along the index
 /// `kefu_conversation_list`, each of at most `limit` rows wherever the cursor stands. Of what is unread alone, PostgreSQL
-/// reads `limit` entries of an index and the others as many as lie between: at most one for each conversation of the list.
+/// reads `limit` entries of an index and the others as many as lie between: at most one for each conversation of the list. Of what
+/// one admin sees alone, all of them read as many rows as lie between.
 pub(crate) fn list(
     connection: &mut AnyConnection,
     tenant: TenantId,
+    sight: &Sight,
     unread_only: bool,
     limit: Option<i64>,
     cursor: Option<Cursor>,
 ) -> Result<Vec<ConversationView>> {
     let mut views = Vec::new();
+    let seen = seen_by(sight);
     for pinned in [true, false] {
         if cursor.is_some_and(|cursor| !cursor.pinned && pinned) {
             continue;
@@ -205,6 +211,9 @@ pub(crate) fn list(
                 .into_boxed();
             if unread_only {
                 query = query.filter(sql::<Bool>(UNREAD));
+            }
+            if let Some(seen) = &seen {
+                query = query.filter(sql::<Bool>(seen));
             }
             if let Some(cursor) = cursor.filter(|cursor| cursor.pinned == pinned) {
                 let time = to_timestamp(cursor.last_message_time);
@@ -233,12 +242,15 @@ struct PlaceRow {
     admin_deleted: bool,
     admin_unread_message_count: i32,
     marked_unread: bool,
+    agent_id: Option<i64>,
+    group_id: Option<i64>,
 }
 
 impl PlaceRow {
-    const fn is_listed(&self, unread_only: bool) -> bool {
+    fn is_listed(&self, unread_only: bool, sight: &Sight) -> bool {
         let is_unread = self.admin_unread_message_count > 0 || self.marked_unread;
-        !self.admin_deleted && (is_unread || !unread_only)
+        let assignment = Assignment { agent: self.agent_id.map(UserId::new), group: self.group_id.map(GroupId::new) };
+        !self.admin_deleted && (is_unread || !unread_only) && sight.includes(assignment)
     }
 
     const fn place(&self) -> Cursor {
@@ -250,6 +262,7 @@ impl PlaceRow {
 pub(crate) fn list_of_members(
     connection: &mut AnyConnection,
     tenant: TenantId,
+    sight: &Sight,
     members: &[UserId],
     unread_only: bool,
     limit: Option<i64>,
@@ -267,7 +280,7 @@ pub(crate) fn list_of_members(
         .select(PlaceRow::as_select())
         .load(connection)?;
     let mut places: Vec<Cursor> =
-        rows.into_iter().filter(|row| row.is_listed(unread_only)).map(|row| row.place()).collect();
+        rows.into_iter().filter(|row| row.is_listed(unread_only, sight)).map(|row| row.place()).collect();
     places.sort_unstable_by_key(|place| std::cmp::Reverse(*place));
     if let Some(cursor) = cursor {
         places.retain(|place| *place < cursor);
@@ -294,11 +307,12 @@ struct Counted {
 
 /// How many conversations the list has and how many of them are unread, each up to [`MOST_COUNTED`]: two reads of an index,
 /// as [`list`] reads it.
-pub(crate) fn counts(connection: &mut AnyConnection, tenant: TenantId) -> Result<ConversationCounts> {
+pub(crate) fn counts(connection: &mut AnyConnection, tenant: TenantId, sight: &Sight) -> Result<ConversationCounts> {
+    let seen = seen_by(sight).map(|seen| format!(" AND {seen}")).unwrap_or_default();
     let mut count = |condition: &str| -> Result<i64> {
         let text = format!(
             "SELECT COUNT(*) AS counted FROM (SELECT 1 AS one FROM kefu_conversation WHERE tenant_id = {tenant} \
-             AND admin_deleted = FALSE{condition} LIMIT {MOST_COUNTED}) AS bounded"
+             AND admin_deleted = FALSE{condition}{seen} LIMIT {MOST_COUNTED}) AS bounded"
         );
         Ok(diesel::sql_query(text).get_result::<Counted>(connection)?.counted)
     };
@@ -327,9 +341,19 @@ pub(crate) fn get(
     connection: &mut AnyConnection,
     tenant: TenantId,
     id: ConversationId,
+    sight: &Sight,
 ) -> Result<Option<ConversationView>> {
+    if *sight != Sight::All && seen(connection, tenant, Target::Id(id), sight)?.is_none() {
+        return Ok(None);
+    }
     let query = conversations().filter(t::id.eq(id.get())).filter(t::tenant_id.eq(tenant.get())).select(single!());
-    query.first(connection).optional()?.map(|found| single(connection, tenant, found)).transpose()
+    let mut found = query.first(connection).optional()?.map(|found| single(connection, tenant, found)).transpose()?;
+    if let Some(view) = found.as_mut().filter(|view| *sight != Sight::All && !view.earlier.is_empty()) {
+        let earlier: Vec<ConversationId> = view.earlier.iter().map(|earlier| earlier.id).collect();
+        let seen = all_seen(connection, tenant, &earlier, sight)?;
+        view.earlier.retain(|earlier| seen.contains(&earlier.id));
+    }
+    Ok(found)
 }
 
 /// The member's own conversation as the wire shows it.

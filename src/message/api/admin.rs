@@ -5,6 +5,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{HistoryPage, InConversation, UpTo, Wanted, mark_read, send_body};
 use crate::access::{ElseWithoutEffect, QueryMessages, SendMessages, UpdateMessages};
+use crate::agent::sights::Sights;
 use crate::auth::extract::Admin;
 use crate::conversation::{self, Target};
 use crate::db::Db;
@@ -56,6 +57,8 @@ async fn admin_send(
     settings: web::Data<Settings>,
     limits: web::Data<RateLimits>,
     tenants: web::Data<Tenants>,
+    db: web::Data<Db>,
+    sights: web::Data<Sights>,
     writer: web::Data<Writer>,
     metrics: web::Data<Metrics>,
 ) -> Result<Answer<MessageId>> {
@@ -63,6 +66,8 @@ async fn admin_send(
     let routing = Routing::of(&*tenants.settings(admin.0.key.tenant).await?);
     let message = body.message(&admin.0, target, &settings, routing)?;
     limits.sends.check(&admin.0.key)?;
+    let sight = sights.of(admin.0.key, admin.0.permissions).await?;
+    conversation::check_seen(&db, admin.0.key.tenant, target, sight).await?;
     Ok(Answer(send(&writer, &metrics, message).await?))
 }
 
@@ -83,11 +88,13 @@ async fn admin_list(
     >,
     settings: web::Data<Settings>,
     db: web::Data<Db>,
+    sights: web::Data<Sights>,
 ) -> Result<Answer<Vec<MessageView>>> {
     let wanted = Wanted::new(page, &settings)?;
     let tenant = admin.0.key.tenant;
+    let sight = sights.of(admin.0.key, admin.0.permissions).await?;
     let messages = db.run(move |connection| {
-        let head = conversation::head(connection, tenant, Target::Id(named.conversation_id))?;
+        let head = conversation::seen(connection, tenant, Target::Id(named.conversation_id), &sight)?;
         wanted.read(connection, head.ok_or(Error::ConversationNotFound)?)
     });
     Ok(Answer(messages.await?))
@@ -107,8 +114,11 @@ async fn admin_list(
 async fn admin_mark_read(
     Then(admin, Then(Query(named), Query(up_to))): Then<Admin<MarkMessages>, Then<Query<InConversation>, Query<UpTo>>>,
     db: web::Data<Db>,
+    sights: web::Data<Sights>,
     writer: web::Data<Writer>,
 ) -> Result<Answer<bool>> {
     let id = named.conversation_id;
+    let sight = sights.of(admin.0.key, admin.0.permissions).await?;
+    conversation::check_seen(&db, admin.0.key.tenant, Target::Id(id), sight).await?;
     mark_read(&admin.0, Target::Id(id), id, up_to, &db, &writer).await
 }

@@ -15,8 +15,9 @@ use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes};
 
-use crate::access::Permission;
-use crate::id::{TenantId, UserId, UserKey, UserType};
+use crate::access::{Assignment, Permission};
+use crate::id::{GroupId, TenantId, UserId, UserKey, UserType};
+use crate::push::audience::Within;
 use crate::push::viewing::Viewer;
 use crate::push::{Audience, Event, Position, User};
 
@@ -47,6 +48,7 @@ const USERS: u8 = 3;
 const POSITION: u8 = 4;
 const LIMITS: u8 = 128;
 const EXCEPT: u8 = 129;
+const WITHIN: u8 = 130;
 
 /// A packet that was received.
 #[derive(Debug)]
@@ -162,8 +164,9 @@ impl Draft {
     }
 
     fn event(&mut self, event: &Event) {
-        let Audience { member, admins, users, except } = &event.audience;
-        let is_plain = users.is_empty() && except.is_none() && admins.is_none_or(|all| all == ALL_ADMINS);
+        let Audience { member, admins, users, except, within } = &event.audience;
+        let is_plain =
+            users.is_empty() && except.is_none() && within.is_none() && admins.is_none_or(|all| all == ALL_ADMINS);
         if is_plain {
             return self.plain(event, *member, admins.is_some());
         }
@@ -207,7 +210,7 @@ impl Draft {
             parts.put_u32(u32::try_from(value.len()).unwrap_or(u32::MAX));
             parts.put_slice(value);
         };
-        let Audience { member, admins, users, except } = audience;
+        let Audience { member, admins, users, except, within } = audience;
         if let Some(member) = member {
             part(MEMBER, &member.get().to_be_bytes());
         }
@@ -222,6 +225,9 @@ impl Draft {
         }
         if let Some(user) = except {
             part(EXCEPT, &user_bytes(*user));
+        }
+        if let Some(Within { seen, unseen }) = within {
+            part(WITHIN, &[Some(*seen), *unseen].into_iter().flatten().flat_map(assignment_bytes).collect::<Vec<u8>>());
         }
         let Self(bytes) = self;
         bytes.put_i64(event.tenant.get());
@@ -308,6 +314,10 @@ fn read_audience(bytes: &mut Bytes) -> Option<(Audience, Option<Position>)> {
                 position = Some(Position { stream: part.try_get_i64().ok()?, seq: part.try_get_i64().ok()? });
             }
             EXCEPT => audience.except = Some(read_named(&mut part)?),
+            WITHIN => {
+                let mut assignments = read_all(part, read_assignment)?.into_iter();
+                audience = audience.within(assignments.next()?, assignments.next());
+            }
             _ => is_limited |= tag >= LIMITS,
         }
     }
@@ -321,6 +331,21 @@ fn user_bytes((user_type, user): User) -> [u8; 12] {
     all.put_i32(user_type.code());
     all.put_i64(user.get());
     bytes
+}
+
+/// The agent's id and the group's, 0 for none: ids are never 0.
+fn assignment_bytes(Assignment { agent, group }: Assignment) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    let mut all = bytes.as_mut_slice();
+    all.put_i64(agent.map_or(0, UserId::get));
+    all.put_i64(group.map_or(0, GroupId::get));
+    bytes
+}
+
+fn read_assignment(bytes: &mut Bytes) -> Option<Assignment> {
+    let (agent, group) = (bytes.try_get_i64().ok()?, bytes.try_get_i64().ok()?);
+    let id = |id: i64| (id != 0).then_some(id);
+    Some(Assignment { agent: id(agent).map(UserId::new), group: id(group).map(GroupId::new) })
 }
 
 fn read_named(bytes: &mut Bytes) -> Option<User> {
@@ -354,14 +379,17 @@ mod tests {
     }
 
     /// Events whose audiences the first release does not know.
-    fn new_events() -> [Event; 4] {
+    fn new_events() -> [Event; 6] {
         let (member, agent) = ((UserType::Member, UserId::new(1001)), (UserType::Admin, UserId::new(3)));
         let position = Some(Position { stream: 5, seq: 6 });
+        let of_agent = Assignment { agent: Some(agent.1), group: Some(GroupId::new(9)) };
         [
             event_to(Audience::admins(Permission::QueryConversations), None, 20),
             event_to(Audience::admins(ALL_ADMINS).except(agent), position, 20),
             event_to(Audience::default().and_users([member, agent]), None, 0),
             event_to(Audience::admins(Permission::SendMessages).and_member(member.1), position, 20),
+            event_to(Audience::admins(ALL_ADMINS).and_member(member.1).within(of_agent, None), position, 20),
+            event_to(Audience::admins(ALL_ADMINS).within(Assignment::default(), Some(of_agent)), None, 20),
         ]
     }
 
@@ -432,11 +460,12 @@ mod tests {
 
     #[test]
     fn the_first_release_passes_over_what_it_does_not_know_and_reads_on() {
-        let [first, second, third, fourth] = new_events();
+        let new = new_events();
+        let count = new.len();
         let known = event(Some(1), true, Some(Position { stream: 1, seq: 1 }), 4);
-        let all = [first, second, third, fourth, known];
+        let all: Vec<Event> = new.into_iter().chain([known]).collect();
         let mut bytes = Bytes::from(Draft::events(&all).remove(0).seal(1, Duration::ZERO, 1)).split_off(HEADER);
-        for _ in 0..4 {
+        for _ in 0..count {
             let (member, admins, position, _) = read_as_first_release(&mut bytes);
             assert_eq!((member, admins, position), (None, false, None), "delivered to nobody and not noted");
         }

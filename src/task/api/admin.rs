@@ -6,17 +6,18 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
-use super::{command, routing, serve, shown};
+use super::{command, routing, serve};
 use crate::access::{
     AssignTasks, CloseTasks, Permission, Permissions, QueryTasks, SuperviseTasks, TakeTasks, TransferTasks,
 };
 use crate::account::users;
 use crate::agent::duty::Duty;
+use crate::agent::sights::Sights;
 use crate::agent::{self, roster};
 use crate::auth::Principal;
 use crate::auth::extract::Admin;
 use crate::clock::{Clock, Millis};
-use crate::conversation::Target;
+use crate::conversation::{self, Target};
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Problem, Result};
 use crate::fact::TaskView;
@@ -75,6 +76,7 @@ struct ListQuery {
 async fn list(
     Then(admin, Query(query)): Then<Admin<QueryTasks>, Query<ListQuery>>,
     db: web::Data<Db>,
+    sights: web::Data<Sights>,
 ) -> Result<Answer<Vec<TaskView>>> {
     let ListQuery { state, agent_id: agent, group_id: group, limit, cursor } = query;
     let read = |text: &str| text.trim().parse().ok().and_then(State::from_code);
@@ -82,8 +84,9 @@ async fn list(
     let unknown = || Error::Invalid(Problem::new("状态不合法", "state is not valid"));
     let states = states.map(|states| states.ok_or_else(unknown)).transpose()?.unwrap_or_default();
     let not_valid = || Error::Invalid(Problem::new("翻页位置不合法", "cursor is not valid"));
+    let sight = sights.of(admin.0.key, admin.0.permissions).await?;
     let after = cursor.map(|text| Place::parse(&text).ok_or_else(not_valid)).transpose()?;
-    let (tenant, filter) = (admin.0.key.tenant, TaskFilter { states, agent, group });
+    let (tenant, filter) = (admin.0.key.tenant, TaskFilter { states, agent, group, sight });
     let found = db.run(move |connection| {
         let tasks = store::list(connection, tenant, &filter, after, limit.unwrap_or(50))?;
         view::views(connection, tenant, &tasks)
@@ -109,8 +112,15 @@ struct IdQuery {
 async fn get(
     Then(admin, Query(IdQuery { id })): Then<Admin<QueryTasks>, Query<IdQuery>>,
     db: web::Data<Db>,
+    sights: web::Data<Sights>,
 ) -> Result<Answer<TaskView>> {
-    Ok(Answer(shown(&db, admin.0.key.tenant, id).await?))
+    let tenant = admin.0.key.tenant;
+    let sight = sights.of(admin.0.key, admin.0.permissions).await?;
+    let found = db.run(move |connection| match store::seen(connection, tenant, id, &sight)? {
+        Some(task) => Ok(view::views(connection, tenant, &[task])?.pop()),
+        None => Ok(None),
+    });
+    Ok(Answer(found.await?.ok_or(Error::TaskNotFound)?))
 }
 
 #[derive(Debug, Deserialize, Validate, IntoParams)]
@@ -128,9 +138,14 @@ struct HistoryQuery {
 async fn history(
     Then(admin, Query(HistoryQuery { conversation_id })): Then<Admin<QueryTasks>, Query<HistoryQuery>>,
     db: web::Data<Db>,
+    sights: web::Data<Sights>,
 ) -> Result<Answer<Vec<TaskView>>> {
     let tenant = admin.0.key.tenant;
+    let sight = sights.of(admin.0.key, admin.0.permissions).await?;
     let found = db.run(move |connection| {
+        if conversation::seen(connection, tenant, Target::Id(conversation_id), &sight)?.is_none() {
+            return Ok(Vec::new());
+        }
         let tasks = store::history(connection, tenant, conversation_id, HISTORY)?;
         view::views(connection, tenant, &tasks)
     });
@@ -162,6 +177,7 @@ async fn take(
     Then(admin, Json(TakeRequest { conversation_id })): Then<Admin<TakeTasks>, Json<TakeRequest>>,
     db: web::Data<Db>,
     tenants: web::Data<Tenants>,
+    sights: web::Data<Sights>,
     limits: web::Data<RateLimits>,
     writer: web::Data<Writer>,
 ) -> Result<Answer<TaskView>> {
@@ -170,6 +186,8 @@ async fn take(
     let routing = routing(&tenants, tenant).await?;
     let act = Act::Take(by(&admin.0, Permission::TakeAnyTasks));
     let conversation = Target::Id(conversation_id);
+    let sight = sights.of(admin.0.key, admin.0.permissions).await?;
+    conversation::check_seen(&db, tenant, conversation, sight).await?;
     let taken = Serve { tenant, conversation, task: None, version: None, routing, act };
     Ok(Answer(serve(&db, &writer, taken).await?))
 }
@@ -195,11 +213,12 @@ async fn accept(
     Then(admin, Json(TaskRequest { id, version })): Then<Admin<TakeTasks>, Json<TaskRequest>>,
     db: web::Data<Db>,
     tenants: web::Data<Tenants>,
+    sights: web::Data<Sights>,
     writer: web::Data<Writer>,
 ) -> Result<Answer<TaskView>> {
     let tenant = admin.0.key.tenant;
     let act = Act::Accept(by(&admin.0, Permission::TakeAnyTasks));
-    let accepted = command(&db, tenant, routing(&tenants, tenant).await?, (id, version), act).await?;
+    let accepted = command(&db, &sights, &admin.0, routing(&tenants, tenant).await?, (id, version), act).await?;
     Ok(Answer(serve(&db, &writer, accepted).await?))
 }
 
@@ -217,11 +236,12 @@ async fn refuse(
     Then(admin, Json(TaskRequest { id, version })): Then<Admin<TakeTasks>, Json<TaskRequest>>,
     db: web::Data<Db>,
     tenants: web::Data<Tenants>,
+    sights: web::Data<Sights>,
     writer: web::Data<Writer>,
 ) -> Result<Answer<TaskView>> {
     let tenant = admin.0.key.tenant;
     let act = Act::Refuse(by(&admin.0, Permission::TakeAnyTasks));
-    let refused = command(&db, tenant, routing(&tenants, tenant).await?, (id, version), act).await?;
+    let refused = command(&db, &sights, &admin.0, routing(&tenants, tenant).await?, (id, version), act).await?;
     Ok(Answer(serve(&db, &writer, refused).await?))
 }
 
@@ -237,9 +257,9 @@ struct TransferRequest {
     #[schema(nullable = false, value_type = Option<i64>)]
     group_id: Option<GroupId>,
     /// Why, for whoever gets it.
-    #[validate(length(max = "REASON_LIMIT"))]
-    #[schema(nullable = false, max_length = 255, example = "售后问题")]
-    reason: Option<String>,
+    #[validate(length(min = 1, max = "REASON_LIMIT"))]
+    #[schema(min_length = 1, max_length = 255, example = "售后问题")]
+    reason: String,
     /// The version that the caller has seen; another one is refused.
     #[schema(nullable = false, minimum = 0, example = 1)]
     version: Option<i32>,
@@ -273,12 +293,16 @@ async fn transfer(
     Then(admin, Json(request)): Then<Admin<TransferTasks>, Json<TransferRequest>>,
     db: web::Data<Db>,
     tenants: web::Data<Tenants>,
+    sights: web::Data<Sights>,
     writer: web::Data<Writer>,
 ) -> Result<Answer<TaskView>> {
     let TransferRequest { id, agent_id, group_id, reason, version } = request;
     let tenant = admin.0.key.tenant;
     let routing: Routing = routing(&tenants, tenant).await?;
-    let (by, reason) = (by(&admin.0, Permission::AssignTasks), reason.unwrap_or_default());
+    let by = by(&admin.0, Permission::AssignTasks);
+    if reason.trim().is_empty() {
+        return Err(Error::Invalid(Problem::new("转接原因不能为空", "reason must not be blank")));
+    }
     let act = match (agent_id, group_id) {
         (Some(agent), None) => Act::TransferToAgent(by, agent, reason),
         (None, Some(group)) => Act::TransferToGroup(by, group, reason),
@@ -287,7 +311,7 @@ async fn transfer(
             return Err(Error::Invalid(problem));
         }
     };
-    let transferred = command(&db, tenant, routing, (id, version), act).await?;
+    let transferred = command(&db, &sights, &admin.0, routing, (id, version), act).await?;
     let check = move |connection: &mut AnyConnection| match (agent_id, group_id) {
         (Some(agent), _) => check_agent(connection, tenant, agent),
         (_, Some(group)) => agent::check_group(connection, tenant, group),
@@ -324,11 +348,12 @@ async fn assign(
     Then(admin, Json(AssignRequest { id, agent_id, version })): Then<Admin<AssignTasks>, Json<AssignRequest>>,
     db: web::Data<Db>,
     tenants: web::Data<Tenants>,
+    sights: web::Data<Sights>,
     writer: web::Data<Writer>,
 ) -> Result<Answer<TaskView>> {
     let tenant = admin.0.key.tenant;
     let act = Act::Assign(by(&admin.0, Permission::AssignTasks), agent_id);
-    let assigned = command(&db, tenant, routing(&tenants, tenant).await?, (id, version), act).await?;
+    let assigned = command(&db, &sights, &admin.0, routing(&tenants, tenant).await?, (id, version), act).await?;
     db.run(move |connection| check_agent(connection, tenant, agent_id)).await?;
     Ok(Answer(serve(&db, &writer, assigned).await?))
 }
@@ -361,12 +386,13 @@ async fn close(
     Then(admin, Json(CloseRequest { id, reason, version })): Then<Admin<CloseTasks>, Json<CloseRequest>>,
     db: web::Data<Db>,
     tenants: web::Data<Tenants>,
+    sights: web::Data<Sights>,
     writer: web::Data<Writer>,
 ) -> Result<Answer<TaskView>> {
     let tenant = admin.0.key.tenant;
     let reason = reason.filter(|reason| !reason.trim().is_empty());
     let act = Act::Close(by(&admin.0, Permission::CloseAnyTasks), reason);
-    let closed = command(&db, tenant, routing(&tenants, tenant).await?, (id, version), act).await?;
+    let closed = command(&db, &sights, &admin.0, routing(&tenants, tenant).await?, (id, version), act).await?;
     Ok(Answer(serve(&db, &writer, closed).await?))
 }
 

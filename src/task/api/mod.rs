@@ -7,6 +7,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::serve::{Act, Serve};
 use super::{Routing, store, view};
+use crate::agent::sights::Sights;
+use crate::auth::Principal;
 use crate::conversation::Target;
 use crate::db::Db;
 use crate::error::{Error, Result};
@@ -43,15 +45,19 @@ async fn serve(db: &Db, writer: &Writer, serve: Serve) -> Result<TaskView> {
 /// The command that does something to this round.
 ///
 /// # Errors
-/// [`Error::TaskNotFound`].
+/// [`Error::TaskNotFound`], also where the caller does not see its conversation.
 async fn command(
     db: &Db,
-    tenant: TenantId,
+    sights: &Sights,
+    by: &Principal,
     routing: Routing,
     (id, version): (TaskId, Option<i32>),
     act: Act,
 ) -> Result<Serve> {
-    let task = db.run(move |connection| store::get(connection, tenant, id)).await?.ok_or(Error::TaskNotFound)?;
+    let tenant = by.key.tenant;
+    let sight = sights.of(by.key, by.permissions).await?;
+    let task = db.run(move |connection| store::seen(connection, tenant, id, &sight)).await?;
+    let task = task.ok_or(Error::TaskNotFound)?;
     let conversation = Target::Id(task.conversation);
     Ok(Serve { tenant, conversation, task: Some(id), version, routing, act })
 }

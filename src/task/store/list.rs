@@ -2,10 +2,14 @@
 
 use std::collections::HashMap;
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
 use super::statements::TaskRow;
+use crate::access::Sight;
 use crate::clock::{Millis, to_timestamp};
+use crate::conversation::seen_by;
 use crate::db::AnyConnection;
 use crate::db::schema::kefu_task as t;
 use crate::db::timestamp::Instant;
@@ -25,6 +29,8 @@ pub(crate) struct TaskFilter {
     pub agent: Option<UserId>,
     /// Of this group.
     pub group: Option<GroupId>,
+    /// In conversations that are seen.
+    pub sight: Sight,
 }
 
 /// A place in a list: after the round with these values, the oldest first.
@@ -51,7 +57,7 @@ impl std::fmt::Display for Place {
 }
 
 /// Rounds by when they began to wait, at most `limit`: for each state one read along `kefu_task_state`, or along `kefu_task_agent`
-/// for an agent's.
+/// for an agent's. Those that one admin does not see are passed over: as many reads of a conversation's row as lie between.
 pub(crate) fn list(
     connection: &mut AnyConnection,
     tenant: TenantId,
@@ -60,6 +66,7 @@ pub(crate) fn list(
     limit: i64,
 ) -> Result<Vec<Task>> {
     let states: &[State] = if filter.states.is_empty() { &State::ALL } else { &filter.states };
+    let seen = conversation_seen_by(&filter.sight);
     let mut found = Vec::new();
     for state in states {
         let mut query = t::table
@@ -75,6 +82,9 @@ pub(crate) fn list(
         if let Some(group) = filter.group {
             query = query.filter(t::group_id.eq(group.get()));
         }
+        if let Some(seen) = &seen {
+            query = query.filter(sql::<Bool>(seen));
+        }
         if let Some(Place { queued_at, id }) = after {
             let time = to_timestamp(queued_at);
             query = query.filter(t::queued_at.ge(time)).filter(t::queued_at.gt(time).or(t::id.gt(id)));
@@ -84,6 +94,28 @@ pub(crate) fn list(
     found.sort_unstable_by_key(|task| (task.queued_at, task.id));
     found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     Ok(found)
+}
+
+/// The condition that the conversation of a round is seen; `None` for the sight of everything.
+fn conversation_seen_by(sight: &Sight) -> Option<String> {
+    let seen = seen_by(sight)?;
+    Some(format!(
+        "EXISTS (SELECT 1 FROM kefu_conversation WHERE kefu_conversation.id = kefu_task.conversation_id AND {seen})"
+    ))
+}
+
+/// One round of the tenant, if its conversation is seen.
+pub(crate) fn seen(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    id: TaskId,
+    sight: &Sight,
+) -> Result<Option<Task>> {
+    let mut row = t::table.filter(t::id.eq(id.get())).filter(t::tenant_id.eq(tenant.get())).into_boxed();
+    if let Some(seen) = conversation_seen_by(sight) {
+        row = row.filter(sql::<Bool>(&seen));
+    }
+    Ok(row.select(TaskRow::as_select()).first(connection).optional()?.map(Task::from))
 }
 
 /// One round of the tenant.

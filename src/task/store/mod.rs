@@ -10,7 +10,8 @@ use diesel::dsl::count_star;
 use diesel::prelude::*;
 
 pub(crate) use list::{
-    Place, TaskFilter, count, due, get, history, in_conversation, list, of_agent, oldest, places, waiting_by_group,
+    Place, TaskFilter, count, due, get, history, in_conversation, list, of_agent, oldest, places, seen,
+    waiting_by_group,
 };
 pub(crate) use statements::texts;
 

@@ -160,6 +160,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin-api/promotion/kefu-agent/duty": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Go on duty or off
+         * @description From then on the agent's word counts and not whether there is a socket. That of another agent needs `promotion:kefu-agent:manage`,
+         *     and is kept as an administrative change.
+         *
+         *     Every admin may call it.
+         */
+        put: operations["set_duty"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin-api/promotion/kefu-agent/list": {
         parameters: {
             query?: never;
@@ -814,6 +837,224 @@ export interface paths {
          *     Needs the permission `promotion:kefu-setting:update`.
          */
         put: operations["update_settings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/promotion/kefu-task/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Accept a round of service that was offered
+         * @description Needs the permission `promotion:kefu-task:take`.
+         */
+        put: operations["accept_task"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/promotion/kefu-task/assign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Give a round of service to an agent
+         * @description Whoever has it, or while it waits.
+         *
+         *     Needs the permission `promotion:kefu-task:assign`.
+         */
+        put: operations["assign_task"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/promotion/kefu-task/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Close a round of service
+         * @description The own one, whose state is -1 then. Any other needs `promotion:kefu-task:close-any` and gets -4.
+         *
+         *     Needs the permission `promotion:kefu-task:close`.
+         */
+        put: operations["close_task"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/promotion/kefu-task/get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a round of service
+         * @description Needs the permission `promotion:kefu-task:query`.
+         */
+        get: operations["get_task"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/promotion/kefu-task/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the rounds of service of a conversation
+         * @description The newest first, at most 200.
+         *
+         *     Needs the permission `promotion:kefu-task:query`.
+         */
+        get: operations["list_task_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/promotion/kefu-task/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List rounds of service
+         * @description By when they began to wait, the oldest first.
+         *
+         *     Needs the permission `promotion:kefu-task:query`.
+         */
+        get: operations["list_tasks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/promotion/kefu-task/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What goes on at the desk
+         * @description How many wait, who is on duty and what each agent has.
+         *
+         *     Needs the permission `promotion:kefu-task:supervise`.
+         */
+        get: operations["task_overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/promotion/kefu-task/refuse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Refuse a round of service that was offered
+         * @description It waits again, at its place.
+         *
+         *     Needs the permission `promotion:kefu-task:take`.
+         */
+        put: operations["refuse_task"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/promotion/kefu-task/take": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a conversation
+         * @description Its round of service is the caller's from here on; one is opened when there is none. The own one is answered as it is. What
+         *     another agent has needs `promotion:kefu-task:take-any`, and more than the capacity `promotion:kefu-task:overload`.
+         *
+         *     Needs the permission `promotion:kefu-task:take`.
+         */
+        post: operations["take_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/promotion/kefu-task/transfer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Transfer a round of service
+         * @description To an agent, who begins to serve or has to accept (`routing.autoAccept`), or to a group, where it waits at its place. What another
+         *     agent has needs `promotion:kefu-task:assign`.
+         *
+         *     Needs the permission `promotion:kefu-task:transfer`.
+         */
+        put: operations["transfer_task"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1899,6 +2140,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/app-api/promotion/kefu-task/current": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The member's open round of service
+         * @description Where the tenant has no rounds there is none, and `onDuty` is true.
+         *
+         *     Every member may call it.
+         */
+        get: operations["current_task"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/app-api/promotion/kefu-task/leave": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Leave
+         * @description Ends the member's open round of service.
+         *
+         *     Every member may call it.
+         */
+        post: operations["leave_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/app-api/promotion/kefu-visitor/link": {
         parameters: {
             query?: never;
@@ -2346,6 +2631,31 @@ export interface components {
             /** @example xiaohong */
             username: string;
         };
+        /** @description What an agent does. */
+        AgentNow: {
+            adminId: components["schemas"]["UserId"];
+            /**
+             * Format: int32
+             * @description Members to serve at once.
+             */
+            capacity: number;
+            /**
+             * Format: int32
+             * @description What the agent has said: 0 off, 1 on, 2 paused; `null` for nothing.
+             */
+            duty: number | null;
+            /**
+             * Format: int64
+             * @description Rounds that the agent has.
+             */
+            load: number;
+            /** @example 小艾 */
+            nickname: string;
+            /** @description Whether the agent counts as on duty. */
+            onDuty: boolean;
+            /** @description Whether there is a socket. */
+            online: boolean;
+        };
         /** @description A key of another program. */
         ApiKey: {
             /**
@@ -2382,6 +2692,18 @@ export interface components {
          * @description The key of another program.
          */
         ApiKeyId: number;
+        AssignRequest: {
+            /** @description The agent who gets it. */
+            agentId: components["schemas"]["UserId"];
+            /** @description The round. */
+            id: components["schemas"]["TaskId"];
+            /**
+             * Format: int32
+             * @description The version that the caller has seen; another one is refused.
+             * @example 1
+             */
+            version?: number;
+        };
         /** @description What a role of the tenant's own holds from now on. */
         AssignRolePermissions: {
             /**
@@ -2692,6 +3014,21 @@ export interface components {
                 title?: string | null;
             };
         };
+        CloseRequest: {
+            /** @description The round. */
+            id: components["schemas"]["TaskId"];
+            /**
+             * @description Why.
+             * @example 已解决
+             */
+            reason?: string;
+            /**
+             * Format: int32
+             * @description The version that the caller has seen; another one is refused.
+             * @example 1
+             */
+            version?: number;
+        };
         /**
          * Format: int32
          * @description 1 text, 2 image, 3 voice, 4 video, 5 system, 10 product, 11 order
@@ -2973,6 +3310,36 @@ export interface components {
              */
             username: string;
         };
+        /** @description Where a member stands. */
+        Current: {
+            /** @description Whether anyone is there who serves. */
+            onDuty: boolean;
+            /**
+             * Format: int64
+             * @description The place among those who wait, from 1.
+             */
+            place: number | null;
+            task: components["schemas"]["OwnTask"] | null;
+            /**
+             * Format: int64
+             * @description How many wait in all; 10,000 means that or more.
+             */
+            waiting: number;
+        };
+        /** @description What an agent says about duty. */
+        DutyRequest: {
+            /**
+             * Format: int64
+             * @description Another agent than the caller.
+             */
+            adminId?: number;
+            /**
+             * Format: int32
+             * @description 0 off, 1 on, 2 paused.
+             * @example 1
+             */
+            duty: number;
+        };
         /** @description A conversation that a member had as a visitor. */
         EarlierConversation: {
             /** @description The id. */
@@ -3059,6 +3426,18 @@ export interface components {
             code: number;
             /** @description The answer; `null` on failure. */
             data: null | components["schemas"]["ConversationView"];
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
+        Envelope_Current: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: null | components["schemas"]["Current"];
             /** @description Empty on success, else the message for the user, Chinese by default. */
             msg: string;
         };
@@ -3180,6 +3559,18 @@ export interface components {
             msg: string;
         };
         /** @description What every answer is wrapped in. */
+        Envelope_Overview: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: null | components["schemas"]["Overview"];
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
         Envelope_OwnProfile: {
             /**
              * Format: int64
@@ -3188,6 +3579,18 @@ export interface components {
             code: number;
             /** @description The answer; `null` on failure. */
             data: null | components["schemas"]["OwnProfile"];
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
+        Envelope_OwnTask: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: null | components["schemas"]["OwnTask"];
             /** @description Empty on success, else the message for the user, Chinese by default. */
             msg: string;
         };
@@ -3263,6 +3666,18 @@ export interface components {
             code: number;
             /** @description The answer; `null` on failure. */
             data: null | components["schemas"]["SecondFactorSecret"];
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
+        Envelope_Task: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: null | components["schemas"]["Task"];
             /** @description Empty on success, else the message for the user, Chinese by default. */
             msg: string;
         };
@@ -3486,6 +3901,18 @@ export interface components {
             msg: string;
         };
         /** @description What every answer is wrapped in. */
+        Envelope_Vec_Task: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: components["schemas"]["Task"][] | null;
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
         Envelope_VisitorLink: {
             /**
              * Format: int64
@@ -3603,6 +4030,17 @@ export interface components {
          * @description A group of agents.
          */
         GroupId: number;
+        /** @description What waits for a group. */
+        GroupNow: {
+            id: components["schemas"]["GroupId"];
+            /** @example 售后 */
+            name: string;
+            /**
+             * Format: int64
+             * @description Rounds that wait.
+             */
+            waiting: number;
+        };
         Health: {
             /**
              * @description `ok`
@@ -3941,6 +4379,8 @@ export interface components {
              * @description The place in the conversation, gapless from 1.
              */
             seq: number;
+            /** @description The round of service in which it came, where the tenant has rounds. */
+            taskId?: components["schemas"]["TaskId"];
         };
         /** @description An admin as others see them. */
         NamedAdmin: {
@@ -4002,6 +4442,31 @@ export interface components {
             /** @description What the content is. */
             contentType: components["schemas"]["ContentType"];
         };
+        /** @description What goes on at the desk. */
+        Overview: {
+            agents: components["schemas"]["AgentNow"][];
+            groups: components["schemas"]["GroupNow"][];
+            /**
+             * Format: int64
+             * @description Rounds that wait while nobody is on duty.
+             */
+            missed: number;
+            /**
+             * Format: int64
+             * @description How long the first of them has waited, in milliseconds; 0 when none waits.
+             */
+            oldestWaitMs: number;
+            /**
+             * Format: int64
+             * @description Rounds that an agent has.
+             */
+            open: number;
+            /**
+             * Format: int64
+             * @description Rounds that wait; 10,000 means that or more, here and below.
+             */
+            waiting: number;
+        };
         /** @description The admin who asks. */
         OwnProfile: {
             /**
@@ -4030,6 +4495,47 @@ export interface components {
             secondFactorRequired: boolean;
             /** @example admin */
             username: string;
+        };
+        /** @description A round of service, as its member sees it. */
+        OwnTask: {
+            /** @description The agent's picture. */
+            agentAvatar: string | null;
+            /**
+             * @description What the agent is called.
+             * @example 小艾
+             */
+            agentNickname: string | null;
+            /** @description The conversation. */
+            conversationId: components["schemas"]["ConversationId"];
+            /**
+             * Format: int64
+             * @description The `seq` of its first message.
+             */
+            firstSeq: number;
+            /** @description The id. */
+            id: components["schemas"]["TaskId"];
+            /**
+             * Format: int64
+             * @description The `seq` of the conversation's last message at its end.
+             */
+            lastSeq: number | null;
+            /**
+             * Format: int64
+             * @description The place among those who wait, from 1. Not in frames.
+             */
+            place: number | null;
+            /**
+             * Format: int32
+             * @description As admins see it.
+             * @example 1
+             */
+            state: number;
+            /**
+             * Format: int32
+             * @description Counts its changes.
+             * @example 1
+             */
+            version: number;
         };
         /** @description The old password and the new one. */
         PasswordUpdate: {
@@ -4251,6 +4757,134 @@ export interface components {
              */
             uri: string;
         };
+        TakeRequest: {
+            /** @description The conversation. */
+            conversationId: components["schemas"]["ConversationId"];
+        };
+        /** @description A round of service, as admins see it. */
+        Task: {
+            /**
+             * Format: int64
+             * @description When its agent began to serve.
+             */
+            acceptedAt: number | null;
+            /**
+             * Format: int64
+             * @description Who has it, or had it last.
+             */
+            agentId: number | null;
+            /**
+             * @description What the agent is called.
+             * @example 小艾
+             */
+            agentNickname: string | null;
+            /**
+             * Format: int64
+             * @description When its agent got it.
+             */
+            assignedAt: number | null;
+            /**
+             * Format: int64
+             * @description The channel through which the member came.
+             */
+            channel: number | null;
+            /** @description The conversation. */
+            conversationId: components["schemas"]["ConversationId"];
+            /**
+             * @description Pass it as `cursor` to get the list's part after this one.
+             * @example 1795235421115.1
+             */
+            cursor: string;
+            /** @description Why it ended: as the admin says, or `member_left`, `routing_off`, `timeout`. */
+            endReason: string | null;
+            /**
+             * Format: int64
+             * @description When it ended.
+             */
+            endedAt: number | null;
+            /**
+             * Format: int64
+             * @description When the first answer came.
+             */
+            firstReplyAt: number | null;
+            /**
+             * Format: int64
+             * @description The `seq` of its first message.
+             */
+            firstSeq: number;
+            /**
+             * Format: int64
+             * @description In which group.
+             */
+            groupId: number | null;
+            /** @description The id. */
+            id: components["schemas"]["TaskId"];
+            /**
+             * Format: int32
+             * @description For whom it was opened: 0 whoever is free, 1 an agent, 2 a group.
+             * @example 0
+             */
+            kind: number;
+            /**
+             * Format: int64
+             * @description The `seq` of the conversation's last message at its end.
+             */
+            lastSeq: number | null;
+            /**
+             * Format: int64
+             * @description The place among those who wait, from 1. Not in frames.
+             */
+            place: number | null;
+            /**
+             * Format: int64
+             * @description Since when it waits, or has waited, epoch milliseconds.
+             * @example 1795235421115
+             */
+            queuedAt: number;
+            /**
+             * Format: int32
+             * @description -4 closed by a supervisor, -3 served by nobody in time, -2 closed for silence, -1 closed, 0 offered, 1 in service, 3 waiting,
+             *     4 missed: waiting while nobody is on duty.
+             * @example 1
+             */
+            state: number;
+            /** @description Why it was transferred, the last time. */
+            transferReason: string | null;
+            /**
+             * Format: int32
+             * @description How often it was transferred.
+             * @example 0
+             */
+            transfers: number;
+            /** @description Its member. */
+            userId: components["schemas"]["UserId"];
+            /**
+             * @description The member's nickname.
+             * @example 小明
+             */
+            userNickname: string;
+            /**
+             * Format: int32
+             * @description Counts its changes; a call that names another one is refused.
+             * @example 1
+             */
+            version: number;
+        };
+        /**
+         * Format: int64
+         * @description One round of service in a conversation.
+         */
+        TaskId: number;
+        TaskRequest: {
+            /** @description The round. */
+            id: components["schemas"]["TaskId"];
+            /**
+             * Format: int32
+             * @description The version that the caller has seen; another one is refused.
+             * @example 1
+             */
+            version?: number;
+        };
         /**
          * Format: int64
          * @description A tenant: one shop among those that share the service.
@@ -4285,6 +4919,60 @@ export interface components {
                  */
                 typing: boolean;
             };
+            /** @description Who serves whom: rounds of service. Times are in seconds; 0 is never. */
+            routing: {
+                /**
+                 * @description Whether an agent who gets a round serves it at once; otherwise it is offered first. Default true.
+                 * @example true
+                 */
+                autoAccept: boolean;
+                /**
+                 * @description Whether an agent who has never said anything about duty is on duty with a socket. Default true.
+                 * @example true
+                 */
+                autoDuty: boolean;
+                /**
+                 * Format: int64
+                 * @description Members whom an agent serves at once, where neither the agent nor the group says something else, 0 to 1000. Default 5.
+                 * @example 5
+                 */
+                capacity: number;
+                /**
+                 * Format: int64
+                 * @description After which a round that nobody takes ends. Default 0.
+                 * @example 0
+                 */
+                maxWait: number;
+                /**
+                 * Format: int64
+                 * @description After which a round ends that came while nobody was on duty. Default 604800: seven days.
+                 * @example 604800
+                 */
+                missedTtl: number;
+                /**
+                 * @description `off`, the default: there are no rounds; `manual`: agents take whom they serve.
+                 * @example manual
+                 */
+                mode: string;
+                /**
+                 * Format: int64
+                 * @description After which a round waits again that its agent does not accept. Default 30.
+                 * @example 30
+                 */
+                offerTimeout: number;
+                /**
+                 * Format: int64
+                 * @description After which an agent without a socket is off duty, and those whom the agent serves wait again. Default 60.
+                 * @example 60
+                 */
+                offlineGrace: number;
+                /**
+                 * @description Which conversations agents see who may not see all of them: `all`, the default; `group`: those of their groups and those without
+                 *     one; `own`: their own ones, and those that wait in their groups or without one.
+                 * @example all
+                 */
+                visibility: string;
+            };
         };
         TenantSettingsUpdate: {
             audit?: {
@@ -4311,6 +4999,59 @@ export interface components {
                  */
                 typing?: boolean;
             };
+            routing?: {
+                /**
+                 * @description Whether an agent who gets a round serves it at once; otherwise it is offered first. Default true.
+                 * @example true
+                 */
+                autoAccept?: boolean;
+                /**
+                 * @description Whether an agent who has never said anything about duty is on duty with a socket. Default true.
+                 * @example true
+                 */
+                autoDuty?: boolean;
+                /**
+                 * Format: int64
+                 * @description Members whom an agent serves at once, where neither the agent nor the group says something else, 0 to 1000. Default 5.
+                 * @example 5
+                 */
+                capacity?: number;
+                /**
+                 * Format: int64
+                 * @description After which a round that nobody takes ends. Default 0.
+                 * @example 0
+                 */
+                maxWait?: number;
+                /**
+                 * Format: int64
+                 * @description After which a round ends that came while nobody was on duty. Default 604800: seven days.
+                 * @example 604800
+                 */
+                missedTtl?: number;
+                /**
+                 * @description `off`, the default: there are no rounds; `manual`: agents take whom they serve.
+                 * @example manual
+                 */
+                mode?: string;
+                /**
+                 * Format: int64
+                 * @description After which a round waits again that its agent does not accept. Default 30.
+                 * @example 30
+                 */
+                offerTimeout?: number;
+                /**
+                 * Format: int64
+                 * @description After which an agent without a socket is off duty, and those whom the agent serves wait again. Default 60.
+                 * @example 60
+                 */
+                offlineGrace?: number;
+                /**
+                 * @description Which conversations agents see who may not see all of them: `all`, the default; `group`: those of their groups and those without
+                 *     one; `own`: their own ones, and those that wait in their groups or without one.
+                 * @example all
+                 */
+                visibility?: string;
+            };
         };
         /** @description What a login and a refresh answer. */
         Tokens: {
@@ -4333,6 +5074,32 @@ export interface components {
             secondFactor?: "setup" & Record<string, never>;
             /** @description The user's id. */
             userId: components["schemas"]["UserId"];
+        };
+        TransferRequest: {
+            /**
+             * Format: int64
+             * @description The agent who gets it; either this or `groupId`.
+             * @example 2
+             */
+            agentId?: number;
+            /**
+             * Format: int64
+             * @description The group that gets it.
+             */
+            groupId?: number;
+            /** @description The round. */
+            id: components["schemas"]["TaskId"];
+            /**
+             * @description Why, for whoever gets it.
+             * @example 售后问题
+             */
+            reason: string;
+            /**
+             * Format: int32
+             * @description The version that the caller has seen; another one is refused.
+             * @example 1
+             */
+            version?: number;
         };
         /** @description What is set for an agent; what is left out stays. */
         UpdateAgent: {
@@ -5126,6 +5893,58 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Envelope_Anything"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    set_duty: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "adminId": 0,
+                 *       "duty": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["DutyRequest"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_bool"];
                 };
             };
             /** @description Too many requests; try again after `Retry-After` seconds */
@@ -6672,6 +7491,507 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Envelope_bool"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    accept_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": 1,
+                 *       "version": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["TaskRequest"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Task"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    assign_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "agentId": 1,
+                 *       "id": 1,
+                 *       "version": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["AssignRequest"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Task"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    close_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": 1,
+                 *       "reason": "已解决"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CloseRequest"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Task"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    get_task: {
+        parameters: {
+            query: {
+                /** @description The round. */
+                id: components["schemas"]["TaskId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Task"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    list_task_history: {
+        parameters: {
+            query: {
+                /** @description The conversation. */
+                conversationId: components["schemas"]["ConversationId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_Task"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    list_tasks: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only rounds in these states, numbers with commas between them; all without it.
+                 * @example 3,4
+                 */
+                state?: string;
+                /** @description Only this agent's. */
+                agentId?: components["schemas"]["UserId"];
+                /** @description Only this group's. */
+                groupId?: components["schemas"]["GroupId"];
+                /** @description Most rounds to return, 1–200; 50 by default. Fewer are the end. */
+                limit?: number;
+                /** @description Continue after the round that carries this cursor. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_Task"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    task_overview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Overview"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    refuse_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": 1,
+                 *       "version": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["TaskRequest"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Task"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    take_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "conversationId": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["TakeRequest"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Task"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    transfer_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "agentId": 2,
+                 *       "id": 1,
+                 *       "reason": "售后问题"
+                 *     }
+                 */
+                "application/json": components["schemas"]["TransferRequest"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Task"];
                 };
             };
             /** @description Too many requests; try again after `Retry-After` seconds */
@@ -8931,6 +10251,90 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Envelope_bool"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    current_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Current"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    leave_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_OwnTask"];
                 };
             };
             /** @description Too many requests; try again after `Retry-After` seconds */

@@ -10,6 +10,7 @@ export const SUBJECTS = [
     name: 'conversations',
     permissions: [
       { key: 'queryConversations', name: 'promotion:kefu-conversation:query' },
+      { key: 'queryAllConversations', name: 'promotion:kefu-conversation:query-all' },
       { key: 'queryMessages', name: 'promotion:kefu-message:query' },
       { key: 'sendMessages', name: 'promotion:kefu-message:send' },
       { key: 'updateMessages', name: 'promotion:kefu-message:update' },
@@ -77,6 +78,7 @@ const NEEDS: Record<string, string> = {
   'promotion:kefu-message:send': 'promotion:kefu-message:query',
   'promotion:kefu-message:update': 'promotion:kefu-message:query',
   'promotion:kefu-message:query': 'promotion:kefu-conversation:query',
+  'promotion:kefu-conversation:query-all': 'promotion:kefu-conversation:query',
   'promotion:kefu-conversation:update': 'promotion:kefu-conversation:query',
   'promotion:kefu-conversation:delete': 'promotion:kefu-conversation:query',
   'promotion:kefu-group:manage': 'promotion:kefu-task:query',

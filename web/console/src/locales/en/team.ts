@@ -223,6 +223,7 @@ export default {
   },
   permission: {
     queryConversations: 'See conversations',
+    queryAllConversations: 'See the conversations of all agents',
     queryMessages: 'Read messages',
     sendMessages: 'Answer members',
     updateMessages: 'Mark messages as read',

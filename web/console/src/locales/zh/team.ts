@@ -204,6 +204,7 @@ export default {
   },
   permission: {
     queryConversations: '查看会话',
+    queryAllConversations: '查看所有客服的会话',
     queryMessages: '阅读消息',
     sendMessages: '回复会员',
     updateMessages: '标记消息为已读',
