@@ -7,6 +7,7 @@ mod memory;
 mod nodes;
 mod overload;
 mod reads;
+mod rounds;
 mod send;
 mod servers;
 mod slow;
@@ -46,6 +47,8 @@ pub(crate) enum Case {
     Overload,
     /// Visitors of a site
     Visitors,
+    /// Messages in rounds of service
+    Rounds,
 }
 
 impl Case {
@@ -64,6 +67,7 @@ impl Case {
             }
             Self::Nodes => "frames to 1,000 sockets of another node over Redis, against one node; the added latency",
             Self::Overload => "senders at twice the capacity: accepted rate, how fast the rest is refused, memory",
+            Self::Rounds => "processor time of a message in an open round of service, against one without rounds",
             Self::Visitors => "1,000 visitors of a site write at once, open sockets and are answered",
         }
     }
@@ -97,6 +101,7 @@ pub(crate) async fn run(case: Case, context: &Context, report: &mut Report) -> R
         Case::Reads => reads::run(context, report).await,
         Case::Nodes => nodes::run(context, report).await,
         Case::Overload => overload::run(context, report).await,
+        Case::Rounds => rounds::run(context, report).await,
         Case::Visitors => visitors::run(context, report).await,
     }
 }

@@ -26,6 +26,7 @@ pub(crate) struct Kefu {
     /// The process.
     pub child: Child,
     folder: Arc<TempDir>,
+    program: PathBuf,
 }
 
 /// What every message says: a text of 34 characters.
@@ -58,19 +59,7 @@ impl Kefu {
 
     /// Starts the service in a folder with whatever database is there.
     pub(crate) fn start_in(program: &Path, folder: Arc<TempDir>, settings: &[(&str, &str)]) -> Result<Self> {
-        let command = |arguments: &[&str]| {
-            let mut command = Command::new(program);
-            for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("KEFU_")) {
-                command.env_remove(name);
-            }
-            command
-                .args(arguments)
-                .current_dir(folder.path())
-                .envs(SETTINGS)
-                .env("KEFU_DATA_DIR", folder.path())
-                .envs(settings.iter().copied());
-            command
-        };
+        let command = |arguments: &[&str]| command(program, &folder, settings, arguments);
         let started = Instant::now();
         let mut child = Child::spawn(&mut command(&["serve"]))?;
         let socket = child.line_after("ws://")?;
@@ -78,7 +67,18 @@ impl Kefu {
         let address = socket.split('/').next().unwrap_or_default().parse()?;
         let tokens = command(&["token", "admin", "--username", "admin"]).stderr(Stdio::inherit()).output()?;
         let tokens: Tokens = serde_json::from_slice(&tokens.stdout)?;
-        Ok(Self { address, admin: tokens.access_token, started_in, child, folder })
+        Ok(Self { address, admin: tokens.access_token, started_in, child, folder, program: program.to_owned() })
+    }
+
+    /// Sets something of the first tenant, and waits until the service knows.
+    pub(crate) fn set_for_tenant(&self, key: &str, value: &str) -> Result {
+        let set = command(&self.program, &self.folder, &[], &["tenant", "set", key, value]).output()?;
+        if !set.status.success() {
+            return Err(String::from_utf8_lossy(&set.stderr).into());
+        }
+        // The service asks each second for what has changed.
+        std::thread::sleep(Duration::from_secs(3));
+        Ok(())
     }
 
     /// Where the database is.
@@ -113,6 +113,21 @@ impl Kefu {
             stalling: 0,
         }
     }
+}
+
+/// The program with these arguments, in its folder, with the settings of every run and these.
+fn command(program: &Path, folder: &TempDir, settings: &[(&str, &str)], arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("KEFU_")) {
+        command.env_remove(name);
+    }
+    command
+        .args(arguments)
+        .current_dir(folder.path())
+        .envs(SETTINGS)
+        .env("KEFU_DATA_DIR", folder.path())
+        .envs(settings.iter().copied());
+    command
 }
 
 #[derive(Deserialize)]
