@@ -47,6 +47,11 @@ impl Sights {
         Self(Arc::new(Inner { db, hub, tenants, set: Mutex::default(), turn: tokio::sync::Mutex::default() }))
     }
 
+    /// The database that they are asked of.
+    pub(crate) fn db(&self) -> &Db {
+        &self.0.db
+    }
+
     /// What an admin who calls sees: one query for an admin who does not see everything.
     ///
     /// # Errors

@@ -14,7 +14,6 @@ use super::{ConversationCounts, ConversationView, Cursor, Target, check_seen, st
 use crate::access::{DeleteConversations, QueryConversations, Sight, UpdateConversations};
 use crate::account;
 use crate::agent::sights::Sights;
-use crate::auth::Principal;
 use crate::auth::extract::{Admin, Member};
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Problem, Result};
@@ -174,12 +173,6 @@ struct GetQuery {
     last_admin: Option<bool>,
 }
 
-/// Refuses an admin who may not see the conversation.
-async fn check(admin: &Principal, id: ConversationId, db: &Db, sights: &Sights) -> Result<()> {
-    let sight = sights.of(admin.key, admin.permissions).await?;
-    check_seen(db, admin.key.tenant, Target::Id(id), sight).await
-}
-
 /// Get a conversation
 ///
 /// One conversation, deleted by admins or not; `null` when there is none.
@@ -223,12 +216,11 @@ struct PinRequest {
 )]
 async fn pin(
     Then(admin, Json(request)): Then<Admin<UpdateConversations>, Json<PinRequest>>,
-    db: web::Data<Db>,
     sights: web::Data<Sights>,
     writer: web::Data<Writer>,
 ) -> Result<Answer<bool>> {
     let PinRequest { id, admin_pinned: pinned } = request;
-    check(&admin.0, id, &db, &sights).await?;
+    check_seen(&sights, &admin.0, Target::Id(id)).await?;
     writer.run(Pin { tenant: admin.0.key.tenant, conversation: id, pinned }).await?;
     Ok(Answer(true))
 }
@@ -254,11 +246,10 @@ struct MarkUnreadRequest {
 )]
 async fn mark_unread(
     Then(admin, Json(request)): Then<Admin<UpdateConversations>, Json<MarkUnreadRequest>>,
-    db: web::Data<Db>,
     sights: web::Data<Sights>,
     writer: web::Data<Writer>,
 ) -> Result<Answer<bool>> {
-    check(&admin.0, request.id, &db, &sights).await?;
+    check_seen(&sights, &admin.0, Target::Id(request.id)).await?;
     writer.run(MarkUnread { tenant: admin.0.key.tenant, conversation: request.id }).await?;
     Ok(Answer(true))
 }
@@ -284,11 +275,10 @@ struct IdQuery {
 )]
 async fn delete(
     Then(admin, query): Then<Admin<DeleteConversations>, Query<IdQuery>>,
-    db: web::Data<Db>,
     sights: web::Data<Sights>,
     writer: web::Data<Writer>,
 ) -> Result<Answer<bool>> {
-    check(&admin.0, query.0.id, &db, &sights).await?;
+    check_seen(&sights, &admin.0, Target::Id(query.0.id)).await?;
     writer.run(Delete { tenant: admin.0.key.tenant, conversation: query.0.id }).await?;
     Ok(Answer(true))
 }

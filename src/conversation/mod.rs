@@ -19,6 +19,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::access::Sight;
+use crate::agent::sights::Sights;
+use crate::auth::Principal;
 use crate::clock::Millis;
 use crate::db::Db;
 use crate::error::{Error, Problem, Result};
@@ -213,11 +215,12 @@ pub(crate) async fn publish(db: &Db, hub: &Hub, fact: Fact) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::ConversationNotFound`], also for one that there is not; as [`Db::run`].
-pub(crate) async fn check_seen(db: &Db, tenant: TenantId, target: Target, sight: Sight) -> Result<()> {
+pub(crate) async fn check_seen(sights: &Sights, admin: &Principal, target: Target) -> Result<()> {
+    let (tenant, sight) = (admin.key.tenant, sights.of(admin.key, admin.permissions).await?);
     if sight == Sight::All {
         return Ok(());
     }
-    let found = db.run(move |connection| store::seen(connection, tenant, target, &sight)).await?;
+    let found = sights.db().run(move |connection| store::seen(connection, tenant, target, &sight)).await?;
     found.map(|_| ()).ok_or(Error::ConversationNotFound)
 }
 

@@ -57,7 +57,6 @@ async fn admin_send(
     settings: web::Data<Settings>,
     limits: web::Data<RateLimits>,
     tenants: web::Data<Tenants>,
-    db: web::Data<Db>,
     sights: web::Data<Sights>,
     writer: web::Data<Writer>,
     metrics: web::Data<Metrics>,
@@ -66,8 +65,7 @@ async fn admin_send(
     let routing = Routing::of(&*tenants.settings(admin.0.key.tenant).await?);
     let message = body.message(&admin.0, target, &settings, routing)?;
     limits.sends.check(&admin.0.key)?;
-    let sight = sights.of(admin.0.key, admin.0.permissions).await?;
-    conversation::check_seen(&db, admin.0.key.tenant, target, sight).await?;
+    conversation::check_seen(&sights, &admin.0, target).await?;
     Ok(Answer(send(&writer, &metrics, message).await?))
 }
 
@@ -118,7 +116,6 @@ async fn admin_mark_read(
     writer: web::Data<Writer>,
 ) -> Result<Answer<bool>> {
     let id = named.conversation_id;
-    let sight = sights.of(admin.0.key, admin.0.permissions).await?;
-    conversation::check_seen(&db, admin.0.key.tenant, Target::Id(id), sight).await?;
+    conversation::check_seen(&sights, &admin.0, Target::Id(id)).await?;
     mark_read(&admin.0, Target::Id(id), id, up_to, &db, &writer).await
 }

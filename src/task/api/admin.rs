@@ -186,8 +186,7 @@ async fn take(
     let routing = routing(&tenants, tenant).await?;
     let act = Act::Take(by(&admin.0, Permission::TakeAnyTasks));
     let conversation = Target::Id(conversation_id);
-    let sight = sights.of(admin.0.key, admin.0.permissions).await?;
-    conversation::check_seen(&db, tenant, conversation, sight).await?;
+    conversation::check_seen(&sights, &admin.0, conversation).await?;
     let taken = Serve { tenant, conversation, task: None, version: None, routing, act };
     Ok(Answer(serve(&db, &writer, taken).await?))
 }
