@@ -18,8 +18,8 @@ pub(crate) use store::{
     admin, admin_by_name, admin_with_hash, confirm_password, external, imported, insert_bot, locked_member,
     lower_logout_time, member, member_by_id, members,
     second_factor::{locked_second_factor, set_second_factor, use_code},
-    set_admin_enabled, set_admin_profile, set_attributes, set_blocked, set_logout_time, set_password_hash, texts,
-    users,
+    set_admin_enabled, set_admin_profile, set_attributes, set_blocked, set_exclusive_agent, set_logout_time,
+    set_password_hash, texts, users,
     words::find as find_members,
 };
 
@@ -129,6 +129,8 @@ pub(crate) struct Member {
     pub block_reason: Option<String>,
     /// What the site or the visitor tells: a JSON object of at most [`ATTRIBUTES_LIMIT`] bytes; `None` when nothing was told.
     pub attributes: Option<String>,
+    /// The agent who serves the member alone, if one does.
+    pub exclusive_agent: Option<UserId>,
 }
 
 impl Member {

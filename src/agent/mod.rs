@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use duty::Duty;
 
+use crate::access::{Permission, Permissions};
 use crate::account::user::UserFilter;
 use crate::account::{Admin, users};
 use crate::audit::{self, Actor, Change};
@@ -27,7 +28,10 @@ use crate::db::id_block::{IdKind, reserve};
 use crate::error::{Error, Problem, Result};
 use crate::id::{GroupId, TenantId, UserId};
 
-pub(crate) use store::{duty::lock, leave_all};
+pub(crate) use store::{
+    duty::{end_duty, lock},
+    leave_all,
+};
 
 /// Longest name of a group, in characters.
 pub(crate) const NAME_LIMIT: usize = 64;
@@ -311,6 +315,21 @@ pub(crate) fn check_group(connection: &mut AnyConnection, tenant: TenantId, grou
     if there.iter().any(|other| other.id == group) { Ok(()) } else { Err(unknown_group()) }
 }
 
+/// The refusal of an account that is no enabled agent's.
+pub(crate) const fn no_agent() -> Error {
+    Error::Invalid(Problem::new("客服不存在或已停用", "the agent does not exist or is disabled"))
+}
+
+/// Refuses an account that is no enabled agent's: of one who may take rounds.
+///
+/// # Errors
+/// [`no_agent`].
+pub(crate) fn check_agent(connection: &mut AnyConnection, tenant: TenantId, agent: UserId) -> Result<()> {
+    let found = users::find(connection, tenant, agent)?.filter(|admin| admin.enabled);
+    let may = found.is_some_and(|admin| admin.permissions().contain(Permissions::only(Permission::TakeTasks)));
+    if may { Ok(()) } else { Err(no_agent()) }
+}
+
 /// The enabled people of a tenant, by number, with what is set for them.
 ///
 /// # Errors
@@ -343,8 +362,7 @@ pub(crate) fn set_agent(
 ) -> Result<()> {
     reserve(connection, IdKind::Group, 0)?;
     let admin = users::find(connection, tenant, agent)?.filter(|admin| admin.enabled);
-    admin
-        .ok_or_else(|| Error::Invalid(Problem::new("客服不存在或已停用", "the agent does not exist or is disabled")))?;
+    admin.ok_or_else(no_agent)?;
     let there = store::groups(connection, tenant)?;
     let old_capacity = store::capacity(connection, agent)?;
     let old_groups = store::memberships(connection, tenant)?.remove(&agent).unwrap_or_default();
@@ -382,8 +400,7 @@ pub(crate) fn set_duty(
     now: Millis,
 ) -> Result<bool> {
     let admin = users::find(connection, tenant, agent)?.filter(|admin| admin.enabled);
-    admin
-        .ok_or_else(|| Error::Invalid(Problem::new("客服不存在或已停用", "the agent does not exist or is disabled")))?;
+    admin.ok_or_else(no_agent)?;
     let before = store::duty::set_duty(connection, tenant, agent, duty, &actor.column(), now)?;
     if before == Some(duty) {
         return Ok(false);

@@ -131,6 +131,7 @@ pub(super) fn set_enabled(
         }
         account::set_admin_enabled(connection, key, enabled, now)?;
         if !enabled {
+            agent::end_duty(connection, key.user, now)?;
             store::revoke_logins(connection, key, None, now)?;
         }
         let status = |enabled: bool| json!({"status": i32::from(!enabled)});
@@ -296,6 +297,7 @@ impl Auth {
                 not_oneself(&actor, key)?;
                 user::delete(connection, key, &actor.column(), now)?;
                 agent::leave_all(connection, user)?;
+                agent::end_duty(connection, user, now)?;
                 store::revoke_logins(connection, key, None, now)?;
                 let change = Change::of("user", user, "delete").from(shown(&before));
                 audit::record(connection, &actor, tenant, change, now)

@@ -108,12 +108,23 @@ impl Rounds {
                 roster.insert(Roster::read(connection, one.tenant, one.routing.duty, now)?);
             }
         }
-        self.lock_agents(connection, asked, now)
+        let receivers = asked.iter().filter_map(|one| Some((one.tenant, self.receiver(one)?)));
+        self.lock_agents(connection, receivers.collect(), now)
     }
 
-    fn lock_agents(&mut self, connection: &mut AnyConnection, asked: &[Asked], now: Millis) -> Result<()> {
-        let unknown = |one: &Asked| Some((one.tenant, one.agent.filter(|agent| !self.agents.contains_key(agent))?));
-        let mut agents: Vec<(TenantId, UserId)> = asked.iter().filter_map(unknown).collect();
+    /// The agent who may get the round: whom the command names, or to whom the member is bound whose round is opened.
+    fn receiver(&self, asked: &Asked) -> Option<UserId> {
+        let exclusive = || self.exclusive.get(&(asked.tenant, asked.member)).copied();
+        asked.agent.or_else(|| if asked.opens && self.is_closed(asked.conversation) { exclusive() } else { None })
+    }
+
+    fn lock_agents(
+        &mut self,
+        connection: &mut AnyConnection,
+        mut agents: Vec<(TenantId, UserId)>,
+        now: Millis,
+    ) -> Result<()> {
+        agents.retain(|(_, agent)| !self.agents.contains_key(agent));
         agents.sort_unstable();
         agents.dedup();
         if agents.is_empty() {
@@ -194,7 +205,8 @@ impl Rounds {
         Ok(id)
     }
 
-    /// Opens a round, unless there is one. The agent to whom the member is bound gets it at once, when on duty.
+    /// Opens a round, unless there is one. The agent whom it is for, or to whom the member is bound, gets it at once when on duty and
+    /// not full; otherwise it waits.
     ///
     /// # Errors
     /// [`Error::Internal`] when it was not asked for.
@@ -218,8 +230,10 @@ impl Rounds {
         task.plan(routing.times, now);
         self.open.insert(conversation, Some(Held { task, stored: None }));
         let on_duty = |agent: &UserId| self.rosters.get(&tenant).is_some_and(|roster| roster.on_duty.contains(agent));
-        if let Some(agent) = wanted.filter(on_duty) {
-            let to = Candidate { agent, has_room: true };
+        if let Some(agent) = wanted.filter(on_duty)
+            && let to = self.candidate(tenant, agent, group, routing, false)?
+            && to.has_room
+        {
             self.change(conversation, routing, now, |task| task.assign(to, routing.acceptance, now).map(|()| true))?;
         }
         Ok(id)

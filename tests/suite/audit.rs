@@ -91,6 +91,10 @@ impl World {
                 let member = self.app.member(1001).await;
                 self.owners(String::new(), Some(json!({"userId": member.id(), "blocked": true, "reason": "广告"})))
             }
+            "PUT /admin-api/promotion/kefu-member/exclusive-agent" => {
+                let (member, agent) = (self.app.member(1001).await, self.admin().await.1);
+                self.owners(String::new(), Some(json!({"userId": member.id(), "adminId": agent.id()})))
+            }
             "DELETE /admin-api/promotion/kefu-member/sessions" => {
                 let member = self.app.member(1001).await;
                 self.owners(format!("?userId={}", member.id()), None)
@@ -409,6 +413,16 @@ async fn a_row_says_what_was_and_what_is() {
     assert_eq!(shown().await, ("member block".into(), free.clone(), blocked.clone()));
     owner.put_json(path::MEMBER_BLOCK, json!({"userId": member.id(), "blocked": false})).await.ok();
     assert_eq!(shown().await, ("member unblock".into(), blocked, free));
+
+    let agent = world.admin().await.1.id();
+    let (nobody, one) = (json!({"exclusiveAgentId": null}), json!({"exclusiveAgentId": agent}));
+    for (id, was, is) in [(Some(agent), nobody.clone(), one.clone()), (None, one, nobody)] {
+        owner.put_json(path::EXCLUSIVE_AGENT, json!({"userId": member.id(), "adminId": id})).await.ok();
+        assert_eq!(shown().await, ("member exclusive-agent".into(), was, is));
+    }
+    let rows = world.rows().await;
+    owner.put_json(path::EXCLUSIVE_AGENT, json!({"userId": member.id(), "adminId": null})).await.ok();
+    assert_eq!(world.rows().await, rows, "nothing has changed");
 
     owner.put_json(&format!("{PROFILE}/update"), json!({"nickname": "小红"})).await.ok();
     assert_eq!(shown().await, ("profile update".into(), json!({"nickname": "客服"}), json!({"nickname": "小红"})));

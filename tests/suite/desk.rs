@@ -189,6 +189,67 @@ async fn capacity_counts_for_who_takes_and_not_for_who_answers() {
 }
 
 #[tokio::test]
+async fn a_bound_members_rounds_go_to_the_agent_who_is_on_duty_and_not_full() {
+    let app = TestApp::spawn().await;
+    let owner = manual(&app, json!({"capacity": 1})).await;
+    let (ann, ben) = (on_duty(&app, "ann").await, on_duty(&app, "ben").await);
+    let viewer = app.admin("viewer", Role::Viewer).await;
+    let gone = app.admin("gone", Role::Agent).await;
+    gone.put_json(DUTY, json!({"duty": 1})).await.ok();
+    let member = app.member(1001).await;
+    let bind = async |agent: Option<i64>| {
+        owner.put_json(path::EXCLUSIVE_AGENT, json!({"userId": member.id(), "adminId": agent})).await
+    };
+    let card = async || owner.get(&format!("{}?id={}", path::MEMBER_CARD, member.id())).await.ok();
+    assert_eq!(card().await.get("exclusiveAgentId"), None);
+    bind(Some(gone.id())).await.ok();
+    owner.put_json("/admin-api/system/user/update-status", json!({"id": gone.id(), "status": 1})).await.ok();
+    for nobody in [gone.id() + 100, viewer.id()] {
+        bind(Some(nobody)).await.fails(400, "请求参数不正确:客服不存在或已停用");
+    }
+    let incomplete = owner.put_json(path::EXCLUSIVE_AGENT, json!({"userId": member.id()})).await;
+    incomplete.fails(400, "请求参数缺失:adminId");
+    let unknown = json!({"userId": 999, "adminId": ann.id()});
+    owner.put_json(path::EXCLUSIVE_AGENT, unknown).await.fails(400, "请求参数不正确:会员不存在");
+    ann.put_json(path::EXCLUSIVE_AGENT, json!({"userId": member.id(), "adminId": null}))
+        .await
+        .fails(403, "没有该操作权限");
+    assert_eq!(card().await["exclusiveAgentId"], json!(gone.id()));
+
+    // Who was closed meanwhile is not on duty, so that the member waits for anyone.
+    member.says("你好").await;
+    let waits = tasks(&owner, "state=3").await.remove(0);
+    assert_eq!((&waits["kind"], &waits["agentId"]), (&json!(1), &Value::Null));
+    bind(Some(ann.id())).await.ok();
+    assert_eq!(tasks(&owner, "state=3").await[0]["version"], waits["version"], "what is open stays where it is");
+    member.post(LEAVE, json!({})).await.ok();
+
+    let mut at_ann = ann.socket("").await;
+    member.says("你好").await;
+    let events = at_ann.events_so_far().await;
+    let served = &events.last().unwrap().content;
+    assert_eq!((&served["state"], &served["agentId"], &served["kind"]), (&json!(1), &json!(ann.id()), &json!(1)));
+    member.post(LEAVE, json!({})).await.ok();
+    // Full: the member waits, and another may take.
+    let (_, other) = waiting(&app, 1002).await;
+    take(&ann, other).await.ok();
+    member.says("在吗").await;
+    assert_eq!(tasks(&owner, "state=3").await.len(), 1);
+    take(&ben, member.own_conversation().await).await.ok();
+    member.post(LEAVE, json!({})).await.ok();
+
+    ann.put_json(DUTY, json!({"duty": 2})).await.ok();
+    member.says("?").await;
+    assert_eq!(tasks(&owner, "state=3").await.len(), 1, "off duty");
+    member.post(LEAVE, json!({})).await.ok();
+    bind(None).await.ok();
+    assert_eq!(card().await.get("exclusiveAgentId"), None);
+    member.says("?").await;
+    assert_eq!(tasks(&owner, "state=3").await[0]["kind"], 0);
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn an_answer_in_anothers_round_is_a_helpers() {
     let app = TestApp::spawn().await;
     let owner = manual(&app, json!({})).await;

@@ -102,6 +102,10 @@ struct MemberCard {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     visitor: Option<VisitorCard>,
+    /// The agent who serves the member alone, when one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<i64>, example = 2)]
+    exclusive_agent_id: Option<UserId>,
 }
 
 /// How a visitor came in, and where the visitor is.
@@ -160,6 +164,7 @@ async fn member_card(
         level_name: None,
         blocked: member.as_ref().and_then(|member| member.blocked.then_some(true)),
         block_reason: member.as_ref().and_then(|member| member.block_reason.clone()),
+        exclusive_agent_id: member.as_ref().and_then(|member| member.exclusive_agent),
         nickname: member.as_ref().map(|member| member.nickname.clone()).unwrap_or_default(),
         avatar: member.map(|member| member.avatar).unwrap_or_default(),
         attributes,

@@ -306,6 +306,7 @@ struct MemberRow {
     blocked: bool,
     block_reason: Option<String>,
     attributes: Option<String>,
+    exclusive_agent_id: Option<i64>,
 }
 
 impl From<MemberRow> for Member {
@@ -323,6 +324,7 @@ impl From<MemberRow> for Member {
             blocked: row.blocked,
             block_reason: row.block_reason,
             attributes: row.attributes,
+            exclusive_agent: row.exclusive_agent_id.map(UserId::new),
         }
     }
 }
@@ -388,6 +390,7 @@ pub(crate) fn insert_member(
         blocked: false,
         block_reason: None,
         attributes: None,
+        exclusive_agent: None,
     };
     let outcome = diesel::insert_into(kefu_member::table)
         .values((
@@ -484,6 +487,27 @@ pub(crate) fn set_blocked(
         .set((
             kefu_member::blocked.eq(reason.is_some()),
             kefu_member::block_reason.eq(reason.flatten()),
+            kefu_member::updater.eq(by),
+            kefu_member::update_time.eq(to_timestamp(now)),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Binds a member to an agent, or to none any more.
+pub(crate) fn set_exclusive_agent(
+    connection: &mut AnyConnection,
+    key: UserKey,
+    agent: Option<UserId>,
+    by: &str,
+    now: Millis,
+) -> Result<()> {
+    let row = kefu_member::table
+        .filter(kefu_member::tenant_id.eq(key.tenant.get()))
+        .filter(kefu_member::user_id.eq(key.user.get()));
+    diesel::update(row)
+        .set((
+            kefu_member::exclusive_agent_id.eq(agent.map(UserId::get)),
             kefu_member::updater.eq(by),
             kefu_member::update_time.eq(to_timestamp(now)),
         ))

@@ -83,6 +83,15 @@ pub(crate) fn set_duty(
     Ok(before)
 }
 
+/// Takes an agent off duty whose account is closed, if the agent has ever said anything about duty.
+pub(crate) fn end_duty(connection: &mut AnyConnection, agent: UserId, now: Millis) -> Result<()> {
+    let row = a::table.find(agent.get()).filter(a::duty.ne(Duty::Off.code()));
+    diesel::update(row)
+        .set((a::duty.eq(Duty::Off.code()), a::duty_since.eq(to_timestamp(now)), a::update_time.eq(to_timestamp(now))))
+        .execute(connection)?;
+    Ok(())
+}
+
 /// The agents of a tenant who have a socket at a node that runs.
 fn online(connection: &mut AnyConnection, tenant: TenantId, now: Millis) -> Result<HashSet<UserId>> {
     let agents: Vec<i64> = s::table

@@ -10,7 +10,6 @@ use super::{command, routing, serve};
 use crate::access::{
     AssignTasks, CloseTasks, Permission, Permissions, QueryTasks, SuperviseTasks, TakeTasks, TransferTasks,
 };
-use crate::account::users;
 use crate::agent::duty::Duty;
 use crate::agent::sights::Sights;
 use crate::agent::{self, roster};
@@ -264,18 +263,6 @@ struct TransferRequest {
     version: Option<i32>,
 }
 
-/// The refusal of an agent who cannot get a round.
-const fn no_agent() -> Error {
-    Error::Invalid(Problem::new("客服不存在或已停用", "agentId: the agent does not exist or is disabled"))
-}
-
-/// Refuses an account that is no enabled agent's.
-fn check_agent(connection: &mut AnyConnection, tenant: TenantId, agent: UserId) -> Result<()> {
-    let found = users::find(connection, tenant, agent)?.filter(|admin| admin.enabled);
-    let may = found.is_some_and(|admin| admin.permissions().contain(Permissions::only(Permission::TakeTasks)));
-    if may { Ok(()) } else { Err(no_agent()) }
-}
-
 /// Transfer a round of service
 ///
 /// To an agent, who begins to serve or has to accept (`routing.autoAccept`), or to a group, where it waits at its place. What another
@@ -312,7 +299,7 @@ async fn transfer(
     };
     let transferred = command(&db, &sights, &admin.0, routing, (id, version), act).await?;
     let check = move |connection: &mut AnyConnection| match (agent_id, group_id) {
-        (Some(agent), _) => check_agent(connection, tenant, agent),
+        (Some(agent), _) => agent::check_agent(connection, tenant, agent),
         (_, Some(group)) => agent::check_group(connection, tenant, group),
         _ => Ok(()),
     };
@@ -353,7 +340,7 @@ async fn assign(
     let tenant = admin.0.key.tenant;
     let act = Act::Assign(by(&admin.0, Permission::AssignTasks), agent_id);
     let assigned = command(&db, &sights, &admin.0, routing(&tenants, tenant).await?, (id, version), act).await?;
-    db.run(move |connection| check_agent(connection, tenant, agent_id)).await?;
+    db.run(move |connection| agent::check_agent(connection, tenant, agent_id)).await?;
     Ok(Answer(serve(&db, &writer, assigned).await?))
 }
 

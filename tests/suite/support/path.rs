@@ -37,4 +37,5 @@ pub(crate) const VISITOR_PAGE: &str = "/app-api/promotion/kefu-visitor/page";
 pub(crate) const VISITOR_LINK: &str = "/app-api/promotion/kefu-visitor/link";
 pub(crate) const MEMBER_CARD: &str = "/admin-api/member/user/get";
 pub(crate) const MEMBER_SESSIONS: &str = "/admin-api/promotion/kefu-member/sessions";
+pub(crate) const EXCLUSIVE_AGENT: &str = "/admin-api/promotion/kefu-member/exclusive-agent";
 pub(crate) const MEMBER_BLOCK: &str = "/admin-api/promotion/kefu-member/block";
