@@ -7,7 +7,8 @@ use super::{Recipient, Routing, Task};
 use crate::conversation::{Conversation, Target};
 use crate::db::AnyConnection;
 use crate::error::{Error, Result};
-use crate::id::{GroupId, TaskId, TenantId, UserId};
+use crate::fact::Fact;
+use crate::id::{ChannelId, GroupId, TaskId, TenantId, UserId};
 use crate::writer::{Command, Desk, Page, Rank, Wanted};
 
 /// An admin who acts, and what the admin may do beyond the own rounds.
@@ -19,6 +20,17 @@ pub(crate) struct By {
     pub overload: bool,
     /// Whether the act may be done to what another agent has.
     pub any: bool,
+}
+
+/// What a member wants who asks to be served.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wish {
+    /// The channel through which the member comes.
+    pub channel: Option<ChannelId>,
+    /// The agent whom it is for, if it is for one.
+    pub agent: Option<UserId>,
+    /// The group that it is for, if it is for one.
+    pub group: Option<GroupId>,
 }
 
 /// What is done.
@@ -38,6 +50,8 @@ pub(crate) enum Act {
     Assign(By, UserId),
     /// An admin ends it.
     Close(By, Option<String>),
+    /// The member asks to be served without a message; what is open stays as it is.
+    Open(Wish),
     /// The member leaves.
     Leave,
     /// The tenant has turned rounds off.
@@ -56,6 +70,7 @@ impl Act {
         match self {
             Self::Take(by) => Some(by.admin),
             Self::TransferToAgent(_, agent, _) | Self::Assign(_, agent) => Some(*agent),
+            Self::Open(wish) => wish.agent,
             Self::Accept(_)
             | Self::Refuse(_)
             | Self::TransferToGroup(..)
@@ -71,7 +86,7 @@ impl Act {
     /// Whether it matters who is on duty, or what a group says about capacity.
     const fn asks_duty(&self) -> bool {
         match self {
-            Self::Accept(_) | Self::Close(..) | Self::Leave | Self::TurnOff => false,
+            Self::Accept(_) | Self::Close(..) | Self::Open(_) | Self::Leave | Self::TurnOff => false,
             Self::Take(_)
             | Self::Refuse(_)
             | Self::TransferToAgent(..)
@@ -113,7 +128,7 @@ impl<'a> Page<'a, Serve> for Served {
                 conversation: found.id,
                 member: found.member,
                 routing: command.routing,
-                opens: matches!(command.act, Act::Take(_)),
+                opens: matches!(command.act, Act::Take(_) | Act::Open(_)),
                 asks_duty: command.act.asks_duty(),
                 agent: command.act.receiver(),
             })
@@ -136,20 +151,49 @@ impl Command for Serve {
     const RANK: Rank = Rank::Mark;
 
     fn targets(&self, wanted: &mut Wanted) {
-        wanted.lock(self.tenant, self.conversation);
+        match self.act {
+            Act::Open(_) => wanted.create(self.tenant, self.conversation),
+            _ => wanted.lock(self.tenant, self.conversation),
+        }
     }
 
     fn apply<'a>(&'a self, _: &mut Served, desk: &mut Desk<'a>) -> Result<TaskId> {
-        let found = desk.find(self.tenant, self.conversation).filter(|found| !found.is_closed());
-        let found = found.cloned().ok_or(Error::ConversationNotFound)?;
+        let found = desk.find(self.tenant, self.conversation).cloned().ok_or(Error::ConversationNotFound)?;
+        if found.is_closed() {
+            return Err(match self.act {
+                // A visitor whose login a link has ended, which is not known everywhere yet.
+                Act::Open(_) => Error::Unauthenticated,
+                _ => Error::ConversationNotFound,
+            });
+        }
         let mut rounds = desk.take::<Rounds>();
-        let outcome = self.serve(&mut rounds, desk, &found);
+        let outcome = match self.act {
+            Act::Open(wish) => self.open(wish, &mut rounds, desk, &found),
+            _ => self.serve(&mut rounds, desk, &found),
+        };
         desk.put(rounds);
         outcome
     }
 }
 
 impl Serve {
+    /// Opens a round unless there is one. The conversation comes back to the admins' list, as a message would bring it back.
+    fn open(&self, wish: Wish, rounds: &mut Rounds, desk: &mut Desk<'_>, found: &Conversation) -> Result<TaskId> {
+        if let Some(open) = rounds.get(found.id) {
+            return Ok(open.id);
+        }
+        let Wish { channel, agent: wanted, group } = wish;
+        let new = New { tenant: self.tenant, channel, first_seq: found.last_seq + 1, wanted, group };
+        let id = rounds.open(desk, found.id, found.member, &self.routing, new)?;
+        let locked = desk.conversation(self.tenant, self.conversation)?;
+        let show = |row: &mut Conversation| std::mem::take(&mut row.admin_deleted).then_some(());
+        if locked.mark(show).is_some() {
+            let (tenant, conversation, member) = (self.tenant, found.id, found.member);
+            desk.record(Fact::ConversationCreated { tenant, conversation, member });
+        }
+        Ok(id)
+    }
+
     fn serve(&self, rounds: &mut Rounds, desk: &mut Desk<'_>, found: &Conversation) -> Result<TaskId> {
         let (id, now) = (found.id, desk.now());
         let open = rounds.get(id);
@@ -202,6 +246,8 @@ impl Serve {
             (Act::Close(by, reason), _) => {
                 task.close(by.admin, by.any, reason.as_deref(), last_seq, now).map(|()| true)
             }
+            // Has its own way.
+            (Act::Open(_), _) => Ok(false),
             (Act::Leave, _) => task.leave(last_seq, now).map(|()| true),
             (Act::TurnOff, _) => Ok(task.turn_off(last_seq, now)),
             (Act::LoseAgent(agent), _) => Ok(task.lose_agent(*agent, on_duty)),

@@ -10,6 +10,7 @@ const SETTING: &str = "/admin-api/promotion/kefu-setting/update";
 const TASK: &str = "/admin-api/promotion/kefu-task";
 const DUTY: &str = "/admin-api/promotion/kefu-agent/duty";
 const CURRENT: &str = "/app-api/promotion/kefu-task/current";
+const OPEN: &str = "/app-api/promotion/kefu-task/open";
 const LEAVE: &str = "/app-api/promotion/kefu-task/leave";
 
 /// The refusals of the contract.
@@ -246,6 +247,50 @@ async fn a_bound_members_rounds_go_to_the_agent_who_is_on_duty_and_not_full() {
     assert_eq!(card().await.get("exclusiveAgentId"), None);
     member.says("?").await;
     assert_eq!(tasks(&owner, "state=3").await[0]["kind"], 0);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_member_asks_to_be_served_without_a_message() {
+    let app = TestApp::spawn().await;
+    let owner = app.owner().await;
+    let member = app.member(1001).await;
+    member.post(OPEN, json!({})).await.fails(CHANGED.0, CHANGED.1);
+    manual(&app, json!({"capacity": 1})).await;
+    let (ann, ben) = (on_duty(&app, "ann").await, on_duty(&app, "ben").await);
+    let group = owner.post("/admin-api/promotion/kefu-group/create", json!({"name": "售后"})).await.ok();
+    let mut at_ann = ann.socket("").await;
+    member.post(OPEN, json!({"groupId": 999})).await.fails(400, "请求参数不正确:分组不存在");
+    member.post(OPEN, json!({"groupId": group, "agentId": 999})).await.fails(400, "请求参数不正确:客服不存在或已停用");
+    assert_eq!((app.count("kefu_conversation").await, app.count("kefu_task").await), (0, 0));
+
+    let opened = member.post(OPEN, json!({})).await.ok();
+    assert_eq!((&opened["state"], &opened["place"], &opened["firstSeq"]), (&json!(3), &json!(1), &json!(1)));
+    assert_eq!(member.post(OPEN, json!({"agentId": ben.id()})).await.ok(), opened, "what is open stays as it is");
+    assert_eq!(member.get(CURRENT).await.ok()["task"], opened);
+    let events = at_ann.events_so_far().await;
+    assert_eq!(kinds(&events), ["kefu_conversation_created", "kefu_task"]);
+    assert_eq!((&events[1].content["kind"], &events[1].content["userId"]), (&json!(0), &json!(1001)));
+    member.says("你好").await;
+    assert_eq!(tasks(&owner, "").await.len(), 1, "the first message belongs to it");
+    member.post(LEAVE, json!({})).await.ok();
+
+    // For an agent who has room, who has none, and for a group.
+    let (one, two, three) = (app.member(1002).await, app.member(1003).await, app.member(1004).await);
+    let wish = json!({"agentId": ann.id()});
+    let own = one.post(OPEN, wish.clone()).await.ok();
+    assert_eq!((&own["state"], &own["agentNickname"]), (&json!(1), &json!("客服ann")));
+    assert_eq!(two.post(OPEN, wish).await.ok()["state"], 3);
+    assert_eq!(tasks(&owner, "state=3").await[0]["kind"], 1);
+    assert_eq!(three.post(OPEN, json!({"groupId": group})).await.ok()["state"], 4, "nobody of the group is on duty");
+    assert_eq!(tasks(&owner, &format!("groupId={group}")).await[0]["kind"], 2);
+
+    // What admins have hidden comes back, as with a message.
+    let conversation = member.own_conversation().await;
+    owner.delete(&format!("/admin-api/promotion/kefu-conversation/delete?id={conversation}")).await.ok();
+    at_ann.events_so_far().await;
+    member.post(OPEN, json!({})).await.ok();
+    assert_eq!(kinds(&at_ann.events_so_far().await), ["kefu_conversation_created", "kefu_task"]);
     app.stop().await;
 }
 
