@@ -125,7 +125,11 @@ impl App {
         let metrics = Metrics::new();
         let checkpointer = Checkpointer::start(&db).map_err(text)?;
         let (hub, relay) = push::relay::start(&settings.push, &clock, &metrics).await?;
-        let stream = Stream { newest_time: message::newest_time, between: message::between };
+        let stream = Stream {
+            newest_time: message::newest_time,
+            between: message::between,
+            insert_toasts: message::insert_toasts,
+        };
         let (writer, writer_thread) =
             writer::start(&db, &hub, &clock, &settings.limits, &metrics, stream).map_err(text)?;
         let jobs = Jobs::default();

@@ -151,14 +151,24 @@ impl Conversation {
     /// Takes a new message from `sender` and returns its `seq` and time. The time strictly increases with `seq`: a clock
     /// that stands still or goes back is bumped by a millisecond (docs/contract.md#the-history-cursor).
     pub(crate) fn advance(&mut self, sender: UserType, now: Millis) -> (i64, Millis) {
-        let time = if self.last_seq == 0 { now } else { now.max(self.last_message_time + 1) };
-        self.last_seq += 1;
-        self.last_message_time = time;
         self.admin_deleted = false;
         match sender {
             UserType::Member => self.admin_unread_count += 1,
             UserType::Admin => self.member_unread_count += 1,
         }
+        self.next(now)
+    }
+
+    /// Takes a toast and returns its `seq` and time, as those of a message. It counts as nobody's unread, is not the message that
+    /// lists show, and brings back no conversation that was deleted.
+    pub(crate) fn advance_by_toast(&mut self, now: Millis) -> (i64, Millis) {
+        self.next(now)
+    }
+
+    fn next(&mut self, now: Millis) -> (i64, Millis) {
+        let time = if self.last_seq == 0 { now } else { now.max(self.last_message_time + 1) };
+        self.last_seq += 1;
+        self.last_message_time = time;
         (self.last_seq, time)
     }
 

@@ -4,6 +4,7 @@
 
 mod content_type;
 pub(crate) mod frames;
+mod style;
 mod table;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use crate::clock::Millis;
 use crate::id::{ChannelId, ConversationId, GroupId, MessageId, TaskId, TenantId, UserId, UserType};
 
 pub use content_type::ContentType;
+pub(crate) use style::Style;
 
 /// Something that has happened. A fact of a command is recorded while the command is applied and published after its
 /// commit; a fact that is never stored, such as typing, is published at once.
@@ -94,6 +96,10 @@ pub(crate) struct MessageView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub task_id: Option<TaskId>,
+    /// How it is shown, where its type does not say it: `toast`, a line of the service itself about a round of service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub style: Option<Style>,
 }
 
 /// A round of service, as admins see it.

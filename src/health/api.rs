@@ -131,7 +131,11 @@ mod tests {
         let (clock, metrics) = (Clock::manual(0), Metrics::new());
         let hub = Hub::new(&settings.push, clock.clone(), metrics.clone());
         let (writer, thread) = {
-            let stream = Stream { newest_time: message::newest_time, between: message::between };
+            let stream = Stream {
+                newest_time: message::newest_time,
+                between: message::between,
+                insert_toasts: message::insert_toasts,
+            };
             writer::start(&db, &hub, &clock, &settings.limits, &metrics, stream).unwrap()
         };
         before(&db, &hub).await;

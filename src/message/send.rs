@@ -78,7 +78,9 @@ impl<'a> Page<'a, NewMessage> for Sends<'a> {
             let first = First { id: repeat.id, content_type: repeat.content_type, content: repeat.content.into() };
             (key, first)
         };
-        desk.reserve(connection, IdKind::Message, messages.len())?;
+        // Each may change a round, of which the member is told.
+        let told = messages.iter().filter(|message| message.routing.is_some_and(|routing| routing.toasts)).count();
+        desk.reserve(connection, IdKind::Message, messages.len() + told)?;
         read_rounds(connection, desk, messages)?;
         Ok(Self { known: repeats.into_iter().map(first).collect(), rows: Vec::with_capacity(messages.len()) })
     }
@@ -136,6 +138,9 @@ impl Command for NewMessage {
         let fact = Fact::MessageStored { tenant: self.tenant, member: row.member, message: Box::new(view(&row)) };
         desk.record(fact);
         page.rows.push(row);
+        if sender == UserType::Member {
+            self.tell(desk, conversation)?;
+        }
         if let Some(key) = key {
             page.known
                 .insert(key, First { id, content_type: self.content.code(), content: self.content.text().into() });
@@ -176,7 +181,7 @@ impl NewMessage {
         let found = desk.find(self.tenant, self.target).ok_or(Error::ConversationNotFound)?;
         let (member, first_seq) = (found.member, found.last_seq + 1);
         let new = New { tenant: self.tenant, channel: self.channel, first_seq, wanted: None, group: None };
-        let from = (self.sender.user_type, self.sender.id);
+        let from = (self.sender.user_type, self.sender.id, self.sender.nickname.as_ref());
         let mut rounds = desk.take::<Rounds>();
         if self.by_program {
             let task = rounds.get(conversation).map(|task| task.id);
@@ -185,7 +190,20 @@ impl NewMessage {
         }
         let task = rounds.take_message(desk, conversation, member, routing, from, new);
         desk.put(rounds);
+        if self.sender.user_type == UserType::Admin {
+            // Before the answer: the member reads first who it is from.
+            self.tell(desk, conversation)?;
+        }
         task
+    }
+
+    /// Tells the member what has become of the round.
+    fn tell(&self, desk: &mut Desk<'_>, conversation: ConversationId) -> Result<()> {
+        let Some(routing) = self.routing.filter(|routing| routing.toasts && !self.by_program) else { return Ok(()) };
+        let mut rounds = desk.take::<Rounds>();
+        let told = rounds.tell(desk, self.tenant, conversation, &routing);
+        desk.put(rounds);
+        told
     }
 
     /// What the conversation shows of it while it is the newest.
@@ -219,6 +237,7 @@ fn view(row: &NewRow<'_>) -> MessageView {
         client_message_id: message.client_message_id.clone(),
         sender_nickname: message.sender.nickname.as_ref().to_owned(),
         task_id: row.task,
+        style: None,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::id::{ConversationId, TenantId, UserId};
 use crate::message::content::{Content, MAX_BYTES};
 use crate::message::read::MarkRead;
 use crate::message::store::{Page as MessagePage, page};
-use crate::message::{Sender, between, newest_time};
+use crate::message::{Sender, between, insert_toasts, newest_time};
 use crate::push::Hub;
 use crate::settings;
 use crate::writer::testing::Commands;
@@ -43,7 +43,7 @@ async fn committed(batches: Vec<Commands>) -> (Vec<String>, i32, bool) {
     let mut connection = db.connect().unwrap();
     let mut ids = Ids::default();
     let hub = Hub::new(&settings::Push::default(), Clock::manual(NOW), Metrics::new());
-    let stream = Stream { newest_time, between };
+    let stream = Stream { newest_time, between, insert_toasts };
     db.transaction(&mut connection, |connection| {
         for batch in &batches {
             batch.run(connection, &mut ids, NOW, &hub, &stream);

@@ -21,6 +21,7 @@ pub(crate) mod rounds;
 pub(crate) mod serve;
 pub(crate) mod state;
 mod store;
+mod told;
 pub(crate) mod view;
 
 use crate::access::{Assignment, Visibility};
@@ -47,6 +48,8 @@ pub(crate) struct Routing {
     pub times: Times,
     /// Who is on duty.
     pub duty: DutyRules,
+    /// Whether members are told what becomes of their rounds, between the messages.
+    pub toasts: bool,
     /// What its agents see.
     pub visibility: Visibility,
 }
@@ -71,6 +74,7 @@ impl From<&settings::Routing> for Routing {
                 offer_timeout: milliseconds(routing.offer_timeout),
             },
             duty: DutyRules { auto: routing.auto_duty, grace: milliseconds(routing.offline_grace) },
+            toasts: routing.toasts,
             visibility: routing.visibility(),
         }
     }

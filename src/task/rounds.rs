@@ -11,7 +11,9 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
+use super::told::Told;
 use super::{Candidate, Opening, Routing, State, Task, store, view};
+use crate::account::users;
 use crate::access::Visibility;
 use crate::agent;
 use crate::agent::roster::Roster;
@@ -72,6 +74,10 @@ pub(crate) struct Rounds {
     limited: HashSet<TenantId>,
     /// What the batch has done to the load of agents.
     changes: HashMap<UserId, i64>,
+    /// What agents are called who may begin to serve, where members are told.
+    names: HashMap<UserId, String>,
+    /// What members know of their rounds.
+    told: HashMap<ConversationId, Told>,
 }
 
 impl Rounds {
@@ -92,6 +98,7 @@ impl Rounds {
                 store::open_rounds(connection, &new)?.into_iter().map(|task| (task.conversation, task)).collect();
             for conversation in new {
                 let held = found.remove(&conversation).map(|task| Held { stored: Some(task.clone()), task });
+                self.told.extend(held.as_ref().map(|held| (conversation, Told::of(&held.task))));
                 self.open.insert(conversation, held);
             }
         }
@@ -109,7 +116,26 @@ impl Rounds {
             }
         }
         let receivers = asked.iter().filter_map(|one| Some((one.tenant, self.receiver(one)?)));
-        self.lock_agents(connection, receivers.collect(), now)
+        self.lock_agents(connection, receivers.collect(), now)?;
+        self.read_names(connection, asked)
+    }
+
+    /// Reads what those are called who may begin to serve and of whom members are told then.
+    fn read_names(&mut self, connection: &mut AnyConnection, asked: &[Asked]) -> Result<()> {
+        let mut wanted: HashMap<TenantId, Vec<i64>> = HashMap::new();
+        for one in asked.iter().filter(|one| one.routing.toasts) {
+            let offered = self.get(one.conversation).filter(|task| task.state == State::Offered);
+            let agents = [self.receiver(one), offered.and_then(|task| task.agent)];
+            let unknown = agents.into_iter().flatten().filter(|agent| !self.names.contains_key(agent));
+            wanted.entry(one.tenant).or_default().extend(unknown.map(UserId::get));
+        }
+        for (tenant, mut agents) in wanted.into_iter().filter(|(_, agents)| !agents.is_empty()) {
+            agents.sort_unstable();
+            agents.dedup();
+            let faces = users::faces(connection, tenant, &agents)?.into_iter();
+            self.names.extend(faces.map(|(agent, (nickname, _))| (UserId::new(agent), nickname)));
+        }
+        Ok(())
     }
 
     /// The agent who may get the round: whom the command names, or to whom the member is bound whose round is opened.
@@ -239,7 +265,7 @@ impl Rounds {
         Ok(id)
     }
 
-    /// A message comes into a conversation: the member's opens a round unless there is one, an admin's is an answer. Returns the
+    /// A message comes into a conversation, `from` a side, a user and that user's name: the member's opens a round unless there is one, an admin's is an answer. Returns the
     /// round that it belongs to.
     ///
     /// # Errors
@@ -250,17 +276,53 @@ impl Rounds {
         conversation: ConversationId,
         member: UserId,
         routing: &Routing,
-        from: (UserType, UserId),
+        from: (UserType, UserId, &str),
         new: New,
     ) -> Result<Option<TaskId>> {
         let now = desk.now();
         match from {
-            (UserType::Member, _) => self.open(desk, conversation, member, routing, new).map(Some),
-            (UserType::Admin, admin) if self.get(conversation).is_some() => {
+            (UserType::Member, ..) => self.open(desk, conversation, member, routing, new).map(Some),
+            (UserType::Admin, admin, nickname) if self.get(conversation).is_some() => {
+                if routing.toasts {
+                    self.names.entry(admin).or_insert_with(|| nickname.to_owned());
+                }
                 self.change(conversation, routing, now, |task| Ok(task.answer(admin, now))).map(Some)
             }
-            (UserType::Admin, _) => Ok(None),
+            (UserType::Admin, ..) => Ok(None),
         }
+    }
+
+    /// Tells the member what has become of the round, where the tenant wants that and the member does not know it yet. To be called
+    /// after each command that may have changed it, with an id of [`IdKind::Message`] reserved for each. The line belongs to the
+    /// round, also that of its end.
+    ///
+    /// # Errors
+    /// As [`Desk::tell`].
+    pub(crate) fn tell(
+        &mut self,
+        desk: &mut Desk<'_>,
+        tenant: TenantId,
+        conversation: ConversationId,
+        routing: &Routing,
+    ) -> Result<()> {
+        if !routing.toasts {
+            return Ok(());
+        }
+        let held = match self.open.get_mut(&conversation) {
+            Some(Some(open)) => Some(open),
+            _ => self.ended.iter_mut().rfind(|held| held.task.conversation == conversation),
+        };
+        let Some(Held { task, .. }) = held else { return Ok(()) };
+        let told = Told::of(task);
+        if self.told.insert(conversation, told) == Some(told) {
+            return Ok(());
+        }
+        let name = task.agent.and_then(|agent| self.names.get(&agent));
+        let seq = desk.tell(tenant, conversation, task.id, told.text(name.map_or("", String::as_str)))?;
+        if !task.state.is_open() {
+            task.last_seq = Some(seq);
+        }
+        Ok(())
     }
 }
 

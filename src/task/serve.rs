@@ -6,6 +6,7 @@ use super::rounds::{Asked, New, Rounds};
 use super::{Recipient, Routing, Task};
 use crate::conversation::{Conversation, Target};
 use crate::db::AnyConnection;
+use crate::db::id_block::IdKind;
 use crate::error::{Error, Result};
 use crate::fact::Fact;
 use crate::id::{ChannelId, GroupId, TaskId, TenantId, UserId};
@@ -134,6 +135,11 @@ impl<'a> Page<'a, Serve> for Served {
             })
         };
         let asked: Vec<Asked> = commands.iter().filter_map(asked).collect();
+        // Each may change a round, of which the member is told.
+        let told = asked.iter().filter(|one| one.routing.toasts).count();
+        if told > 0 {
+            desk.reserve(connection, IdKind::Message, told)?;
+        }
         let mut rounds = desk.take::<Rounds>();
         rounds.read(connection, desk, &asked)?;
         desk.put(rounds);
@@ -171,6 +177,7 @@ impl Command for Serve {
             Act::Open(wish) => self.open(wish, &mut rounds, desk, &found),
             _ => self.serve(&mut rounds, desk, &found),
         };
+        let outcome = outcome.and_then(|id| rounds.tell(desk, self.tenant, found.id, &self.routing).map(|()| id));
         desk.put(rounds);
         outcome
     }

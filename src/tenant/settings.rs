@@ -86,6 +86,9 @@ pub(crate) struct Routing {
     /// After which an agent without a socket is off duty, and those whom the agent serves wait again. Default 60.
     #[schema(minimum = 0, maximum = 86_400, example = 60)]
     pub offline_grace: u64,
+    /// Whether members are told what becomes of their rounds, as lines between the messages, which stock clients show. Default false.
+    #[schema(example = false)]
+    pub toasts: bool,
 }
 
 impl Routing {
@@ -115,6 +118,7 @@ impl Default for Routing {
             missed_ttl: 604_800,
             offer_timeout: 30,
             offline_grace: 60,
+            toasts: false,
         }
     }
 }
@@ -145,6 +149,7 @@ fn rules(settings: &TenantSettings) -> Vec<Rule> {
         missed_ttl,
         offer_timeout,
         offline_grace,
+        toasts: _,
     } = routing;
     vec![
         number("audit.keepDays", *keep_days, 0..=36_500),
@@ -158,6 +163,7 @@ fn rules(settings: &TenantSettings) -> Vec<Rule> {
         one_of("routing.mode", &Routing::MODES, mode),
         number("routing.offerTimeout", *offer_timeout, 0..=86_400),
         number("routing.offlineGrace", *offline_grace, 0..=86_400),
+        switch("routing.toasts"),
         one_of("routing.visibility", &Visibility::NAMES, visibility),
     ]
 }

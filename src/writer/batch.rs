@@ -184,6 +184,7 @@ impl Batch {
         }
         desk.store(connection)?;
         desk.write_shared(connection)?;
+        desk.write_toasts(connection, stream)?;
         for group in &mut applied {
             group.write(connection, to_timestamp(now))?;
         }

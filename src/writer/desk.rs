@@ -2,22 +2,23 @@
 
 use std::any::Any;
 
-use super::Shared;
 use super::ids::Ids;
 use super::locked::{Conversations, Locked, Wanted};
+use super::{Shared, Stream};
 use crate::clock::{Millis, to_timestamp};
 use crate::conversation::{Conversation, Target, read_only};
 use crate::db::AnyConnection;
 use crate::db::id_block::IdKind;
 use crate::error::{Error, Result};
-use crate::fact::Fact;
-use crate::id::{ConversationId, TenantId, UserId};
+use crate::fact::{ContentType, Fact, MessageView, Style};
+use crate::id::{ConversationId, MessageId, TaskId, TenantId, UserId, UserType};
 
 /// The locked conversations of a transaction, the ids it may take, and what has happened in it so far.
 pub(crate) struct Desk<'a> {
     conversations: Conversations<'a>,
     ids: Ids,
     facts: Vec<Fact>,
+    toasts: Vec<(TenantId, MessageView)>,
     /// One of each type at most, and none unless a command asks.
     shared: Vec<Box<dyn AnyShared>>,
     now: Millis,
@@ -44,7 +45,7 @@ impl<'a> Desk<'a> {
             Fact::ConversationCreated { tenant, conversation: id, member }
         };
         let facts = conversations.created().map(created).collect();
-        Ok(Self { conversations, ids, facts, shared: Vec::new(), now })
+        Ok(Self { conversations, ids, facts, toasts: Vec::new(), shared: Vec::new(), now })
     }
 
     /// The batch's time.
@@ -118,6 +119,50 @@ impl<'a> Desk<'a> {
             self.facts.extend(shared.write(connection, self.now)?);
         }
         Ok(())
+    }
+
+    /// Tells a line about a round of service in a locked conversation, which stands between its messages and is read from the
+    /// beginning. Returns its `seq`. Its id is one of [`IdKind::Message`], which the command has reserved.
+    ///
+    /// # Errors
+    /// As [`Desk::conversation`] and [`Desk::id`].
+    pub(crate) fn tell(
+        &mut self,
+        tenant: TenantId,
+        conversation: ConversationId,
+        task: TaskId,
+        text: String,
+    ) -> Result<i64> {
+        let (id, now) = (MessageId::new(self.id(IdKind::Message)?), self.now);
+        let locked = self.conversation(tenant, Target::Id(conversation))?;
+        let (seq, create_time) = locked.advance_by_toast(now);
+        let member = locked.member;
+        let message = MessageView {
+            id,
+            conversation_id: conversation,
+            sender_id: Style::SERVICE,
+            sender_avatar: None,
+            sender_type: UserType::Admin.code(),
+            receiver_id: Some(member),
+            receiver_type: Some(UserType::Member.code()),
+            content_type: ContentType::System.code(),
+            content: text,
+            read_status: true,
+            create_time,
+            seq,
+            client_message_id: None,
+            sender_nickname: String::new(),
+            task_id: Some(task),
+            style: Some(Style::Toast),
+        };
+        self.toasts.push((tenant, message.clone()));
+        self.record(Fact::MessageStored { tenant, member, message: Box::new(message) });
+        Ok(seq)
+    }
+
+    /// Writes the lines that were told.
+    pub(super) fn write_toasts(&self, connection: &mut AnyConnection, stream: &Stream) -> Result<()> {
+        if self.toasts.is_empty() { Ok(()) } else { (stream.insert_toasts)(connection, &self.toasts) }
     }
 
     /// Records what has happened: its event is published after the commit, in the order of the records.

@@ -77,6 +77,7 @@ pub(crate) struct Locked<'a> {
     conversation: Conversation,
     /// Its newest message of this batch.
     last: Option<LastMessage<'a>>,
+    told: bool,
     marked: bool,
 }
 
@@ -85,6 +86,12 @@ impl<'a> Locked<'a> {
     pub(crate) fn advance(&mut self, message: LastMessage<'a>, from: UserType, now: Millis) -> (i64, Millis) {
         self.last = Some(message);
         self.conversation.advance(from, now)
+    }
+
+    /// Takes a toast and returns its `seq` and time ([`Conversation::advance_by_toast`]).
+    pub(super) fn advance_by_toast(&mut self, now: Millis) -> (i64, Millis) {
+        self.told = true;
+        self.conversation.advance_by_toast(now)
     }
 
     /// Changes something other than messages; `change` returns `None` when nothing had to be changed, and then nothing is
@@ -154,7 +161,7 @@ impl<'a> Conversations<'a> {
     fn add(&mut self, conversations: Vec<Conversation>) {
         for conversation in conversations {
             self.by_member.insert((conversation.tenant, conversation.member), conversation.id);
-            self.locked.insert(conversation.id, Locked { conversation, last: None, marked: false });
+            self.locked.insert(conversation.id, Locked { conversation, last: None, told: false, marked: false });
         }
     }
 
@@ -205,16 +212,20 @@ impl<'a> Conversations<'a> {
     /// Stores every conversation that the batch changed.
     pub(super) fn store(&self, connection: &mut AnyConnection, now: NaiveDateTime) -> Result<()> {
         let mut advanced = Vec::with_capacity(self.locked.len());
-        let mut marked = Vec::new();
+        let (mut told, mut marked) = (Vec::new(), Vec::new());
         for locked in self.locked.values() {
             match locked.last {
                 Some(message) => advanced.push((&locked.conversation, message)),
+                None if locked.told => told.push(&locked.conversation),
                 None if locked.marked => marked.push(&locked.conversation),
                 None => {}
             }
         }
         if !advanced.is_empty() {
             connection.store_advanced(&advanced, now)?;
+        }
+        if !told.is_empty() {
+            connection.store_told(&told, now)?;
         }
         if !marked.is_empty() {
             connection.store_marks(&marked, now)?;

@@ -20,13 +20,15 @@ const MOST: i64 = 64;
 /// at least one.
 const MOST_IN_ALL: i64 = 1024;
 
-/// How the writer reads the stream of messages, which it does not know itself.
+/// How the writer reads and writes the stream of messages, which it does not know itself.
 #[derive(Clone, Copy)]
 pub(crate) struct Stream {
     /// The newest time in the stream.
     pub newest_time: fn(&mut AnyConnection) -> Result<Option<Millis>>,
     /// The messages of these ranges, by conversation and `seq`.
     pub between: fn(&mut AnyConnection, &[Span]) -> Result<Vec<MessageView>>,
+    /// Inserts toasts, each with its tenant.
+    pub insert_toasts: fn(&mut AnyConnection, &[(TenantId, MessageView)]) -> Result<()>,
 }
 
 /// What other nodes wrote in these locked conversations and what has to be published before anything else of theirs, in

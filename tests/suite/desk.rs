@@ -4,7 +4,8 @@ use futures_util::future::join_all;
 use kefu::testing::access::{Permission, Role};
 use serde_json::{Value, json};
 
-use crate::support::{Event, TestApp, User, eventually, path};
+use crate::support::tables::sound_conversations;
+use crate::support::{Event, TENANT, TestApp, User, eventually, path};
 
 const SETTING: &str = "/admin-api/promotion/kefu-setting/update";
 const TASK: &str = "/admin-api/promotion/kefu-task";
@@ -588,6 +589,134 @@ async fn duty_is_ones_own_word_or_a_supervisors() {
     let supervisor = app.admin_who_may("chief", &[Permission::SuperviseTasks]).await;
     let agents = supervisor.get(&format!("{TASK}/overview")).await.ok()["agents"].clone();
     assert!(agents.as_array().unwrap().iter().any(|agent| agent["adminId"] == json!(ann.id()) && agent["duty"] == 0));
+    app.stop().await;
+}
+
+/// The toasts of a conversation, the oldest first.
+async fn toasts(admin: &User, conversation: i64) -> Vec<Value> {
+    let messages = admin.messages(conversation, "afterSeq=0&limit=200").await;
+    messages.into_iter().filter(|message| message.get("style").is_some()).collect()
+}
+
+fn texts(toasts: &[Value]) -> Vec<&str> {
+    toasts.iter().map(|toast| toast["content"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn toasts_tell_the_member_between_the_messages_and_count_for_nobody() {
+    let app = TestApp::spawn().await;
+    let owner = manual(&app, json!({"toasts": true})).await;
+    let ann = on_duty(&app, "ann").await;
+    let member = app.member(1001).await;
+    let (mut at_member, mut at_ann) = (member.socket("").await, ann.socket("").await);
+
+    member.says("你好").await;
+    let conversation = member.own_conversation().await;
+    let events = at_member.events_so_far().await;
+    assert_eq!(kinds(&events), ["kefu_message_type", "kefu_message_type", "kefu_task"]);
+    let (message, toast) = (&events[0].content, &events[1].content);
+    assert_eq!(message.get("style"), None);
+    let of_toast = ["contentType", "senderType", "senderId", "receiverType", "receiverId", "readStatus", "seq"];
+    let values = of_toast.map(|name| toast[name].clone());
+    assert_eq!(json!(values), json!([5, 2, 0, 1, member.id(), true, 2]));
+    assert_eq!((&toast["style"], &toast["content"]), (&json!("toast"), &json!("正在为您转接")));
+    assert_eq!(toast["taskId"], message["taskId"]);
+    assert_eq!(kinds(&at_ann.events_so_far().await)[1..], ["kefu_message_type", "kefu_message_type", "kefu_task"]);
+    assert_eq!(toasts(&owner, conversation).await[0], *toast, "listed as pushed");
+    assert_eq!(member.own_messages("?limit=1").await[0], *toast);
+
+    // What admins see of the conversation is the member's message; order and time include the toast.
+    let head = owner.conversation(conversation).await;
+    assert_eq!((&head["lastMessageContent"], &head["lastMessageContentType"]), (&message["content"], &json!(1)));
+    assert_eq!((&head["lastSeq"], &head["lastMessageTime"]), (&json!(2), &toast["createTime"]));
+    assert_eq!((&head["adminUnreadMessageCount"], &head["memberUnreadMessageCount"]), (&json!(1), &json!(0)));
+
+    // The answer that takes the round comes after the line that says whose it is.
+    ann.answers(conversation, "您好").await;
+    let contents: Vec<Value> =
+        owner.messages(conversation, "afterSeq=2").await.iter().map(|message| message["content"].clone()).collect();
+    assert_eq!(contents[0], "客服 客服ann 为您服务");
+    assert_eq!(contents.len(), 2);
+    assert_eq!(owner.conversation(conversation).await["memberUnreadMessageCount"], 1);
+    member.says("谢谢").await;
+    let task = tasks(&owner, "state=1").await.remove(0);
+    let closed = act(&ann, "close", json!({"id": task["id"]})).await.ok();
+    assert_eq!(closed["lastSeq"], 6, "the line of the end belongs to the round");
+    let told = toasts(&owner, conversation).await;
+    assert_eq!(texts(&told), ["正在为您转接", "客服 客服ann 为您服务", "本次服务已结束"]);
+    assert!(told.iter().all(|toast| toast["taskId"] == task["id"]));
+    member.says("还有").await;
+    assert_eq!(tasks(&owner, "state=3").await[0]["firstSeq"], 7);
+
+    // A hidden conversation stays so.
+    ann.answers(conversation, "在").await;
+    owner.deletes(conversation).await;
+    let task = tasks(&owner, "state=1").await.remove(0);
+    act(&ann, "close", json!({"id": task["id"]})).await.ok();
+    assert_eq!(owner.get(path::CONVERSATIONS).await.ok(), json!([]));
+    sound_conversations(&app.db, TENANT.get()).await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn toasts_tell_each_change_that_the_member_does_not_know() {
+    let app = TestApp::spawn().await;
+    let owner = manual(&app, json!({"toasts": true, "autoAccept": false})).await;
+    let (ann, ben) = (app.admin("ann", Role::Agent).await, app.admin("ben", Role::Agent).await);
+    let member = app.member(1001).await;
+    member.says("有人吗").await;
+    let conversation = member.own_conversation().await;
+    let mut told = vec!["当前没有客服当值"];
+    let expect = async |told: &[&str]| {
+        eventually("it is told", async || toasts(&owner, conversation).await.len() >= told.len()).await;
+        assert_eq!(texts(&toasts(&owner, conversation).await), told);
+    };
+    expect(&told).await;
+    ann.put_json(DUTY, json!({"duty": 1})).await.ok();
+    ben.put_json(DUTY, json!({"duty": 1})).await.ok();
+    told.push("正在为您转接");
+    expect(&told).await;
+    let id = take(&ann, conversation).await.ok()["id"].clone();
+    told.push("客服 客服ann 为您服务");
+    act(&ann, "transfer", json!({"id": id, "agentId": ben.id()})).await.ok();
+    told.push("正在为您转接");
+    // Whether it was offered or waits is one to the member.
+    act(&ben, "refuse", json!({"id": id})).await.ok();
+    act(&owner, "assign", json!({"id": id, "agentId": ben.id()})).await.ok();
+    expect(&told).await;
+    act(&ben, "accept", json!({"id": id})).await.ok();
+    told.push("客服 客服ben 为您服务");
+    ann.answers(conversation, "我也在").await;
+    ben.answers(conversation, "您好").await;
+    member.post(LEAVE, json!({})).await.ok();
+    told.push("本次服务已结束");
+    expect(&told).await;
+    // Who takes where nothing is open begins at once.
+    take(&ann, conversation).await.ok();
+    told.push("客服 客服ann 为您服务");
+    owner.put_json(SETTING, json!({"routing": {"mode": "off"}})).await.ok();
+    told.push("本次服务已结束");
+    expect(&told).await;
+    sound_conversations(&app.db, TENANT.get()).await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn toasts_of_many_members_at_once_are_each_members_own() {
+    let app = TestApp::spawn_with(|settings| settings.limits.sends_per_s = 0).await;
+    let owner = manual(&app, json!({"toasts": true, "capacity": 1000})).await;
+    let ann = on_duty(&app, "ann").await;
+    let members = join_all((1001..1061).map(|id| app.member(id))).await;
+    join_all(members.iter().map(|member| member.says("你好"))).await;
+    join_all(members.iter().map(|member| member.says("在吗"))).await;
+    let conversations: Vec<i64> = join_all(members.iter().map(User::own_conversation)).await;
+    join_all(conversations.iter().map(|conversation| ann.answers(*conversation, "您好"))).await;
+    join_all(members.iter().map(|member| member.post(LEAVE, json!({})))).await;
+    for conversation in conversations {
+        let told = toasts(&owner, conversation).await;
+        assert_eq!(texts(&told), ["正在为您转接", "客服 客服ann 为您服务", "本次服务已结束"]);
+    }
+    assert_eq!(sound_conversations(&app.db, TENANT.get()).await.len(), 60);
     app.stop().await;
 }
 

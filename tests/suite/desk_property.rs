@@ -8,7 +8,8 @@ use kefu::testing::access::Role;
 use kefu::testing::db::schema::{kefu_conversation, kefu_message, kefu_task};
 use serde_json::json;
 
-use crate::support::{TestApp, User};
+use crate::support::tables::sound_conversations;
+use crate::support::{TENANT, TestApp, User};
 
 const SETTING: &str = "/admin-api/promotion/kefu-setting/update";
 const TASK: &str = "/admin-api/promotion/kefu-task";
@@ -81,6 +82,11 @@ async fn assert_sound(app: &TestApp) -> usize {
         let (_, of, _, _, _, first, last, _) = rounds.iter().find(|round| round.0 == task).unwrap();
         assert!(*of == conversation && *first <= seq && last.is_none_or(|last| seq <= last), "message {seq} of {task}");
     }
+    for conversation in sound_conversations(&app.db, TENANT.get()).await {
+        let toasts = conversation.messages.iter().filter(|message| message.sender_id == 0);
+        let told: Vec<&str> = toasts.map(|toast| toast.content.as_str()).collect();
+        assert!(told.windows(2).all(|pair| pair[0] != pair[1]), "nothing is told twice: {told:?}");
+    }
     rounds.len()
 }
 
@@ -126,7 +132,8 @@ async fn whatever_is_done_at_once_the_tables_stay_sound() {
     };
     let app = TestApp::spawn_with(lift).await;
     let owner = app.owner().await;
-    let routing = json!({"mode": "manual", "capacity": CAPACITY, "autoAccept": false, "offerTimeout": 0});
+    let routing =
+        json!({"mode": "manual", "capacity": CAPACITY, "autoAccept": false, "offerTimeout": 0, "toasts": true});
     owner.put_json(SETTING, json!({"routing": routing})).await.ok();
     let (mut members, mut agents) = (Vec::new(), vec![owner]);
     for number in 0..8 {

@@ -191,11 +191,23 @@ impl Act {
 
 /// The statements of one batch with a command for each of `count` conversations.
 async fn statements(count: usize, acts: &[Act]) -> Vec<String> {
-    statements_of(count, acts, false).await
+    statements_of(count, acts, Rounds::None).await
 }
 
-/// The same where the tenant has rounds of service, of which one is open in each conversation, or has none.
-async fn statements_of(count: usize, acts: &[Act], within_rounds: bool) -> Vec<String> {
+/// What a tenant has of rounds of service.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rounds {
+    None,
+    /// One that an agent serves in each conversation.
+    Served,
+    /// One that waits in each conversation.
+    Waiting,
+    /// The same, and members are told what becomes of them.
+    WaitingWithToasts,
+}
+
+/// The same where the tenant has rounds of service.
+async fn statements_of(count: usize, acts: &[Act], rounds: Rounds) -> Vec<String> {
     let transactions = Transactions::default();
     WATCHED.set(Some(Arc::clone(&transactions)));
     let app = TestApp::spawn_with(|settings: &mut Settings| {
@@ -216,11 +228,13 @@ async fn statements_of(count: usize, acts: &[Act], within_rounds: bool) -> Vec<S
         conversations.collect::<Vec<_>>().join(", ")
     ));
     let owner = app.owner().await;
-    if within_rounds {
-        owner.put_json("/admin-api/promotion/kefu-setting/update", json!({"routing": {"mode": "manual"}})).await.ok();
+    if rounds != Rounds::None {
+        let routing = json!({"mode": "manual", "toasts": rounds == Rounds::WaitingWithToasts});
+        owner.put_json("/admin-api/promotion/kefu-setting/update", json!({"routing": routing})).await.ok();
+        let (state, agent) = if rounds == Rounds::Served { (1, "999") } else { (3, "NULL") };
         let rounds = (0..=count).map(|id| {
             let (id, time) = (id + 1000, "'2026-11-21 00:00:00'");
-            format!("({id}, {id}, {id}, {}, 1, 999, 1, {time}, {time}, {time}, {time}, 1)", id + 4000)
+            format!("({id}, {id}, {id}, {}, {state}, {agent}, 1, {time}, {time}, {time}, {time}, 1)", id + 4000)
         });
         app.execute(&format!(
             "INSERT INTO kefu_task (id, conversation_id, open_conversation_id, user_id, state, agent_id, first_seq, queued_at, \
@@ -261,14 +275,27 @@ async fn within_a_round_a_batch_asks_once_more_and_without_rounds_it_does_not() 
     set_default_instrumentation(watch).unwrap();
     for act in [Act::Send, Act::Member] {
         let without = statements(8, &[act]).await;
-        let mut within = statements_of(8, &[act], true).await;
+        let mut within = statements_of(8, &[act], Rounds::Served).await;
         let asks = |text: &String| text.starts_with("SELECT t.id, t.tenant_id, t.conversation_id");
         assert!(!without.iter().any(asks), "{without:#?}");
         let asked = within.len();
         within.retain(|text| !asks(text));
         assert_eq!((asked, &within), (without.len() + 1, &without));
-        assert_eq!(statements_of(3, &[act], true).await.len(), asked, "however large it is");
+        assert_eq!(statements_of(3, &[act], Rounds::Served).await.len(), asked, "however large it is");
     }
+}
+
+#[tokio::test]
+async fn toasts_take_one_statement_more_however_many_rounds_begin() {
+    set_default_instrumentation(watch).unwrap();
+    let without = statements_of(8, &[Act::Send], Rounds::Waiting).await;
+    let mut with = statements_of(8, &[Act::Send], Rounds::WaitingWithToasts).await;
+    assert_eq!(statements_of(3, &[Act::Send], Rounds::WaitingWithToasts).await, with);
+    let inserts = |text: &String| text.contains("INTO kefu_message");
+    assert_eq!(with.iter().filter(|text| inserts(text)).count(), 2, "{with:#?}");
+    let place = with.iter().position(inserts).unwrap();
+    with.remove(place);
+    assert_eq!(with, without);
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ const UPDATE: &str = "/admin-api/promotion/kefu-setting/update";
 fn routing() -> Value {
     json!({
         "mode": "off", "autoAccept": true, "autoDuty": true, "capacity": 5, "maxWait": 0, "missedTtl": 604_800,
-        "offerTimeout": 30, "offlineGrace": 60, "visibility": "all"
+        "offerTimeout": 30, "offlineGrace": 60, "toasts": false, "visibility": "all"
     })
 }
 
@@ -96,7 +96,7 @@ async fn the_command_line_reaches_a_running_service() {
         command("tenant get").await,
         "audit.keepDays\t365\nlogin.ttl\t0\nmessage.typing\ttrue\nrouting.autoAccept\ttrue\nrouting.autoDuty\ttrue\n\
          routing.capacity\t5\nrouting.maxWait\t0\nrouting.missedTtl\t604800\nrouting.mode\toff\nrouting.offerTimeout\t30\n\
-         routing.offlineGrace\t60\nrouting.visibility\tall\n"
+         routing.offlineGrace\t60\nrouting.toasts\tfalse\nrouting.visibility\tall\n"
     );
     assert_eq!(settings(&owner).await["login"]["ttl"], 0);
     assert_eq!(command("tenant set login.ttl 600").await, "set login.ttl to 600\n");

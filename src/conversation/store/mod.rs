@@ -39,6 +39,8 @@ pub(crate) trait WriteConversations {
         conversations: &[(&Conversation, LastMessage<'_>)],
         now: NaiveDateTime,
     ) -> QueryResult<()>;
+    /// Stores conversations that took toasts and no message.
+    fn store_told(&mut self, conversations: &[&Conversation], now: NaiveDateTime) -> QueryResult<()>;
     /// Stores conversations whose marks changed and that took no message.
     fn store_marks(&mut self, conversations: &[&Conversation], now: NaiveDateTime) -> QueryResult<()>;
 }
@@ -461,6 +463,11 @@ impl WriteConversations for AnyConnection {
     ) -> QueryResult<()> {
         let rows = conversations.iter().map(|(conversation, last)| Stored { conversation, last: Some(*last), now });
         execute(self, statements::STORE_ADVANCED.with_rows(rows))
+    }
+
+    fn store_told(&mut self, conversations: &[&Conversation], now: NaiveDateTime) -> QueryResult<()> {
+        let rows = conversations.iter().map(|conversation| Stored { conversation, last: None, now });
+        execute(self, statements::STORE_TOLD.with_rows(rows))
     }
 
     fn store_marks(&mut self, conversations: &[&Conversation], now: NaiveDateTime) -> QueryResult<()> {

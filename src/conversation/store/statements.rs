@@ -79,8 +79,11 @@ columns! {
         last_message_time = to_timestamp(row.conversation.last_message_time),
     }
 
-    const LAST_MESSAGE: kefu_conversation, row in Stored<'static> {
+    const LAST_SEQ: kefu_conversation, row in Stored<'static> {
         last_seq = row.conversation.last_seq,
+    }
+
+    const LAST_MESSAGE: kefu_conversation, row in Stored<'static> {
         last_message_content = row.last.map(|last| last.content),
         last_message_content_type = row.last.map(|last| last.content_type),
         updater = row.last.map(|last| Digits(last.sender.get())),
@@ -136,12 +139,18 @@ pub(super) static CREATE: LazyLock<Statement<Stored<'static>>> = LazyLock::new(|
 pub(super) static STORE_ADVANCED: LazyLock<Statement<Stored<'static>>> = LazyLock::new(|| {
     let update = Update {
         key: KEY,
-        set: &[LAST_TIME, LAST_MESSAGE, MARKS, UPDATED],
+        set: &[LAST_TIME, LAST_SEQ, LAST_MESSAGE, MARKS, UPDATED],
         // New mail brings back what the member has deleted.
         constants: &[(name(t::user_deleted), "FALSE")],
         required: &REQUIRED,
     };
     update.statement()
+});
+
+/// Of conversations that took toasts and no message: the newest message stays.
+pub(super) static STORE_TOLD: LazyLock<Statement<Stored<'static>>> = LazyLock::new(|| {
+    let set = &[LAST_TIME, LAST_SEQ, MARKS, UPDATED];
+    Update { key: KEY, set, constants: &[], required: &REQUIRED }.statement()
 });
 
 pub(super) static STORE_MARKS: LazyLock<Statement<Stored<'static>>> =
@@ -154,6 +163,7 @@ pub(crate) fn texts() -> Vec<(&'static str, &'static Texts)> {
         ("conversation.lock_by_ids", LOCK_BY_IDS.texts()),
         ("conversation.create", CREATE.texts()),
         ("conversation.store_advanced", STORE_ADVANCED.texts()),
+        ("conversation.store_told", STORE_TOLD.texts()),
         ("conversation.store_marks", STORE_MARKS.texts()),
     ]
 }

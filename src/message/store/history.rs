@@ -9,7 +9,7 @@ use crate::conversation::Span;
 use crate::db::schema::{kefu_admin, kefu_member, kefu_message as t};
 use crate::db::{AnyConnection, each_backend};
 use crate::error::Result;
-use crate::fact::MessageView;
+use crate::fact::{MessageView, Style};
 use crate::id::{ConversationId, MessageId, TaskId, TenantId, UserId, UserType};
 
 /// Rows that a page of the stock clients reads beyond its limit at first: more than most seconds hold.
@@ -24,6 +24,7 @@ type Sender = (Option<String>, Option<String>);
 type Found = (ShownRow, Sender, Sender);
 
 fn view((row, (member_avatar, admin_avatar), (member_name, admin_name)): Found) -> MessageView {
+    let style = Style::of(row.content_type, row.sender_type, UserId::new(row.sender_id));
     MessageView {
         id: MessageId::new(row.id),
         conversation_id: ConversationId::new(row.conversation_id),
@@ -40,6 +41,7 @@ fn view((row, (member_avatar, admin_avatar), (member_name, admin_name)): Found) 
         client_message_id: row.client_message_id,
         sender_nickname: member_name.or(admin_name).unwrap_or_default(),
         task_id: row.task_id.map(TaskId::new),
+        style,
     }
 }
 

@@ -13,12 +13,13 @@ pub(crate) use handover::{Handover, hand_over};
 pub(crate) use history::{Page, between, newest_time, page, page_before_time, since};
 pub(crate) use statements::texts;
 
-use super::NewMessage;
+use super::{MessageView, NewMessage};
 use crate::clock::Millis;
 use crate::conversation::Read;
 use crate::db::bulk::execute;
 use crate::db::{AnyConnection, each_backend};
-use crate::id::{ConversationId, MessageId, TaskId, UserId, UserType};
+use crate::error::Result;
+use crate::id::{ConversationId, MessageId, TaskId, TenantId, UserId, UserType};
 use statements::{ReadAt, RepeatRow, SideRow};
 
 /// What the writer does to messages, the same statements for any number of them.
@@ -97,6 +98,14 @@ impl NewRow<'_> {
     fn receiver(&self) -> Option<UserId> {
         (self.message.sender.user_type == UserType::Admin).then_some(self.member)
     }
+}
+
+/// Inserts toasts, each with its tenant.
+///
+/// # Errors
+/// As the connection's.
+pub(crate) fn insert_toasts(connection: &mut AnyConnection, toasts: &[(TenantId, MessageView)]) -> Result<()> {
+    Ok(execute(connection, statements::INSERT_TOASTS.with_rows(toasts))?)
 }
 
 impl WriteMessages for AnyConnection {

@@ -14,7 +14,8 @@ use crate::db::bulk::{
 };
 use crate::db::schema::kefu_message as t;
 use crate::db::timestamp::Instant;
-use crate::id::{ConversationId, UserType};
+use crate::fact::MessageView;
+use crate::id::{ConversationId, TenantId, UserType};
 
 impl Source for NewRow<'static> {
     type Of<'a> = &'a NewRow<'a>;
@@ -22,6 +23,13 @@ impl Source for NewRow<'static> {
 
 impl Source for RepeatKey<'static> {
     type Of<'a> = &'a RepeatKey<'a>;
+}
+
+/// A toast, with its tenant.
+type Toast = (TenantId, MessageView);
+
+impl Source for Toast {
+    type Of<'a> = &'a Toast;
 }
 
 impl Source for Span {
@@ -73,6 +81,21 @@ columns! {
 
     const ROUND: kefu_message, row in NewRow<'static> {
         task_id = row.task.map(|task| task.get()),
+    }
+
+    const TOAST: kefu_message, (tenant, toast) in Toast {
+        id = toast.id.get(),
+        conversation_id = toast.conversation_id.get(),
+        seq = toast.seq,
+        sender_id = toast.sender_id.get(),
+        sender_type = toast.sender_type,
+        receiver_id = toast.receiver_id.map(|member| member.get()),
+        receiver_type = toast.receiver_type,
+        content_type = toast.content_type,
+        content = toast.content.as_str(),
+        create_time = to_timestamp(toast.create_time),
+        tenant_id = tenant.get(),
+        task_id = toast.task_id.map(|task| task.get()),
     }
 
     const BY_KEY: kefu_message, key in RepeatKey<'static> {
@@ -206,17 +229,22 @@ pub(super) static INSERT: LazyLock<Statement<NewRow<'static>>> = LazyLock::new(|
 /// The same with the round of service. One of its own, so that the other is that of tenants without rounds.
 pub(super) static INSERT_WITHIN_ROUNDS: LazyLock<Statement<NewRow<'static>>> = LazyLock::new(|| insert(&[NEW, ROUND]));
 
+/// Read from the beginning, so that they count for nobody.
+pub(super) static INSERT_TOASTS: LazyLock<Statement<Toast>> = LazyLock::new(|| {
+    let insert =
+        Insert { columns: &[TOAST], copies: &COPIES, constants: &[(name(t::read_status), "TRUE")], existing: None };
+    insert.statement()
+});
+
+/// What a new message's row repeats.
+const COPIES: [(&str, &str); 3] = [
+    (name(t::creator), name(t::sender_id)),
+    (name(t::updater), name(t::sender_id)),
+    (name(t::update_time), name(t::create_time)),
+];
+
 fn insert(columns: &[Columns<NewRow<'static>>]) -> Statement<NewRow<'static>> {
-    let insert = Insert {
-        columns,
-        copies: &[
-            (name(t::creator), name(t::sender_id)),
-            (name(t::updater), name(t::sender_id)),
-            (name(t::update_time), name(t::create_time)),
-        ],
-        constants: &[],
-        existing: None,
-    };
+    let insert = Insert { columns, copies: &COPIES, constants: &[], existing: None };
     insert.statement()
 }
 
@@ -244,6 +272,7 @@ pub(crate) fn texts() -> Vec<(&'static str, &'static Texts)> {
         ("message.first_seq_at", FIRST_SEQ_AT.texts()),
         ("message.insert", INSERT.texts()),
         ("message.insert_within_rounds", INSERT_WITHIN_ROUNDS.texts()),
+        ("message.insert_toasts", INSERT_TOASTS.texts()),
         ("message.count_unread", COUNT_UNREAD.texts()),
         ("message.mark_read", MARK_READ.texts()),
     ]
