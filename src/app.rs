@@ -176,6 +176,7 @@ impl App {
             presence: presence.clone(),
             sights: sights.clone(),
             hub: hub.clone(),
+            places: Arc::default(),
             clock: clock.clone(),
         };
         let has_no_admin_login = first_admin.is_none() && !db.run(has_admin_logins).await.map_err(text)?;

@@ -63,6 +63,8 @@ frame_types! {
         Task = "kefu_task",
         /// A round of service is offered to the receiver.
         TaskOffer = "kefu_task_offer",
+        /// The place of the receiver, who waits.
+        QueuePosition = "kefu_queue_position",
         /// What an agent has said about duty.
         Agent = "kefu_agent",
         /// Someone is typing.
@@ -182,6 +184,23 @@ pub(crate) struct Typing {
     /// Which side is typing.
     #[schema(value_type = UserType, example = 1)]
     pub user_type: i32,
+}
+
+/// Content of [`ServerFrame::QueuePosition`].
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct QueuePosition {
+    /// The member's own.
+    pub conversation_id: ConversationId,
+    /// The place among those who wait, from 1.
+    #[schema(minimum = 1, example = 3)]
+    pub place: i64,
+    /// How many wait in all.
+    #[schema(minimum = 1, example = 12)]
+    pub waiting: i64,
+    /// For the member: how many wait up to the own place.
+    #[schema(example = "当前正在等待人数为3人")]
+    pub text: String,
 }
 
 /// Content of [`ServerFrame::Agent`].

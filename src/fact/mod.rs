@@ -45,6 +45,8 @@ pub(crate) enum Fact {
     OwnTaskChanged { tenant: TenantId, member: UserId, task: Box<OwnTaskView> },
     /// A round of service was offered to an agent, who has to accept it.
     TaskOffered { tenant: TenantId, agent: UserId, task: Box<TaskView> },
+    /// The place of a member who waits. Never stored.
+    QueuePosition { tenant: TenantId, member: UserId, conversation: ConversationId, place: i64, waiting: i64 },
     /// What an agent has said about duty.
     DutyChanged { tenant: TenantId, agent: UserId, duty: i32 },
     /// A member or an admin is typing in a member's conversation. Never stored.
@@ -188,6 +190,8 @@ pub(crate) struct OwnTaskView {
     pub agent_avatar: Option<String>,
     /// The place among those who wait, from 1. Not in frames.
     pub place: Option<i64>,
+    /// How many wait in all, as long as it waits; 10,000 means that or more. Not in frames.
+    pub waiting: Option<i64>,
     /// The `seq` of its first message.
     #[schema(minimum = 1)]
     pub first_seq: i64,

@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use super::Fact;
 use super::frames::{
-    AgentDuty, Created, Deleted, Hidden, Linked, Marked, MemberUpdated, Pinned, Read, ServerFrame, Typing,
+    AgentDuty, Created, Deleted, Hidden, Linked, Marked, MemberUpdated, Pinned, QueuePosition, Read, ServerFrame,
+    Typing,
 };
 use crate::access::Permission;
 use crate::error::Result;
@@ -41,6 +42,7 @@ impl Fact {
             | Self::TaskChanged { tenant, .. }
             | Self::OwnTaskChanged { tenant, .. }
             | Self::TaskOffered { tenant, .. }
+            | Self::QueuePosition { tenant, .. }
             | Self::DutyChanged { tenant, .. }
             | Self::Typing { tenant, .. } => *tenant,
         }
@@ -62,6 +64,7 @@ impl Fact {
             // It says itself who hears of it.
             Self::ConversationHidden { .. }
             | Self::OwnTaskChanged { .. }
+            | Self::QueuePosition { .. }
             | Self::TaskOffered { .. }
             | Self::DutyChanged { .. } => None,
         }
@@ -82,6 +85,7 @@ impl Fact {
             Self::TaskChanged { .. } => "task.changed",
             Self::OwnTaskChanged { .. } => "task.own_changed",
             Self::TaskOffered { .. } => "task.offered",
+            Self::QueuePosition { .. } => "task.queue_position",
             Self::DutyChanged { .. } => "agent.duty",
             Self::Typing { .. } => "conversation.typing",
         }
@@ -101,7 +105,9 @@ impl Fact {
             | Self::MemberUpdated { .. } => admins(),
             Self::ConversationHidden { before, now, .. } => admins().within(before, Some(now)),
             Self::TaskChanged { .. } => Audience::admins(Permission::QueryTasks),
-            Self::OwnTaskChanged { member, .. } => Audience::default().and_member(member),
+            Self::OwnTaskChanged { member, .. } | Self::QueuePosition { member, .. } => {
+                Audience::default().and_member(member)
+            }
             Self::TaskOffered { agent, .. } => Audience::default().and_users([(UserType::Admin, agent)]),
             Self::DutyChanged { agent, .. } => {
                 Audience::admins(Permission::SuperviseTasks).and_users([(UserType::Admin, agent)])
@@ -149,6 +155,11 @@ impl Fact {
             Self::TaskChanged { ref task, .. } => build(ServerFrame::Task, task),
             Self::OwnTaskChanged { ref task, .. } => build(ServerFrame::Task, task),
             Self::TaskOffered { ref task, .. } => build(ServerFrame::TaskOffer, task),
+            Self::QueuePosition { conversation, place, waiting, .. } => {
+                let text = format!("当前正在等待人数为{place}人");
+                let content = QueuePosition { conversation_id: conversation, place, waiting, text };
+                build(ServerFrame::QueuePosition, &content)
+            }
             Self::DutyChanged { agent, duty, .. } => build(ServerFrame::Agent, &AgentDuty { admin_id: agent, duty }),
             Self::Typing { conversation, user_type, user, .. } => {
                 let content = Typing { conversation_id: conversation, user_id: user, user_type: user_type.code() };
@@ -174,6 +185,7 @@ impl Fact {
             | Self::TaskChanged { .. }
             | Self::OwnTaskChanged { .. }
             | Self::TaskOffered { .. }
+            | Self::QueuePosition { .. }
             | Self::DutyChanged { .. }
             | Self::Typing { .. } => None,
         }

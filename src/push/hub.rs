@@ -204,7 +204,7 @@ impl Hub {
     }
 
     /// Hands events to this node's connections, except for those that were delivered before.
-    pub(super) fn deliver(&self, events: &[Event]) {
+    pub(crate) fn deliver(&self, events: &[Event]) {
         let (mut pushed, mut called_at) = (Count::default(), 0);
         let mut calls = Calls::default();
         {
@@ -330,6 +330,13 @@ impl Hub {
             admins.map(|admin| (*tenant, admin.user().1)).collect::<Vec<_>>()
         };
         tenants.iter().flat_map(of).collect()
+    }
+
+    /// The members of a tenant who have a socket at this node.
+    pub(crate) fn members_here(&self, tenant: TenantId) -> HashSet<UserId> {
+        let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        let users = tenants.get(&tenant).into_iter().flat_map(|tenant| tenant.users.keys());
+        users.filter(|(user_type, _)| *user_type == UserType::Member).map(|(_, user)| *user).collect()
     }
 
     /// Closes the connections of a user that were opened with what has ended.

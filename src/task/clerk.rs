@@ -3,8 +3,10 @@
 //! Nothing is kept in memory. A look reads what is due, who is away and who waits, and gives commands to the writer, which check again
 //! under the conversation's lock: two nodes that look at once do nothing twice, and a node that dies leaves nothing undone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use super::places::{Places, Waiting};
 use super::serve::{Act, Serve};
 use super::store::{self, TaskFilter};
 use super::{Place, Routing, State, Task};
@@ -16,6 +18,7 @@ use crate::clock::Clock;
 use crate::conversation::Target;
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Result};
+use crate::fact::Fact;
 use crate::id::{TenantId, UserId};
 use crate::push::Hub;
 use crate::tenant::Tenants;
@@ -24,7 +27,7 @@ use crate::writer::Writer;
 /// Rounds that are read at once.
 const AT_ONCE: i64 = 256;
 /// Pages of those who wait that one look reads.
-const PAGES: usize = 16;
+const PAGES: u16 = 16;
 
 /// Looks after rounds. Cheap to clone.
 #[derive(Clone)]
@@ -39,8 +42,10 @@ pub(crate) struct Clerk {
     pub presence: Presence,
     /// Which conversations admins see.
     pub sights: Sights,
-    /// Their sockets.
+    /// The sockets of this node.
     pub hub: Hub,
+    /// What those who wait were told.
+    pub places: Arc<Mutex<Places>>,
     /// The time.
     pub clock: Clock,
 }
@@ -123,11 +128,11 @@ impl Clerk {
         Ok(())
     }
 
-    /// Those who wait are told when someone has come on duty, or nobody is any more.
+    /// Those who wait are told when someone has come on duty, or nobody is any more, and their places.
     async fn tell_who_waits(&self, tenant: TenantId, routing: Routing) -> Result<()> {
         let now = self.clock.now();
         let news = move |connection: &mut AnyConnection| {
-            let mut found = Vec::new();
+            let (mut found, mut waiting) = (Vec::new(), Vec::new());
             let mut duties = None;
             for state in [State::Waiting, State::Missed] {
                 let filter = TaskFilter { states: vec![state], ..TaskFilter::default() };
@@ -139,15 +144,26 @@ impl Clerk {
                     if duties.is_none() {
                         duties = Some(Roster::read(connection, tenant, routing.duty, now)?);
                     }
+                    if state == State::Waiting {
+                        waiting.extend(page.iter().map(Waiting::from));
+                    }
                     let serves = |task: &Task| duties.as_ref().is_some_and(|duties| duties.serves(task.group));
                     found.extend(page.into_iter().filter(|task| serves(task) != (state == State::Waiting)));
                 }
             }
-            Ok(found)
+            let read = i64::try_from(waiting.len()).unwrap_or(i64::MAX);
+            let is_all = read < AT_ONCE * i64::from(PAGES);
+            let in_all = if is_all { read } else { store::count(connection, tenant, State::Waiting)? };
+            Ok((found, waiting, in_all))
         };
-        for task in self.db.run(news).await? {
+        let (changed, waiting, in_all) = self.db.run(news).await?;
+        for task in changed {
             self.act(&task, routing, Act::NoteDuty).await?;
         }
+        let here = if waiting.is_empty() { HashSet::new() } else { self.hub.members_here(tenant) };
+        let places =
+            self.places.lock().unwrap_or_else(PoisonError::into_inner).news(tenant, &waiting, in_all, &here, now);
+        self.hub.deliver(&places.iter().map(Fact::event).collect::<Result<Vec<_>>>()?);
         Ok(())
     }
 

@@ -17,6 +17,7 @@
 
 pub(crate) mod api;
 pub(crate) mod clerk;
+pub(crate) mod places;
 pub(crate) mod rounds;
 pub(crate) mod serve;
 pub(crate) mod state;

@@ -13,8 +13,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::told::Told;
 use super::{Candidate, Opening, Routing, State, Task, store, view};
-use crate::account::users;
 use crate::access::Visibility;
+use crate::account::users;
 use crate::agent;
 use crate::agent::roster::Roster;
 use crate::clock::{Millis, to_timestamp};

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Place, Task, store};
+use super::{Place, State, Task, store};
 use crate::account::{self, users};
 use crate::db::AnyConnection;
 use crate::error::Result;
@@ -63,7 +63,7 @@ fn view(task: &Task, names: &Names, place: Option<i64>) -> TaskView {
     }
 }
 
-fn own_view(task: &Task, names: &Names, place: Option<i64>) -> OwnTaskView {
+fn own_view(task: &Task, names: &Names, place: Option<i64>, waiting: Option<i64>) -> OwnTaskView {
     let face = names.agent(task);
     OwnTaskView {
         id: task.id,
@@ -72,6 +72,7 @@ fn own_view(task: &Task, names: &Names, place: Option<i64>) -> OwnTaskView {
         agent_nickname: face.map(|(nickname, _)| nickname.clone()),
         agent_avatar: face.map(|(_, avatar)| avatar.clone()).filter(|avatar| !avatar.is_empty()),
         place,
+        waiting,
         first_seq: task.first_seq,
         last_seq: task.last_seq,
         version: task.version,
@@ -88,7 +89,7 @@ pub(super) fn both(
     tasks: &[Task],
 ) -> Result<Vec<(TaskView, OwnTaskView)>> {
     let names = Names::read(connection, tenant, tasks)?;
-    Ok(tasks.iter().map(|task| (view(task, &names, None), own_view(task, &names, None))).collect())
+    Ok(tasks.iter().map(|task| (view(task, &names, None), own_view(task, &names, None, None))).collect())
 }
 
 /// These rounds of a tenant as admins see them.
@@ -109,5 +110,9 @@ pub(crate) fn own(connection: &mut AnyConnection, task: &Task) -> Result<OwnTask
     let tasks = std::slice::from_ref(task);
     let names = Names::read(connection, task.tenant, tasks)?;
     let places = store::places(connection, task.tenant, tasks)?;
-    Ok(own_view(task, &names, places.get(&task.id).copied()))
+    let waiting = match task.state {
+        State::Waiting => Some(store::count(connection, task.tenant, State::Waiting)?),
+        _ => None,
+    };
+    Ok(own_view(task, &names, places.get(&task.id).copied(), waiting))
 }

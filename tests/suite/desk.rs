@@ -79,7 +79,7 @@ async fn a_round_goes_from_the_first_message_to_its_end() {
     assert_eq!(events[1].content["taskId"], task["id"]);
     assert_eq!((&events[2].content["id"], &events[2].content["state"]), (&task["id"], &json!(3)));
     let events = at_member.events_so_far().await;
-    assert_eq!(kinds(&events), ["kefu_message_type", "kefu_task"]);
+    assert_eq!(kinds(&events)[..2], ["kefu_message_type", "kefu_task"]);
     assert_eq!(events[1].content["state"], 3);
     assert!(events[1].content.get("userNickname").is_none(), "a member sees what concerns the member");
 
@@ -87,7 +87,7 @@ async fn a_round_goes_from_the_first_message_to_its_end() {
     let taken = take(&ann, conversation).await.ok();
     assert_eq!((&taken["id"], &taken["state"], &taken["agentId"]), (&task["id"], &json!(1), &json!(ann.id())));
     assert_eq!((&taken["agentNickname"], &taken["acceptedAt"]), (&json!("客服ann"), &json!(app.clock.now())));
-    assert_eq!(at_member.expect("kefu_task").await["agentNickname"], "客服ann");
+    assert_eq!(at_member.next_of("kefu_task").await["agentNickname"], "客服ann");
     assert_eq!(take(&ann, conversation).await.ok(), taken, "once more changes nothing");
 
     ann.answers(conversation, "您好").await;
@@ -443,7 +443,7 @@ async fn while_nobody_is_on_duty_members_are_told_at_once_and_wait_for_whoever_c
 
     // With a socket who has never said anything is on duty.
     let at_ann = ann.socket("").await;
-    assert_eq!(at_member.expect("kefu_task").await["state"], 3);
+    assert_eq!(at_member.next_of("kefu_task").await["state"], 3);
     let other = app.member(1002).await;
     other.says("你好").await;
     assert_eq!(other.get(CURRENT).await.ok()["task"]["state"], 3);
@@ -457,12 +457,12 @@ async fn while_nobody_is_on_duty_members_are_told_at_once_and_wait_for_whoever_c
     })
     .await;
     app.clock.advance(61_000);
-    assert_eq!(at_member.expect("kefu_task").await["state"], 4);
+    assert_eq!(at_member.next_of("kefu_task").await["state"], 4);
     // By word, without a socket.
     ann.put_json(DUTY, json!({"duty": 1})).await.ok();
-    assert_eq!(at_member.expect("kefu_task").await["state"], 3);
+    assert_eq!(at_member.next_of("kefu_task").await["state"], 3);
     ann.put_json(DUTY, json!({"duty": 2})).await.ok();
-    assert_eq!(at_member.expect("kefu_task").await["state"], 4);
+    assert_eq!(at_member.next_of("kefu_task").await["state"], 4);
     // Who is missed can be taken all the same.
     take(&ann, member.own_conversation().await).await.ok();
     app.stop().await;
@@ -592,6 +592,48 @@ async fn duty_is_ones_own_word_or_a_supervisors() {
     app.stop().await;
 }
 
+#[tokio::test]
+async fn who_waits_is_told_the_place_and_each_step_of_it() {
+    let app = TestApp::spawn_with(|settings| settings.push.idle_timeout_s = 3600).await;
+    let owner = manual(&app, json!({"capacity": 100})).await;
+    let ann = on_duty(&app, "ann").await;
+    let (mut first, mut last) = (app.member(1001).await.socket("").await, app.member(1013).await.socket("").await);
+    let mut conversations = Vec::new();
+    for id in 1001..=1013 {
+        conversations.push(waiting(&app, id).await.1);
+        app.clock.advance(10);
+    }
+    app.clock.advance(2000);
+    let told = first.next_of("kefu_queue_position").await;
+    assert_eq!((&told["place"], &told["conversationId"]), (&json!(1), &json!(conversations[0])));
+    assert_eq!(told["text"], "当前正在等待人数为1人");
+    let told = last.next_of("kefu_queue_position").await;
+    assert_eq!((&told["place"], &told["waiting"]), (&json!(13), &json!(13)));
+    let current = app.member(1013).await.get(CURRENT).await.ok();
+    assert_eq!((&current["task"]["place"], &current["task"]["waiting"]), (&told["place"], &told["waiting"]));
+
+    // 12 and 11 are on the way to 10.
+    for (served, place) in [(0..3, 10), (3..5, 8)] {
+        for conversation in &conversations[served] {
+            take(&ann, *conversation).await.ok();
+        }
+        app.clock.advance(2000);
+        let told = last.expect("kefu_queue_position").await;
+        let text = format!("当前正在等待人数为{place}人");
+        assert_eq!((&told["place"], &told["waiting"], &told["text"]), (&json!(place), &json!(place), &json!(text)));
+    }
+    assert_eq!(kinds(&first.events_so_far().await), ["kefu_task"], "who is served is told nothing any more");
+    // Who waits again is told so.
+    let task = tasks(&owner, &format!("state=1&agentId={}", ann.id())).await.remove(0);
+    assert_eq!(task["conversationId"], json!(conversations[0]));
+    let group = owner.post("/admin-api/promotion/kefu-group/create", json!({"name": "售后", "offDuty": "queue"})).await;
+    act(&ann, "transfer", json!({"id": task["id"], "groupId": group.ok()})).await.ok();
+    app.clock.advance(2000);
+    assert_eq!(first.expect("kefu_task").await["state"], 3);
+    assert_eq!(first.expect("kefu_queue_position").await["place"], 1);
+    app.stop().await;
+}
+
 /// The toasts of a conversation, the oldest first.
 async fn toasts(admin: &User, conversation: i64) -> Vec<Value> {
     let messages = admin.messages(conversation, "afterSeq=0&limit=200").await;
@@ -613,7 +655,7 @@ async fn toasts_tell_the_member_between_the_messages_and_count_for_nobody() {
     member.says("你好").await;
     let conversation = member.own_conversation().await;
     let events = at_member.events_so_far().await;
-    assert_eq!(kinds(&events), ["kefu_message_type", "kefu_message_type", "kefu_task"]);
+    assert_eq!(kinds(&events)[..3], ["kefu_message_type", "kefu_message_type", "kefu_task"]);
     let (message, toast) = (&events[0].content, &events[1].content);
     assert_eq!(message.get("style"), None);
     let of_toast = ["contentType", "senderType", "senderId", "receiverType", "receiverId", "readStatus", "seq"];

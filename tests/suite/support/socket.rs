@@ -108,6 +108,16 @@ impl Socket {
         }
     }
 
+    /// The content of the next event of this kind; what comes before is passed over.
+    pub(crate) async fn next_of(&mut self, kind: &str) -> Value {
+        loop {
+            match self.event().await {
+                event if event.kind == kind => return event.content,
+                _ => {}
+            }
+        }
+    }
+
     /// The code with which the server closes the socket, after whatever it still sends.
     pub(crate) async fn close_code(&mut self) -> Option<u16> {
         loop {
