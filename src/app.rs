@@ -24,7 +24,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
 use crate::account;
-use crate::agent::duty::LEASE;
+use crate::agent::duty::{LONGEST_LEASE, Lease};
 use crate::agent::presence::Presence;
 use crate::agent::roster;
 use crate::agent::sights::Sights;
@@ -165,7 +165,7 @@ impl App {
             clock.clone(),
         ));
         tenants.load_those_with_rounds().await.map_err(text)?;
-        let presence = Presence::new(&db, &hub, &tenants, &clock).map_err(text)?;
+        let presence = Presence::new(&db, &hub, &tenants, &clock, Lease::from(&settings.push)).map_err(text)?;
         let sights = Sights::new(&db, &hub, &tenants);
         // Nothing is published before it is known who may see it.
         sights.refresh().await.map_err(text)?;
@@ -438,7 +438,7 @@ async fn start_jobs(
     db.write(move |connection| {
         if alone {
             // What the process before this one has shown.
-            roster::remove_dead_nodes(connection, now.saturating_add(2 * LEASE))?;
+            roster::remove_dead_nodes(connection, now.saturating_add(2 * LONGEST_LEASE))?;
             job::recover(connection, now)?;
         }
         account::indexing::at_start(connection, now)?;

@@ -11,11 +11,26 @@
 //!   restarted node change nothing.
 
 use crate::clock::Millis;
+use crate::settings::Push;
 
-/// How long a node counts as running after it has renewed its lease, in milliseconds.
-pub(crate) const LEASE: Millis = 20_000;
-/// How often a node renews its lease, in milliseconds.
-pub(crate) const RENEWAL: Millis = 5_000;
+/// The longest lease that can be set, in milliseconds (`push.node_lease_s`).
+pub(crate) const LONGEST_LEASE: Millis = 3_600_000;
+
+/// How a node shows that it runs, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lease {
+    /// How long it counts as running after it has renewed its lease.
+    pub time: Millis,
+    /// How often it renews it.
+    pub renewal: Millis,
+}
+
+impl From<&Push> for Lease {
+    fn from(push: &Push) -> Self {
+        let milliseconds = |seconds: u64| Millis::try_from(seconds).unwrap_or(Millis::MAX / 1000) * 1000;
+        Self { time: milliseconds(push.node_lease_s), renewal: milliseconds(push.node_renewal_s) }
+    }
+}
 
 /// Whether an agent takes what comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

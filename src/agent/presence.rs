@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::duty::RENEWAL;
+use super::duty::Lease;
 use super::roster::{self, Socket};
 use crate::access::Permission;
 use crate::clock::{Clock, Millis};
@@ -21,6 +21,7 @@ struct Inner {
     hub: Hub,
     tenants: Tenants,
     clock: Clock,
+    lease: Lease,
     /// The number of this node, which it has drawn.
     node: i64,
     shown: Mutex<Shown>,
@@ -41,13 +42,14 @@ impl Presence {
     ///
     /// # Errors
     /// [`Error::Internal`] when the system gives no random number.
-    pub(crate) fn new(db: &Db, hub: &Hub, tenants: &Tenants, clock: &Clock) -> Result<Self> {
+    pub(crate) fn new(db: &Db, hub: &Hub, tenants: &Tenants, clock: &Clock, lease: Lease) -> Result<Self> {
         let drawn = getrandom::u64().map_err(Error::internal)?;
         let inner = Inner {
             db: db.clone(),
             hub: hub.clone(),
             tenants: tenants.clone(),
             clock: clock.clone(),
+            lease,
             node: i64::try_from(drawn >> 1).map_err(Error::internal)?,
             shown: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
@@ -70,14 +72,15 @@ impl Presence {
         let mut here = inner.hub.admins_who(Permission::TakeTasks);
         here.retain(|(tenant, _)| tenants.contains(tenant));
         let now = inner.clock.now();
-        let is_renewed = shown.renewed.is_some_and(|renewed| (0..RENEWAL).contains(&(now - renewed)));
+        let Lease { time, renewal } = inner.lease;
+        let is_renewed = shown.renewed.is_some_and(|renewed| (0..renewal).contains(&(now - renewed)));
         if is_renewed && here == shown.sockets {
             return Ok(());
         }
         let (node, sockets) = (inner.node, here.clone());
         let store = move |connection: &mut AnyConnection| {
             let known =
-                if roster::renew_lease(connection, node, now)? { HashSet::new() } else { shown.sockets.clone() };
+                if roster::renew_lease(connection, node, now, time)? { HashSet::new() } else { shown.sockets.clone() };
             let came: Vec<Socket> = sockets.difference(&known).copied().collect();
             let left: Vec<Socket> = known.difference(&sockets).copied().collect();
             roster::show(connection, node, &came, &left, now)

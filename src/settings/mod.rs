@@ -292,6 +292,11 @@ pub struct Push {
     pub sockets_per_address: usize,
     /// Sockets that may be open at this node; above, a handshake is answered 503. Default 100000.
     pub sockets: usize,
+    /// Seconds for which this node counts as running after it has last said so: from then on agents whose sockets were here are
+    /// away. Default 20.
+    pub node_lease_s: u64,
+    /// How often this node says that it runs, in seconds. Default 5.
+    pub node_renewal_s: u64,
 }
 
 /// `push.relay`
@@ -523,6 +528,8 @@ impl Default for Push {
             sessions_per_user: 50,
             sockets_per_address: 10_000,
             sockets: 100_000,
+            node_lease_s: 20,
+            node_renewal_s: 5,
         }
     }
 }

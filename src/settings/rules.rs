@@ -204,6 +204,9 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
         number("push.sessions_per_user", push.sessions_per_user, 1..=100_000),
         number("push.sockets_per_address", push.sockets_per_address, 1..=10_000_000),
         number("push.sockets", push.sockets, 1..=10_000_000),
+        number("push.node_lease_s", push.node_lease_s, 3..=3600),
+        number("push.node_renewal_s", push.node_renewal_s, 1..=1799)
+            .and(" and less than half of push.node_lease_s", 2 * push.node_renewal_s < push.node_lease_s),
         rule("file.storage", "local or s3", true),
         with_s3(
             text("file.s3_bucket", file.s3_bucket.as_deref())

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use diesel::prelude::*;
 
 use crate::agent::MOST_AGENTS;
-use crate::agent::duty::{Duty, LEASE, Presence};
+use crate::agent::duty::{Duty, Presence};
 use crate::clock::{Millis, from_timestamp, to_timestamp};
 use crate::db::schema::{kefu_agent as a, kefu_agent_socket as s, kefu_node as n};
 use crate::db::{AnyConnection, inserted};
@@ -133,9 +133,9 @@ pub(crate) fn presences(
     Ok(found)
 }
 
-/// Renews the lease of a node; `true` when it has begun anew, so that nothing of the node is shown any more.
-pub(crate) fn renew_lease(connection: &mut AnyConnection, node: i64, now: Millis) -> Result<bool> {
-    let until = to_timestamp(now.saturating_add(LEASE));
+/// Renews the lease of a node, for this long; `true` when it has begun anew, so that nothing of the node is shown any more.
+pub(crate) fn renew_lease(connection: &mut AnyConnection, node: i64, now: Millis, time: Millis) -> Result<bool> {
+    let until = to_timestamp(now.saturating_add(time));
     let renewed = diesel::update(n::table.find(node))
         .set((n::lease_until.eq(until), n::update_time.eq(to_timestamp(now))))
         .execute(connection)?;
@@ -155,8 +155,8 @@ pub(crate) fn renew_lease(connection: &mut AnyConnection, node: i64, now: Millis
 
 /// Ends the lease of a node that stops.
 pub(crate) fn end_lease(connection: &mut AnyConnection, node: i64, now: Millis) -> Result<()> {
-    let until = to_timestamp(now.saturating_add(LEASE));
-    let ended = diesel::update(n::table.find(node)).set(n::lease_until.eq(until)).execute(connection)?;
+    // Written first, so that of two who remove it one does.
+    let ended = diesel::update(n::table.find(node)).set(n::lease_until.eq(to_timestamp(now))).execute(connection)?;
     if ended > 0 { remove_node(connection, node, now) } else { Ok(()) }
 }
 
@@ -220,17 +220,17 @@ fn note_away(connection: &mut AnyConnection, agents: &[i64], since: Millis) -> R
 
 /// Removes what nodes have left whose lease is over. Their agents are away since the last renewal.
 pub(crate) fn remove_dead_nodes(connection: &mut AnyConnection, now: Millis) -> Result<()> {
-    let dead: Vec<(i64, chrono::NaiveDateTime)> = n::table
+    let dead: Vec<(i64, chrono::NaiveDateTime, chrono::NaiveDateTime)> = n::table
         .filter(n::lease_until.le(to_timestamp(now)))
         .order(n::node)
         .limit(100)
-        .select((n::node, n::lease_until))
+        .select((n::node, n::lease_until, n::update_time))
         .load(connection)?;
-    for (node, until) in dead {
+    for (node, until, renewed) in dead {
         // Written first: one that is renewed meanwhile lives, and of two who look one removes.
         let row = n::table.filter(n::node.eq(node)).filter(n::lease_until.eq(until));
         if diesel::update(row).set(n::update_time.eq(to_timestamp(now))).execute(connection)? > 0 {
-            remove_node(connection, node, from_timestamp(until).saturating_sub(LEASE))?;
+            remove_node(connection, node, from_timestamp(renewed))?;
         }
     }
     Ok(())
