@@ -11,6 +11,7 @@ mod exchange;
 mod extract;
 pub mod field;
 pub(crate) mod linger;
+mod local_time;
 pub(crate) mod middleware;
 pub(crate) mod route;
 pub(crate) mod server;
@@ -23,6 +24,7 @@ use crate::error::Language;
 
 pub(crate) use answer::{Answer, Data, ENVELOPE};
 pub(crate) use extract::{Json, Query, Then, parse_query};
+pub(crate) use local_time::parse_time;
 pub(crate) use route::routes;
 
 /// Where other programs call with their keys: what fails there has an HTTP status of its own ([`crate::error::Error::plain_status`]).

@@ -22,7 +22,7 @@ use crate::id::{ChannelId, TenantId, UserId, UserType};
 use crate::task::Routing;
 
 pub(crate) use crate::fact::MessageView;
-pub(crate) use store::{Handover, between, hand_over, insert_toasts, newest_time, texts};
+pub(crate) use store::{Exchange, Handover, between, exchanges, hand_over, insert_toasts, newest_time, texts};
 
 /// Whose message it is.
 #[derive(Clone, Debug)]

@@ -634,6 +634,91 @@ async fn who_waits_is_told_the_place_and_each_step_of_it() {
     app.stop().await;
 }
 
+#[tokio::test]
+async fn the_contact_list_names_each_member_whom_agents_have_served_in_the_period() {
+    let app = TestApp::spawn().await;
+    let owner = app.owner().await;
+    let ann = app.admin("ann", Role::Agent).await;
+    let viewer = app.admin("viewer", Role::Viewer).await;
+    let list = async |query: &str| owner.get(&format!("{TASK}/contact-list?{query}")).await.ok();
+    let members = |list: &Value| -> Vec<i64> {
+        list["list"].as_array().unwrap().iter().map(|one| one["userId"].as_i64().unwrap()).collect()
+    };
+    // The clock of tests starts at 2026-11-21 12:00:00.
+    let (day, earlier) =
+        ("from=2026-11-21 00:00:00&to=2026-11-22 00:00:00", "from=2026-11-20 00:00:00&to=2026-11-21 12:00:00");
+
+    // Without rounds: who got an answer.
+    let (_, one) = waiting(&app, 1001).await;
+    let (_, two) = waiting(&app, 1002).await;
+    let _unanswered = waiting(&app, 1003).await;
+    app.clock.advance(1000);
+    ann.answers(one, "您好").await;
+    owner.answers(two, "您好").await;
+    app.clock.advance(1000);
+    ann.answers(one, "在").await;
+    let answered = list(day).await;
+    assert_eq!(
+        (members(&answered), &answered["total"], &answered["truncated"]),
+        (vec![1001, 1002], &json!(2), &json!(false))
+    );
+    let first = json!({
+        "userId": 1001, "userNickname": "会员1001", "conversationId": one, "lastTaskId": null,
+        "lastAcceptedAt": app.clock.now()
+    });
+    assert_eq!(answered["list"][0], first);
+    assert_eq!(members(&list(&format!("{day}&agentId={}", owner.id())).await), [1002]);
+    assert_eq!(list(earlier).await, json!({"list": [], "total": 0, "truncated": false}));
+
+    // With rounds: who was served in one.
+    manual(&app, json!({})).await;
+    assert_eq!(members(&list(day).await), Vec::<i64>::new());
+    let (member, again) = waiting(&app, 1001).await;
+    let (_, other) = waiting(&app, 1004).await;
+    let _waits = waiting(&app, 1005).await;
+    take(&ann, again).await.ok();
+    app.clock.advance(1000);
+    take(&owner, other).await.ok();
+    member.post(LEAVE, json!({})).await.ok();
+    member.says("还有").await;
+    app.clock.advance(1000);
+    let last = take(&ann, again).await.ok();
+    let served = list(day).await;
+    assert_eq!(members(&served), [1001, 1004], "each member once");
+    assert_eq!(
+        (&served["list"][0]["lastTaskId"], &served["list"][0]["lastAcceptedAt"]),
+        (&last["id"], &last["acceptedAt"])
+    );
+    assert_eq!(members(&list(&format!("{day}&agentId={}", ann.id())).await), [1001]);
+    assert_eq!(members(&list(earlier).await), Vec::<i64>::new());
+    assert_eq!(members(&viewer.get(&format!("{TASK}/contact-list?{day}")).await.ok()), [1001, 1004]);
+
+    let refused = async |query: &str| owner.get(&format!("{TASK}/contact-list?{query}")).await;
+    refused("from=2026-11-21 00:00:00").await.fails(400, "请求参数缺失:to");
+    refused("from=x&to=2026-11-21 00:00:00").await.fails(400, "请求参数类型错误:from");
+    refused("from=2026-11-21 00:00:00&to=2026-11-21 00:00:00")
+        .await
+        .fails(400, "请求参数不正确:开始时间须早于截止时间");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn the_contact_list_says_when_it_does_not_name_all() {
+    let app = TestApp::spawn().await;
+    let owner = manual(&app, json!({})).await;
+    let time = "'2026-11-21 05:00:00'";
+    let rounds = (1..=5001).map(|id| format!("({id}, {id}, {id}, -1, 7, 1, {time}, {time}, {time}, {time}, 1)"));
+    app.execute(&format!(
+        "INSERT INTO kefu_task (id, conversation_id, user_id, state, agent_id, first_seq, queued_at, accepted_at, create_time, \
+         update_time, tenant_id) VALUES {}",
+        rounds.collect::<Vec<_>>().join(", ")
+    ));
+    let list = owner.get(&format!("{TASK}/contact-list?from=2026-11-21 00:00:00&to=2026-11-22 00:00:00")).await.ok();
+    assert_eq!((&list["total"], &list["truncated"]), (&json!(5000), &json!(true)));
+    assert_eq!(list["list"].as_array().unwrap().len(), 5000);
+    app.stop().await;
+}
+
 /// The toasts of a conversation, the oldest first.
 async fn toasts(admin: &User, conversation: i64) -> Vec<Value> {
     let messages = admin.messages(conversation, "afterSeq=0&limit=200").await;

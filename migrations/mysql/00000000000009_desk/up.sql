@@ -41,6 +41,7 @@ CREATE INDEX kefu_task_agent ON kefu_task (agent_id, state, queued_at, id);
 CREATE INDEX kefu_task_due ON kefu_task (due_at);
 CREATE INDEX kefu_task_history ON kefu_task (conversation_id, first_seq);
 CREATE INDEX kefu_task_accepted ON kefu_task (tenant_id, accepted_at);
+CREATE INDEX kefu_task_contact ON kefu_task (agent_id, accepted_at);
 
 -- Nodes that run and have agents. node: the random number that it took at its start. A node whose lease is over is dead.
 CREATE TABLE kefu_node (

@@ -30,6 +30,8 @@ pub(crate) fn texts() -> Vec<(&'static str, &'static Texts)> {
 
 const ENABLED: i32 = 0;
 const DISABLED: i32 = 1;
+/// Members whose names one statement reads.
+const NAMES_AT_ONCE: usize = 500;
 /// Of an admin: the row stays for the name beside messages.
 const DELETED: i32 = 2;
 
@@ -461,6 +463,25 @@ pub(crate) fn members(connection: &mut AnyConnection, tenant: TenantId, users: &
         .select(MemberRow::as_select())
         .load(connection)?;
     Ok(rows.into_iter().map(Member::from).collect())
+}
+
+/// What these members are called.
+pub(crate) fn nicknames(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    users: &[UserId],
+) -> Result<HashMap<UserId, String>> {
+    let mut found = HashMap::new();
+    for part in users.chunks(NAMES_AT_ONCE) {
+        let part: Vec<i64> = part.iter().map(|user| user.get()).collect();
+        let rows: Vec<(i64, String)> = kefu_member::table
+            .filter(kefu_member::tenant_id.eq(tenant.get()))
+            .filter(kefu_member::user_id.eq_any(&part))
+            .select((kefu_member::user_id, kefu_member::nickname))
+            .load(connection)?;
+        found.extend(rows.into_iter().map(|(user, nickname)| (UserId::new(user), nickname)));
+    }
+    Ok(found)
 }
 
 /// Notes that a member has logged out.

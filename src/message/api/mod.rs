@@ -4,7 +4,6 @@ mod admin;
 mod member;
 mod open;
 
-use chrono::{NaiveDateTime, TimeZone};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -20,7 +19,7 @@ use crate::clock::Millis;
 use crate::conversation::{self, Head, Target};
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Problem, Result};
-use crate::http::{Answer, Data};
+use crate::http::{Answer, Data, parse_time};
 use crate::id::{ConversationId, MessageId, TenantId, UserType};
 use crate::settings::Settings;
 use crate::writer::Writer;
@@ -168,7 +167,7 @@ impl Wanted {
             // The first page of the stock clients goes on to the end of its last second, too: their next cursor is that
             // second's beginning.
             (_, _, text) => {
-                let cursor = text.map(|text| parse_time(&text, settings.server.time_zone)).transpose()?;
+                let cursor = text.map(|text| parse_time("createTime", &text, settings.server.time_zone)).transpose()?;
                 Self::BeforeTime(cursor, limit)
             }
         })
@@ -185,21 +184,6 @@ impl Wanted {
             }
         }
     }
-}
-
-/// The instant of a time in a query string (docs/contract.md#json-values). A time that a clock change makes ambiguous is the
-/// later instant, one that it skips the hour after: both show messages twice rather than never.
-fn parse_time(text: &str, zone: chrono_tz::Tz) -> Result<Millis> {
-    let local =
-        NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").map_err(|_| Error::WrongType("createTime".into()))?;
-    zone.from_local_datetime(&local)
-        .latest()
-        .or_else(|| {
-            let later = local.checked_add_signed(chrono::TimeDelta::hours(1))?;
-            zone.from_local_datetime(&later).latest()
-        })
-        .map(|time| time.timestamp_millis())
-        .ok_or(Error::WrongType("createTime".into()))
 }
 
 /// The stock console calls this at each push and scroll, mostly with nothing unread: then nothing is written. In a conversation

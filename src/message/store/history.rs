@@ -7,6 +7,7 @@ use super::statements::{self, Search, ShownRow};
 use crate::clock::{Millis, from_timestamp, to_timestamp, whole_seconds};
 use crate::conversation::Span;
 use crate::db::schema::{kefu_admin, kefu_member, kefu_message as t};
+use crate::db::timestamp::Instant;
 use crate::db::{AnyConnection, each_backend};
 use crate::error::Result;
 use crate::fact::{MessageView, Style};
@@ -166,6 +167,44 @@ pub(crate) fn newest_time(connection: &mut AnyConnection) -> Result<Option<Milli
     let query = t::table.order(t::id.desc()).select(t::create_time);
     let time: Option<NaiveDateTime> = query.first(connection).optional()?;
     Ok(time.map(from_timestamp))
+}
+
+/// A message of a period, and who it is from and to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Exchange {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The admin who has answered and the member who got the answer; `None` for any other message.
+    pub answer: Option<(UserId, UserId)>,
+    /// When.
+    pub time: Millis,
+}
+
+/// The newest messages of a tenant from `from` on and before `to`: at most `limit` entries of the index `kefu_message_time`.
+pub(crate) fn exchanges(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    (from, to): (Millis, Millis),
+    limit: i64,
+) -> Result<Vec<Exchange>> {
+    let rows: Vec<(i64, i32, i64, Option<i64>, Instant)> = t::table
+        .filter(t::tenant_id.eq(tenant.get()))
+        .filter(t::create_time.ge(to_timestamp(from)))
+        .filter(t::create_time.lt(to_timestamp(to)))
+        .order(t::create_time.desc())
+        .limit(limit)
+        .select((t::conversation_id, t::sender_type, t::sender_id, t::receiver_id, t::create_time))
+        .load(connection)?;
+    let exchange = |(conversation, side, sender, receiver, time): (i64, i32, i64, Option<i64>, Instant)| {
+        let sender = UserId::new(sender);
+        let is_answer = side == UserType::Admin.code() && sender != Style::SERVICE;
+        Exchange {
+            conversation: ConversationId::new(conversation),
+            answer: receiver.filter(|_| is_answer).map(|member| (sender, UserId::new(member))),
+            time: time.0,
+        }
+    };
+    Ok(rows.into_iter().map(exchange).collect())
 }
 
 /// Messages of all the tenant's conversations from `(time, id)` on, exclusive, in that order: one read along the index

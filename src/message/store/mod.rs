@@ -10,7 +10,7 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 pub(crate) use handover::{Handover, hand_over};
-pub(crate) use history::{Page, between, newest_time, page, page_before_time, since};
+pub(crate) use history::{Exchange, Page, between, exchanges, newest_time, page, page_before_time, since};
 pub(crate) use statements::texts;
 
 use super::{MessageView, NewMessage};

@@ -1,6 +1,7 @@
 //! HTTP of rounds of service (docs/contract.md#rounds-of-service).
 
 mod admin;
+mod contact;
 mod member;
 
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -20,7 +21,7 @@ use crate::writer::Writer;
 
 /// Registers the routes.
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
-    config.configure(admin::routes).configure(member::routes);
+    config.configure(admin::routes).configure(contact::routes).configure(member::routes);
 }
 
 impl Data for TaskView {}

@@ -159,6 +159,49 @@ pub(crate) fn of_agent(connection: &mut AnyConnection, agent: UserId, limit: i64
     Ok(rows.into_iter().map(Task::from).collect())
 }
 
+/// A member whom an agent has served in a period.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ServedRound {
+    /// The member.
+    pub member: UserId,
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The round.
+    pub task: TaskId,
+    /// When the agent began to serve.
+    pub accepted_at: Millis,
+}
+
+/// The newest rounds that an agent, or this one, began to serve from `from` on and before `to`: at most `limit` entries of the
+/// index `kefu_task_accepted`, or of `kefu_task_contact` for one agent.
+pub(crate) fn served(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    agent: Option<UserId>,
+    (from, to): (Millis, Millis),
+    limit: i64,
+) -> Result<Vec<ServedRound>> {
+    let mut query = t::table
+        .filter(t::tenant_id.eq(tenant.get()))
+        .filter(t::accepted_at.ge(to_timestamp(from)))
+        .filter(t::accepted_at.lt(to_timestamp(to)))
+        .order((t::accepted_at.desc(), t::id.desc()))
+        .limit(limit)
+        .select((t::user_id, t::conversation_id, t::id, t::accepted_at.assume_not_null()))
+        .into_boxed();
+    if let Some(agent) = agent {
+        query = query.filter(t::agent_id.eq(agent.get()));
+    }
+    let rows: Vec<(i64, i64, i64, Instant)> = query.load(connection)?;
+    let served = |(member, conversation, task, accepted_at): (i64, i64, i64, Instant)| ServedRound {
+        member: UserId::new(member),
+        conversation: ConversationId::new(conversation),
+        task: TaskId::new(task),
+        accepted_at: accepted_at.0,
+    };
+    Ok(rows.into_iter().map(served).collect())
+}
+
 /// Rounds whose time has come, the longest due first.
 pub(crate) fn due(connection: &mut AnyConnection, now: Millis, limit: i64) -> Result<Vec<Task>> {
     let rows: Vec<TaskRow> = t::table
