@@ -8,6 +8,8 @@ use crate::support::{Event, Reply, TestApp, User, eventually, path};
 const SETTING: &str = "/admin-api/promotion/kefu-setting/update";
 const TASK: &str = "/admin-api/promotion/kefu-task";
 const AGENT: &str = "/admin-api/promotion/kefu-agent/update";
+const CONTACTS: &str =
+    "/admin-api/promotion/kefu-task/contact-list?from=2026-01-01%2000:00:00&to=2037-01-01%2000:00:00";
 const GROUP_CREATE: &str = "/admin-api/promotion/kefu-group/create";
 
 const NO_CONVERSATION: (i64, &str) = (1_013_019_000, "客服会话不存在");
@@ -149,6 +151,8 @@ async fn of_a_hundred_conversations_of_another_agent_nothing_is_seen() {
     assert_eq!(ben.get(path::COUNTS).await.ok(), counts);
     assert_eq!(listed(&ben).await, Vec::<i64>::new());
     assert_eq!(tasks(&ben).await, 0);
+    let served = |admin: User| async move { admin.get(CONTACTS).await.ok()["total"].clone() };
+    assert_eq!((served(ben.clone()).await, served(ann.clone()).await), (json!(0), json!(100)));
     for (member, conversation, task) in members.iter().step_by(33) {
         assert_unseen(&ben, *conversation, member, task).await;
     }

@@ -8,10 +8,12 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
-use crate::access::QueryTasks;
+use crate::access::{QueryTasks, Sight};
 use crate::account;
+use crate::agent::sights::Sights;
 use crate::auth::extract::Admin;
 use crate::clock::Millis;
+use crate::conversation;
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Problem, Result};
 use crate::http::{Answer, Data, Query, Then, parse_time, routes};
@@ -26,6 +28,8 @@ use crate::tenant::Tenants;
 const MOST_MEMBERS: usize = 5_000;
 /// Rounds or messages of the period that are read at most.
 const MOST_READ: i64 = 50_000;
+/// Conversations that are looked up at once.
+const AT_ONCE: usize = 1_000;
 
 /// Registers the routes.
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {
@@ -91,18 +95,21 @@ async fn list(
     db: web::Data<Db>,
     settings: web::Data<Settings>,
     tenants: web::Data<Tenants>,
+    sights: web::Data<Sights>,
 ) -> Result<Answer<ContactList>> {
     let (tenant, zone) = (admin.0.key.tenant, settings.server.time_zone);
     let period = (parse_time("from", &from, zone)?, parse_time("to", &to, zone)?);
     if period.0 >= period.1 {
         return Err(Error::Invalid(Problem::new("开始时间须早于截止时间", "from must be before to")));
     }
+    let sight = sights.of(admin.0.key, admin.0.permissions).await?;
     let has_rounds = Routing::of(&*tenants.settings(tenant).await?).is_some();
     let read = move |connection: &mut AnyConnection| {
         let (contacts, is_all) = match has_rounds {
             true => of_rounds(connection, tenant, agent, period)?,
             false => of_messages(connection, tenant, agent, period)?,
         };
+        let contacts = seen(connection, tenant, contacts, &sight)?;
         listed(connection, tenant, contacts, is_all)
     };
     Ok(Answer(db.run(read).await?))
@@ -141,15 +148,34 @@ fn is_below(read: usize) -> bool {
     i64::try_from(read).is_ok_and(|read| read < MOST_READ)
 }
 
-/// Each member once, with the nickname.
+/// Those whose conversations a sight includes, each member once: a statement for each [`AT_ONCE`] of them, and none for the sight of
+/// everything.
+fn seen(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    mut contacts: Vec<Contact>,
+    sight: &Sight,
+) -> Result<Vec<Contact>> {
+    let mut known = HashSet::new();
+    contacts.retain(|contact| known.insert(contact.user_id));
+    if *sight != Sight::All {
+        let ids: Vec<ConversationId> = contacts.iter().map(|contact| contact.conversation_id).collect();
+        let mut seen = HashSet::new();
+        for some in ids.chunks(AT_ONCE) {
+            seen.extend(conversation::all_seen(connection, tenant, some, sight)?);
+        }
+        contacts.retain(|contact| seen.contains(&contact.conversation_id));
+    }
+    Ok(contacts)
+}
+
+/// The list with the nicknames.
 fn listed(
     connection: &mut AnyConnection,
     tenant: TenantId,
     mut list: Vec<Contact>,
     is_all: bool,
 ) -> Result<ContactList> {
-    let mut seen = HashSet::new();
-    list.retain(|contact| seen.insert(contact.user_id));
     let truncated = !is_all || list.len() > MOST_MEMBERS;
     list.truncate(MOST_MEMBERS);
     let members: Vec<UserId> = list.iter().map(|contact| contact.user_id).collect();
