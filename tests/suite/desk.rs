@@ -627,7 +627,7 @@ async fn who_waits_is_told_the_place_and_each_step_of_it() {
     let task = tasks(&owner, &format!("state=1&agentId={}", ann.id())).await.remove(0);
     assert_eq!(task["conversationId"], json!(conversations[0]));
     let group = owner.post("/admin-api/promotion/kefu-group/create", json!({"name": "售后", "offDuty": "queue"})).await;
-    act(&ann, "transfer", json!({"id": task["id"], "groupId": group.ok()})).await.ok();
+    act(&ann, "transfer", json!({"id": task["id"], "groupId": group.ok(), "reason": "售后"})).await.ok();
     app.clock.advance(2000);
     assert_eq!(first.expect("kefu_task").await["state"], 3);
     assert_eq!(first.expect("kefu_queue_position").await["place"], 1);
@@ -805,7 +805,7 @@ async fn toasts_tell_each_change_that_the_member_does_not_know() {
     expect(&told).await;
     let id = take(&ann, conversation).await.ok()["id"].clone();
     told.push("客服 客服ann 为您服务");
-    act(&ann, "transfer", json!({"id": id, "agentId": ben.id()})).await.ok();
+    act(&ann, "transfer", json!({"id": id, "agentId": ben.id(), "reason": "售后"})).await.ok();
     told.push("正在为您转接");
     // Whether it was offered or waits is one to the member.
     act(&ben, "refuse", json!({"id": id})).await.ok();
