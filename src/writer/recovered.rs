@@ -20,6 +20,9 @@ const MOST: i64 = 64;
 /// at least one.
 const MOST_IN_ALL: i64 = 1024;
 
+/// A toast, with its tenant.
+type Toast = (TenantId, MessageView);
+
 /// How the writer reads and writes the stream of messages, which it does not know itself.
 #[derive(Clone, Copy)]
 pub(crate) struct Stream {
@@ -28,7 +31,7 @@ pub(crate) struct Stream {
     /// The messages of these ranges, by conversation and `seq`.
     pub between: fn(&mut AnyConnection, &[Span]) -> Result<Vec<MessageView>>,
     /// Inserts toasts, each with its tenant.
-    pub insert_toasts: fn(&mut AnyConnection, &[(TenantId, MessageView)]) -> Result<()>,
+    pub insert_toasts: fn(&mut AnyConnection, &[Toast]) -> Result<()>,
 }
 
 /// What other nodes wrote in these locked conversations and what has to be published before anything else of theirs, in
