@@ -122,7 +122,10 @@ async fn without_rounds_nothing_is_opened_and_nothing_is_written() {
     assert_eq!(member.get(CURRENT).await.ok(), none);
     take(&ann, conversation).await.fails(CHANGED.0, CHANGED.1);
     member.post(LEAVE, json!({})).await.fails(CHANGED.0, CHANGED.1);
+    member.post(OPEN, json!({})).await.fails(CHANGED.0, CHANGED.1);
     assert_eq!(tasks(&owner, "").await, Vec::<Value>::new());
+    let contacts = "contact-list?from=2026-11-21 00:00:00&to=2026-11-22 00:00:00";
+    assert_eq!(owner.get(&format!("{TASK}/{contacts}")).await.ok()["total"], 1);
     let mut socket = ann.socket("").await;
     member.says("?").await;
     let events = socket.events_so_far().await;
@@ -134,29 +137,36 @@ async fn without_rounds_nothing_is_opened_and_nothing_is_written() {
     app.stop().await;
 }
 
+/// Rounds that two agents race for. `bench soak` does a thousand against the built service.
+const RACES: i64 = 200;
+
 #[tokio::test]
-async fn of_many_who_take_at_once_one_gets_it_on_whichever_node() {
-    let app = TestApp::spawn_with(|settings| settings.limits.calls_per_s = Some(0)).await;
-    let other = app.another_node(|settings| settings.limits.calls_per_s = Some(0)).await;
-    manual(&app, json!({"capacity": 1000})).await;
-    let agents = join_all((0..4).map(|number| async move { number })).await;
-    let mut takers = Vec::new();
-    for number in agents {
-        let agent = on_duty(&app, &format!("agent{number}")).await;
-        takers.push(if number % 2 == 0 { agent } else { agent.at_node(&other) });
-    }
+async fn of_two_who_take_at_once_at_two_nodes_one_gets_it() {
+    let lift = |settings: &mut kefu::settings::Settings| {
+        settings.limits.calls_per_s = Some(0);
+        settings.limits.sends_per_s = 0;
+    };
+    let app = TestApp::spawn_with(lift).await;
+    let other = app.another_node(lift).await;
+    let owner = manual(&app, json!({"capacity": 1000})).await;
+    let (ann, ben) = (on_duty(&app, "ann").await, on_duty(&app, "ben").await.at_node(&other));
     eventually("the other node knows", async || {
-        let owner = app.owner().await.at_node(&other);
-        owner.get("/admin-api/promotion/kefu-setting/get").await.ok()["routing"]["mode"] == "manual"
+        let there = owner.at_node(&other);
+        there.get("/admin-api/promotion/kefu-setting/get").await.ok()["routing"]["mode"] == "manual"
     })
     .await;
-    for round in 0..25 {
-        let (_, conversation) = waiting(&app, 1001 + round).await;
-        let replies = join_all(takers.iter().map(|agent| take(agent, conversation))).await;
-        let won = replies.iter().filter(|reply| reply.code == 0).count();
-        assert_eq!(won, 1, "{replies:?}");
-        replies.into_iter().filter(|reply| reply.code != 0).for_each(|reply| reply.fails(TAKEN.0, TAKEN.1));
+    let race = async |id: i64| {
+        let (_, conversation) = waiting(&app, id).await;
+        let (one, two) = tokio::join!(take(&ann, conversation), take(&ben, conversation));
+        let (won, lost, winner) = if one.code == 0 { (one, two, &ann) } else { (two, one, &ben) };
+        assert_eq!(won.ok()["agentId"], json!(winner.id()));
+        lost.fails(TAKEN.0, TAKEN.1);
+    };
+    for first in (0..RACES).step_by(10) {
+        join_all((first..first + 10).map(|number| race(1001 + number))).await;
     }
+    let of = async |agent: &User| app.count(&format!("kefu_task WHERE state = 1 AND agent_id = {}", agent.id())).await;
+    assert_eq!(of(&ann).await + of(&ben).await, RACES);
     other.stop().await;
     app.stop().await;
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 use futures_util::future::join_all;
 use kefu::testing::access::Role;
+use kefu::testing::db::Db;
 use kefu::testing::db::schema::{kefu_conversation, kefu_message, kefu_task};
 use serde_json::json;
 
@@ -28,8 +29,8 @@ impl Numbers {
 type Round = (i64, i64, Option<i64>, i32, Option<i64>, i64, Option<i64>, Option<chrono::NaiveDateTime>);
 
 /// Asserts what holds in the tables whatever happened; returns how many rounds there are.
-async fn assert_sound(app: &TestApp) -> usize {
-    let read = app.db.run(|connection| {
+pub(crate) async fn assert_sound(db: &Db) -> usize {
+    let read = db.run(|connection| {
         let rounds: Vec<Round> = kefu_task::table
             .order(kefu_task::id)
             .select((
@@ -82,7 +83,7 @@ async fn assert_sound(app: &TestApp) -> usize {
         let (_, of, _, _, _, first, last, _) = rounds.iter().find(|round| round.0 == task).unwrap();
         assert!(*of == conversation && *first <= seq && last.is_none_or(|last| seq <= last), "message {seq} of {task}");
     }
-    for conversation in sound_conversations(&app.db, TENANT.get()).await {
+    for conversation in sound_conversations(db, TENANT.get()).await {
         let toasts = conversation.messages.iter().filter(|message| message.sender_id == 0);
         let told: Vec<&str> = toasts.map(|toast| toast.content.as_str()).collect();
         assert!(told.windows(2).all(|pair| pair[0] != pair[1]), "nothing is told twice: {told:?}");
@@ -152,9 +153,9 @@ async fn whatever_is_done_at_once_the_tables_stay_sound() {
         }
         join_all(at_once).await;
         if step % 7 == 0 {
-            known = assert_sound(&app).await;
+            known = assert_sound(&app.db).await;
         }
     }
-    assert!(assert_sound(&app).await > 50);
+    assert!(assert_sound(&app.db).await > 50);
     app.stop().await;
 }

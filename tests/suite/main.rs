@@ -30,6 +30,7 @@ mod crash;
 mod database;
 mod deploy;
 mod desk;
+mod desk_crash;
 mod desk_property;
 mod fault;
 mod file;

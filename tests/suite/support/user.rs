@@ -80,7 +80,12 @@ impl User {
 
     /// The same user at another node.
     pub(crate) fn at_node(&self, node: &TestApp) -> Self {
-        Self { base: format!("http://{}", node.address), ..self.clone() }
+        self.at_address(&node.address.to_string())
+    }
+
+    /// The same user at a node that listens there.
+    pub(crate) fn at_address(&self, address: &str) -> Self {
+        Self { base: format!("http://{address}"), ..self.clone() }
     }
 
     pub(crate) fn id(&self) -> i64 {
