@@ -8,10 +8,15 @@ export default defineConfig({
     target: 'es2022',
     modulePreload: false,
     rollupOptions: {
-      input: ['src/index.ts', 'src/member.ts'],
+      input: ['src/index.ts', 'src/member.ts', 'src/desk.ts'],
       preserveEntrySignatures: 'strict',
-      // What the two entries share is one file.
-      output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: 'shared.js' },
+      // What the entries share is one file.
+      output: {
+        format: 'es',
+        entryFileNames: '[name].js',
+        chunkFileNames: 'shared.js',
+        manualChunks: (id) => (/\/(index|member|desk)\.ts$/.test(id) ? undefined : 'shared'),
+      },
     },
   },
   plugins: [

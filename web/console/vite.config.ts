@@ -25,6 +25,7 @@ export default defineConfig({
   resolve: {
     alias: {
       '@': here('./src'),
+      '@kefu/client/desk': here('../client/src/desk.ts'),
       '@kefu/client': here('../client/src/index.ts'),
       '@kefu/widget': here('../widget/src'),
     },

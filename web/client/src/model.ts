@@ -11,6 +11,12 @@ export type Conversation = Schemas['ConversationView'] & {
   /** An admin's: the member is blocked, and may read only. */
   userBlocked?: boolean
 }
+/** A round of service as admins see it (docs/desk.md). `place` is `null` in frames. */
+export type Task = Schemas['Task']
+/** A round of service as its member sees it. */
+export type OwnTask = Schemas['OwnTask']
+/** What goes on at the desk. */
+export type Overview = Schemas['Overview']
 export type EarlierConversation = Schemas['EarlierConversation']
 export type Tokens = Schemas['Tokens']
 export type ContentType = Schemas['ContentType']
@@ -34,6 +40,16 @@ export interface ServerFrames {
   kefu_conversation_linked: { conversationId: number; userId: number; previousUserId: number }
   /** What is shown of a member beside the conversation has changed: name, page, attributes, block. */
   kefu_member_update: { conversationId: number; userId: number }
+  /** What its receiver may not see any more. */
+  kefu_conversation_hidden: { conversationId: number }
+  /** A round of service was opened or has changed: a `Task` for admins, an `OwnTask` for its member. */
+  kefu_task: Task | OwnTask
+  /** A round of service is offered to this agent, who accepts or refuses it. */
+  kefu_task_offer: Task
+  /** What an agent has said about duty: 0 off, 1 on, 2 paused. */
+  kefu_agent: { adminId: number; duty: number }
+  /** Where a member waits; `text` says it to the member. */
+  kefu_queue_position: { conversationId: number; place: number; waiting: number; text: string }
   kefu_typing: { conversationId: number; userId: number; userType: UserType }
   /** The admins who view a conversation. */
   kefu_viewers: { conversationId: number; userIds: number[] }

@@ -686,6 +686,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin-api/promotion/kefu-member/exclusive-agent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Bind a member to an agent, or to none any more
+         * @description The member's next round of service goes to that agent when on duty and not full, and waits otherwise. One that is open stays where
+         *     it is.
+         *
+         *     Needs the permission `promotion:kefu-member:manage`.
+         */
+        put: operations["set_exclusive_agent"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin-api/promotion/kefu-member/sessions": {
         parameters: {
             query?: never;
@@ -901,6 +924,28 @@ export interface paths {
          *     Needs the permission `promotion:kefu-task:close`.
          */
         put: operations["close_task"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin-api/promotion/kefu-task/contact-list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List whom agents have served in a period
+         * @description Each member once, at most 5,000, not paged. Where the tenant has no rounds of service, those who got an answer.
+         *
+         *     Needs the permission `promotion:kefu-task:query`.
+         */
+        get: operations["list_contacts"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -2184,6 +2229,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/app-api/promotion/kefu-task/open": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask to be served
+         * @description Opens a round of service without a message, and the conversation where there is none; a round that is open is answered as it is.
+         *
+         *     Every member may call it.
+         */
+        post: operations["open_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/app-api/promotion/kefu-visitor/link": {
         parameters: {
             query?: never;
@@ -3029,6 +3096,36 @@ export interface components {
              */
             version?: number;
         };
+        /** @description A member who was served. */
+        Contact: {
+            conversationId: components["schemas"]["ConversationId"];
+            /**
+             * Format: int64
+             * @description When an agent began to serve in it; without rounds when the last answer came. Epoch milliseconds.
+             * @example 1795235421115
+             */
+            lastAcceptedAt: number;
+            /**
+             * Format: int64
+             * @description The last round of the period; `null` where the tenant has none.
+             */
+            lastTaskId: number | null;
+            userId: components["schemas"]["UserId"];
+            /** @example 小明 */
+            userNickname: string;
+        };
+        /** @description Whom agents have served. */
+        ContactList: {
+            /** @description Who was served last comes first. */
+            list: components["schemas"]["Contact"][];
+            /** @description How many are listed. */
+            total: number;
+            /**
+             * @description Whether there may be more.
+             * @example false
+             */
+            truncated: boolean;
+        };
         /**
          * Format: int32
          * @description 1 text, 2 image, 3 voice, 4 video, 5 system, 10 product, 11 order
@@ -3387,6 +3484,18 @@ export interface components {
              * @description The answer; `null` on failure.
              */
             data: number | null;
+            /** @description Empty on success, else the message for the user, Chinese by default. */
+            msg: string;
+        };
+        /** @description What every answer is wrapped in. */
+        Envelope_ContactList: {
+            /**
+             * Format: int64
+             * @description 0 on success, else the code of the failure.
+             */
+            code: number;
+            /** @description The answer; `null` on failure. */
+            data: null | components["schemas"]["ContactList"];
             /** @description Empty on success, else the message for the user, Chinese by default. */
             msg: string;
         };
@@ -3948,6 +4057,17 @@ export interface components {
             /** @description Empty on success, else the message for the user, Chinese by default. */
             msg: string;
         };
+        /** @description Whom, and to which agent. */
+        ExclusiveAgent: {
+            /**
+             * Format: int64
+             * @description The agent who serves the member from now on, `null` for whoever is free.
+             * @example 2
+             */
+            adminId: number | null;
+            /** @description The member. */
+            userId: components["schemas"]["UserId"];
+        };
         /** @description The envelope of a failure. */
         Failure: {
             /**
@@ -4203,6 +4323,12 @@ export interface components {
              */
             createTime: number | null;
             email: string | null;
+            /**
+             * Format: int64
+             * @description The agent who serves the member alone, when one does.
+             * @example 2
+             */
+            exclusiveAgentId?: number;
             /** Format: int64 */
             experience: number | null;
             /**
@@ -4326,6 +4452,11 @@ export interface components {
          * @description One message, unique across conversations, tenants and nodes.
          */
         MessageId: number;
+        /**
+         * @description How a message is shown.
+         * @enum {string}
+         */
+        MessageStyle: "toast";
         /** @description A message on the wire: the same fields whether listed or pushed. */
         MessageView: {
             /** @description As the sender gave it. */
@@ -4379,6 +4510,8 @@ export interface components {
              * @description The place in the conversation, gapless from 1.
              */
             seq: number;
+            /** @description How it is shown, where its type does not say it: `toast`, a line of the service itself about a round of service. */
+            style?: components["schemas"]["MessageStyle"];
             /** @description The round of service in which it came, where the tenant has rounds. */
             taskId?: components["schemas"]["TaskId"];
         };
@@ -4441,6 +4574,19 @@ export interface components {
             content: string;
             /** @description What the content is. */
             contentType: components["schemas"]["ContentType"];
+        };
+        /** @description A member who asks to be served. */
+        OpenTask: {
+            /**
+             * Format: int64
+             * @description The agent who is to serve: at once when on duty and not full, otherwise the member waits, and anyone may take.
+             */
+            agentId?: number;
+            /**
+             * Format: int64
+             * @description The group that is to serve.
+             */
+            groupId?: number;
         };
         /** @description What goes on at the desk. */
         Overview: {
@@ -4536,6 +4682,11 @@ export interface components {
              * @example 1
              */
             version: number;
+            /**
+             * Format: int64
+             * @description How many wait in all, as long as it waits; 10,000 means that or more. Not in frames.
+             */
+            waiting: number | null;
         };
         /** @description The old password and the new one. */
         PasswordUpdate: {
@@ -4967,6 +5118,11 @@ export interface components {
                  */
                 offlineGrace: number;
                 /**
+                 * @description Whether members are told what becomes of their rounds, as lines between the messages, which stock clients show. Default false.
+                 * @example false
+                 */
+                toasts: boolean;
+                /**
                  * @description Which conversations agents see who may not see all of them: `all`, the default; `group`: those of their groups and those without
                  *     one; `own`: their own ones, and those that wait in their groups or without one.
                  * @example all
@@ -5045,6 +5201,11 @@ export interface components {
                  * @example 60
                  */
                 offlineGrace?: number;
+                /**
+                 * @description Whether members are told what becomes of their rounds, as lines between the messages, which stock clients show. Default false.
+                 * @example false
+                 */
+                toasts?: boolean;
                 /**
                  * @description Which conversations agents see who may not see all of them: `all`, the default; `group`: those of their groups and those without
                  *     one; `own`: their own ones, and those that wait in their groups or without one.
@@ -7170,6 +7331,58 @@ export interface operations {
             };
         };
     };
+    set_exclusive_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "adminId": 2,
+                 *       "userId": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["ExclusiveAgent"];
+            };
+        };
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_bool"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     end_member_sessions: {
         parameters: {
             query: {
@@ -7648,6 +7861,61 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Envelope_Task"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    list_contacts: {
+        parameters: {
+            query: {
+                /**
+                 * @description From this time on, `yyyy-MM-dd HH:mm:ss` in the server's time zone.
+                 * @example 2026-11-01 00:00:00
+                 */
+                from: string;
+                /**
+                 * @description Before this time.
+                 * @example 2036-12-01 00:00:00
+                 */
+                to: string;
+                /** @description Only whom this agent has served. */
+                agentId?: components["schemas"]["UserId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_ContactList"];
                 };
             };
             /** @description Too many requests; try again after `Retry-After` seconds */
@@ -10327,6 +10595,53 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description A success, or an error in the envelope */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_OwnTask"];
+                };
+            };
+            /** @description Too many requests; try again after `Retry-After` seconds */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy; try again after `Retry-After` seconds */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    open_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /** @example {} */
+                "application/json": components["schemas"]["OpenTask"];
+            };
+        };
         responses: {
             /** @description A success, or an error in the envelope */
             200: {
