@@ -119,8 +119,11 @@ export class Desk {
   }
 
   /** The rounds of a conversation, the newest first. @throws {KefuError} */
-  history(conversationId: number): Promise<Task[]> {
-    return this.client.http.call('get', '/admin-api/promotion/kefu-task/history', { query: { conversationId } })
+  async history(conversationId: number): Promise<Task[]> {
+    const query = { conversationId }
+    const rounds = await this.client.http.call('get', '/admin-api/promotion/kefu-task/history', { query })
+    if (rounds[0]) this.#took(rounds[0])
+    return rounds
   }
 
   /** What goes on, with who is on duty, for supervisors. @throws {KefuError} */

@@ -49,6 +49,11 @@ export const router = createRouter({
             },
           ],
         },
+        {
+          path: 'overview',
+          name: 'overview',
+          component: withTexts(['desk', 'overview'], async () => (await import('@/desk/parts')).OverviewPage),
+        },
         teamRoutes,
         {
           path: 'profile',

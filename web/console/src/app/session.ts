@@ -20,7 +20,21 @@ import { BrowserTokens } from './tokens'
 /** For how long the answer to what the user may do is good while the page is in use, in milliseconds. */
 const RIGHTS_FRESH = 30_000
 
-type Info = Data<'get', '/admin-api/system/auth/get-permission-info'>
+/** How the tenant's members are served, and this agent's place in it. */
+export interface RoutingNow {
+  mode: string
+  /** Whether agents who have said nothing about duty are on duty with a socket. */
+  autoDuty: boolean
+  /** What this agent has said: 0 off, 1 on, 2 paused. */
+  duty: 0 | 1 | 2 | null
+  /** Members whom this agent serves at once. */
+  capacity: number
+}
+
+type Info = Data<'get', '/admin-api/system/auth/get-permission-info'> & {
+  /** There when the tenant has rounds of service. */
+  routing?: RoutingNow
+}
 
 /** `unknown` until `start`, `out` without a login, `in` with one, `ended` when it ended while the page was in use. */
 export type SessionStatus = 'unknown' | 'out' | 'in' | 'ended'
@@ -35,6 +49,8 @@ export const useSession = defineStore('session', () => {
   const user = computed(() => info.value?.user ?? null)
   /** Whether nothing is open to the login until the second factor is set up, which a role of the user asks for. */
   const mustSetUp = computed(() => info.value?.secondFactor !== undefined)
+  /** There when the tenant has rounds of service. */
+  const routing = computed(() => info.value?.routing)
   /** The password that was typed just now, for the set-up, which asks for it. */
   let justTyped: string | undefined
   let askedAt = 0
@@ -129,7 +145,7 @@ export const useSession = defineStore('session', () => {
     return taken
   }
 
-  /** Asks again what the user may do, after the set-up of the second factor. @throws KefuError */
+  /** Asks again what the user may do and what the tenant has: after the set-up of the second factor, say. @throws KefuError */
   const renew = () => ask()
 
   /** Asks again when the last answer is old: roles change while the page is open, and what they open with them. */
@@ -185,6 +201,7 @@ export const useSession = defineStore('session', () => {
     endReason,
     user,
     mustSetUp,
+    routing,
     remembers,
     client,
     start,

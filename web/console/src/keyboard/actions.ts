@@ -15,6 +15,8 @@ export interface Action {
   group: 'move' | 'conversation' | 'general'
   keys?: readonly Keys[]
   icon?: Component
+  /** Whether the sheet of shortcuts names it; without it always. */
+  shown?: () => boolean
   /** Whether it can be done now; without it always. */
   enabled?: () => boolean
   /** Whether the palette leaves it out: it makes sense by its key only. */
@@ -31,7 +33,7 @@ export function availableActions(): Action[] {
 
 /** All actions of the parts that are mounted, for the sheet of shortcuts. */
 export function allActions(): Action[] {
-  return [...offered]
+  return [...offered].filter((action) => action.shown?.() ?? true)
 }
 
 /** Offers actions while the calling component is mounted. */

@@ -14,9 +14,11 @@ export type Language = 'zh' | 'en'
 const later = {
   audit: { zh: () => import('./zh/audit'), en: () => import('./en/audit') },
   channels: { zh: () => import('./zh/channels'), en: () => import('./en/channels') },
+  desk: { zh: () => import('./zh/desk'), en: () => import('./en/desk') },
   keys: { zh: () => import('./zh/keys'), en: () => import('./en/keys') },
   login: { zh: () => import('./zh/login'), en: () => import('./en/login') },
   members: { zh: () => import('./zh/members'), en: () => import('./en/members') },
+  overview: { zh: () => import('./zh/overview'), en: () => import('./en/overview') },
   profile: { zh: () => import('./zh/profile'), en: () => import('./en/profile') },
   secondFactor: { zh: () => import('./zh/secondFactor'), en: () => import('./en/secondFactor') },
   team: { zh: () => import('./zh/team'), en: () => import('./en/team') },

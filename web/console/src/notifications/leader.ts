@@ -21,10 +21,10 @@ export class Leader {
     if (this.locks && this.held === 0) this.queue({ steal: true })
   }
 
-  /** Whether this tab tells the user of a message. */
-  tells(messageId: number): boolean {
+  /** Whether this tab tells the user of something: of a message by its id, of what else there is by a number that grows. */
+  tells(id: number, what = 'told'): boolean {
     if (this.locks) return this.held > 0
-    return this.claim('told', messageId, (last) => last < messageId)
+    return this.claim(what, id, (last) => last < id)
   }
 
   /** Whether this tab repeats the sound now, once in so many milliseconds. */

@@ -1,14 +1,16 @@
 /**
- * Tells the agent of new messages of members: by sound, by a desktop notification, in the title and on the icon.
+ * Tells the agent of new messages of members, and of what is offered to them: by sound, by a desktop notification, in the title
+ * and on the icon.
  *
  * What comes over the socket drives it, since timers of hidden tabs are slowed down. Only one tab of a user plays and
  * notifies (`leader.ts`); each tab has its own title.
  */
-import { MEMBER, type Message } from '@kefu/client'
+import { MEMBER, type Message, type Task } from '@kefu/client'
 import { onScopeDispose, watch } from 'vue'
 import { useRoute, useRouter } from 'vue-router'
 import { usePreferences, type SoundScope } from '@/app/preferences'
 import { useSession } from '@/app/session'
+import { useDesk } from '@/desk/desk'
 import { t } from '@/locales'
 import { useConversations } from '@/workbench/conversations'
 import { previewOf } from '@/workbench/list/preview'
@@ -31,6 +33,7 @@ export function useNotifier(): void {
   const session = useSession()
   const preferences = usePreferences()
   const conversations = useConversations()
+  const desk = useDesk()
   const route = useRoute()
   const router = useRouter()
   const leader = new Leader(`kefu.leader.${session.user?.id ?? 0}`)
@@ -50,22 +53,30 @@ export function useNotifier(): void {
     const lookedAt = route.name === 'conversation' && Number(route.params['id']) === message.conversationId
     if (!leader.tells(message.id)) return
     if (isAudible(preferences.own.scope, { hidden: hidden() || !document.hasFocus(), lookedAt })) sound()
-    if (preferences.own.desktop && (hidden() || !document.hasFocus())) notify(message)
+    const conversation = conversations.rows.get(message.conversationId)
+    notify(
+      message.conversationId,
+      conversation?.userNickname ?? t('notifications.newMessage'),
+      previewOf(message.contentType, message.content),
+      conversation?.userAvatar,
+    )
   }
 
-  function notify(message: Message): void {
+  /** An offer waits for an answer, so that it is heard whatever is looked at. */
+  function tellOffer({ assignedAt, conversationId, userNickname, transferReason }: Task): void {
+    if (!leader.tells(assignedAt ?? Date.now(), 'offered')) return
+    sound()
+    notify(conversationId, t('notifications.offer', { name: userNickname }), transferReason ?? '')
+  }
+
+  function notify(conversationId: number, title: string, body: string, icon?: string | null): void {
+    if (!preferences.own.desktop || (!hidden() && document.hasFocus())) return
     if (!('Notification' in window) || Notification.permission !== 'granted') return
-    const conversation = conversations.rows.get(message.conversationId)
-    const note = new Notification(conversation?.userNickname ?? t('notifications.newMessage'), {
-      body: previewOf(message.contentType, message.content),
-      tag: `kefu-${message.conversationId}`,
-      silent: true,
-      ...(conversation?.userAvatar && { icon: conversation.userAvatar }),
-    })
+    const note = new Notification(title, { body, tag: `kefu-${conversationId}`, silent: true, ...(icon && { icon }) })
     note.onclick = () => {
       window.focus()
       note.close()
-      void router.push({ name: 'conversation', params: { id: message.conversationId } })
+      void router.push({ name: 'conversation', params: { id: conversationId } })
     }
   }
 
@@ -75,6 +86,7 @@ export function useNotifier(): void {
     const last = fresh.at(-1)
     if (last) tell(last)
   })
+  const stopOffers = desk.desk.subscribe((change) => change.type === 'offer' && tellOffer(change.task))
   const repeating = setInterval(() => {
     if (preferences.own.repeat && (conversations.counts?.unread ?? 0) > 0 && leader.repeats(REPEAT)) sound()
   }, REPEAT)
@@ -86,6 +98,7 @@ export function useNotifier(): void {
 
   onScopeDispose(() => {
     stopListening()
+    stopOffers()
     stopUnlocking()
     clearInterval(repeating)
     leader.dispose()

@@ -253,7 +253,11 @@ export class TeamCalls {
   }
 
   /** Changes what is named, and answers what is in force. */
-  async updateSettings(body: { message?: { typing?: boolean }; login?: { ttl?: number } }): Promise<void> {
+  async updateSettings(body: {
+    message?: { typing?: boolean }
+    login?: { ttl?: number }
+    routing?: Partial<TenantSettings['routing']>
+  }): Promise<void> {
     await this.call('put', '/admin-api/promotion/kefu-setting/update', { body })
   }
 }

@@ -7,7 +7,10 @@
 import type { Client, Data } from '@kefu/client'
 import { onScopeDispose, type Ref, shallowReactive, watch } from 'vue'
 
-export type Card = Data<'get', '/admin-api/member/user/get'>
+export type Card = Data<'get', '/admin-api/member/user/get'> & {
+  /** The agent to whom the member is bound; there when there is one. */
+  exclusiveAgentId?: number
+}
 
 /** The permission to block. */
 export const MAY_BLOCK = 'promotion:kefu-member:manage'
@@ -83,6 +86,17 @@ class Cards {
     await this.#client.http.call('put', '/admin-api/promotion/kefu-member/block', {
       body: { userId, blocked, ...(reason && { reason }) },
     })
+    await this.load(userId)
+  }
+
+  /** Binds a member to an agent, or with `null` to none. @throws KefuError */
+  async setExclusiveAgent(userId: number, adminId: number | null): Promise<void> {
+    const call = this.#client.http.call as unknown as (
+      method: string,
+      path: string,
+      request: object,
+    ) => Promise<unknown>
+    await call('put', '/admin-api/promotion/kefu-member/exclusive-agent', { body: { userId, adminId } })
     await this.load(userId)
   }
 }

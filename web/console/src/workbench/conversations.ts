@@ -11,7 +11,7 @@
  * or brings it in only when the row belongs there: the unread view takes unread ones, a search takes none that the
  * service did not find. A call's answer is dropped when the view has changed meanwhile.
  */
-import { MEMBER, type Conversation } from '@kefu/client'
+import { MEMBER, type Conversation, type Task } from '@kefu/client'
 import { defineStore } from 'pinia'
 import { computed, markRaw, ref, shallowReactive, shallowRef } from 'vue'
 import { faultOf, type Fault } from '@/app/faults'
@@ -23,7 +23,10 @@ import { compare, isUnread, place } from './order'
 import { Presence } from './list/presence'
 import { Typing } from './list/typing'
 
-export type Tab = 'all' | 'unread'
+/** `mine` and `waiting` where the tenant has rounds of service: the desk says which rows are theirs (`setQueue`). */
+export type Tab = 'all' | 'unread' | 'mine' | 'waiting'
+/** What the service lists; the desk knows the others by itself. */
+type Listed = 'all' | 'unread'
 
 const PAGE = 100
 /** The most rows that one call answers. */
@@ -47,6 +50,16 @@ interface View {
   done: boolean
 }
 
+const isListed = (tab: Tab): tab is Listed => tab === 'all' || tab === 'unread'
+
+/** Whether what was typed finds a member among those that are here: by the beginning of a word of the name, or by the id. */
+function fits({ userId, userNickname }: { userId: number; userNickname: string }, typed: string): boolean {
+  const text = typed.trim().toLowerCase()
+  if (!text) return true
+  const words = [userNickname.toLowerCase(), ...userNickname.toLowerCase().split(/\s+/)]
+  return String(userId) === text || words.some((word) => word.startsWith(text))
+}
+
 export const useConversations = defineStore('conversations', () => {
   const session = useSession()
   const { http, store, socket } = session.client()
@@ -63,9 +76,16 @@ export const useConversations = defineStore('conversations', () => {
   const searching = ref(false)
   const fault = shallowRef<Fault | null>(null)
   const openId = ref<number | null>(null)
+  /** The open conversation when this agent may not see it any more: the workbench leaves it. */
+  const lost = ref<number | null>(null)
   /** The conversation that was asked for last and does not exist. */
   const missing = ref<number | null>(null)
-  const views: Record<Tab, View> = { all: makeView('all', ''), unread: makeView('unread', '') }
+  const views: Record<Tab, View> = {
+    all: makeView('all', ''),
+    unread: makeView('unread', ''),
+    mine: makeView('mine', ''),
+    waiting: makeView('waiting', ''),
+  }
   let view = views.all
 
   const counts = new Counts(http)
@@ -73,11 +93,19 @@ export const useConversations = defineStore('conversations', () => {
   const typing = new Typing()
   const actions = new Actions(http, store)
 
+  /** The conversations that this agent serves, and those whose members wait, the oldest first. */
+  const own = shallowRef<ReadonlySet<number>>(new Set())
+  const queue = shallowRef<readonly Task[]>([])
+
   function makeView(forTab: Tab, text: string): View {
-    return { tab: forTab, query: text, found: text ? new Set() : null, floor: null, loaded: false, done: false }
+    const listed = isListed(forTab)
+    const found = listed && text ? new Set<number>() : null
+    return { tab: forTab, query: text, found, floor: null, loaded: !listed, done: !listed }
   }
 
   function belongs(row: Conversation, shown: boolean): boolean {
+    // A colleague may have taken it out of the list while this agent serves it.
+    if (view.tab === 'mine') return own.value.has(row.id) && fits(row, view.query)
     if (row.adminDeleted) return false
     if (view.found) return view.found.has(row.id)
     // The open conversation stays in the unread view after it was read, so that it does not vanish below the pointer.
@@ -86,6 +114,10 @@ export const useConversations = defineStore('conversations', () => {
   }
 
   function rebuild(): void {
+    if (view.tab === 'waiting') {
+      ids.value = queue.value.filter((task) => fits(task, view.query)).map((task) => task.conversationId)
+      return
+    }
     const before = new Set(ids.value)
     const kept = [...rows.values()].filter((row) => belongs(row, before.has(row.id)))
     ids.value = kept.sort(compare).map((row) => row.id)
@@ -100,6 +132,8 @@ export const useConversations = defineStore('conversations', () => {
     const known = row ?? old
     if (!known) return
     counts.changed(old, row)
+    // Who waits stands in the order of the desk.
+    if (view.tab === 'waiting') return
     ids.value = place(ids.value, known, row !== undefined && belongs(row, ids.value.includes(id)), (other) =>
       rows.get(other),
     )
@@ -130,6 +164,7 @@ export const useConversations = defineStore('conversations', () => {
   /** Loads the view from its top, as deep as it was before. What is shown stays until the answer is there. */
   async function refresh(): Promise<void> {
     const of = view
+    if (!isListed(of.tab)) return refreshBehind()
     const limit = Math.min(LARGEST_PAGE, Math.max(PAGE, of.loaded ? ids.value.length : 0))
     if (ids.value.length === 0) phase.value = 'loading'
     try {
@@ -150,6 +185,21 @@ export const useConversations = defineStore('conversations', () => {
     } finally {
       if (of === view) searching.value = false
     }
+  }
+
+  /** Loads the list of all while the desk's view is shown: rows and frames go on from there. */
+  async function refreshBehind(): Promise<void> {
+    const limit = Math.min(LARGEST_PAGE, Math.max(PAGE, rows.size))
+    try {
+      const page = await fetchPage(views.all, undefined, limit)
+      store.load({ conversations: page })
+      const done = page.length < limit
+      Object.assign(views.all, { loaded: true, done, floor: done ? null : page.at(-1) })
+      fault.value = null
+    } catch (error) {
+      fault.value = faultOf(error)
+    }
+    for (const id of own.value) know(id)
   }
 
   /** Takes out what another agent has removed while nothing told so: rows above the floor that the service did not name. */
@@ -191,6 +241,7 @@ export const useConversations = defineStore('conversations', () => {
     searching.value = view.found !== null
     more.value = view.done ? 'end' : 'idle'
     fault.value = null
+    if (!isListed(nextTab)) phase.value = 'ready'
     // A search keeps what was shown until its own answer comes.
     if (view.found) view.found = new Set(ids.value)
     else rebuild()
@@ -220,6 +271,24 @@ export const useConversations = defineStore('conversations', () => {
     if (row) store.upsert([row])
     else missing.value = id
     return row
+  }
+
+  /** Fetches a conversation, unless it is known: something has happened in it. */
+  function know(id: number): void {
+    if (!rows.has(id)) want(id)
+  }
+
+  /** Takes from the desk what this agent serves, and who waits, the oldest first. */
+  function setQueue(mine: readonly Task[], waiting: readonly Task[]): void {
+    own.value = new Set(mine.map((task) => task.conversationId))
+    queue.value = waiting
+    if (!isListed(view.tab)) rebuild()
+  }
+
+  /** Forgets a conversation that this agent may not see any more. */
+  function hide(id: number): void {
+    store.apply({ type: 'kefu_conversation_deleted', content: { conversationId: id } })
+    if (openId.value === id) lost.value = id
   }
 
   const stale = new Set<number>()
@@ -323,8 +392,10 @@ export const useConversations = defineStore('conversations', () => {
       const position = start + step * index
       if (!unread && (position < 0 || position >= list.length)) return null
       const id = list[(position + list.length * 2) % list.length]
-      const row = id === undefined ? undefined : rows.get(id)
-      if (row && id !== openId.value && (!unread || isUnread(row))) return row.id
+      if (id === undefined || id === openId.value) continue
+      const row = rows.get(id)
+      // Who waits need not be a row that is loaded.
+      if (unread ? row && isUnread(row) : (row ?? !isListed(tab.value))) return id
     }
     return null
   }
@@ -352,6 +423,7 @@ export const useConversations = defineStore('conversations', () => {
     searching,
     fault,
     openId,
+    lost,
     missing,
     isForbidden,
     counts: counts.value,
@@ -363,6 +435,9 @@ export const useConversations = defineStore('conversations', () => {
     loadMore,
     show,
     ensure,
+    know,
+    setQueue,
+    hide,
     setOpen,
     neighbour,
     findUnread,

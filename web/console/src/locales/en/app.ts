@@ -4,6 +4,7 @@ export default {
   nav: {
     label: 'Main',
     conversations: 'Conversations',
+    overview: 'Live overview',
     channels: 'Web channels',
     team: 'Team',
     profile: 'Profile',

@@ -22,4 +22,5 @@ export default {
   desktopDenied: 'The browser blocks notifications. Allow them in its settings for this site.',
   desktopMissing: 'Not available in this browser or at this address (HTTPS is needed)',
   newMessage: 'New message',
+  offer: 'The conversation with {name} is offered to you',
 }

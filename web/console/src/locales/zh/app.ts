@@ -4,6 +4,7 @@ export default {
   nav: {
     label: '主导航',
     conversations: '会话',
+    overview: '实时概览',
     channels: '网站渠道',
     team: '团队',
     profile: '个人中心',

@@ -18,4 +18,5 @@ export default {
   desktopDenied: '浏览器已拒绝通知，请在浏览器的网站设置中允许',
   desktopMissing: '此浏览器或此地址不支持通知（需要 HTTPS）',
   newMessage: '新消息',
+  offer: '{name} 的会话等待您接受',
 }

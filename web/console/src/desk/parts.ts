@@ -1,0 +1,10 @@
+/** The parts of the desk, loaded together: where a tenant has rounds of service all of them are needed soon. */
+export { default as DeskDialogs } from './DeskDialogs.vue'
+export { default as DutyStatus } from './DutyStatus.vue'
+export { default as ExclusiveAgent } from './ExclusiveAgent.vue'
+export { default as HelperNote } from './HelperNote.vue'
+export { default as Offers } from './Offers.vue'
+export { default as OverviewPage } from './OverviewPage.vue'
+export { default as RoundsSection } from './RoundsSection.vue'
+export { default as ServiceBar } from './ServiceBar.vue'
+export { default as WaitingList } from './WaitingList.vue'
