@@ -53,6 +53,7 @@ export default {
     missed: 'Came while nobody was on duty',
   },
   duty: {
+    name: 'Duty:',
     label: 'Duty: {status}, serving {load}',
     on: 'On duty',
     auto: 'On duty (auto)',
@@ -106,7 +107,7 @@ export default {
     anyWaiting: 'The member is still waiting. You close it as a supervisor.',
     reason: 'Reason (optional)',
     reasonExample: 'e.g. solved',
-    confirm: 'Close',
+    confirm: 'Close service',
     done: 'The service is closed',
   },
   hidden: 'You cannot see this conversation any more',
@@ -118,7 +119,7 @@ export default {
     open: 'Going on',
     transfers: 'transferred once | transferred {n} times',
     reason: 'Reason: {reason}',
-    jump: 'Go to its first message: {date}',
+    jump: 'Go to its first message',
     reasons: { member_left: 'The member left', routing_off: 'Service rounds were turned off', timeout: 'Timed out' },
   },
   exclusive: {

@@ -53,6 +53,7 @@ export default {
     missed: '无人当值时来访',
   },
   duty: {
+    name: '值班状态：',
     label: '值班状态：{status}，接待 {load}',
     on: '值班中',
     auto: '自动值班',
@@ -118,7 +119,7 @@ export default {
     open: '进行中',
     transfers: '转接 {n} 次',
     reason: '原因：{reason}',
-    jump: '跳到开头的消息：{date}',
+    jump: '跳到开头的消息',
     reasons: { member_left: '会员离开', routing_off: '接待已停用', timeout: '超时' },
   },
   exclusive: {
