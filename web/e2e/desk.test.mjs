@@ -249,7 +249,7 @@ test('an agent goes off duty and on again; while nobody is, those who come are m
     await words(agent).duty().click()
     await agent.page.getByRole('menuitemradio', { name, exact: true }).click()
   }
-  await words(bob).duty().getByText('On duty (auto)').waitFor()
+  await words(bob).duty().getByText('Auto duty').waitFor()
   await words(bob).duty().click()
   await bob.page.getByText('Not set by you: on duty while you are connected').waitFor()
   assert.deepEqual(await serious(bob.page), [])
@@ -259,12 +259,12 @@ test('an agent goes off duty and on again; while nobody is, those who come are m
   await set(amy, 'Off duty')
   await words(amy).duty().getByText('Off duty').waitFor()
   await words(bob).tab('Waiting').click()
-  await bob.page.getByText('Nobody is on duty, and 1 member came').waitFor()
-  await words(bob).waiting('Quinn').getByText('Came while nobody was on duty', { exact: false }).waitFor()
+  await bob.page.getByText('1 member came, and nobody is on duty').waitFor()
+  await words(bob).waiting('Quinn').getByText('Nobody on duty', { exact: false }).waitFor()
   assert.deepEqual(await serious(bob.page), [])
   await bob.page.getByRole('button', { name: 'Go on duty' }).click()
   await words(bob).duty().getByText('On duty', { exact: true }).waitFor()
-  await bob.page.getByText('Nobody is on duty, and 1 member came').waitFor({ state: 'detached' })
+  await bob.page.getByText('1 member came, and nobody is on duty').waitFor({ state: 'detached' })
   await words(bob).waiting('Quinn').getByText('no. 1', { exact: false }).waitFor()
   await set(amy, 'On duty')
   await words(amy).duty().getByText('On duty', { exact: true }).waitFor()
@@ -355,4 +355,74 @@ test('without rounds the console is as it was, and asks nothing of them', async 
   assert.equal(await words(bob).bar.count(), 0)
   assert.equal(await words(bob).duty().count(), 0)
   assert.deepEqual(asked, [])
+})
+
+for (const [width, theme, language] of [
+  [1280, 'light', 'en'],
+  [390, 'dark', 'zh'],
+]) {
+  test(`the widget says who serves, the place, that nobody is on duty, and the end: ${width} px, ${language}`, async () => {
+    const said = {
+      en: {
+        place: 'You are no. 1 in line',
+        serving: 'Bob is here for you',
+        ended: 'This chat has ended',
+        missed: 'Nobody is on duty right now. We will answer as soon as we can.',
+      },
+      zh: {
+        place: '您排在第 1 位',
+        serving: 'Bob 正在为您服务',
+        ended: '本次服务已结束',
+        missed: '当前没有客服当值，我们会尽快回复您',
+      },
+    }[language]
+    const bob = await it.agent({ username: 'bob' })
+    const bobs = await login(it.service, 'bob')
+    const duty = (value, token = bobs) =>
+      call(it.service, token, 'PUT', '/admin-api/promotion/kefu-agent/duty', { body: { duty: value } })
+    await duty(1)
+    const visitor = await it.visitor(await it.site(), { width, theme, language, height: 800 })
+    await visitor.open()
+    await visitor.send('one mug, please')
+    const line = (name) => visitor.panel.locator(`[data-line=${name}]`)
+    await line('place').getByText(said.place).waitFor()
+    const header = visitor.panel.locator('.header')
+    const [task] = await call(it.service, owner, 'GET', `${TASK}/list`, { query: { state: '3', limit: 1 } })
+    await call(it.service, bobs, 'POST', `${TASK}/take`, { body: { conversationId: task.conversationId } })
+    await line('serving').getByText(said.serving).waitFor()
+    await header.getByText(said.serving).waitFor()
+    await bob.page.goto(`${bob.origin}/console/c/${task.conversationId}`)
+    await bob.send('here it is')
+    await visitor.sees('here it is')
+    await line('serving').waitFor({ state: 'detached' })
+    await header.getByText(said.serving).waitFor()
+    // It is there again after a reload.
+    await visitor.page.reload()
+    if (width < 668) await visitor.open()
+    await header.getByText(said.serving).waitFor()
+    await call(it.service, bobs, 'PUT', `${TASK}/close`, { body: { id: task.id, reason: 'sold' } })
+    await line('ended').getByText(said.ended).waitFor()
+    await header.getByText(said.serving).waitFor({ state: 'detached' })
+
+    for (const { adminId } of await call(it.service, owner, 'GET', '/admin-api/promotion/kefu-agent/list'))
+      await call(it.service, owner, 'PUT', '/admin-api/promotion/kefu-agent/duty', { body: { adminId, duty: 2 } })
+    await visitor.send('and a bowl')
+    await line('missed').getByText(said.missed).waitFor()
+    await line('ended').waitFor({ state: 'detached' })
+    await duty(1)
+    await line('place').getByText(said.place).waitFor()
+  })
+}
+
+test('without rounds the widget loads and asks nothing of them', async () => {
+  await routing({ mode: 'off' })
+  await it.agent({ username: 'bob' })
+  const visitor = await it.visitor(await it.site())
+  await visitor.open()
+  await visitor.send('hello')
+  await visitor.tick('hello', 'sent')
+  assert.deepEqual(
+    visitor.requests.filter((address) => /kefu-task|rounds/.test(address)),
+    [],
+  )
 })

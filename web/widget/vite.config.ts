@@ -10,7 +10,7 @@ const version = /^version = "([^"]+)"/m.exec(readFileSync(here('../../Cargo.toml
 if (!version) throw new Error('Cargo.toml names no version')
 
 /** What the loader loads when it is needed. */
-const modules = ['panel', 'form', 'member', 'extras', 'zh', 'en']
+const modules = ['panel', 'form', 'member', 'extras', 'rounds', 'zh', 'en']
 
 /**
  * Makes the loader a plain script that stands alone: a function around it keeps its names out of the page. The names of the
@@ -47,7 +47,7 @@ function jsx(): Plugin {
     enforce: 'pre',
     resolveId(id, importer = '') {
       if (id !== 'preact/jsx-runtime' && !id.endsWith('/part-jsx.js')) return null
-      const part = /\/(form|extras)\/[^/]*$/.exec(importer)?.[1]
+      const part = /\/(form|extras|rounds)\/[^/]*$/.exec(importer)?.[1]
       // Each part has a copy of its own: a file that two of them share could not stand alone.
       return here('src/panel/') + (part ? `part-jsx.ts?${part}` : 'jsx.ts')
     },
@@ -78,6 +78,7 @@ export default defineConfig({
         form: here('src/panel/form/index.tsx'),
         member: here('src/panel/member/index.ts'),
         extras: here('src/panel/extras/index.tsx'),
+        rounds: here('src/panel/rounds/index.tsx'),
         zh: here('src/locales/zh.ts'),
         en: here('src/locales/en.ts'),
         demo: here('demo.html'),

@@ -74,7 +74,7 @@ export interface LoaderShell {
   /** Asks for the channel's settings again; they are in `config` then. Never fails. */
   refresh(): Promise<void>
   /** Loads a part of the panel. A later call tries again. @throws when it cannot be loaded. */
-  load(part: 'form' | 'member' | 'extras'): Promise<unknown>
+  load(part: 'form' | 'member' | 'extras' | 'rounds'): Promise<unknown>
 }
 
 /** What all of the panel uses. */

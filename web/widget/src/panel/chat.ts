@@ -61,6 +61,8 @@ export class Chat {
   older: 'none' | 'some' | 'loading' | 'failed' = 'none'
   /** An agent is typing. */
   typing = false
+  /** That an agent serves, in words. */
+  declare agent: string | undefined
   blocked = false
   /** The login has ended, and the page has to bring another one. */
   expired = false

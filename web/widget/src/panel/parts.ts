@@ -1,6 +1,6 @@
 /**
- * What the panel loads only when it is needed: the form before the first message, the member's login, and the extras
- * (pictures, files and cards, emoji, the preview of a message and its sound).
+ * What the panel loads only when it is needed: the form before the first message, the member's login, the extras (pictures,
+ * files and cards, emoji, the preview of a message and its sound), and what it says of rounds of service.
  *
  * A part imports nothing at run time. A browser does not ask a second time for a module that it could not load, so the loader
  * asks for it under another address; a part that imported the panel would then find it under the first one again, or not at
@@ -49,6 +49,8 @@ export interface Parts {
     Faces(props: { it: Controller; onPick: (face: string) => void }): VNode
     Preview(props: { it: Controller; message: Message }): VNode
   }
+  /** What is said of the round of service, below the messages. */
+  rounds(it: Controller): VNode | null
 }
 
 export type PartName = keyof Parts

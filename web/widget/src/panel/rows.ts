@@ -74,7 +74,7 @@ export function rows({ earlier, messages, entries, read }: Conversation): Row[] 
   }
   if (earlier.length) {
     found.push({ kind: 'earlier', key: 'earlier' })
-    for (const thread of earlier) thread.forEach(stored)
+    earlier.flat().forEach(stored)
     found.push({ kind: 'split', key: 'split' })
   }
   messages.forEach(stored)

@@ -15,7 +15,7 @@ export default {
     member: 'Member',
     group: 'Group',
     waited: 'Waited',
-    missed: 'Came while nobody was on duty',
+    missed: 'Nobody on duty',
     noGroup: 'Any group',
   },
   serving: {

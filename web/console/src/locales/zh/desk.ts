@@ -3,7 +3,7 @@ export default {
   state: {
     none: '没有人在接待',
     waiting: '等待接待',
-    missed: '无人当值时来访',
+    missed: '无人当值',
     offeredMe: '等待您接受',
     offered: '等待 {name} 接受',
     mine: '您正在接待',
@@ -41,7 +41,7 @@ export default {
   helper: '{name} 正在接待。您的回复会发出，接待人不变。',
   list: {
     label: '等待中的会员',
-    missedNote: '当前没有客服当值，已有 {n} 位会员来访',
+    missedNote: '{n} 位会员来访，没有客服当值',
     goOn: '开始值班',
     emptyTitle: '没有人在等待',
     emptyText: '会员来信后，会在这里等待接待。',
@@ -50,7 +50,7 @@ export default {
     toWaiting: '查看等待中',
     fault: '等待列表加载失败',
     more: '仅显示最早的 {n} 个会话',
-    missed: '无人当值时来访',
+    missed: '无人当值',
   },
   duty: {
     name: '值班状态：',

@@ -9,7 +9,7 @@ export default {
     member: '会员',
     group: '分组',
     waited: '等待时间',
-    missed: '无人当值时来访',
+    missed: '无人当值',
     noGroup: '不限分组',
   },
   serving: {

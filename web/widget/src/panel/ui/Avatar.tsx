@@ -11,7 +11,7 @@ export function Avatar({ name, url, id }: { name: string; url: string | null | u
     <span
       class={id ? 'avatar' : 'avatar brand'}
       aria-hidden="true"
-      style={id ? { background: COLOURS[Math.abs(id) % COLOURS.length] } : {}}
+      style={id ? { background: COLOURS[id % COLOURS.length] } : {}}
     >
       {initial.toUpperCase()}
     </span>

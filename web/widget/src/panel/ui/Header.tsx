@@ -30,7 +30,7 @@ export function Header({ it }: { it: Controller }) {
         <h2 class="title">{title}</h2>
         <span class="state" role="status">
           <span class={`dot ${state}`} />
-          {t(state)}
+          {chat.agent || t(state)}
           {state === 'online' && texts.reply && ` · ${texts.reply}`}
         </span>
       </span>

@@ -127,6 +127,7 @@ export class Timeline extends Component<{ it: Controller }, { below?: number }> 
               </span>
             ),
           )}
+          {chat.messages.at(-1)?.taskId && it.part('rounds')?.(it)}
           {it.away && chat.started && chat.phase === 'ready' && <span class="note">{t('awayShort')}</span>}
           {chat.typing && (
             <div class="row theirs last" role="status" aria-label={`${t('agent')} ${t('typing')}`}>
