@@ -1,0 +1,1 @@
+import{Gn as e}from"./runtime-dom.esm-bundler-Bf4OZfcH.js";var t=e(null);function n(){return{asked:t,ask:(e,n)=>t.value={what:e,task:n},done:()=>t.value=null}}export{n as t};

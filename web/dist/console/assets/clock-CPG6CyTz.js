@@ -1,0 +1,1 @@
+import{Hn as e,Ln as t,Vn as n}from"./runtime-dom.esm-bundler-Bf4OZfcH.js";var r=6e4,i=e(Date.now()),a=!1;function o(){return a||(a=!0,setInterval(()=>i.value=Date.now(),r)),n(i)}var s=e(Date.now()),c=0,l;function u(){return c++===0&&(s.value=Date.now(),l=setInterval(()=>s.value=Date.now(),1e3)),t(()=>{--c===0&&clearInterval(l)}),n(s)}export{u as n,o as t};

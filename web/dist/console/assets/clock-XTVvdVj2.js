@@ -1,1 +1,0 @@
-import{Hn as e,Vn as t}from"./runtime-dom.esm-bundler-Bf4OZfcH.js";var n=6e4,r=e(Date.now()),i=!1;function a(){return i||(i=!0,setInterval(()=>r.value=Date.now(),n)),t(r)}export{a as t};

@@ -1,0 +1,1 @@
+import{Gn as e}from"./runtime-dom.esm-bundler-Bf4OZfcH.js";var t=e(null);function n(e,n){t.value={conversationId:e,seq:n}}export{n,t};
