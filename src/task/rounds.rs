@@ -102,7 +102,7 @@ impl Rounds {
                 self.open.insert(conversation, held);
             }
         }
-        let opening: Vec<&Asked> = asked.iter().filter(|one| one.opens && self.is_closed(one.conversation)).collect();
+        let opening: Vec<&Asked> = asked.iter().filter(|one| self.may_open(one)).collect();
         if !opening.is_empty() {
             desk.reserve(connection, IdKind::Task, opening.len())?;
             let members: HashSet<(TenantId, UserId)> = opening.iter().map(|one| (one.tenant, one.member)).collect();
@@ -138,10 +138,16 @@ impl Rounds {
         Ok(())
     }
 
+    /// Whether a round may be opened. One that is open may be closed by an earlier command of the same kind, but not before a message,
+    /// which comes after all of those.
+    fn may_open(&self, asked: &Asked) -> bool {
+        asked.opens && (asked.asks_duty || self.is_closed(asked.conversation))
+    }
+
     /// The agent who may get the round: whom the command names, or to whom the member is bound whose round is opened.
     fn receiver(&self, asked: &Asked) -> Option<UserId> {
         let exclusive = || self.exclusive.get(&(asked.tenant, asked.member)).copied();
-        asked.agent.or_else(|| if asked.opens && self.is_closed(asked.conversation) { exclusive() } else { None })
+        asked.agent.or_else(|| if self.may_open(asked) { exclusive() } else { None })
     }
 
     fn lock_agents(

@@ -87,8 +87,9 @@ impl Act {
     /// Whether it matters who is on duty, or what a group says about capacity.
     const fn asks_duty(&self) -> bool {
         match self {
-            Self::Accept(_) | Self::Close(..) | Self::Open(_) | Self::Leave | Self::TurnOff => false,
+            Self::Accept(_) | Self::Close(..) | Self::Leave | Self::TurnOff => false,
             Self::Take(_)
+            | Self::Open(_)
             | Self::Refuse(_)
             | Self::TransferToAgent(..)
             | Self::TransferToGroup(..)
@@ -271,3 +272,7 @@ impl Serve {
         rounds.change(id, routing, now, rule)
     }
 }
+
+#[cfg(test)]
+#[path = "serve_tests.rs"]
+mod tests;

@@ -12,6 +12,7 @@ mod send;
 mod servers;
 mod slow;
 pub(crate) mod smoke;
+mod soak;
 mod visitors;
 
 use std::path::PathBuf;
@@ -47,6 +48,8 @@ pub(crate) enum Case {
     Overload,
     /// Visitors of a site
     Visitors,
+    /// Rounds of service at two nodes
+    Soak,
     /// Messages in rounds of service
     Rounds,
 }
@@ -69,6 +72,9 @@ impl Case {
             Self::Overload => "senders at twice the capacity: accepted rate, how fast the rest is refused, memory",
             Self::Rounds => "processor time of a message in an open round of service, against one without rounds",
             Self::Visitors => "1,000 visitors of a site write at once, open sockets and are answered",
+            Self::Soak => {
+                "1,000 rounds that two agents take at once at two nodes, and 10,000 commands; the tables stay sound"
+            }
         }
     }
 }
@@ -103,5 +109,6 @@ pub(crate) async fn run(case: Case, context: &Context, report: &mut Report) -> R
         Case::Overload => overload::run(context, report).await,
         Case::Rounds => rounds::run(context, report).await,
         Case::Visitors => visitors::run(context, report).await,
+        Case::Soak => soak::run(context, report).await,
     }
 }

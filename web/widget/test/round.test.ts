@@ -9,6 +9,7 @@ const task = (state: number, fields: Partial<OwnTask> = {}): OwnTask => ({
   agentNickname: '小艾',
   agentAvatar: null,
   place: null,
+  waiting: null,
   firstSeq: 1,
   lastSeq: null,
   version: 1,
