@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 
 use super::*;
+use crate::access::Visibility;
 use crate::agent::duty::DutyRules;
 use crate::clock::{Clock, Millis};
 use crate::db::schema::{kefu_message, kefu_task};
@@ -27,6 +28,7 @@ const ROUTING: Routing = Routing {
     times: Times { max_wait: 0, missed_ttl: 0, offer_timeout: 0 },
     duty: DutyRules { auto: true, grace: 60_000 },
     toasts: true,
+    visibility: Visibility::All,
 };
 
 /// Something that is done to the member's round.

@@ -381,7 +381,12 @@ for (const [width, theme, language] of [
     const duty = (value, token = bobs) =>
       call(it.service, token, 'PUT', '/admin-api/promotion/kefu-agent/duty', { body: { duty: value } })
     await duty(1)
-    const visitor = await it.visitor(await it.site(), { width, theme, language, height: 800 })
+    const visitor = await it.visitor(await it.site({}, { html: `lang="${language}"` }), {
+      width,
+      theme,
+      language,
+      height: 800,
+    })
     await visitor.open()
     await visitor.send('one mug, please')
     const line = (name) => visitor.panel.locator(`[data-line=${name}]`)
@@ -410,7 +415,8 @@ for (const [width, theme, language] of [
     await line('missed').getByText(said.missed).waitFor()
     await line('ended').waitFor({ state: 'detached' })
     await duty(1)
-    await line('place').getByText(said.place).waitFor()
+    await line('missed').waitFor({ state: 'detached' })
+    await visitor.panel.locator('[data-line=place], [data-line=waiting]').waitFor()
   })
 }
 

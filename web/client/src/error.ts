@@ -15,11 +15,11 @@ export class KefuError extends Error {
     readonly requestId: string | null = null,
     options?: ErrorOptions,
   ) {
-    super(msg || `no answer of the service (status ${status})`, options)
+    super(msg || `no answer (status ${status})`, options)
   }
 
   /** Whether the same call may succeed later: nothing was wrong with the call itself. */
   get temporary(): boolean {
-    return [429, 500, 503].includes(this.code) || (this.code === 0 && (this.status === 0 || this.status >= 429))
+    return [429, 500, 503].includes(this.code) || (!this.code && (!this.status || this.status >= 429))
   }
 }

@@ -4,7 +4,10 @@ import type { components, paths } from './schema.js'
 type Schemas = components['schemas']
 
 export type Paths = paths
-export type Message = Schemas['MessageView']
+export type Message = Schemas['MessageView'] & {
+  /** `toast` for a line of the service between the messages: read from the start, and never a row's last message. */
+  style?: string
+}
 export type Conversation = Schemas['ConversationView'] & {
   /** The admin who has sent the newest message: told by frames, and by calls with `lastAdmin`. */
   lastMessageAdminId?: number | undefined

@@ -155,7 +155,7 @@ export class Sender implements Outbox {
   #drop(gone: (entry: OutboxEntry) => boolean): void {
     const dropped = this.#entries.filter(gone)
     if (!dropped.length) return
-    const left = this.#entries.filter((entry) => !dropped.includes(entry))
+    const left = this.#entries.filter((entry) => !gone(entry))
     for (const { conversationId, clientMessageId } of dropped) {
       this.#replace(left, conversationId)
       this.#woken.emit(clientMessageId)

@@ -112,52 +112,52 @@ export class MemoryStore implements Store {
     }
   }
 
-  apply(frame: ServerFrame): void {
-    switch (frame.type) {
+  apply({ type, content }: ServerFrame): void {
+    switch (type) {
       case 'kefu_message_type':
-        this.#since = this.#since === null ? null : Math.max(this.#since, frame.content.createTime)
-        this.#count(frame.content)
-        this.#take(frame.content.conversationId, [frame.content], frame.content.createTime > this.#loaded)
+        this.#since = this.#since === null ? null : Math.max(this.#since, content.createTime)
+        this.#count(content)
+        this.#take(content.conversationId, [content], content.createTime > this.#loaded)
         break
       case 'kefu_message_read_status_change':
       case 'kefu_message_read_by_member':
-        this.#read(frame.content)
+        this.#read(content)
         break
       case 'kefu_conversation_created':
-        if (!this.conversations.has(frame.content.conversationId)) this.#unknown(frame.content.conversationId)
+        if (!this.conversations.has(content.conversationId)) this.#unknown(content.conversationId)
         break
       case 'kefu_conversation_pinned':
-        this.#change(frame.content.conversationId, { adminPinned: frame.content.adminPinned })
+        this.#change(content.conversationId, { adminPinned: content.adminPinned })
         break
       case 'kefu_conversation_marked':
-        this.#change(frame.content.conversationId, { markedUnread: frame.content.markedUnread })
+        this.#change(content.conversationId, { markedUnread: content.markedUnread })
         break
       case 'kefu_conversation_deleted':
-        this.conversations.delete(frame.content.conversationId)
-        this.#changes.emit({ type: 'conversation', id: frame.content.conversationId })
+        this.conversations.delete(content.conversationId)
+        this.#changes.emit({ type: 'conversation', id: content.conversationId })
         break
       case 'kefu_conversation_linked':
-        this.#handOver(frame.content)
+        this.#handOver(content)
         // Whether it is the member's own now, or only one of the earlier ones, the service knows.
-        this.#unknown(frame.content.conversationId)
-        this.#changes.emit({ type: 'member', id: frame.content.conversationId, userId: frame.content.userId })
+        this.#unknown(content.conversationId)
+        this.#changes.emit({ type: 'member', id: content.conversationId, userId: content.userId })
         break
       case 'kefu_member_update':
-        this.#changes.emit({ type: 'member', id: frame.content.conversationId, userId: frame.content.userId })
+        this.#changes.emit({ type: 'member', id: content.conversationId, userId: content.userId })
         break
       case 'kefu_typing':
         this.#changes.emit({
           type: 'typing',
-          id: frame.content.conversationId,
-          userId: frame.content.userId,
-          userType: frame.content.userType,
+          id: content.conversationId,
+          userId: content.userId,
+          userType: content.userType,
         })
         break
       case 'kefu_viewers':
-        this.#changes.emit({ type: 'viewers', id: frame.content.conversationId, userIds: frame.content.userIds })
+        this.#changes.emit({ type: 'viewers', id: content.conversationId, userIds: content.userIds })
         break
       case 'kefu_resync_done':
-        this.#restored(frame.content)
+        this.#restored(content)
         break
     }
   }
@@ -225,9 +225,12 @@ export class MemoryStore implements Store {
     this.#change(message.conversationId, {
       lastSeq: message.seq,
       lastMessageTime: message.createTime,
-      lastMessageContent: message.content,
-      lastMessageContentType: message.contentType,
-      lastMessageAdminId: fromMember ? undefined : message.senderId,
+      // What the service says between messages stands in no row.
+      ...(message.style !== 'toast' && {
+        lastMessageContent: message.content,
+        lastMessageContentType: message.contentType,
+        lastMessageAdminId: fromMember ? undefined : message.senderId,
+      }),
       adminDeleted: false,
       adminUnreadMessageCount: known.adminUnreadMessageCount + (fromMember ? unread : 0),
       memberUnreadMessageCount: known.memberUnreadMessageCount + (fromMember ? 0 : unread),

@@ -83,6 +83,19 @@ test('a conversation follows the frames, and each message counts once', () => {
   expect(row()).toMatchObject({ adminPinned: true, markedUnread: true })
 })
 
+test('a line of the service moves the row on, and is not its last message', () => {
+  const { store } = admin()
+  store.load({ conversations: [conversation(1, { lastSeq: 4, lastMessageContent: 'hello' })] })
+  arrives(store, 5, { senderType: ADMIN, senderId: 0, contentType: 5, readStatus: true, style: 'toast' })
+  expect(store.conversations.get(1)).toMatchObject({
+    lastSeq: 5,
+    lastMessageTime: 10_005,
+    lastMessageContent: 'hello',
+    lastMessageContentType: 1,
+    memberUnreadMessageCount: 0,
+  })
+})
+
 test('a list call that is older than the frames does not turn the row back', () => {
   const { store } = admin()
   store.load({ conversations: [conversation(1, { lastSeq: 4 })] })

@@ -1,0 +1,1 @@
+var e=class extends Error{code;msg;status;retryAfterMs;requestId;name=`KefuError`;constructor(e,t=``,n=0,r=null,i=null,a){super(t||`no answer (status ${n})`,a),this.code=e,this.msg=t,this.status=n,this.retryAfterMs=r,this.requestId=i}get temporary(){return[429,500,503].includes(this.code)||!this.code&&(!this.status||this.status>=429)}};export{e as t};
