@@ -38,7 +38,7 @@ use crate::db::sqlite::checkpoint::Checkpointer;
 use crate::db::sqlite::place;
 use crate::db::watch::watch;
 use crate::db::{self, Backend, Db};
-use crate::error::Error;
+use crate::error::{self, Error};
 use crate::file::{self, Files};
 use crate::http;
 use crate::http::address::ClientAddress;
@@ -177,6 +177,7 @@ impl App {
             sights: sights.clone(),
             hub: hub.clone(),
             places: Arc::default(),
+            started: clock.now(),
             clock: clock.clone(),
         };
         let has_no_admin_login = first_admin.is_none() && !db.run(has_admin_logins).await.map_err(text)?;
@@ -452,6 +453,20 @@ async fn start_jobs(
 
 /// Does each second what has to be done to rounds of service.
 async fn look_after_rounds(clerk: Clerk, clock: Clock) {
+    let looking = clerk.clone();
+    let look = each_second(clock.clone(), "rounds of service could not be looked after", move || {
+        let clerk = looking.clone();
+        async move { clerk.look().await }
+    });
+    let show = each_second(clock, "who is here could not be shown", move || {
+        let clerk = clerk.clone();
+        async move { clerk.show().await }
+    });
+    tokio::join!(look, show);
+}
+
+/// Does something every second, and when the clock was moved.
+async fn each_second<F: Future<Output = error::Result<()>>>(clock: Clock, failed: &'static str, act: impl Fn() -> F) {
     let mut ticks = tokio::time::interval(SWEEP);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -459,9 +474,9 @@ async fn look_after_rounds(clerk: Clerk, clock: Clock) {
             () = clock.moved() => {}
             _ = ticks.tick() => {}
         }
-        match clerk.look().await {
+        match act().await {
             Ok(()) | Err(Error::Busy) => {}
-            Err(error) => tracing::warn!(%error, "rounds of service could not be looked after"),
+            Err(error) => tracing::warn!(%error, "{failed}"),
         }
     }
 }

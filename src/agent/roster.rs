@@ -9,15 +9,15 @@ use crate::db::AnyConnection;
 use crate::error::Result;
 use crate::id::{GroupId, TenantId, UserId};
 
-pub(crate) use super::store::duty::{
-    Socket, away_since, end_lease, has_dead_nodes, remove_dead_nodes, renew_lease, show,
-};
+pub(crate) use super::store::duty::{Socket, end_lease, has_dead_nodes, remove_dead_nodes, renew_lease, show};
 
 /// A tenant's agents who are on duty, and its groups.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Roster {
     /// Who is on duty.
     pub on_duty: HashSet<UserId>,
+    /// Who had sockets and has been away for too long.
+    pub gone: HashSet<UserId>,
     groups: HashMap<GroupId, Group>,
     members: HashMap<GroupId, Vec<UserId>>,
 }
@@ -34,8 +34,11 @@ impl Roster {
         now: Millis,
     ) -> Result<Self> {
         let presences = store::duty::presences(connection, tenant, now)?;
-        let on_duty =
-            presences.into_iter().filter(|(_, presence)| presence.is_on_duty(rules, now)).map(|(agent, _)| agent);
+        let those = |is: &dyn Fn(&Presence) -> bool| -> HashSet<UserId> {
+            presences.iter().filter(|(_, presence)| is(presence)).map(|(agent, _)| *agent).collect()
+        };
+        let on_duty = those(&|presence| presence.is_on_duty(rules, now));
+        let gone = those(&|presence| presence.offline_since.is_some() && presence.is_gone(rules, now));
         let groups = store::groups(connection, tenant)?.into_iter().map(|group| (group.id, group)).collect();
         let mut members: HashMap<GroupId, Vec<UserId>> = HashMap::new();
         for (agent, memberships) in store::memberships(connection, tenant)? {
@@ -45,7 +48,7 @@ impl Roster {
                 }
             }
         }
-        Ok(Self { on_duty: on_duty.collect(), groups, members })
+        Ok(Self { on_duty, gone, groups, members })
     }
 
     /// Whether there is anyone to take a round of this group, or of none; a group's member waits for nobody when the group wants

@@ -403,6 +403,7 @@ diesel::table! {
         first_seq -> BigInt,
         last_seq -> Nullable<BigInt>,
         queued_at -> Timestamp,
+        waiting_since -> Nullable<Timestamp>,
         assigned_at -> Nullable<Timestamp>,
         accepted_at -> Nullable<Timestamp>,
         first_reply_at -> Nullable<Timestamp>,

@@ -373,6 +373,13 @@ impl Hub {
         connections.into_iter().flatten().for_each(|connection| connection.set_sight(sight));
     }
 
+    /// Whether an admin sees everything by right at a socket of this node.
+    pub(crate) fn sees_all(&self, key: UserKey) -> bool {
+        let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        let connections = tenants.get(&key.tenant).and_then(|tenant| tenant.users.get(&(key.user_type, key.user)));
+        connections.into_iter().flatten().any(|one| one.may(Permission::QueryAllConversations))
+    }
+
     /// Tells an admin at this node who may not see everything that these conversations are not seen any more.
     pub(crate) fn hide(&self, key: UserKey, conversations: &[ConversationId]) {
         let content = conversations.iter().map(|id| Hidden { conversation_id: *id });

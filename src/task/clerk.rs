@@ -1,10 +1,12 @@
 //! What happens to rounds of service without anyone's doing: each node looks every second.
 //!
-//! Nothing is kept in memory. A look reads what is due, who is away and who waits, and gives commands to the writer, which check again
-//! under the conversation's lock: two nodes that look at once do nothing twice, and a node that dies leaves nothing undone.
+//! A look reads what is due, who is away and who waits, and gives commands to the writer, which check again under the conversation's
+//! lock, also who is on duty and who is gone: two nodes that look at once do nothing twice, and a node that dies leaves nothing undone.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::StreamExt;
 
 use super::places::{Places, Waiting};
 use super::serve::{Act, Serve};
@@ -14,18 +16,20 @@ use crate::agent::duty::DutyRules;
 use crate::agent::presence::Presence;
 use crate::agent::roster::{self, Roster};
 use crate::agent::sights::{Narrowed, Sights};
-use crate::clock::Clock;
+use crate::clock::{Clock, Millis};
 use crate::conversation::Target;
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Result};
 use crate::fact::Fact;
-use crate::id::{TenantId, UserId};
+use crate::id::TenantId;
 use crate::push::Hub;
-use crate::tenant::Tenants;
+use crate::tenant::{Tenants, stored_settings};
 use crate::writer::Writer;
 
 /// Rounds that are read at once.
 const AT_ONCE: i64 = 256;
+/// Commands that wait for the writer at once.
+const ACTS_AT_ONCE: usize = 64;
 /// Pages of those who wait that one look reads.
 const PAGES: u16 = 16;
 
@@ -48,16 +52,26 @@ pub(crate) struct Clerk {
     pub places: Arc<Mutex<Places>>,
     /// The time.
     pub clock: Clock,
+    /// When this node started.
+    pub started: Millis,
 }
 
 impl Clerk {
+    /// Shows who is here and sets what they see: apart from [`Clerk::look`], which may have much to do, so that the lease of the node
+    /// does not end meanwhile.
+    ///
+    /// # Errors
+    /// As the database's; the next one does the rest.
+    pub(crate) async fn show(&self) -> Result<()> {
+        self.presence.show().await?;
+        self.show_what_is_seen().await
+    }
+
     /// Does what has to be done by now.
     ///
     /// # Errors
     /// As the database's; the next look does the rest.
     pub(crate) async fn look(&self) -> Result<()> {
-        self.presence.show().await?;
-        self.show_what_is_seen().await?;
         let tenants: HashMap<TenantId, Routing> = self
             .tenants
             .with_rounds()
@@ -71,10 +85,14 @@ impl Clerk {
         if self.db.run(move |connection| roster::has_dead_nodes(connection, now)).await? {
             self.db.write(move |connection| roster::remove_dead_nodes(connection, now)).await?;
         }
-        for task in self.db.run(move |connection| store::due(connection, now, AT_ONCE)).await? {
-            if let Some(routing) = tenants.get(&task.tenant) {
-                self.act(&task, *routing, Act::ComeDue).await?;
-            }
+        let due = self.db.run(move |connection| store::due(connection, now, AT_ONCE)).await?;
+        let (of_others, due): (Vec<Task>, Vec<Task>) =
+            due.into_iter().partition(|task| !tenants.contains_key(&task.tenant));
+        let routed = due.into_iter().filter_map(|task| Some((*tenants.get(&task.tenant)?, task, Act::ComeDue)));
+        self.act_on_all(routed.collect()).await?;
+        // A node that did not know yet has opened one after its tenant had turned them off.
+        for tenant in of_others.into_iter().map(|task| task.tenant).collect::<HashSet<_>>() {
+            self.end_all(tenant).await?;
         }
         for (tenant, routing) in tenants {
             self.free_from_the_gone(tenant, routing).await?;
@@ -102,30 +120,23 @@ impl Clerk {
         Ok(())
     }
 
-    /// Those whom an agent serves wait again when the agent has been away for too long.
+    /// Those whom an agent serves wait again when the agent has been away for too long. After a start agents have the whole grace to come
+    /// back, however long the service was down.
     async fn free_from_the_gone(&self, tenant: TenantId, routing: Routing) -> Result<()> {
         let DutyRules { grace, .. } = routing.duty;
-        if grace == 0 {
+        let now = self.clock.now();
+        if grace == 0 || now - self.started < grace {
             return Ok(());
         }
-        let before = self.clock.now() - grace;
-        let gone = move |connection: &mut AnyConnection| {
-            let mut found: Vec<(UserId, Task)> = Vec::new();
-            for (agent, since) in roster::away_since(connection, tenant)? {
-                if since <= before {
-                    let tasks = store::of_agent(connection, agent, AT_ONCE)?;
-                    found.extend(tasks.into_iter().map(|task| (agent, task)));
-                }
-            }
-            Ok(found)
-        };
-        for (agent, task) in self.db.run(gone).await? {
-            // An agent who answers without a socket is there all the same.
-            if task.assigned_at.is_none_or(|assigned| assigned <= before) {
-                self.act(&task, routing, Act::LoseAgent(agent)).await?;
-            }
-        }
-        Ok(())
+        let before = now - grace;
+        let away = move |connection: &mut AnyConnection| store::of_the_away(connection, tenant, before, AT_ONCE);
+        let lost = self.db.run(away).await?.into_iter().filter_map(|task| {
+            // An agent who got it without a socket is there all the same.
+            let is_old = task.assigned_at.is_none_or(|assigned| assigned <= before);
+            let act = Act::LoseAgent(task.agent.filter(|_| is_old)?);
+            Some((routing, task, act))
+        });
+        self.act_on_all(lost.collect()).await
     }
 
     /// Those who wait are told when someone has come on duty, or nobody is any more, and their places.
@@ -157,9 +168,7 @@ impl Clerk {
             Ok((found, waiting, in_all))
         };
         let (changed, waiting, in_all) = self.db.run(news).await?;
-        for task in changed {
-            self.act(&task, routing, Act::NoteDuty).await?;
-        }
+        self.act_on_all(changed.into_iter().map(|task| (routing, task, Act::NoteDuty)).collect()).await?;
         let here = if waiting.is_empty() { HashSet::new() } else { self.hub.members_here(tenant) };
         let places =
             self.places.lock().unwrap_or_else(PoisonError::into_inner).news(tenant, &waiting, in_all, &here, now);
@@ -172,7 +181,8 @@ impl Clerk {
     /// # Errors
     /// As the database's.
     pub(crate) async fn end_all(&self, tenant: TenantId) -> Result<bool> {
-        let settings = self.tenants.settings(tenant).await?;
+        // Not what is in memory, which may be a second old.
+        let (_, settings) = self.db.run(move |connection| stored_settings(connection, tenant)).await?;
         if settings.routing.is_on() {
             return Ok(false);
         }
@@ -180,13 +190,31 @@ impl Clerk {
         let filter = TaskFilter { states, ..TaskFilter::default() };
         let open = move |connection: &mut AnyConnection| store::list(connection, tenant, &filter, None, AT_ONCE);
         let open = self.db.run(open).await?;
-        for task in &open {
-            self.act(task, Routing::from(&settings.routing), Act::TurnOff).await?;
-        }
-        Ok(!open.is_empty())
+        let (is_full, routing) =
+            (open.len() >= usize::try_from(AT_ONCE).unwrap_or(0), Routing::from(&settings.routing));
+        self.act_on_all(open.into_iter().map(|task| (routing, task, Act::TurnOff)).collect()).await?;
+        Ok(is_full)
     }
 
-    async fn act(&self, task: &Task, routing: Routing, act: Act) -> Result<()> {
+    /// Does something to each of these rounds, all at once, so that the writer makes batches of them. What fails of one is left to
+    /// the next look.
+    ///
+    /// # Errors
+    /// [`Error::Busy`], when the writer takes no more.
+    async fn act_on_all(&self, acts: Vec<(Routing, Task, Act)>) -> Result<()> {
+        let all = acts.into_iter().map(|(routing, task, act)| self.act(task, routing, act));
+        let outcomes: Vec<Result<()>> = futures_util::stream::iter(all).buffer_unordered(ACTS_AT_ONCE).collect().await;
+        let mut is_busy = false;
+        for error in outcomes.into_iter().filter_map(Result::err) {
+            is_busy |= error == Error::Busy;
+            if error != Error::Busy {
+                tracing::warn!(%error, "a round of service could not be looked after");
+            }
+        }
+        if is_busy { Err(Error::Busy) } else { Ok(()) }
+    }
+
+    async fn act(&self, task: Task, routing: Routing, act: Act) -> Result<()> {
         let serve = Serve {
             tenant: task.tenant,
             conversation: Target::Id(task.conversation),

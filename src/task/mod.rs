@@ -154,6 +154,8 @@ pub(crate) struct Task {
     pub last_seq: Option<i64>,
     /// Since when it waits. A round that waits again keeps it, and so its place.
     pub queued_at: Millis,
+    /// Since when it waits this time, or while nobody is on duty; `None` while an agent has it, and after the end.
+    pub waiting_since: Option<Millis>,
     /// When an agent got it, the last time.
     pub assigned_at: Option<Millis>,
     /// When the agent began to serve, the last time.
@@ -278,6 +280,7 @@ impl Task {
             first_seq,
             last_seq: None,
             queued_at: now,
+            waiting_since: Some(now),
             assigned_at: None,
             accepted_at: None,
             first_reply_at: None,
@@ -350,11 +353,11 @@ impl Task {
     ///
     /// # Errors
     /// As [`Task::accept`]; [`Error::TaskChanged`] when the agent serves it already.
-    pub(crate) fn refuse(&mut self, by: UserId, on_duty: bool) -> Result<()> {
+    pub(crate) fn refuse(&mut self, by: UserId, on_duty: bool, now: Millis) -> Result<()> {
         match self.state {
             State::Offered | State::Serving if self.agent != Some(by) => Err(Error::TaskTaken),
             State::Offered => {
-                self.wait_again(on_duty);
+                self.wait_again(on_duty, now);
                 self.reassigns += 1;
                 Ok(())
             }
@@ -373,6 +376,7 @@ impl Task {
         match self.state {
             State::Waiting | State::Missed => {
                 self.agent = Some(by);
+                self.waiting_since = None;
                 (self.assigned_at, self.accepted_at) = (Some(now), Some(now));
                 self.state = State::Serving;
             }
@@ -415,7 +419,7 @@ impl Task {
             Recipient::Agent(candidate) => self.give_to(candidate, acceptance, now)?,
             Recipient::Group(group, on_duty) => {
                 self.group = Some(group);
-                self.wait_again(on_duty);
+                self.wait_again(on_duty, now);
             }
         }
         self.transfers += 1;
@@ -493,21 +497,22 @@ impl Task {
     }
 
     /// Someone has come on duty, or nobody is any more: whoever waits is told. Returns whether that is news.
-    pub(crate) const fn note_duty(&mut self, on_duty: bool) -> bool {
+    pub(crate) const fn note_duty(&mut self, on_duty: bool, now: Millis) -> bool {
         let state = if on_duty { State::Waiting } else { State::Missed };
         let is_news = self.state.is_waiting() && self.state.code() != state.code();
         if is_news {
             self.state = state;
+            self.waiting_since = Some(now);
             self.changed();
         }
         is_news
     }
 
     /// Its agent has been away for too long: it waits again, at its place. Returns whether the agent had it.
-    pub(crate) fn lose_agent(&mut self, agent: UserId, on_duty: bool) -> bool {
+    pub(crate) fn lose_agent(&mut self, agent: UserId, on_duty: bool, now: Millis) -> bool {
         let had_it = self.served_by() == Some(agent);
         if had_it {
-            self.wait_again(on_duty);
+            self.wait_again(on_duty, now);
             self.reassigns += 1;
         }
         had_it
@@ -518,16 +523,16 @@ impl Task {
     pub(crate) fn come_due(&mut self, times: Times, on_duty: bool, last_seq: i64, now: Millis) -> bool {
         let is_over = |since: Option<Millis>, time: Millis| time > 0 && since.is_some_and(|since| now - since >= time);
         match self.state {
-            State::Waiting if is_over(Some(self.queued_at), times.max_wait) => {
+            State::Waiting if is_over(self.waiting_since, times.max_wait) => {
                 self.end(State::Unserved, Ender::Service, Some(reason::TIMEOUT), last_seq, now);
                 true
             }
-            State::Missed if is_over(Some(self.queued_at), times.missed_ttl) => {
+            State::Missed if is_over(self.waiting_since, times.missed_ttl) => {
                 self.end(State::Unserved, Ender::Service, Some(reason::TIMEOUT), last_seq, now);
                 true
             }
             State::Offered if is_over(self.assigned_at, times.offer_timeout) => {
-                self.wait_again(on_duty);
+                self.wait_again(on_duty, now);
                 self.reassigns += 1;
                 true
             }
@@ -538,8 +543,8 @@ impl Task {
     /// Sets when it is looked at, by these times. To be called after each change.
     pub(crate) fn plan(&mut self, times: Times, now: Millis) {
         let (since, time) = match self.state {
-            State::Waiting => (Some(self.queued_at), times.max_wait),
-            State::Missed => (Some(self.queued_at), times.missed_ttl),
+            State::Waiting => (self.waiting_since, times.max_wait),
+            State::Missed => (self.waiting_since, times.missed_ttl),
             State::Offered => (self.assigned_at, times.offer_timeout),
             _ => (None, 0),
         };
@@ -553,6 +558,7 @@ impl Task {
             return Err(Error::AgentFull);
         }
         self.agent = Some(to.agent);
+        self.waiting_since = None;
         self.assigned_at = Some(now);
         (self.state, self.accepted_at) = match acceptance {
             Acceptance::Automatic => (State::Serving, Some(now)),
@@ -562,9 +568,10 @@ impl Task {
         Ok(())
     }
 
-    const fn wait_again(&mut self, on_duty: bool) {
+    const fn wait_again(&mut self, on_duty: bool, now: Millis) {
         self.state = if on_duty { State::Waiting } else { State::Missed };
         self.agent = None;
+        self.waiting_since = Some(now);
         self.assigned_at = None;
         self.accepted_at = None;
         self.changed();
@@ -573,6 +580,7 @@ impl Task {
     fn end(&mut self, state: State, by: Ender, reason: Option<&str>, last_seq: i64, now: Millis) {
         self.state = state;
         self.ended_at = Some(now);
+        self.waiting_since = None;
         self.ended_by = Some(by);
         self.end_reason = reason.map(str::to_owned);
         self.last_seq = Some(last_seq);

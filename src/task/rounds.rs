@@ -181,6 +181,11 @@ impl Rounds {
         Some(&self.open.get(&conversation)?.as_ref()?.task)
     }
 
+    /// Whether an agent who had sockets has been away for too long.
+    pub(crate) fn is_gone(&self, tenant: TenantId, agent: UserId) -> bool {
+        self.rosters.get(&tenant).is_some_and(|roster| roster.gone.contains(&agent))
+    }
+
     /// Whether anyone is there to take a round of this group, or of none.
     pub(crate) fn is_served(&self, tenant: TenantId, group: Option<GroupId>) -> bool {
         self.rosters.get(&tenant).is_some_and(|roster| roster.serves(group))

@@ -166,7 +166,9 @@ impl Command for Serve {
 
     fn apply<'a>(&'a self, _: &mut Served, desk: &mut Desk<'a>) -> Result<TaskId> {
         let found = desk.find(self.tenant, self.conversation).cloned().ok_or(Error::ConversationNotFound)?;
-        if found.is_closed() {
+        // What the service itself does ends what is open there, too.
+        let is_own_act = matches!(self.act, Act::TurnOff | Act::ComeDue | Act::LoseAgent(_) | Act::NoteDuty);
+        if found.is_closed() && !is_own_act {
             return Err(match self.act {
                 // A visitor whose login a link has ended, which is not known everywhere yet.
                 Act::Open(_) => Error::Unauthenticated,
@@ -178,7 +180,10 @@ impl Command for Serve {
             Act::Open(wish) => self.open(wish, &mut rounds, desk, &found),
             _ => self.serve(&mut rounds, desk, &found),
         };
-        let outcome = outcome.and_then(|id| rounds.tell(desk, self.tenant, found.id, &self.routing).map(|()| id));
+        let outcome = match outcome {
+            Ok(id) if !found.is_closed() => rounds.tell(desk, self.tenant, found.id, &self.routing).map(|()| id),
+            outcome => outcome,
+        };
         desk.put(rounds);
         outcome
     }
@@ -239,6 +244,7 @@ impl Serve {
             Act::TransferToGroup(_, group, _) => rounds.is_served(self.tenant, Some(*group)),
             _ => on_duty,
         };
+        let is_gone = matches!(self.act, Act::LoseAgent(agent) if rounds.is_gone(self.tenant, agent));
         let (routing, last_seq) = (&self.routing, found.last_seq);
         let rule = |task: &mut Task| match (&self.act, receiver) {
             (Act::Take(by), Some(to)) => task.take(to, by.any, now),
@@ -250,7 +256,7 @@ impl Serve {
                 .transfer(by.admin, by.any, Recipient::Group(*group, of_group), reason, routing.acceptance, now)
                 .map(|()| true),
             (Act::Accept(by), _) => task.accept(by.admin, now),
-            (Act::Refuse(by), _) => task.refuse(by.admin, on_duty).map(|()| true),
+            (Act::Refuse(by), _) => task.refuse(by.admin, on_duty, now).map(|()| true),
             (Act::Close(by, reason), _) => {
                 task.close(by.admin, by.any, reason.as_deref(), last_seq, now).map(|()| true)
             }
@@ -258,8 +264,9 @@ impl Serve {
             (Act::Open(_), _) => Ok(false),
             (Act::Leave, _) => task.leave(last_seq, now).map(|()| true),
             (Act::TurnOff, _) => Ok(task.turn_off(last_seq, now)),
-            (Act::LoseAgent(agent), _) => Ok(task.lose_agent(*agent, on_duty)),
-            (Act::NoteDuty, _) => Ok(task.note_duty(on_duty)),
+            // Who has come back since the look keeps it.
+            (Act::LoseAgent(agent), _) => Ok(is_gone && task.lose_agent(*agent, on_duty, now)),
+            (Act::NoteDuty, _) => Ok(task.note_duty(on_duty, now)),
             // Planned anew also when it was too early: it would be looked at again at once.
             (Act::ComeDue, _) => {
                 task.come_due(routing.times, on_duty, last_seq, now);

@@ -29,7 +29,7 @@ fn task(state: State) -> Task {
     let mut task = opened(true);
     match state {
         State::Waiting => {}
-        State::Missed => assert!(task.note_duty(false)),
+        State::Missed => assert!(task.note_duty(false, NOW)),
         State::Offered => task.assign(room(ANN), Acceptance::Asked, NOW).unwrap(),
         State::Serving => assert!(task.take(room(ANN), false, NOW).unwrap()),
         State::Closed => {
@@ -54,9 +54,9 @@ const ACTS: [(&str, Act); 22] = [
     ("Ben takes over", |task| task.take(room(BEN), true, NOW).map(drop)),
     ("Ann accepts", |task| task.accept(ANN, NOW).map(drop)),
     ("Ben accepts", |task| task.accept(BEN, NOW).map(drop)),
-    ("Ann refuses", |task| task.refuse(ANN, true)),
-    ("Ann refuses, the last on duty", |task| task.refuse(ANN, false)),
-    ("Ben refuses", |task| task.refuse(BEN, true)),
+    ("Ann refuses", |task| task.refuse(ANN, true, NOW)),
+    ("Ann refuses, the last on duty", |task| task.refuse(ANN, false, NOW)),
+    ("Ben refuses", |task| task.refuse(BEN, true, NOW)),
     ("Ann answers", |task| {
         task.answer(ANN, NOW);
         Ok(())
@@ -86,7 +86,7 @@ const ACTS: [(&str, Act); 22] = [
     ("a supervisor closes", |task| task.close(BEN, true, None, 9, NOW)),
     ("the member leaves", |task| task.leave(9, NOW)),
     ("Ann is gone", |task| {
-        task.lose_agent(ANN, true);
+        task.lose_agent(ANN, true, NOW);
         Ok(())
     }),
 ];
@@ -177,7 +177,7 @@ fn nothing_is_done_after_any_end() {
 #[test]
 fn a_round_that_waits_again_keeps_its_place_and_one_that_is_transferred_its_reason() {
     let mut task = task(State::Offered);
-    task.refuse(ANN, true).unwrap();
+    task.refuse(ANN, true, NOW).unwrap();
     assert_eq!((task.queued_at, task.agent, task.reassigns, task.assigned_at), (NOW, None, 1, None));
     task.take(room(ANN), false, NOW + 5).unwrap();
     task.transfer(ANN, false, Recipient::Group(GROUP, true), "sales", Acceptance::Automatic, NOW + 6).unwrap();
@@ -215,6 +215,18 @@ fn times_end_what_waits_and_take_back_what_was_offered_and_not_before() {
         assert!(!task.clone().come_due(Times::default(), true, 9, NOW + 100 * time), "0 is never");
         assert!(task.come_due(TIMES, true, 9, NOW + time));
         assert_eq!(task.state, end);
+    }
+    // Who waits again, or is no missed one any more, waits from then on.
+    let later = NOW + 100 * TIMES.max_wait;
+    let mut missed = task(State::Missed);
+    assert!(missed.note_duty(true, later));
+    let mut returned = task(State::Serving);
+    assert!(returned.lose_agent(ANN, true, later));
+    for mut waiting in [missed, returned] {
+        waiting.plan(TIMES, later);
+        assert_eq!((waiting.due_at, waiting.queued_at), (Some(later + TIMES.max_wait), NOW));
+        assert!(!waiting.come_due(TIMES, true, 9, later + TIMES.max_wait - 1));
+        assert!(waiting.come_due(TIMES, true, 9, later + TIMES.max_wait));
     }
     let mut serving = task(State::Serving);
     assert!(!serving.come_due(TIMES, true, 9, NOW + LONGEST));
@@ -266,18 +278,18 @@ impl Tenant {
         let refused = match what {
             0 | 1 => task.take(candidate, what == 1, now).is_err(),
             2 => task.accept(agent, now).is_err(),
-            3 => task.refuse(agent, on_duty).is_err(),
+            3 => task.refuse(agent, on_duty, now).is_err(),
             4 => task.transfer(agent, false, Recipient::Agent(to), "r", Acceptance::Asked, now).is_err(),
             5 => task.transfer(agent, false, Recipient::Group(GROUP, on_duty), "r", Acceptance::Asked, now).is_err(),
             6 => task.assign(to, Acceptance::Asked, now).is_err(),
             7 => task.close(agent, false, None, 9, now).is_err(),
             8 => task.close(agent, true, None, 9, now).is_err(),
             9 => task.leave(9, now).is_err(),
-            10 => !task.lose_agent(agent, on_duty),
+            10 => !task.lose_agent(agent, on_duty, now),
             11 => !task.come_due(TIMES, on_duty, 9, now),
             12 => {
                 self.on_duty = !on_duty;
-                !task.note_duty(!on_duty)
+                !task.note_duty(!on_duty, now)
             }
             _ => !task.answer(agent, now),
         };

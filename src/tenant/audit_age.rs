@@ -60,9 +60,9 @@ fn first_due(connection: &mut AnyConnection, now: Millis) -> Result<Option<(Tena
     let mut after = 0;
     loop {
         let tenants = store::page(connection, after, TENANTS)?;
-        let Some((last, _)) = tenants.last() else { return Ok(None) };
+        let Some((last, ..)) = tenants.last() else { return Ok(None) };
         after = last.get();
-        for (tenant, settings) in tenants {
+        for (tenant, _, settings) in tenants {
             let Some(kept) = Millis::try_from(settings.audit.keep_days).ok().filter(|days| *days > 0) else { continue };
             let before = now - kept * DAY;
             if audit::has_before(connection, tenant, before)? {

@@ -83,17 +83,20 @@ impl Tenants {
     /// # Errors
     /// [`crate::error::Error::Busy`] when the database cannot be asked.
     pub(crate) async fn load_those_with_rounds(&self) -> Result<()> {
+        for (tenant, change, settings) in self.read_those_with_rounds().await? {
+            self.keep(tenant, change, settings);
+        }
+        Ok(())
+    }
+
+    async fn read_those_with_rounds(&self) -> Result<Vec<(TenantId, i64, TenantSettings)>> {
         let (mut after, mut found) = (0, Vec::new());
         loop {
             let page = self.0.db.run(move |connection| store::page(connection, after, PAGE)).await?;
-            let Some((last, _)) = page.last() else { break };
+            let Some((last, ..)) = page.last() else { return Ok(found) };
             after = last.get();
-            found.extend(page.into_iter().filter(|(_, settings)| settings.routing.is_on()).map(|(tenant, _)| tenant));
+            found.extend(page.into_iter().filter(|(.., settings)| settings.routing.is_on()));
         }
-        for tenant in found {
-            self.settings(tenant).await?;
-        }
-        Ok(())
     }
 
     /// The tenants that have rounds of service.
@@ -123,14 +126,20 @@ impl Tenants {
             Ok((store::newest_change(connection)?, store::changes(connection, seen)?))
         };
         let (newest, changes) = self.0.db.run(read).await?;
-        {
+        let is_back =
+            |known: &HashMap<TenantId, Known>| newest < seen || known.values().any(|known| known.change > newest);
+        let went_back = is_back(&self.0.known.read().unwrap_or_else(PoisonError::into_inner));
+        // Before anything is forgotten: tenants with rounds are known at any time.
+        let with_rounds = if went_back { self.read_those_with_rounds().await? } else { Vec::new() };
+        if went_back {
             let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
             // The server's successor knows less, or an older state was put back: numbers will come again. A change of this node's
             // own that was made since the look does no harm: what is not in memory is read.
-            if newest < seen || known.values().any(|known| known.change > newest) {
-                known.clear();
-                self.0.seen.store(newest, Ordering::Relaxed);
+            known.clear();
+            for (tenant, change, settings) in with_rounds {
+                known.insert(tenant, Known { change, settings: Arc::new(settings) });
             }
+            self.0.seen.store(newest, Ordering::Relaxed);
         }
         for (tenant, change, settings) in changes {
             self.keep(tenant, change, settings);

@@ -18,6 +18,9 @@ pub(crate) type End = Arc<dyn Fn(TenantId) -> BoxFuture<'static, Result<bool>> +
 pub(crate) struct EndRounds {
     /// The tenant.
     pub tenant: i64,
+    /// Whether it is the second look, when every node knows.
+    #[serde(default)]
+    pub later: bool,
 }
 
 impl Job for EndRounds {
@@ -25,7 +28,7 @@ impl Job for EndRounds {
     type Context = End;
 
     fn key(&self) -> String {
-        self.tenant.to_string()
+        if self.later { format!("{} later", self.tenant) } else { self.tenant.to_string() }
     }
 
     fn tenant(&self) -> Option<TenantId> {

@@ -14,6 +14,9 @@ use crate::error::{Error, Result};
 use crate::id::TenantId;
 use crate::job;
 
+/// The time after which every node knows of a change, in milliseconds.
+const STALE: Millis = 5_000;
+
 /// Changes that one poll takes over.
 const CHANGES_AT_ONCE: i64 = 1000;
 
@@ -94,7 +97,10 @@ pub(super) fn change(
         .execute(connection)?;
     let old = read(&stored);
     if old.routing.is_on() && !settings.routing.is_on() {
-        job::enqueue(connection, &EndRounds { tenant: tenant.get() }, now, now)?;
+        // Twice: a node that does not know yet may open one meanwhile.
+        for (later, at) in [(false, now), (true, now + STALE)] {
+            job::enqueue(connection, &EndRounds { tenant: tenant.get(), later }, now, at)?;
+        }
     }
     let (before, after) = (tree(&old)?, tree(&settings)?);
     if let Some(change) = Change::of("setting", tenant, "update").between(&before, &after) {
@@ -104,8 +110,12 @@ pub(super) fn change(
 }
 
 /// The settings of the tenants above an id, by id, at most `limit`.
-pub(super) fn page(connection: &mut AnyConnection, after: i64, limit: i64) -> Result<Vec<(TenantId, TenantSettings)>> {
-    let rows: Vec<(i64, String)> =
-        t::table.filter(t::id.gt(after)).order(t::id).limit(limit).select((t::id, t::settings)).load(connection)?;
-    Ok(rows.into_iter().map(|(id, text)| (TenantId::new(id), read(&text))).collect())
+pub(super) fn page(
+    connection: &mut AnyConnection,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<(TenantId, i64, TenantSettings)>> {
+    let page = t::table.filter(t::id.gt(after)).order(t::id).limit(limit);
+    let rows: Vec<ChangedRow> = page.select(ChangedRow::as_select()).load(connection)?;
+    Ok(rows.into_iter().map(|row| (TenantId::new(row.id), row.change_no, read(&row.settings))).collect())
 }

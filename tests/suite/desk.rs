@@ -872,3 +872,57 @@ async fn a_programs_message_serves_nobody() {
     assert!(owner.messages(conversation, "limit=1").await[0]["taskId"].is_number());
     app.stop().await;
 }
+
+#[tokio::test]
+async fn who_was_missed_for_longer_than_anyone_may_wait_is_served_all_the_same() {
+    let app = TestApp::spawn_with(|settings| settings.push.idle_timeout_s = 3600).await;
+    let owner = manual(&app, json!({"maxWait": 60})).await;
+    let ann = app.admin("ann", Role::Agent).await;
+    let (_, conversation) = waiting(&app, 1001).await;
+    app.clock.advance(600_000);
+    let _at_ann = ann.socket("").await;
+    eventually("it waits", async || tasks(&owner, "state=3").await.len() == 1).await;
+    app.clock.advance(59_000);
+    assert_eq!(take(&ann, conversation).await.ok()["state"], 1);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn many_who_were_missed_wait_as_soon_as_somebody_comes() {
+    let app = TestApp::spawn().await;
+    let owner = manual(&app, json!({})).await;
+    for id in 0..300 {
+        app.member(1001 + id).await.says("你好").await;
+    }
+    let (ann, before) = (app.admin("ann", Role::Agent).await, app.metric("kefu_commit_seconds_count").await);
+    let _at_ann = ann.socket("").await;
+    eventually("they wait", async || tasks(&owner, "state=4&limit=1").await.is_empty()).await;
+    let batches = app.metric("kefu_commit_seconds_count").await - before;
+    assert!(batches < 150, "{batches} transactions");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_service_that_was_down_for_long_takes_nobodys_rounds() {
+    let app = TestApp::spawn_with(|settings| settings.push.idle_timeout_s = 3600).await;
+    manual(&app, json!({})).await;
+    let ann = app.admin("ann", Role::Agent).await;
+    let at_ann = ann.socket("").await;
+    let (_, conversation) = waiting(&app, 1001).await;
+    let taken = take(&ann, conversation).await.ok();
+    drop(at_ann);
+    let clock = app.clock.clone();
+    let app = app.restart_with(async || clock.advance(3_600_000)).await;
+    let owner = app.owner().await;
+    let ann = ann.at_node(&app);
+    // A look of the new service, which would have taken it.
+    app.clock.advance(1000);
+    let other = app.member(1002).await;
+    other.says("你好").await;
+    let _at_ann = ann.socket("").await;
+    eventually("the other waits", async || tasks(&owner, "state=3").await.len() == 1).await;
+    assert_eq!(owner.get(&format!("{TASK}/get?id={}", taken["id"])).await.ok(), taken);
+    app.clock.advance(60_000);
+    assert_eq!(owner.get(&format!("{TASK}/get?id={}", taken["id"])).await.ok(), taken, "she is there");
+    app.stop().await;
+}

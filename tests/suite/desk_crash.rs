@@ -27,7 +27,7 @@ const CURRENT: &str = "/app-api/promotion/kefu-task/current";
 const MEMBERS: i64 = 8;
 
 /// What members and agents do, as it was answered.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Book {
     taken: HashSet<i64>,
     /// Whose end was asked for.
@@ -104,7 +104,7 @@ async fn what_was_answered_as_taken_or_closed_is_there_after_kill_9() {
             serve.signal("KILL");
         });
         serve = Serve::start(folder.path(), &arguments).await;
-        let book = book.lock().unwrap();
+        let book = book.lock().unwrap().clone();
         let owner = serve.user(&admin);
         for id in &book.taken {
             let state = owner.get(&format!("{TASK}/get?id={id}")).await.ok()["state"].as_i64().unwrap();

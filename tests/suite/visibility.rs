@@ -1,6 +1,9 @@
 //! Which conversations agents see: all, those of their groups, or their own ones.
 
+use diesel::prelude::*;
 use kefu::testing::access::{Permission, Role};
+use kefu::testing::db::AnyConnection;
+use kefu::testing::db::schema::kefu_tenant;
 use serde_json::{Value, json};
 
 use crate::support::{Event, Reply, TestApp, User, eventually, path};
@@ -300,5 +303,28 @@ async fn another_node_sees_the_same_from_the_database_alone() {
     there.answers(conversation, "我来看看").await;
     assert_eq!(kinds(&at_ben.events_so_far().await), Vec::<&str>::new());
     other.stop().await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_database_that_has_gone_back_shows_nothing_more() {
+    let (app, owner) = limited_to("own").await;
+    let (ann, ben) = (agent(&app, "ann").await, agent(&app, "ben").await);
+    let (member, conversation) = waiting(&app, 1001).await;
+    take(&ann, conversation).await;
+    let mut at_ben = ben.socket("").await;
+    let back = |connection: &mut AnyConnection| {
+        let settings = r#"{"routing":{"mode":"manual","visibility":"own","capacity":7}}"#;
+        let before = (kefu_tenant::change_no.eq(kefu_tenant::change_no - 1), kefu_tenant::settings.eq(settings));
+        diesel::update(kefu_tenant::table).set(before).execute(connection)?;
+        Ok(())
+    };
+    app.db.write(back).await.unwrap();
+    eventually("the service knows", async || {
+        owner.get("/admin-api/promotion/kefu-setting/get").await.ok()["routing"]["capacity"] == 7
+    })
+    .await;
+    member.says("?").await;
+    assert_eq!(kinds(&at_ben.events_so_far().await), Vec::<&str>::new());
     app.stop().await;
 }

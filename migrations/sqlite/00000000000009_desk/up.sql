@@ -1,7 +1,7 @@
 -- Rounds of service (docs/desk.md). open_conversation_id: the conversation while the round is open, NULL afterwards, so that there is
 -- one open round in each at most. user_id: the member. kind: 0 for whoever is free, 1 for an agent, 2 for a group. state: -4 closed by
 -- a supervisor, -3 served by nobody in time, -2 closed for silence, -1 closed, 0 offered, 1 in service, 3 waiting, 4 missed.
--- queued_at: the place among those who wait; kept by a round that waits again. ended_by: the admin; 0 for the member, NULL for the service.
+-- queued_at: the place among those who wait; kept by a round that waits again. waiting_since: this time. ended_by: the admin; 0 for the member, NULL for the service.
 -- due_at: when the round is looked at the next time, if nothing happens before.
 CREATE TABLE kefu_task (
     id                   INTEGER   NOT NULL PRIMARY KEY,
@@ -17,6 +17,7 @@ CREATE TABLE kefu_task (
     first_seq            BIGINT    NOT NULL,
     last_seq             BIGINT,
     queued_at            TIMESTAMP NOT NULL,
+    waiting_since        TIMESTAMP,
     assigned_at          TIMESTAMP,
     accepted_at          TIMESTAMP,
     first_reply_at       TIMESTAMP,

@@ -184,7 +184,11 @@ pub(crate) fn show(
     if !came.is_empty() {
         ensure(connection, came, now)?;
     }
-    for (tenant, agent) in came {
+    // Those of a commit whose outcome was lost are there.
+    let ids: Vec<i64> = came.iter().map(|(_, agent)| agent.get()).collect();
+    let there: Vec<i64> =
+        s::table.filter(s::node.eq(node)).filter(s::admin_id.eq_any(&ids)).select(s::admin_id).load(connection)?;
+    for (tenant, agent) in came.iter().filter(|(_, agent)| !there.contains(&agent.get())) {
         let outcome = diesel::insert_into(s::table)
             .values((
                 s::admin_id.eq(agent.get()),
@@ -194,8 +198,12 @@ pub(crate) fn show(
                 s::tenant_id.eq(tenant.get()),
             ))
             .execute(connection);
-        inserted(outcome)?;
-        diesel::update(a::table.find(agent.get()))
+        if !inserted(outcome)? {
+            return Err(Error::Conflict);
+        }
+    }
+    if !came.is_empty() {
+        diesel::update(a::table.filter(a::id.eq_any(&ids)))
             .set(a::offline_since.eq(None::<chrono::NaiveDateTime>))
             .execute(connection)?;
     }
@@ -210,6 +218,9 @@ pub(crate) fn show(
 
 /// Notes since when those of these agents are away who have no socket any more.
 fn note_away(connection: &mut AnyConnection, agents: &[i64], since: Millis) -> Result<()> {
+    // Locked first: who comes to another node meanwhile is there afterwards.
+    let locked = a::table.filter(a::id.eq_any(agents));
+    diesel::update(locked).set(a::updater.eq(a::updater)).execute(connection)?;
     let elsewhere: Vec<i64> = s::table.filter(s::admin_id.eq_any(agents)).select(s::admin_id).load(connection)?;
     let away: Vec<i64> = agents.iter().copied().filter(|agent| !elsewhere.contains(agent)).collect();
     diesel::update(a::table.filter(a::id.eq_any(&away)).filter(a::offline_since.is_null()))
@@ -234,15 +245,4 @@ pub(crate) fn remove_dead_nodes(connection: &mut AnyConnection, now: Millis) -> 
         }
     }
     Ok(())
-}
-
-/// The agents of a tenant who have no socket, with since when.
-pub(crate) fn away_since(connection: &mut AnyConnection, tenant: TenantId) -> Result<Vec<(UserId, Millis)>> {
-    let rows: Vec<(i64, Option<chrono::NaiveDateTime>)> = a::table
-        .filter(a::tenant_id.eq(tenant.get()))
-        .filter(a::offline_since.is_not_null())
-        .select((a::id, a::offline_since))
-        .limit(2 * MOST_AGENTS)
-        .load(connection)?;
-    Ok(rows.into_iter().filter_map(|(agent, since)| Some((UserId::new(agent), from_timestamp(since?)))).collect())
 }

@@ -11,7 +11,7 @@ use crate::access::Sight;
 use crate::clock::{Millis, to_timestamp};
 use crate::conversation::seen_by;
 use crate::db::AnyConnection;
-use crate::db::schema::kefu_task as t;
+use crate::db::schema::{kefu_agent, kefu_task as t};
 use crate::db::timestamp::Instant;
 use crate::error::Result;
 use crate::id::{ConversationId, GroupId, TaskId, TenantId, UserId};
@@ -147,10 +147,20 @@ pub(crate) fn history(
     Ok(rows.into_iter().map(Task::from).collect())
 }
 
-/// Rounds of an agent that are offered or served.
-pub(crate) fn of_agent(connection: &mut AnyConnection, agent: UserId, limit: i64) -> Result<Vec<Task>> {
+/// Rounds that are offered or served of agents who have had no socket since before this time: for each such agent of the tenant one
+/// read along `kefu_task_agent`.
+pub(crate) fn of_the_away(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    before: Millis,
+    limit: i64,
+) -> Result<Vec<Task>> {
+    let away = kefu_agent::table
+        .filter(kefu_agent::tenant_id.eq(tenant.get()))
+        .filter(kefu_agent::offline_since.le(to_timestamp(before)))
+        .select(kefu_agent::id.nullable());
     let rows: Vec<TaskRow> = t::table
-        .filter(t::agent_id.eq(agent.get()))
+        .filter(t::agent_id.eq_any(away))
         .filter(t::state.eq_any([State::Offered.code(), State::Serving.code()]))
         .order((t::state, t::queued_at, t::id))
         .limit(limit)

@@ -10,7 +10,7 @@ use diesel::dsl::count_star;
 use diesel::prelude::*;
 
 pub(crate) use list::{
-    Place, ServedRound, TaskFilter, count, due, get, history, in_conversation, list, of_agent, oldest, places, seen,
+    Place, ServedRound, TaskFilter, count, due, get, history, in_conversation, list, of_the_away, oldest, places, seen,
     served, waiting_by_group,
 };
 pub(crate) use statements::texts;
