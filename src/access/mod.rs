@@ -182,6 +182,8 @@ impl FromIterator<Permission> for Permissions {
 pub(crate) trait Privilege: 'static {
     /// The permission, `None` when any admin will do.
     const PERMISSION: Option<Permission>;
+    /// With this permission alone, too, the operation may be called.
+    const OR: Option<Permission> = None;
     /// With this permission alone, too, the operation is answered, but changes nothing.
     const WITHOUT_EFFECT: Option<Permission> = None;
     /// What the operation does to the caller's own things, this permission lets it do to those of others.
@@ -197,6 +199,15 @@ pub(crate) struct ElseWithoutEffect<P, Q>(PhantomData<(P, Q)>);
 impl<P: Privilege, Q: Privilege> Privilege for ElseWithoutEffect<P, Q> {
     const PERMISSION: Option<Permission> = P::PERMISSION;
     const WITHOUT_EFFECT: Option<Permission> = Q::PERMISSION;
+}
+
+/// Either what `P` asks for or what `Q` asks for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Either<P, Q>(PhantomData<(P, Q)>);
+
+impl<P: Privilege, Q: Privilege> Privilege for Either<P, Q> {
+    const PERMISSION: Option<Permission> = P::PERMISSION;
+    const OR: Option<Permission> = Q::PERMISSION;
 }
 
 /// Any admin for the own things; with what `P` asks for, those of others, too.

@@ -258,7 +258,7 @@ async fn update_group(
 
 /// Delete a group
 ///
-/// One that has no agents and stands in for no other.
+/// One that has no agents, no open round of service, and stands in for no other.
 #[utoipa::path(delete, path = "/admin-api/promotion/kefu-group/delete", operation_id = "delete_group", tag = "group")]
 async fn delete_group(
     Then(admin, Query(GroupQuery { id })): Then<Admin<ManageGroups>, Query<GroupQuery>>,

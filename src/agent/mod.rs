@@ -239,10 +239,11 @@ pub(crate) fn update(
     audit::record(connection, actor, tenant, change, now)
 }
 
-/// Deletes a group that has no agents, for which nothing waits and which stands in for none.
+/// Deletes a group that has no agents, no open round of service, and which stands in for none. Conversations that it had last are of no group
+/// from then on, so that nobody loses sight of them.
 ///
 /// # Errors
-/// [`Error::Invalid`] with the number of its agents, or of what waits.
+/// [`Error::Invalid`] with the number of its agents, or of its open rounds.
 pub(crate) fn delete(
     connection: &mut AnyConnection,
     actor: &Actor,
@@ -260,11 +261,11 @@ pub(crate) fn delete(
             en: format!("the group has {members} agents").into(),
         }));
     }
-    let waiting = store::waiting_in(connection, tenant, id)?;
-    if waiting > 0 {
+    let open = store::open_in(connection, tenant, id)?;
+    if open > 0 {
         return Err(Error::Invalid(Problem {
-            zh: format!("该分组仍有 {waiting} 个排队会话").into(),
-            en: format!("{waiting} rounds of service wait for the group").into(),
+            zh: format!("该分组仍有 {open} 个未结束的会话").into(),
+            en: format!("the group has {open} open rounds of service").into(),
         }));
     }
     if let Some(other) = there.iter().find(|group| group.fallback == Some(id)) {
@@ -273,6 +274,7 @@ pub(crate) fn delete(
             en: format!("the group stands in for {}", other.name).into(),
         }));
     }
+    store::forget_group(connection, tenant, id)?;
     store::delete(connection, id)?;
     audit::record(connection, actor, tenant, Change::of("group", id, "delete").from(shown(before)), now)
 }

@@ -88,6 +88,7 @@ impl<P: Privilege> FromRequest for Admin<P> {
             UserType::Admin if principal.sets_up && !P::DURING_SET_UP => Err(Error::Forbidden),
             UserType::Admin
                 if P::PERMISSION.is_none_or(|permission| principal.may(permission))
+                    || P::OR.is_some_and(|permission| principal.may(permission))
                     || P::WITHOUT_EFFECT.is_some_and(|permission| principal.may(permission)) =>
             {
                 Ok(Self(principal, PhantomData))

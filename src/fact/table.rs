@@ -103,7 +103,9 @@ impl Fact {
             | Self::ConversationDeleted { .. }
             | Self::ConversationMarked { .. }
             | Self::MemberUpdated { .. } => admins(),
-            Self::ConversationHidden { before, now, .. } => admins().within(before, Some(now)),
+            Self::ConversationHidden { conversation, before, now, .. } => {
+                admins().within(before, Some(now)).hiding(conversation.get())
+            }
             Self::TaskChanged { .. } => Audience::admins(Permission::QueryTasks),
             Self::OwnTaskChanged { member, .. } | Self::QueuePosition { member, .. } => {
                 Audience::default().and_member(member)

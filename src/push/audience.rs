@@ -20,6 +20,8 @@ pub(crate) struct Audience {
     pub except: Option<User>,
     /// Of the admins who hold the permission, only those who may see this.
     pub within: Option<Within>,
+    /// The stream that the event takes from them: whoever receives it shows it no longer.
+    pub hides: Option<i64>,
 }
 
 /// What an admin has to be able to see.
@@ -60,6 +62,11 @@ impl Audience {
     /// Only the admins of it who may see a conversation of this assignment, and none of it as `unseen`.
     pub(crate) fn within(self, seen: Assignment, unseen: Option<Assignment>) -> Self {
         Self { within: Some(Within { seen, unseen }), ..self }
+    }
+
+    /// And none of them shows this stream any longer.
+    pub(crate) fn hiding(self, stream: i64) -> Self {
+        Self { hides: Some(stream), ..self }
     }
 
     /// But not this user.

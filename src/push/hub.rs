@@ -102,7 +102,7 @@ impl Tenant {
 
     /// The connections of an audience, each once.
     fn recipients<'a>(&'a self, audience: &'a Audience) -> impl Iterator<Item = &'a Arc<Connection>> {
-        let Audience { member, admins, users, except, within } = audience;
+        let Audience { member, admins, users, except, within, hides: _ } = audience;
         let wanted = admins.map(Permissions::only);
         let is_admin = move |connection: &Connection| {
             wanted.is_some_and(|wanted| connection.holds(wanted))
@@ -206,7 +206,7 @@ impl Hub {
     /// Hands events to this node's connections, except for those that were delivered before.
     pub(crate) fn deliver(&self, events: &[Event]) {
         let (mut pushed, mut called_at) = (Count::default(), 0);
-        let mut calls = Calls::default();
+        let (mut calls, mut unshown) = (Calls::default(), Vec::new());
         {
             let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);
             for event in events {
@@ -219,6 +219,8 @@ impl Hub {
                 let Some(tenant) = tenants.get(&event.tenant) else { continue };
                 for connection in tenant.recipients(&event.audience) {
                     pushed.add(connection.push(&event.frame, event.position, &mut calls));
+                    let change = event.audience.hides.and_then(|stream| connection.viewing().hide(stream));
+                    unshown.extend(change.map(|change| (event.tenant, change)));
                 }
                 // Locked until now, so that an event that is noted later cannot overtake this one.
                 drop(noted);
@@ -230,6 +232,7 @@ impl Hub {
         }
         drop(calls);
         self.count(&pushed);
+        self.viewed(unshown);
     }
 
     /// What may be missing at this node's connections of a stream whose newest event is `newest`, because another node has just
@@ -382,18 +385,25 @@ impl Hub {
 
     /// Tells an admin at this node who may not see everything that these conversations are not seen any more.
     pub(crate) fn hide(&self, key: UserKey, conversations: &[ConversationId]) {
-        let content = conversations.iter().map(|id| Hidden { conversation_id: *id });
-        let frames: Vec<_> =
-            content.filter_map(|content| frame::event(ServerFrame::Hidden.as_str(), &content).ok()).collect();
+        let hidden = |id: &ConversationId| {
+            let frame = frame::event(ServerFrame::Hidden.as_str(), &Hidden { conversation_id: *id }).ok()?;
+            Some((id.get(), frame))
+        };
+        let frames: Vec<_> = conversations.iter().filter_map(hidden).collect();
         let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);
         let connections = tenants.get(&key.tenant).and_then(|tenant| tenant.users.get(&(key.user_type, key.user)));
         let limited = connections.into_iter().flatten().filter(|one| !one.may(Permission::QueryAllConversations));
-        let (mut pushed, mut calls) = (Count::default(), Calls::default());
+        let (mut pushed, mut calls, mut unshown) = (Count::default(), Calls::default(), Vec::new());
         for connection in limited {
-            frames.iter().for_each(|frame| pushed.add(connection.push(frame, None, &mut calls)));
+            for (stream, frame) in &frames {
+                pushed.add(connection.push(frame, None, &mut calls));
+                unshown.extend(connection.viewing().hide(*stream).map(|change| (key.tenant, change)));
+            }
         }
+        drop(tenants);
         drop(calls);
         self.count(&pushed);
+        self.viewed(unshown);
     }
 
     /// These tenants do not show every conversation to every admin: who publishes something of one of them names its assignment

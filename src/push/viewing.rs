@@ -7,6 +7,7 @@
 //!
 //! Invariants:
 //! - At most one notice of a connection counts in [`PAUSE`]; the last one of several in between counts when it is over.
+//! - Who loses sight of a stream shows it no longer, before anything else of it is told.
 //! - Those who show a stream get its viewers whenever they change, in the order of the changes: the lock on [`Elsewhere`] is
 //!   held from the look at the connections until their frames are queued. It is taken before the registry's.
 
@@ -70,6 +71,14 @@ impl Viewing {
         if passed.is_some_and(|passed| passed >= LASTS) { self.show(None) } else { None }
     }
 
+    /// Ends it for a stream that its admin does not see any more, whether it is shown or about to be.
+    pub(super) fn hide(&mut self, stream: i64) -> Option<Change> {
+        if self.waiting == Some(Some(stream)) {
+            self.waiting = None;
+        }
+        if self.shown == Some(stream) { self.show(None) } else { None }
+    }
+
     /// Ends it with the connection.
     pub(super) fn end(&mut self) -> Option<Change> {
         self.waiting = None;
@@ -129,6 +138,18 @@ mod tests {
         assert_eq!(viewing.sweep(SECOND * 99), None);
         assert_eq!(viewing.sweep(SECOND * 100), change(Some(9), None));
         assert_eq!(viewing.end(), None);
+    }
+
+    #[test]
+    fn what_is_hidden_is_not_shown_any_more_and_what_waits_for_it_neither() {
+        let mut viewing = Viewing::default();
+        viewing.notice(Some(7), SECOND);
+        viewing.notice(Some(8), SECOND);
+        assert_eq!(viewing.hide(9), None);
+        assert_eq!(viewing.hide(8), None);
+        assert_eq!(viewing.sweep(SECOND * 2), None, "7 is shown still");
+        assert_eq!(viewing.hide(7), Some(Change { before: Some(7), now: None }));
+        assert_eq!(viewing.shown(), None);
     }
 
     #[test]

@@ -186,6 +186,12 @@ impl Rounds {
         self.rosters.get(&tenant).is_some_and(|roster| roster.gone.contains(&agent))
     }
 
+    /// The group, unless it was deleted meanwhile: then there is none.
+    pub(crate) fn existing(&self, tenant: TenantId, group: Option<GroupId>) -> Option<GroupId> {
+        let roster = self.rosters.get(&tenant)?;
+        group.filter(|_| roster.capacity(group).is_some())
+    }
+
     /// Whether anyone is there to take a round of this group, or of none.
     pub(crate) fn is_served(&self, tenant: TenantId, group: Option<GroupId>) -> bool {
         self.rosters.get(&tenant).is_some_and(|roster| roster.serves(group))
@@ -259,7 +265,7 @@ impl Rounds {
             return Ok(task.id);
         }
         let New { tenant, channel, first_seq, wanted, group } = new;
-        let now = desk.now();
+        let (now, group) = (desk.now(), self.existing(tenant, group));
         let wanted = wanted.or_else(|| self.exclusive.get(&(tenant, member)).copied());
         let id = TaskId::new(desk.id(IdKind::Task)?);
         let opening = Opening { id, tenant, conversation, member, channel, wanted, group, first_seq, now };
@@ -274,6 +280,15 @@ impl Rounds {
             self.change(conversation, routing, now, |task| task.assign(to, routing.acceptance, now).map(|()| true))?;
         }
         Ok(id)
+    }
+
+    /// The open round of a conversation, if there is one, is another member's from here on, as the conversation is. [`super::follow`] stores
+    /// that, with the rounds that have ended.
+    pub(crate) fn hand_over(&mut self, conversation: ConversationId, member: UserId) {
+        if let Some(Some(held)) = self.open.get_mut(&conversation) {
+            held.task.member = member;
+            held.task.changed();
+        }
     }
 
     /// A message comes into a conversation, `from` a side, a user and that user's name: the member's opens a round unless there is one, an admin's is an answer. Returns the

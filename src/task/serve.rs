@@ -240,11 +240,12 @@ impl Serve {
             _ => None,
         };
         let on_duty = rounds.is_served(self.tenant, group);
-        let of_group = match &self.act {
-            Act::TransferToGroup(_, group, _) => rounds.is_served(self.tenant, Some(*group)),
-            _ => on_duty,
+        let to_group = match &self.act {
+            Act::TransferToGroup(_, group, _) => rounds.existing(self.tenant, Some(*group)),
+            _ => None,
         };
         let is_gone = matches!(self.act, Act::LoseAgent(agent) if rounds.is_gone(self.tenant, agent));
+        let of_group = rounds.is_served(self.tenant, to_group);
         let (routing, last_seq) = (&self.routing, found.last_seq);
         let rule = |task: &mut Task| match (&self.act, receiver) {
             (Act::Take(by), Some(to)) => task.take(to, by.any, now),
@@ -252,9 +253,12 @@ impl Serve {
                 task.transfer(by.admin, by.any, Recipient::Agent(to), reason, routing.acceptance, now).map(|()| true)
             }
             (Act::Assign(..), Some(to)) => task.assign(to, routing.acceptance, now).map(|()| true),
-            (Act::TransferToGroup(by, group, reason), _) => task
-                .transfer(by.admin, by.any, Recipient::Group(*group, of_group), reason, routing.acceptance, now)
-                .map(|()| true),
+            (Act::TransferToGroup(by, group, reason), _) => {
+                let to = Recipient::Group(*group, of_group);
+                task.transfer(by.admin, by.any, to, reason, routing.acceptance, now)?;
+                task.group = to_group;
+                Ok(true)
+            }
             (Act::Accept(by), _) => task.accept(by.admin, now),
             (Act::Refuse(by), _) => task.refuse(by.admin, on_duty, now).map(|()| true),
             (Act::Close(by, reason), _) => {

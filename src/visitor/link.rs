@@ -114,19 +114,26 @@ impl<'a> Page<'a, Link> for Links {
             );
         }
         desk.reserve(connection, IdKind::Conversation, links.len())?;
+        // Each may end a round, of which is told.
+        let told = links.iter().filter(|link| link.routing.is_some_and(|routing| routing.toasts)).count();
+        if told > 0 {
+            desk.reserve(connection, IdKind::Message, told)?;
+        }
         read_rounds(connection, desk, links)?;
         Ok(Self { known, linked: HashMap::new(), rows: Vec::with_capacity(links.len()), now })
     }
 
     fn write(&mut self, connection: &mut AnyConnection, now: NaiveDateTime) -> Result<()> {
-        for Row { link: Link { member, token, .. }, logins, outcome } in &self.rows {
+        for Row { link: Link { member, token, routing, .. }, logins, outcome } in &self.rows {
             match outcome {
                 Outcome::Moved(conversation, closed) => {
                     move_to(connection, *conversation, (closed.member, *member), now)?;
                     insert_closed(connection, closed, *member, now)?;
                     let handover = Handover { conversation: *conversation, from: closed.member, to: *member };
                     hand_over(connection, handover, now)?;
-                    task::follow(connection, *conversation, *member, now)?;
+                    if routing.is_some() {
+                        task::follow(connection, *conversation, *member, now)?;
+                    }
                 }
                 Outcome::Earlier(conversation) => link_to(connection, *conversation, *member)?,
                 Outcome::Nothing(closed) => insert_closed(connection, closed, *member, now)?,
@@ -216,19 +223,26 @@ impl Link {
         let closed = Conversation::closed(id, tenant, visitor, desk.now());
         if let Some(conversation) = conversation {
             desk.hand_over(conversation, self.member);
+            if self.routing.is_some() {
+                let mut rounds = desk.take::<Rounds>();
+                rounds.hand_over(conversation, self.member);
+                desk.put(rounds);
+            }
             desk.record(Fact::ConversationLinked { tenant, conversation, member: self.member, visitor });
         }
         desk.keep_place(closed.clone());
         Ok(closed)
     }
 
-    /// Ends the open round of service of the visitor's conversation.
+    /// Ends the open round of service of the visitor's conversation, and tells it there.
     fn end_round(&self, found: &Conversation, desk: &mut Desk<'_>) -> Result<()> {
         let Some(routing) = &self.routing else { return Ok(()) };
         let now = desk.now();
         let mut rounds = desk.take::<Rounds>();
         let ended = match rounds.get(found.id) {
-            Some(_) => rounds.change(found.id, routing, now, |task| Ok(task.link(found.last_seq, now))).map(drop),
+            Some(_) => rounds
+                .change(found.id, routing, now, |task| Ok(task.link(found.last_seq, now)))
+                .and_then(|_| rounds.tell(desk, self.tenant, found.id, routing)),
             None => Ok(()),
         };
         desk.put(rounds);
@@ -239,12 +253,13 @@ impl Link {
     fn close(&self, found: &Conversation, desk: &mut Desk<'_>) -> Result<()> {
         let Self { tenant, member, token, .. } = *self;
         let visitor = token.key().user;
+        // Before it is closed: nothing is told in it afterwards.
+        self.end_round(found, desk)?;
         desk.conversation(tenant, Target::OfMember(visitor))?.mark(|row| {
             row.close();
             Some(())
         });
         desk.record(Fact::ConversationLinked { tenant, conversation: found.id, member, visitor });
-        self.end_round(found, desk)?;
         if found.admin_unread_count == 0 && !found.marked_unread {
             return Ok(());
         }

@@ -9,15 +9,17 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
-use crate::access::QueryConversations;
+use crate::access::{QueryConversations, Sight};
 use crate::account::{self, store};
+use crate::agent::sights::Sights;
 use crate::auth::extract::{Admin, Member};
 use crate::channel::Channels;
 use crate::clock::Millis;
-use crate::db::Db;
+use crate::conversation::{self, Target};
+use crate::db::{AnyConnection, Db};
 use crate::error::Result;
 use crate::http::{Answer, Data, Query, Then, routes};
-use crate::id::{ChannelId, UserId};
+use crate::id::{ChannelId, TenantId, UserId};
 use crate::visitor::{self, Page, VisitorRow};
 
 /// Registers the routes.
@@ -124,16 +126,21 @@ struct VisitorCard {
 
 /// Get a member's card
 ///
-/// A member who is not known gets an empty card, because the console's panel
+/// A member who is not known, and one whose conversation the caller does not see, gets an empty card, because the console's panel
 /// cannot bear `null`.
 #[utoipa::path(get, path = "/admin-api/member/user/get", tag = "member")]
 async fn member_card(
     db: web::Data<Db>,
     channels: web::Data<Channels>,
+    sights: web::Data<Sights>,
     Then(Admin(caller, _), Query(MemberQuery { id })): Then<Admin<QueryConversations>, Query<MemberQuery>>,
 ) -> Result<Answer<MemberCard>> {
     let tenant = caller.key.tenant;
+    let sight = sights.of(caller.key, caller.permissions).await?;
     let found = db.run(move |connection| {
+        if !is_seen(connection, tenant, id, &sight)? {
+            return Ok((None, None));
+        }
         let member = store::member(connection, tenant, id)?;
         let visitor = member.as_ref().map(|member| visitor::find(connection, member.row)).transpose()?;
         Ok((member, visitor.flatten()))
@@ -170,6 +177,15 @@ async fn member_card(
         attributes,
         visitor,
     }))
+}
+
+/// Whether an admin of this sight may know the member: one without a conversation is known to all. Asks nothing for those who see
+/// everything.
+fn is_seen(connection: &mut AnyConnection, tenant: TenantId, member: UserId, sight: &Sight) -> Result<bool> {
+    let conversation = Target::OfMember(member);
+    Ok(*sight == Sight::All
+        || conversation::seen(connection, tenant, conversation, sight)?.is_some()
+        || conversation::head(connection, tenant, conversation)?.is_none())
 }
 
 /// Members that are listed; whoever stands behind them is found by the name.

@@ -10,10 +10,11 @@ use diesel::prelude::*;
 
 use super::{Group, MOST_AGENTS, MOST_GROUPS, Membership, OffDuty, Policy};
 use crate::clock::{Millis, from_timestamp, to_timestamp};
-use crate::db::schema::{kefu_agent, kefu_group, kefu_group_member, kefu_task};
+use crate::db::schema::{kefu_agent, kefu_conversation, kefu_group, kefu_group_member, kefu_task};
 use crate::db::{AnyConnection, inserted};
 use crate::error::Result;
 use crate::id::{GroupId, TenantId, UserId};
+use crate::task::State;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = kefu_group)]
@@ -116,13 +117,24 @@ pub(super) fn update(connection: &mut AnyConnection, group: &Group, by: &str, no
     inserted(outcome)
 }
 
-/// How many rounds of service wait for a group. The cost grows with what waits in the tenant.
-pub(super) fn waiting_in(connection: &mut AnyConnection, tenant: TenantId, group: GroupId) -> Result<i64> {
-    let waiting = kefu_task::table
+/// How many open rounds of service are in a group. The cost grows with the open rounds of the tenant.
+pub(super) fn open_in(connection: &mut AnyConnection, tenant: TenantId, group: GroupId) -> Result<i64> {
+    let states = State::ALL.into_iter().filter(|state| state.is_open()).map(State::code);
+    let open = kefu_task::table
         .filter(kefu_task::tenant_id.eq(tenant.get()))
-        .filter(kefu_task::state.eq_any([3, 4]))
+        .filter(kefu_task::state.eq_any(states.collect::<Vec<_>>()))
         .filter(kefu_task::group_id.eq(group.get()));
-    Ok(waiting.count().get_result(connection)?)
+    Ok(open.count().get_result(connection)?)
+}
+
+/// The conversations that were in a group last are in none any more. The cost grows with the conversations of the tenant: an index by
+/// group would be written with every round, for what happens once in the life of a group.
+pub(super) fn forget_group(connection: &mut AnyConnection, tenant: TenantId, group: GroupId) -> Result<()> {
+    let of_group = kefu_conversation::table
+        .filter(kefu_conversation::tenant_id.eq(tenant.get()))
+        .filter(kefu_conversation::group_id.eq(group.get()));
+    diesel::update(of_group).set(kefu_conversation::group_id.eq(None::<i64>)).execute(connection)?;
+    Ok(())
 }
 
 /// Removes a group that has no agents.

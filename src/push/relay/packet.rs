@@ -46,6 +46,7 @@ const MEMBER: u8 = 1;
 const ADMINS: u8 = 2;
 const USERS: u8 = 3;
 const POSITION: u8 = 4;
+const HIDES: u8 = 5;
 const LIMITS: u8 = 128;
 const EXCEPT: u8 = 129;
 const WITHIN: u8 = 130;
@@ -164,9 +165,12 @@ impl Draft {
     }
 
     fn event(&mut self, event: &Event) {
-        let Audience { member, admins, users, except, within } = &event.audience;
-        let is_plain =
-            users.is_empty() && except.is_none() && within.is_none() && admins.is_none_or(|all| all == ALL_ADMINS);
+        let Audience { member, admins, users, except, within, hides } = &event.audience;
+        let is_plain = users.is_empty()
+            && except.is_none()
+            && within.is_none()
+            && hides.is_none()
+            && admins.is_none_or(|all| all == ALL_ADMINS);
         if is_plain {
             return self.plain(event, *member, admins.is_some());
         }
@@ -210,7 +214,7 @@ impl Draft {
             parts.put_u32(u32::try_from(value.len()).unwrap_or(u32::MAX));
             parts.put_slice(value);
         };
-        let Audience { member, admins, users, except, within } = audience;
+        let Audience { member, admins, users, except, within, hides } = audience;
         if let Some(member) = member {
             part(MEMBER, &member.get().to_be_bytes());
         }
@@ -222,6 +226,9 @@ impl Draft {
         }
         if let Some(Position { stream, seq }) = event.position {
             part(POSITION, &[stream.to_be_bytes(), seq.to_be_bytes()].concat());
+        }
+        if let Some(stream) = hides {
+            part(HIDES, &stream.to_be_bytes());
         }
         if let Some(user) = except {
             part(EXCEPT, &user_bytes(*user));
@@ -313,6 +320,7 @@ fn read_audience(bytes: &mut Bytes) -> Option<(Audience, Option<Position>)> {
             POSITION => {
                 position = Some(Position { stream: part.try_get_i64().ok()?, seq: part.try_get_i64().ok()? });
             }
+            HIDES => audience.hides = Some(part.try_get_i64().ok()?),
             EXCEPT => audience.except = Some(read_named(&mut part)?),
             WITHIN => {
                 let mut assignments = read_all(part, read_assignment)?.into_iter();
@@ -389,7 +397,7 @@ mod tests {
             event_to(Audience::default().and_users([member, agent]), None, 0),
             event_to(Audience::admins(Permission::SendMessages).and_member(member.1), position, 20),
             event_to(Audience::admins(ALL_ADMINS).and_member(member.1).within(of_agent, None), position, 20),
-            event_to(Audience::admins(ALL_ADMINS).within(Assignment::default(), Some(of_agent)), None, 20),
+            event_to(Audience::admins(ALL_ADMINS).within(Assignment::default(), Some(of_agent)).hiding(5), None, 20),
         ]
     }
 

@@ -8,7 +8,8 @@ use validator::Validate;
 
 use super::{command, routing, serve};
 use crate::access::{
-    AssignTasks, CloseTasks, Permission, Permissions, QueryTasks, SuperviseTasks, TakeTasks, TransferTasks,
+    AssignTasks, CloseAnyTasks, CloseTasks, Either, Permission, Permissions, QueryTasks, SuperviseTasks, TakeTasks,
+    TransferTasks,
 };
 use crate::agent::duty::Duty;
 use crate::agent::sights::Sights;
@@ -39,6 +40,9 @@ const REASON_LIMIT: u64 = 255;
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {
     routes!(config => list, get, history, overview, take, accept, refuse, transfer, assign, close);
 }
+
+/// The own rounds, or any.
+type CloseOrCloseAny = Either<CloseTasks, CloseAnyTasks>;
 
 impl Data for Overview {}
 
@@ -359,7 +363,8 @@ struct CloseRequest {
 
 /// Close a round of service
 ///
-/// The own one, whose state is -1 then. Any other needs `promotion:kefu-task:close-any` and gets -4.
+/// The own one, whose state is -1 then. Any other needs `promotion:kefu-task:close-any`, with which alone it may be called as well, and
+/// gets -4.
 #[utoipa::path(
     put,
     path = "/admin-api/promotion/kefu-task/close",
@@ -369,7 +374,7 @@ struct CloseRequest {
     extensions(("x-errors" = json!(failures(&[Error::TaskNotFound, Error::TaskChanged]))))
 )]
 async fn close(
-    Then(admin, Json(CloseRequest { id, reason, version })): Then<Admin<CloseTasks>, Json<CloseRequest>>,
+    Then(admin, Json(CloseRequest { id, reason, version })): Then<Admin<CloseOrCloseAny>, Json<CloseRequest>>,
     db: web::Data<Db>,
     tenants: web::Data<Tenants>,
     sights: web::Data<Sights>,
@@ -418,7 +423,8 @@ struct AgentNow {
     /// Rounds that the agent has.
     #[schema(minimum = 0)]
     load: i64,
-    /// Members to serve at once.
+    /// Members to serve at once: what is set for the agent, or else for the tenant. For rounds of a group the group's number counts
+    /// instead of the tenant's.
     #[schema(minimum = 0)]
     capacity: i32,
 }
