@@ -7,11 +7,12 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
 use super::duty::Duty;
-use super::{Agent, Group, GroupChanges, Membership, NAME_LIMIT, OffDuty, Policy};
-use crate::access::{ManageAgents, ManageGroups, OwnOr, Permission, QueryTasks};
+use super::{Agent, Group, GroupChanges, Membership, NAME_LIMIT, OffDuty, Policy, roster};
+use crate::access::{ManageAgents, ManageGroups, OwnOr, Permission, Permissions, QueryTasks};
+use crate::account;
 use crate::auth::Auth;
 use crate::auth::extract::Admin;
-use crate::clock::Millis;
+use crate::clock::{Clock, Millis};
 use crate::db::Db;
 use crate::error::{Error, Problem, Result};
 use crate::fact::Fact;
@@ -19,7 +20,9 @@ use crate::http::address::CallerAddress;
 use crate::http::{Answer, Data, Json, Query, Then, routes};
 use crate::id::{GroupId, UserId};
 use crate::push::Hub;
+use crate::task::Routing;
 use crate::task::clerk::Clerk;
+use crate::tenant::Tenants;
 use crate::text::Name;
 
 /// The own duty, or with the right to manage agents another's.
@@ -288,6 +291,25 @@ struct AgentView {
     #[schema(example = 5)]
     capacity: Option<i32>,
     groups: Vec<MembershipView>,
+    /// There when the tenant has rounds of service and the account may take them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    now: Option<DutyNow>,
+}
+
+/// Whether an agent is there.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct DutyNow {
+    /// What the agent has said: 0 off, 1 on, 2 paused; `null` for nothing.
+    duty: Option<i32>,
+    /// Whether there is a socket.
+    online: bool,
+    /// Whether the agent counts as on duty.
+    on_duty: bool,
+    /// Members to serve at once, where the group says nothing else.
+    #[schema(minimum = 0, example = 5)]
+    capacity: i32,
 }
 
 /// An agent's place in a group.
@@ -312,15 +334,36 @@ struct MembershipView {
 ///
 /// The enabled accounts of the tenant by id, at most 1,000, with what is set for them.
 #[utoipa::path(get, path = "/admin-api/promotion/kefu-agent/list", operation_id = "list_agents", tag = "group")]
-async fn list_agents(admin: Admin<QueryTasks>, db: web::Data<Db>) -> Result<Answer<Vec<AgentView>>> {
-    let tenant = admin.0.key.tenant;
-    let read = db.run(move |connection| Ok((super::agents(connection, tenant)?, super::groups(connection, tenant)?)));
-    let (agents, groups) = read.await?;
+async fn list_agents(
+    admin: Admin<QueryTasks>,
+    db: web::Data<Db>,
+    tenants: web::Data<Tenants>,
+    clock: web::Data<Clock>,
+) -> Result<Answer<Vec<AgentView>>> {
+    let (tenant, moment) = (admin.0.key.tenant, clock.now());
+    let routing = Routing::of(&*tenants.settings(tenant).await?);
+    let read = db.run(move |connection| {
+        let presences = routing.map(|_| roster::presences(connection, tenant, moment)).transpose()?;
+        Ok((super::agents(connection, tenant)?, super::groups(connection, tenant)?, presences.unwrap_or_default()))
+    });
+    let (agents, groups, presences) = read.await?;
+    let takes = Permissions::only(Permission::TakeTasks);
+    let now = |admin: &account::Admin, capacity: Option<i32>| {
+        let routing = routing.filter(|_| admin.permissions().contain(takes))?;
+        let presence = presences.get(&admin.key.user).copied().unwrap_or_default();
+        Some(DutyNow {
+            duty: presence.duty.map(Duty::code),
+            online: presence.online,
+            on_duty: presence.is_on_duty(routing.duty, moment),
+            capacity: capacity.unwrap_or(routing.capacity),
+        })
+    };
     let membership = |Membership { group, level, lead, excluded }: Membership| {
         let name = groups.iter().find(|(one, _)| one.id == group).map(|(one, _)| one.name.clone());
         MembershipView { id: group, name: name.unwrap_or_default(), level, lead, excluded }
     };
     let view = |Agent { admin, capacity, groups }: Agent| AgentView {
+        now: now(&admin, capacity),
         admin_id: admin.key.user,
         username: admin.username,
         nickname: admin.nickname,

@@ -349,6 +349,14 @@ pub(crate) fn agents(connection: &mut AnyConnection, tenant: TenantId) -> Result
     Ok(admins.into_iter().map(agent).collect())
 }
 
+/// What an agent has said about duty, and how many members are set for the agent to serve at once.
+///
+/// # Errors
+/// As the connection's.
+pub(crate) fn said(connection: &mut AnyConnection, agent: UserId) -> Result<(Option<Duty>, Option<i32>)> {
+    store::said(connection, agent)
+}
+
 /// Sets how many members an agent serves at once, and the groups, as far as they are given.
 ///
 /// # Errors

@@ -141,6 +141,33 @@ async fn without_rounds_nothing_is_opened_and_nothing_is_written() {
 const RACES: i64 = 200;
 
 #[tokio::test]
+async fn consoles_are_told_of_rounds_with_the_login_and_only_where_there_are_any() {
+    let app = TestApp::spawn().await;
+    let (ann, viewer) = (app.admin("ann", Role::Agent).await, app.admin("eve", Role::Viewer).await);
+    let info = async |admin: &User| admin.get(path::PERMISSION_INFO).await.ok();
+    let agents = async || app.owner().await.get("/admin-api/promotion/kefu-agent/list").await.ok();
+    assert_eq!(info(&ann).await.get("routing"), None);
+    assert!(agents().await.as_array().unwrap().iter().all(|agent| agent.get("now").is_none()));
+
+    let owner = manual(&app, json!({"autoDuty": false})).await;
+    let told = json!({"mode": "manual", "autoDuty": false, "duty": null, "capacity": 5});
+    assert_eq!(info(&ann).await["routing"], told);
+    assert_eq!(info(&viewer).await["routing"], told, "who only looks sees rounds, too");
+    ann.put_json(DUTY, json!({"duty": 2})).await.ok();
+    owner.put_json("/admin-api/promotion/kefu-agent/update", json!({"adminId": ann.id(), "capacity": 3})).await.ok();
+    let told = json!({"mode": "manual", "autoDuty": false, "duty": 2, "capacity": 3});
+    assert_eq!(info(&ann).await["routing"], told);
+    let listed = agents().await;
+    let now = |admin: &User| {
+        let found = listed.as_array().unwrap().iter().find(|agent| agent["adminId"] == json!(admin.id())).unwrap();
+        found.get("now").cloned()
+    };
+    assert_eq!(now(&ann), Some(json!({"duty": 2, "online": false, "onDuty": false, "capacity": 3})));
+    assert_eq!(now(&viewer), None, "who may not take gets none");
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn of_two_who_take_at_once_at_two_nodes_one_gets_it() {
     let lift = |settings: &mut kefu::settings::Settings| {
         settings.limits.calls_per_s = Some(0);

@@ -5,15 +5,18 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::access::{AnyAdmin, SettingUp};
+use crate::access::{AnyAdmin, Permission, SettingUp};
 use crate::account::role::StoredRole;
 use crate::account::{self, store};
+use crate::agent;
+use crate::agent::duty::Duty;
 use crate::auth::SecondFactorState;
 use crate::auth::extract::Admin;
-use crate::db::Db;
+use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Result};
 use crate::http::{Answer, Data, routes};
 use crate::id::UserId;
+use crate::tenant::Tenants;
 
 /// How many admins one list names.
 const MOST_NAMED: i64 = 1000;
@@ -39,9 +42,31 @@ struct PermissionInfo {
     #[serde(rename = "secondFactor", skip_serializing_if = "Option::is_none")]
     #[schema(inline, nullable = false)]
     second_factor: Option<SecondFactorState>,
+    /// There when the tenant has rounds of service and the admin may read them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    routing: Option<Desk>,
 }
 
 impl Data for PermissionInfo {}
+
+/// How members are served, and the place of the admin who asks.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Desk {
+    /// As the tenant has set it; never `off`.
+    #[schema(example = "manual")]
+    mode: String,
+    /// Whether an agent who has never said anything about duty is on duty with a socket.
+    #[schema(example = true)]
+    auto_duty: bool,
+    /// What the admin has said: 0 off, 1 on, 2 paused; `null` for nothing.
+    #[schema(example = 1)]
+    duty: Option<i32>,
+    /// Members whom the admin serves at once, where the group says nothing else.
+    #[schema(minimum = 0, example = 5)]
+    capacity: i64,
+}
 
 /// The admin who asks.
 #[derive(Serialize, ToSchema)]
@@ -123,10 +148,27 @@ fn console_code(role: StoredRole) -> String {
 
 /// Get the admin's profile, permissions and menus
 #[utoipa::path(get, path = "/admin-api/system/auth/get-permission-info", tag = "auth")]
-async fn permission_info(db: web::Data<Db>, Admin(caller, _): Admin<SettingUp>) -> Result<Answer<PermissionInfo>> {
+async fn permission_info(
+    db: web::Data<Db>,
+    tenants: web::Data<Tenants>,
+    Admin(caller, _): Admin<SettingUp>,
+) -> Result<Answer<PermissionInfo>> {
     let key = caller.key;
-    let admin = db.run(move |connection| store::admin(connection, key.tenant, key.user)).await?;
+    let settings = tenants.settings(key.tenant).await?;
+    let sees_rounds = settings.routing.is_on() && caller.may(Permission::QueryTasks);
+    let read = move |connection: &mut AnyConnection| {
+        let admin = store::admin(connection, key.tenant, key.user)?;
+        let set = if sees_rounds { Some(agent::said(connection, key.user)?) } else { None };
+        Ok((admin, set))
+    };
+    let (admin, set) = db.run(read).await?;
     let admin = admin.ok_or(Error::Unauthenticated)?;
+    let desk = |(duty, capacity): (Option<Duty>, Option<i32>)| Desk {
+        mode: settings.routing.mode.clone(),
+        auto_duty: settings.routing.auto_duty,
+        duty: duty.map(Duty::code),
+        capacity: capacity.map_or_else(|| i64::try_from(settings.routing.capacity).unwrap_or(i64::MAX), i64::from),
+    };
     Ok(Answer(PermissionInfo {
         permissions: caller.permissions.names(),
         roles: admin.roles.into_iter().filter(|role| role.enabled).map(console_code).collect(),
@@ -140,6 +182,7 @@ async fn permission_info(db: web::Data<Db>, Admin(caller, _): Admin<SettingUp>) 
         },
         menus: if caller.sets_up { Vec::new() } else { menus() },
         second_factor: caller.sets_up.then_some(SecondFactorState::Setup),
+        routing: set.map(desk),
     }))
 }
 

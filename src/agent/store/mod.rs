@@ -8,6 +8,7 @@ use chrono::NaiveDateTime;
 use diesel::dsl::count_star;
 use diesel::prelude::*;
 
+use super::duty::Duty;
 use super::{Group, MOST_AGENTS, MOST_GROUPS, Membership, OffDuty, Policy};
 use crate::clock::{Millis, from_timestamp, to_timestamp};
 use crate::db::schema::{kefu_agent, kefu_conversation, kefu_group, kefu_group_member, kefu_task};
@@ -194,6 +195,15 @@ pub(super) fn capacities(connection: &mut AnyConnection, tenant: TenantId) -> Re
 pub(super) fn capacity(connection: &mut AnyConnection, agent: UserId) -> Result<Option<i32>> {
     let found = kefu_agent::table.find(agent.get()).select(kefu_agent::capacity).first(connection).optional()?;
     Ok(found.flatten())
+}
+
+/// What one agent has said about duty, and what is set for the agent.
+pub(super) fn said(connection: &mut AnyConnection, agent: UserId) -> Result<(Option<Duty>, Option<i32>)> {
+    let columns = (kefu_agent::duty, kefu_agent::capacity);
+    let found: Option<(Option<i32>, Option<i32>)> =
+        kefu_agent::table.find(agent.get()).select(columns).first(connection).optional()?;
+    let (duty, capacity) = found.unwrap_or_default();
+    Ok((duty.and_then(Duty::from_code), capacity))
 }
 
 /// Sets how many members an agent serves at once.
