@@ -1,5 +1,7 @@
 //! HTTP: groups, and what is set for agents.
 
+use std::collections::HashMap;
+
 use actix_web::web;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -22,6 +24,7 @@ use crate::id::{GroupId, UserId};
 use crate::push::Hub;
 use crate::task::Routing;
 use crate::task::clerk::Clerk;
+use crate::task::rounds::loads;
 use crate::tenant::Tenants;
 use crate::text::Name;
 
@@ -307,6 +310,9 @@ struct DutyNow {
     online: bool,
     /// Whether the agent counts as on duty.
     on_duty: bool,
+    /// Rounds of service that the agent has.
+    #[schema(minimum = 0, example = 2)]
+    load: i64,
     /// Members to serve at once, where the group says nothing else.
     #[schema(minimum = 0, example = 5)]
     capacity: i32,
@@ -344,9 +350,12 @@ async fn list_agents(
     let routing = Routing::of(&*tenants.settings(tenant).await?);
     let read = db.run(move |connection| {
         let presences = routing.map(|_| roster::presences(connection, tenant, moment)).transpose()?;
-        Ok((super::agents(connection, tenant)?, super::groups(connection, tenant)?, presences.unwrap_or_default()))
+        let agents = super::agents(connection, tenant)?;
+        let ids: Vec<UserId> = agents.iter().map(|agent| agent.admin.key.user).collect();
+        let loads = if routing.is_some() { loads(connection, &ids)? } else { HashMap::new() };
+        Ok((agents, super::groups(connection, tenant)?, presences.unwrap_or_default(), loads))
     });
-    let (agents, groups, presences) = read.await?;
+    let (agents, groups, presences, loads) = read.await?;
     let takes = Permissions::only(Permission::TakeTasks);
     let now = |admin: &account::Admin, capacity: Option<i32>| {
         let routing = routing.filter(|_| admin.permissions().contain(takes))?;
@@ -355,6 +364,7 @@ async fn list_agents(
             duty: presence.duty.map(Duty::code),
             online: presence.online,
             on_duty: presence.is_on_duty(routing.duty, moment),
+            load: loads.get(&admin.key.user).copied().unwrap_or_default(),
             capacity: capacity.unwrap_or(routing.capacity),
         })
     };

@@ -26,6 +26,8 @@ use crate::fact::Fact;
 use crate::id::{ChannelId, ConversationId, GroupId, TaskId, TenantId, UserId, UserType};
 use crate::writer::{Desk, Shared};
 
+pub(crate) use super::store::loads;
+
 /// Where something may happen to a round.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked {

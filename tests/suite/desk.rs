@@ -162,7 +162,7 @@ async fn consoles_are_told_of_rounds_with_the_login_and_only_where_there_are_any
         let found = listed.as_array().unwrap().iter().find(|agent| agent["adminId"] == json!(admin.id())).unwrap();
         found.get("now").cloned()
     };
-    assert_eq!(now(&ann), Some(json!({"duty": 2, "online": false, "onDuty": false, "capacity": 3})));
+    assert_eq!(now(&ann), Some(json!({"duty": 2, "online": false, "onDuty": false, "load": 0, "capacity": 3})));
     assert_eq!(now(&viewer), None, "who may not take gets none");
     app.stop().await;
 }
@@ -195,6 +195,32 @@ async fn of_two_who_take_at_once_at_two_nodes_one_gets_it() {
     let of = async |agent: &User| app.count(&format!("kefu_task WHERE state = 1 AND agent_id = {}", agent.id())).await;
     assert_eq!(of(&ann).await + of(&ben).await, RACES);
     other.stop().await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn agents_read_duty_and_load_without_the_right_to_supervise() {
+    let app = TestApp::spawn().await;
+    let owner = app.owner().await;
+    let (ann, ben) = (app.admin("ann", Role::Agent).await, app.admin("ben", Role::Agent).await);
+    let row = async |id: i64| {
+        let agents = ann.get("/admin-api/promotion/kefu-agent/list").await.ok();
+        let row = agents.as_array().unwrap().iter().find(|agent| agent["adminId"] == id).cloned().unwrap();
+        json!(["duty", "online", "onDuty", "load"].map(|name| row["now"].get(name).cloned()))
+    };
+    let rounds_off = ann.get("/admin-api/promotion/kefu-agent/list").await.ok();
+    assert!(rounds_off.as_array().unwrap().iter().all(|agent| agent.get("now").is_none()), "{rounds_off}");
+    manual(&app, json!({})).await;
+    assert_eq!(row(ben.id()).await, json!([null, false, false, 0]));
+    let _socket = ben.socket("").await;
+    assert_eq!(row(ben.id()).await, json!([null, true, true, 0]));
+    ann.put_json(DUTY, json!({"duty": 1})).await.ok();
+    let (_, conversation) = waiting(&app, 1001).await;
+    take(&ann, conversation).await.ok();
+    assert_eq!(row(ann.id()).await, json!([1, false, true, 1]));
+    ann.put_json(DUTY, json!({"duty": 2})).await.ok();
+    assert_eq!(row(ann.id()).await, json!([2, false, false, 1]));
+    assert_eq!(row(owner.id()).await[3], 0);
     app.stop().await;
 }
 
@@ -462,6 +488,15 @@ async fn an_end_is_the_agents_the_members_or_a_supervisors() {
     // Who takes where there is no round opens one.
     let opened = take(&ann, conversation).await.ok();
     assert_eq!((&opened["state"], &opened["kind"], &opened["firstSeq"]), (&json!(1), &json!(1), &json!(3)));
+
+    // The right to any is the right to the own ones as well.
+    let rights = [Permission::QueryTasks, Permission::TakeTasks, Permission::CloseAnyTasks];
+    let closer = app.admin_who_may("closer", &rights).await;
+    assert_eq!(act(&closer, "close", json!({"id": opened["id"]})).await.ok()["state"], -4);
+    let own = take(&closer, conversation).await.ok();
+    let neither = app.admin_who_may("neither", &rights[..2]).await;
+    act(&neither, "close", json!({"id": own["id"]})).await.fails(403, "没有该操作权限");
+    assert_eq!(act(&closer, "close", json!({"id": own["id"]})).await.ok()["state"], -1);
     app.stop().await;
 }
 

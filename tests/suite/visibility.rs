@@ -6,13 +6,14 @@ use kefu::testing::db::AnyConnection;
 use kefu::testing::db::schema::kefu_tenant;
 use serde_json::{Value, json};
 
-use crate::support::{Event, Reply, TestApp, User, eventually, path};
+use crate::support::{Event, Reply, Socket, TestApp, User, eventually, path};
 
 const SETTING: &str = "/admin-api/promotion/kefu-setting/update";
 const TASK: &str = "/admin-api/promotion/kefu-task";
 const AGENT: &str = "/admin-api/promotion/kefu-agent/update";
 const CONTACTS: &str =
     "/admin-api/promotion/kefu-task/contact-list?from=2026-01-01%2000:00:00&to=2037-01-01%2000:00:00";
+const CARD: &str = "/admin-api/member/user/get";
 const GROUP_CREATE: &str = "/admin-api/promotion/kefu-group/create";
 
 const NO_CONVERSATION: (i64, &str) = (1_013_019_000, "客服会话不存在");
@@ -100,6 +101,12 @@ async fn assert_unseen(admin: &User, conversation: i64, member: &User, task: &Va
     assert_eq!(history, json!([]));
     let of_member = admin.get(&format!("{}?q={}", path::CONVERSATIONS, member.id())).await.ok();
     assert_eq!(of_member, json!([]));
+    let card = async |id: i64| {
+        let mut card = admin.get(&format!("{CARD}?id={id}")).await.ok();
+        card["id"].take();
+        card
+    };
+    assert_eq!(card(member.id()).await, card(999_999).await, "as that of an unknown member");
     let id = &task["id"];
     let mut refused = vec![admin.get(&format!("{TASK}/get?id={id}")).await];
     for act in ["accept", "refuse", "close"] {
@@ -197,6 +204,9 @@ async fn a_transfer_takes_the_sight_and_gives_it() {
     assert_eq!(kinds(&at_ann.events_so_far().await), ["kefu_conversation_hidden"]);
     assert_eq!(kinds(&at_ben.events_so_far().await), ["kefu_task"]);
     assert_unseen(&ann, conversation, &member, &task).await;
+    assert_eq!(ben.get(&format!("{CARD}?id={}", member.id())).await.ok()["nickname"], "会员1001");
+    app.member(1002).await;
+    assert_eq!(ann.get(&format!("{CARD}?id=1002")).await.ok()["nickname"], "会员1002", "who has no conversation yet");
     assert_eq!(listed(&ben).await, [conversation]);
     member.says("谢谢").await;
     assert_eq!(kinds(&at_ben.events_so_far().await), ["kefu_message_type"]);
@@ -254,6 +264,70 @@ async fn a_group_sees_what_is_its_own_and_what_is_nobodys() {
     join(&owner, &ann, &[repairs, sales]).await;
     member.says("??").await;
     assert_eq!(kinds(&at_ann.events_so_far().await), ["kefu_message_type"]);
+    app.stop().await;
+}
+
+/// Says that a conversation is looked at.
+async fn views(socket: &mut Socket, conversation: i64) {
+    let content = json!({"conversationId": conversation});
+    socket.send(&json!({"type": "kefu_viewing", "content": content}).to_string()).await;
+}
+
+/// The viewers as they were told last.
+fn viewers(events: &[Event]) -> Option<Value> {
+    let told = events.iter().rfind(|event| event.kind == "kefu_viewers");
+    told.map(|event| event.content["userIds"].clone())
+}
+
+#[tokio::test]
+async fn who_loses_sight_of_a_conversation_looks_at_it_no_longer() {
+    let (app, owner) = limited_to("own").await;
+    let (ann, ben) = (agent(&app, "ann").await, agent(&app, "ben").await);
+    let (_, conversation) = waiting(&app, 1001).await;
+    let (mut at_ann, mut at_ben, mut at_owner) = (ann.socket("").await, ben.socket("").await, owner.socket("").await);
+    views(&mut at_ann, conversation).await;
+    at_ann.events_so_far().await;
+    views(&mut at_ben, conversation).await;
+    assert_eq!(viewers(&at_ben.events_so_far().await), Some(json!([ann.id(), ben.id()])));
+    take(&ann, conversation).await;
+    assert_eq!(viewers(&at_ann.events_so_far().await), Some(json!([ann.id()])));
+    assert_eq!(kinds(&at_ben.events_so_far().await), ["kefu_conversation_hidden"]);
+    views(&mut at_owner, conversation).await;
+    assert_eq!(viewers(&at_owner.events_so_far().await), Some(json!([owner.id(), ann.id()])));
+    assert_eq!(kinds(&at_ben.events_so_far().await), Vec::<&str>::new());
+
+    // The same when it is the setting that takes the sight.
+    show(&owner, "all").await;
+    app.clock.advance(1000);
+    views(&mut at_ben, conversation).await;
+    assert_eq!(viewers(&at_ben.events_so_far().await), Some(json!([owner.id(), ann.id(), ben.id()])));
+    show(&owner, "own").await;
+    assert_eq!(kinds(&at_ben.events_so_far().await), ["kefu_conversation_hidden"]);
+    assert_eq!(viewers(&at_ann.events_so_far().await), Some(json!([owner.id(), ann.id()])));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_group_with_open_rounds_stays_and_the_end_of_one_hides_nothing() {
+    let (app, owner) = limited_to("group").await;
+    let ann = agent(&app, "ann").await;
+    let sales = group(&owner, "售前").await;
+    let (_, conversation) = waiting(&app, 1001).await;
+    let task = take(&owner, conversation).await;
+    let moved = json!({"id": task["id"], "groupId": sales, "reason": "x"});
+    owner.put_json(&format!("{TASK}/transfer"), moved).await.ok();
+    assert_eq!(listed(&ann).await, Vec::<i64>::new());
+    let delete = format!("/admin-api/promotion/kefu-group/delete?id={sales}");
+    let open = "请求参数不正确:该分组仍有 1 个未结束的会话";
+    owner.delete(&delete).await.fails(400, open);
+    take(&owner, conversation).await;
+    owner.delete(&delete).await.fails(400, open);
+    owner.put_json(&format!("{TASK}/close"), json!({"id": task["id"]})).await.ok();
+    assert_eq!(listed(&ann).await, Vec::<i64>::new());
+    owner.delete(&delete).await.ok();
+    assert_eq!(listed(&ann).await, [conversation]);
+    let history = ann.get(&format!("{TASK}/history?conversationId={conversation}")).await.ok();
+    assert_eq!(history[0]["groupId"], sales, "the round says where it was");
     app.stop().await;
 }
 

@@ -409,3 +409,42 @@ async fn two_tabs_that_link_at_once_have_the_same_answer() {
     }
     app.stop().await;
 }
+
+#[tokio::test]
+async fn the_open_round_follows_to_the_member_or_ends_and_is_told() {
+    let app = TestApp::spawn().await;
+    let (owner, site) = (app.owner().await, Site::new(&app, &app.owner().await).await);
+    let routing = json!({"routing": {"mode": "manual", "toasts": true}});
+    owner.put_json("/admin-api/promotion/kefu-setting/update", routing).await.ok();
+    let history = async |conversation: i64| {
+        owner.get(&format!("/admin-api/promotion/kefu-task/history?conversationId={conversation}")).await.ok()
+    };
+    let (visitor, member) = (site.visitor().await, member(&app, 1001).await);
+    sends(&visitor, "one").await.ok();
+    let conversation = visitor.own_conversation().await;
+    let before = history(conversation).await[0].clone();
+    assert_eq!(before["userId"], json!(visitor.id()));
+    let mut sockets = [owner.socket("").await, member.socket("").await];
+    member.links(&visitor).await.ok();
+    for socket in &mut sockets {
+        socket.expect("kefu_conversation_linked").await;
+        let told = socket.next_of("kefu_task").await;
+        assert_eq!((&told["id"], &told["state"]), (&before["id"], &before["state"]));
+    }
+    let after = history(conversation).await[0].clone();
+    assert_eq!((&after["userId"], &after["userNickname"]), (&json!(1001), &json!("会员1001")));
+    assert_eq!(after["version"], before["version"].as_i64().unwrap() + 1, "it is newer than what is known");
+
+    // Beside the member's own conversation the visitor's round ends, as any other.
+    let second = site.visitor().await;
+    sends(&second, "two").await.ok();
+    let earlier = second.own_conversation().await;
+    member.links(&second).await.ok();
+    let ended = history(earlier).await[0].clone();
+    assert_eq!((&ended["state"], &ended["endReason"]), (&json!(-1), &json!("linked")));
+    let last = owner.messages(earlier, "limit=1").await.remove(0);
+    assert_eq!((&last["content"], &last["seq"]), (&json!("本次服务已结束"), &ended["lastSeq"]));
+    assert_eq!(owner.conversation(earlier).await["linkedUserId"], json!(1001), "and it is closed all the same");
+    sound_conversations(&app.db, 1).await;
+    app.stop().await;
+}
