@@ -11,9 +11,20 @@ import { use } from '../part-jsx.js'
 import type { Kit, Parts } from '../parts.js'
 import { agentOf, lineOf, type Round, say } from './round.js'
 
+/** A face beside its words. */
+const SIDE = { display: 'flex', alignItems: 'center', gap: '8px' }
+
 export function make({ createElement, Avatar, safeUrl }: Kit): Parts['rounds'] {
   use(createElement)
   const rounds = new WeakMap<Chat, Round>()
+
+  /** Names who serves in the head; answers whether that is news. */
+  function name({ locale }: Controller, chat: Chat, round: Round): boolean {
+    const agent = agentOf(round)
+    const before = chat.agent
+    chat.agent = agent && say(locale, 'serving', agent)
+    return chat.agent !== before
+  }
 
   /** The round of a chat, which is followed from here on. */
   function roundOf(it: Controller, chat: Chat): Round {
@@ -22,8 +33,7 @@ export function make({ createElement, Avatar, safeUrl }: Kit): Parts['rounds'] {
     const round: Round = { task: null }
     const change = (changed: Partial<Round>) => {
       Object.assign(round, changed)
-      const name = agentOf(round)
-      chat.agent = name && say(it.locale, 'serving', name)
+      name(it, chat, round)
       it.changed()
     }
     const ask = async () => {
@@ -36,7 +46,7 @@ export function make({ createElement, Avatar, safeUrl }: Kit): Parts['rounds'] {
     rounds.set(chat, round)
     chat.client.socket.on('frame', ({ type, content }) => {
       if (type === 'kefu_task')
-        change({ task: content as OwnTask, ...(round.task?.id !== content.id && { place: null, text: '' }) })
+        change({ task: content as OwnTask, ...(round.task?.id !== content.id && { place: null }) })
       if (type === 'kefu_queue_position') change(content)
     })
     chat.client.socket.on('recovered', () => void ask())
@@ -47,14 +57,18 @@ export function make({ createElement, Avatar, safeUrl }: Kit): Parts['rounds'] {
   return (it) => {
     const { chat, locale, shell } = it
     const round = roundOf(it, chat)
+    // The head is drawn before this: another language of the panel takes one turn more.
+    if (name(it, chat, round)) it.changed()
     const line = lineOf(round, chat.messages)
     if (!line) return null
-    const { task, text, place } = round
-    const name = task?.agentNickname ?? ''
+    const { task, place } = round
+    const agent = task?.agentNickname ?? ''
+    // The colour of a face without a picture comes from the agent's number, which the member is not told.
+    const picture = line === 'serving' && safeUrl(task?.agentAvatar, shell.server)
     return (
-      <span class="note" role="status" data-line={line}>
-        {line === 'serving' && <Avatar name={name} url={safeUrl(task?.agentAvatar, shell.server)} id={task?.id ?? 0} />}
-        {line === 'place' && text ? text : say(locale, line, line === 'place' ? (place ?? '') : name)}
+      <span class="note" role="status" data-line={line} style={picture ? SIDE : {}}>
+        {picture && <Avatar name={agent} url={picture} />}
+        {say(locale, line, line === 'place' ? (place ?? '') : agent)}
       </span>
     )
   }

@@ -11,8 +11,7 @@ const SYSTEM = 5
 export interface Round {
   /** The open round, or the last one of this visit. */
   task: OwnTask | null
-  /** What the service says of the place, in its own words. */
-  text?: string
+  /** Among those who wait, from 1. The service's own words for it know no language of the visitor's. */
   place?: number | null
 }
 
