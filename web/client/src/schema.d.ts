@@ -80,7 +80,7 @@ export interface paths {
         };
         /**
          * Get a member's card
-         * @description A member who is not known gets an empty card, because the console's panel
+         * @description A member who is not known, and one whose conversation the caller does not see, gets an empty card, because the console's panel
          *     cannot bear `null`.
          *
          *     Needs the permission `promotion:kefu-conversation:query`.
@@ -589,7 +589,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a group
-         * @description One that has no agents and stands in for no other.
+         * @description One that has no agents, no open round of service, and stands in for no other.
          *
          *     Needs the permission `promotion:kefu-group:manage`.
          */
@@ -919,7 +919,8 @@ export interface paths {
         get?: never;
         /**
          * Close a round of service
-         * @description The own one, whose state is -1 then. Any other needs `promotion:kefu-task:close-any` and gets -4.
+         * @description The own one, whose state is -1 then. Any other needs `promotion:kefu-task:close-any`, with which alone it may be called as well, and
+         *     gets -4.
          *
          *     Needs the permission `promotion:kefu-task:close`.
          */
@@ -2695,6 +2696,8 @@ export interface components {
             groups: components["schemas"]["Membership"][];
             /** @example 小红 */
             nickname: string;
+            /** @description There when the tenant has rounds of service and the account may take them. */
+            now?: components["schemas"]["DutyNow"];
             /** @example xiaohong */
             username: string;
         };
@@ -2703,7 +2706,8 @@ export interface components {
             adminId: components["schemas"]["UserId"];
             /**
              * Format: int32
-             * @description Members to serve at once.
+             * @description Members to serve at once: what is set for the agent, or else for the tenant. For rounds of a group the group's number counts
+             *     instead of the tenant's.
              */
             capacity: number;
             /**
@@ -3422,6 +3426,55 @@ export interface components {
              * @description How many wait in all; 10,000 means that or more.
              */
             waiting: number;
+        };
+        /** @description How members are served, and the place of the admin who asks. */
+        Desk: {
+            /**
+             * @description Whether an agent who has never said anything about duty is on duty with a socket.
+             * @example true
+             */
+            autoDuty: boolean;
+            /**
+             * Format: int64
+             * @description Members whom the admin serves at once, where the group says nothing else.
+             * @example 5
+             */
+            capacity: number;
+            /**
+             * Format: int32
+             * @description What the admin has said: 0 off, 1 on, 2 paused; `null` for nothing.
+             * @example 1
+             */
+            duty: number | null;
+            /**
+             * @description As the tenant has set it; never `off`.
+             * @example manual
+             */
+            mode: string;
+        };
+        /** @description Whether an agent is there. */
+        DutyNow: {
+            /**
+             * Format: int32
+             * @description Members to serve at once, where the group says nothing else.
+             * @example 5
+             */
+            capacity: number;
+            /**
+             * Format: int32
+             * @description What the agent has said: 0 off, 1 on, 2 paused; `null` for nothing.
+             */
+            duty: number | null;
+            /**
+             * Format: int64
+             * @description Rounds of service that the agent has.
+             * @example 2
+             */
+            load: number;
+            /** @description Whether the agent counts as on duty. */
+            onDuty: boolean;
+            /** @description Whether there is a socket. */
+            online: boolean;
         };
         /** @description What an agent says about duty. */
         DutyRequest: {
@@ -4718,6 +4771,8 @@ export interface components {
              *     ]
              */
             roles: string[];
+            /** @description There when the tenant has rounds of service and the admin may read them. */
+            routing?: components["schemas"]["Desk"];
             secondFactor?: "setup" & Record<string, never>;
             user: components["schemas"]["AdminProfile"];
         };

@@ -26,7 +26,7 @@ export interface RoutingNow {
   /** Whether agents who have said nothing about duty are on duty with a socket. */
   autoDuty: boolean
   /** What this agent has said: 0 off, 1 on, 2 paused. */
-  duty: 0 | 1 | 2 | null
+  duty: number | null
   /** Members whom this agent serves at once. */
   capacity: number
 }

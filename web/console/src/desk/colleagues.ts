@@ -1,10 +1,11 @@
 /** Who may get a round of service. */
 import type { Data, Http } from '@kefu/client'
-import { ON_DUTY, PAUSED, type Duty } from '@kefu/client/desk'
+import { ON_DUTY, PAUSED } from '@kefu/client/desk'
 
 /** Whether an agent is there, as the service says where the tenant has rounds. */
 export interface DutyNow {
-  duty: Duty | null
+  /** 0 off, 1 on, 2 paused; `null` when the agent has said nothing. */
+  duty: number | null
   online: boolean
   onDuty: boolean
   /** Members whom the agent serves at once. */

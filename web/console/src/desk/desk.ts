@@ -67,7 +67,7 @@ export const useDesk = defineStore('desk', () => {
 
   watch(
     () => session.routing?.duty,
-    (said) => (duty.value = said ?? null),
+    (said) => (duty.value = (said ?? null) as Duty | null),
     { immediate: true },
   )
   watch([mine, waiting], () => conversations.setQueue(mine.value, waiting.value))
