@@ -140,6 +140,7 @@ async fn a_link_takes_the_same_statements_however_long_the_conversation_is() {
     assert_eq!(links[0], links[1]);
     let of_messages = |text: &&String| text.starts_with("UPDATE") && text.contains("kefu_message");
     assert_eq!(links[0].iter().filter(of_messages).count(), 1, "{:#?}", links[0]);
+    assert!(links[0].iter().all(|text| !text.contains("kefu_task")), "without rounds: {:#?}", links[0]);
     app.stop().await;
 }
 

@@ -283,8 +283,8 @@ fn viewers(events: &[Event]) -> Option<Value> {
 async fn who_loses_sight_of_a_conversation_looks_at_it_no_longer() {
     let (app, owner) = limited_to("own").await;
     let (ann, ben) = (agent(&app, "ann").await, agent(&app, "ben").await);
-    let (_, conversation) = waiting(&app, 1001).await;
     let (mut at_ann, mut at_ben, mut at_owner) = (ann.socket("").await, ben.socket("").await, owner.socket("").await);
+    let (_, conversation) = waiting(&app, 1001).await;
     views(&mut at_ann, conversation).await;
     at_ann.events_so_far().await;
     views(&mut at_ben, conversation).await;

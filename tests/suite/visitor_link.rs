@@ -420,11 +420,13 @@ async fn the_open_round_follows_to_the_member_or_ends_and_is_told() {
         owner.get(&format!("/admin-api/promotion/kefu-task/history?conversationId={conversation}")).await.ok()
     };
     let (visitor, member) = (site.visitor().await, member(&app, 1001).await);
+    // There before the round is, which the agent's coming would change.
+    let mut sockets = [owner.socket("").await, member.socket("").await];
     sends(&visitor, "one").await.ok();
+    sockets[0].events_so_far().await;
     let conversation = visitor.own_conversation().await;
     let before = history(conversation).await[0].clone();
     assert_eq!(before["userId"], json!(visitor.id()));
-    let mut sockets = [owner.socket("").await, member.socket("").await];
     member.links(&visitor).await.ok();
     for socket in &mut sockets {
         socket.expect("kefu_conversation_linked").await;
