@@ -8,6 +8,7 @@ use utoipa_actix_web::AppExt;
 use super::*;
 use crate::access::{Permission, Role};
 use crate::account::{self, NewAdmin};
+use crate::agent::sights::Sights;
 use crate::auth::admin;
 use crate::channel::Channels;
 use crate::clock::Clock;
@@ -15,7 +16,10 @@ use crate::clock::Millis;
 use crate::db::Db;
 use crate::db::testing::temporary;
 use crate::http::address::ClientAddress;
+use crate::push::Hub;
 use crate::settings;
+use crate::telemetry::metrics::Metrics;
+use crate::tenant::Tenants;
 
 const NOW: Millis = 1_795_000_000_000;
 const SHARED: &str = "a secret shared with the integrator";
@@ -28,6 +32,8 @@ struct World {
     clock: Clock,
     auth: Auth,
     channels: Channels,
+    tenants: Tenants,
+    sights: Sights,
 }
 
 impl World {
@@ -49,7 +55,10 @@ impl World {
             account::add_admin(&db, &clock, new).await.unwrap();
         }
         let channels = Channels::new(&db, &clock, None).await.unwrap();
-        Self { _folder: folder, db, clock, auth, channels }
+        let tenants = Tenants::new(&db, &clock).await.unwrap();
+        let hub = Hub::new(&settings::Push::default(), clock.clone(), Metrics::new());
+        let sights = Sights::new(&db, &hub, &tenants);
+        Self { _folder: folder, db, clock, auth, channels, tenants, sights }
     }
 
     async fn call(&self, request: TestRequest) -> Value {
@@ -58,6 +67,8 @@ impl World {
             .app_data(web::Data::new(self.auth.clone()))
             .app_data(web::Data::new(self.db.clone()))
             .app_data(web::Data::new(self.channels.clone()))
+            .app_data(web::Data::new(self.tenants.clone()))
+            .app_data(web::Data::new(self.sights.clone()))
             .app_data(web::Data::new(ClientAddress::default()))
             .configure(routes)
             .configure(account::api::routes)

@@ -75,7 +75,7 @@ async fn update_settings(
     tenants.update(admin.0.key.tenant, changes, admin.actor(address)).await?;
     // Where rounds of service were turned off there are some to end.
     jobs.wake();
-    // What fails here the next look does.
-    drop(clerk.show_what_is_seen().await);
+    // Who is here, where rounds were turned on, and what they see. What fails the next second does.
+    drop(clerk.show().await);
     Ok(Answer(true))
 }
