@@ -15,7 +15,6 @@ use crate::db::schema::{kefu_agent, kefu_conversation, kefu_group, kefu_group_me
 use crate::db::{AnyConnection, inserted};
 use crate::error::Result;
 use crate::id::{GroupId, TenantId, UserId};
-use crate::task::State;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = kefu_group)]
@@ -120,10 +119,10 @@ pub(super) fn update(connection: &mut AnyConnection, group: &Group, by: &str, no
 
 /// How many open rounds of service are in a group. The cost grows with the open rounds of the tenant.
 pub(super) fn open_in(connection: &mut AnyConnection, tenant: TenantId, group: GroupId) -> Result<i64> {
-    let states = State::ALL.into_iter().filter(|state| state.is_open()).map(State::code);
     let open = kefu_task::table
         .filter(kefu_task::tenant_id.eq(tenant.get()))
-        .filter(kefu_task::state.eq_any(states.collect::<Vec<_>>()))
+        // Those of rounds that have ended are negative.
+        .filter(kefu_task::state.ge(0))
         .filter(kefu_task::group_id.eq(group.get()));
     Ok(open.count().get_result(connection)?)
 }

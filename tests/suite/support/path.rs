@@ -39,3 +39,4 @@ pub(crate) const MEMBER_CARD: &str = "/admin-api/member/user/get";
 pub(crate) const MEMBER_SESSIONS: &str = "/admin-api/promotion/kefu-member/sessions";
 pub(crate) const EXCLUSIVE_AGENT: &str = "/admin-api/promotion/kefu-member/exclusive-agent";
 pub(crate) const MEMBER_BLOCK: &str = "/admin-api/promotion/kefu-member/block";
+pub(crate) const TASK_CLOSE: &str = "/admin-api/promotion/kefu-task/close";
