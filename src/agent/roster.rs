@@ -54,7 +54,9 @@ impl Roster {
     /// Whether there is anyone to take a round of this group, or of none; a group's member waits for nobody when the group wants
     /// that (`offDuty`).
     pub(crate) fn serves(&self, group: Option<GroupId>) -> bool {
-        let Some(mut id) = group else { return !self.on_duty.is_empty() };
+        // A group that was deleted meanwhile is none.
+        let known = group.filter(|id| self.groups.contains_key(id));
+        let Some(mut id) = known else { return !self.on_duty.is_empty() };
         // Each group at most once, should a circle ever get into the table.
         for _ in 0..=self.groups.len() {
             let members = self.members.get(&id).map_or(&[][..], Vec::as_slice);

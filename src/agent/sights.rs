@@ -112,21 +112,22 @@ impl Sights {
         }
         // First: what is published from here on names its assignment.
         inner.hub.limit(limited.keys().copied().collect());
-        let mut now = HashMap::new();
+        let (mut now, mut was) = (HashMap::new(), HashMap::new());
         for (&tenant, &visibility) in &limited {
             let memberships = inner.db.run(move |connection| store::memberships(connection, tenant)).await?;
             for admin in inner.hub.admins_of(tenant) {
                 let groups = memberships.get(&admin).into_iter().flatten().map(|membership| membership.group);
                 let key = UserKey { tenant, user_type: UserType::Admin, user: admin };
                 let sight = Sight::new(visibility, admin, groups);
-                inner.hub.set_sight(key, &sight);
+                was.insert(key, inner.hub.set_sight(key, &sight));
                 // What the admin sees by the right to everything is no less than before, either.
                 now.insert(key, if inner.hub.sees_all(key) { Sight::All } else { sight });
             }
         }
         let mut narrowed = Vec::new();
         for (key, sight) in &now {
-            let before = before.get(key).cloned().unwrap_or_default();
+            // Of one who has come since, what the socket had from its opening.
+            let before = before.get(key).or_else(|| was.get(key)).cloned().unwrap_or_default();
             if before != *sight {
                 narrowed.push(Narrowed { key: *key, before, now: sight.clone() });
             }

@@ -118,9 +118,9 @@ impl Connection {
         within.is_met_by(&self.sight.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Its admin sees other conversations from now on.
-    pub(super) fn set_sight(&self, sight: &Sight) {
-        *self.sight.write().unwrap_or_else(PoisonError::into_inner) = sight.clone();
+    /// Its admin sees other conversations from now on; returns what it was before.
+    pub(super) fn set_sight(&self, sight: &Sight) -> Sight {
+        std::mem::replace(&mut *self.sight.write().unwrap_or_else(PoisonError::into_inner), sight.clone())
     }
 
     /// What a second look at the user's token has found after the registration, unless the user was given other permissions

@@ -369,11 +369,12 @@ impl Hub {
         connections.into_iter().flatten().for_each(|connection| connection.set_permissions(permissions));
     }
 
-    /// Which conversations an admin sees from now on.
-    pub(crate) fn set_sight(&self, key: UserKey, sight: &Sight) {
+    /// Which conversations an admin sees from now on; returns what the sockets saw before, [`Sight::All`] when one of them did.
+    pub(crate) fn set_sight(&self, key: UserKey, sight: &Sight) -> Sight {
         let tenants = self.0.tenants.read().unwrap_or_else(PoisonError::into_inner);
         let connections = tenants.get(&key.tenant).and_then(|tenant| tenant.users.get(&(key.user_type, key.user)));
-        connections.into_iter().flatten().for_each(|connection| connection.set_sight(sight));
+        let before = connections.into_iter().flatten().map(|connection| connection.set_sight(sight));
+        before.reduce(|one, other| if other == Sight::All { other } else { one }).unwrap_or_else(|| sight.clone())
     }
 
     /// Whether an admin sees everything by right at a socket of this node.
