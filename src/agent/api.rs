@@ -480,10 +480,14 @@ async fn set_duty(
     let duty = Duty::from_code(duty).ok_or_else(|| Error::WrongType("duty".into()))?;
     let actor = admin.actor(address);
     let set = move |connection: &mut crate::db::AnyConnection| {
-        super::set_duty(connection, &actor, tenant, agent, duty, is_own, now)
+        if !super::set_duty(connection, &actor, tenant, agent, duty, is_own, now)? {
+            return Ok(None);
+        }
+        let load = loads(connection, &[agent])?.get(&agent).copied().unwrap_or_default();
+        Ok(Some(Fact::AgentChanged { tenant, agent, duty: Some(duty.code()), load }))
     };
-    if db.write(set).await? {
-        hub.publish(&[Fact::DutyChanged { tenant, agent, duty: duty.code() }.event()?]);
+    if let Some(changed) = db.write(set).await? {
+        hub.publish(&[changed.event()?]);
     }
     Ok(Answer(true))
 }

@@ -7,6 +7,8 @@
 //! Invariants:
 //! - A node that dies is over for all others when its lease is: whoever looks next removes its rows and notes since when its agents
 //!   are away. Two who look at once remove the same rows; an agent who has a socket elsewhere stays there.
+//! - A node whose own lease is over judges nobody: it renews first. After a start and after such a gap, as of a database that was
+//!   away or a clock that jumped, agents have the whole grace to come back before anything is taken from them.
 //! - An agent without a socket stays on duty for the tenant's grace (`routing.offlineGrace`), so that a reload of the page and a
 //!   restarted node change nothing.
 
@@ -23,6 +25,13 @@ pub(crate) struct Lease {
     pub time: Millis,
     /// How often it renews it.
     pub renewal: Millis,
+}
+
+impl Lease {
+    /// Whether a lease that was renewed then is not over at `now`.
+    pub(crate) fn is_held(self, renewed: Option<Millis>, now: Millis) -> bool {
+        renewed.is_some_and(|renewed| now - renewed < self.time)
+    }
 }
 
 impl From<&Push> for Lease {

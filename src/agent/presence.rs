@@ -35,6 +35,8 @@ struct Shown {
     sockets: HashSet<Socket>,
     /// When the lease was renewed, `None` before the first.
     renewed: Option<Millis>,
+    /// When the first of those renewals was made of which each came before the lease was over.
+    present: Option<Millis>,
 }
 
 impl Presence {
@@ -73,6 +75,7 @@ impl Presence {
         here.retain(|(tenant, _)| tenants.contains(tenant));
         let now = inner.clock.now();
         let Lease { time, renewal } = inner.lease;
+        let present = shown.present.filter(|_| inner.lease.is_held(shown.renewed, now)).or(Some(now));
         let is_renewed = shown.renewed.is_some_and(|renewed| (0..renewal).contains(&(now - renewed)));
         if is_renewed && here == shown.sockets {
             return Ok(());
@@ -86,8 +89,16 @@ impl Presence {
             roster::show(connection, node, &came, &left, now)
         };
         inner.db.write(store).await?;
-        *inner.shown.lock().unwrap_or_else(PoisonError::into_inner) = Shown { sockets: here, renewed: Some(now) };
+        *inner.shown.lock().unwrap_or_else(PoisonError::into_inner) =
+            Shown { sockets: here, renewed: Some(now), present };
         Ok(())
+    }
+
+    /// Since when this node has shown without a gap who is here, as of `now`; `None` while its own lease is over. A node that could
+    /// not renew its lease knows as little of the others, who may have been kept from it by the same thing.
+    pub(crate) fn since(&self, now: Millis) -> Option<Millis> {
+        let shown = self.0.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.present.filter(|_| self.0.lease.is_held(shown.renewed, now))
     }
 
     /// The node stops: its agents are away from now on.

@@ -9,7 +9,7 @@ use crate::db::AnyConnection;
 use crate::error::Result;
 use crate::id::{GroupId, TenantId, UserId};
 
-pub(crate) use super::store::duty::{Socket, end_lease, has_dead_nodes, remove_dead_nodes, renew_lease, show};
+pub(crate) use super::store::duty::{Socket, duties, end_lease, has_dead_nodes, remove_dead_nodes, renew_lease, show};
 
 /// A tenant's agents who are on duty, and its groups.
 #[derive(Debug, Default, PartialEq, Eq)]

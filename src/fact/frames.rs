@@ -206,12 +206,15 @@ pub(crate) struct QueuePosition {
 /// Content of [`ServerFrame::Agent`].
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct AgentDuty {
+pub(crate) struct AgentChanged {
     /// The agent.
     pub admin_id: UserId,
-    /// 0 off, 1 on, 2 paused.
+    /// What the agent has said: 0 off, 1 on, 2 paused; `null` for nothing.
     #[schema(minimum = 0, maximum = 2, example = 1)]
-    pub duty: i32,
+    pub duty: Option<i32>,
+    /// Rounds of service that the agent has.
+    #[schema(minimum = 0, example = 2)]
+    pub load: i64,
 }
 
 /// Content of [`ServerFrame::Viewers`].

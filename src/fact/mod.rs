@@ -47,8 +47,8 @@ pub(crate) enum Fact {
     TaskOffered { tenant: TenantId, agent: UserId, task: Box<TaskView> },
     /// The place of a member who waits. Never stored.
     QueuePosition { tenant: TenantId, member: UserId, conversation: ConversationId, place: i64, waiting: i64 },
-    /// What an agent has said about duty.
-    DutyChanged { tenant: TenantId, agent: UserId, duty: i32 },
+    /// An agent has said something about duty, or has more or fewer rounds than before.
+    AgentChanged { tenant: TenantId, agent: UserId, duty: Option<i32>, load: i64 },
     /// A member or an admin is typing in a member's conversation. Never stored.
     Typing { tenant: TenantId, conversation: ConversationId, member: UserId, user_type: UserType, user: UserId },
 }

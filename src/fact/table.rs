@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::Fact;
 use super::frames::{
-    AgentDuty, Created, Deleted, Hidden, Linked, Marked, MemberUpdated, Pinned, QueuePosition, Read, ServerFrame,
+    AgentChanged, Created, Deleted, Hidden, Linked, Marked, MemberUpdated, Pinned, QueuePosition, Read, ServerFrame,
     Typing,
 };
 use crate::access::Permission;
@@ -43,7 +43,7 @@ impl Fact {
             | Self::OwnTaskChanged { tenant, .. }
             | Self::TaskOffered { tenant, .. }
             | Self::QueuePosition { tenant, .. }
-            | Self::DutyChanged { tenant, .. }
+            | Self::AgentChanged { tenant, .. }
             | Self::Typing { tenant, .. } => *tenant,
         }
     }
@@ -66,7 +66,7 @@ impl Fact {
             | Self::OwnTaskChanged { .. }
             | Self::QueuePosition { .. }
             | Self::TaskOffered { .. }
-            | Self::DutyChanged { .. } => None,
+            | Self::AgentChanged { .. } => None,
         }
     }
 
@@ -86,7 +86,7 @@ impl Fact {
             Self::OwnTaskChanged { .. } => "task.own_changed",
             Self::TaskOffered { .. } => "task.offered",
             Self::QueuePosition { .. } => "task.queue_position",
-            Self::DutyChanged { .. } => "agent.duty",
+            Self::AgentChanged { .. } => "agent.changed",
             Self::Typing { .. } => "conversation.typing",
         }
     }
@@ -111,7 +111,7 @@ impl Fact {
                 Audience::default().and_member(member)
             }
             Self::TaskOffered { agent, .. } => Audience::default().and_users([(UserType::Admin, agent)]),
-            Self::DutyChanged { agent, .. } => {
+            Self::AgentChanged { agent, .. } => {
                 Audience::admins(Permission::SuperviseTasks).and_users([(UserType::Admin, agent)])
             }
             Self::Typing { user_type: UserType::Member, .. } => admins(),
@@ -162,7 +162,9 @@ impl Fact {
                 let content = QueuePosition { conversation_id: conversation, place, waiting, text };
                 build(ServerFrame::QueuePosition, &content)
             }
-            Self::DutyChanged { agent, duty, .. } => build(ServerFrame::Agent, &AgentDuty { admin_id: agent, duty }),
+            Self::AgentChanged { agent, duty, load, .. } => {
+                build(ServerFrame::Agent, &AgentChanged { admin_id: agent, duty, load })
+            }
             Self::Typing { conversation, user_type, user, .. } => {
                 let content = Typing { conversation_id: conversation, user_id: user, user_type: user_type.code() };
                 build(ServerFrame::Typing, &content)
@@ -188,7 +190,7 @@ impl Fact {
             | Self::OwnTaskChanged { .. }
             | Self::TaskOffered { .. }
             | Self::QueuePosition { .. }
-            | Self::DutyChanged { .. }
+            | Self::AgentChanged { .. }
             | Self::Typing { .. } => None,
         }
     }

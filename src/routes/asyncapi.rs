@@ -9,8 +9,8 @@ use super::sample::sample;
 use super::schema;
 use crate::error::{Error, Result};
 use crate::fact::frames::{
-    AgentDuty, ClientFrameType, Created, Deleted, Hidden, Linked, Marked, MemberUpdated, Pinned, QueuePosition, Read,
-    Refusal, ResyncDone, ResyncRequired, ServerFrame, Typing, Viewers,
+    AgentChanged, ClientFrameType, Created, Deleted, Hidden, Linked, Marked, MemberUpdated, Pinned, QueuePosition,
+    Read, Refusal, ResyncDone, ResyncRequired, ServerFrame, Typing, Viewers,
 };
 use crate::fact::{MessageView, TaskView};
 use crate::http::describe::{Schemas, refer_to};
@@ -85,7 +85,7 @@ fn content(frame: ServerFrame, schemas: &mut Schemas) -> utoipa::openapi::RefOr<
         // A member gets fewer fields, `fact::OwnTaskView`.
         ServerFrame::Task | ServerFrame::TaskOffer => refer_to::<TaskView>(schemas),
         ServerFrame::QueuePosition => refer_to::<QueuePosition>(schemas),
-        ServerFrame::Agent => refer_to::<AgentDuty>(schemas),
+        ServerFrame::Agent => refer_to::<AgentChanged>(schemas),
         ServerFrame::Typing => refer_to::<Typing>(schemas),
         ServerFrame::Viewers => refer_to::<Viewers>(schemas),
         ServerFrame::ResyncRequired => refer_to::<ResyncRequired>(schemas),

@@ -52,8 +52,6 @@ pub(crate) struct Clerk {
     pub places: Arc<Mutex<Places>>,
     /// The time.
     pub clock: Clock,
-    /// When this node started.
-    pub started: Millis,
 }
 
 impl Clerk {
@@ -81,7 +79,12 @@ impl Clerk {
         if tenants.is_empty() {
             return Ok(());
         }
-        let now = self.clock.now();
+        let mut now = self.clock.now();
+        if self.presence.since(now).is_none() {
+            self.presence.show().await?;
+            now = self.clock.now();
+        }
+        let Some(since) = self.presence.since(now) else { return Ok(()) };
         if self.db.run(move |connection| roster::has_dead_nodes(connection, now)).await? {
             self.db.write(move |connection| roster::remove_dead_nodes(connection, now)).await?;
         }
@@ -95,8 +98,10 @@ impl Clerk {
             self.end_all(tenant).await?;
         }
         for (tenant, routing) in tenants {
-            self.free_from_the_gone(tenant, routing).await?;
-            self.tell_who_waits(tenant, routing).await?;
+            if now - since >= routing.duty.grace {
+                self.free_from_the_gone(tenant, routing, now).await?;
+            }
+            self.tell_who_waits(tenant, routing, now).await?;
         }
         Ok(())
     }
@@ -120,12 +125,10 @@ impl Clerk {
         Ok(())
     }
 
-    /// Those whom an agent serves wait again when the agent has been away for too long. After a start agents have the whole grace to come
-    /// back, however long the service was down.
-    async fn free_from_the_gone(&self, tenant: TenantId, routing: Routing) -> Result<()> {
+    /// Those whom an agent serves wait again when the agent has been away for too long.
+    async fn free_from_the_gone(&self, tenant: TenantId, routing: Routing, now: Millis) -> Result<()> {
         let DutyRules { grace, .. } = routing.duty;
-        let now = self.clock.now();
-        if grace == 0 || now - self.started < grace {
+        if grace == 0 {
             return Ok(());
         }
         let before = now - grace;
@@ -140,8 +143,7 @@ impl Clerk {
     }
 
     /// Those who wait are told when someone has come on duty, or nobody is any more, and their places.
-    async fn tell_who_waits(&self, tenant: TenantId, routing: Routing) -> Result<()> {
-        let now = self.clock.now();
+    async fn tell_who_waits(&self, tenant: TenantId, routing: Routing, now: Millis) -> Result<()> {
         let news = move |connection: &mut AnyConnection| {
             let (mut found, mut waiting) = (Vec::new(), Vec::new());
             let mut duties = None;

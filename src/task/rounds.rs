@@ -6,7 +6,9 @@
 //! have no rounds asks nothing and writes nothing.
 //!
 //! The load of an agent is counted under the lock of the agent's row, and corrected by what the batch has changed since: the rows
-//! do not know that yet.
+//! do not know that yet. Agents whose load a batch has changed are told the new one, which is counted once for all of them after the
+//! rounds are stored. Nothing locks the row of an agent who loses a round, so that of two batches at two nodes each may tell a load
+//! without the other's; what decides is the count under the lock.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -16,7 +18,7 @@ use super::{Candidate, Opening, Routing, State, Task, store, view};
 use crate::access::Visibility;
 use crate::account::users;
 use crate::agent;
-use crate::agent::roster::Roster;
+use crate::agent::roster::{self, Roster};
 use crate::clock::{Millis, to_timestamp};
 use crate::conversation;
 use crate::db::AnyConnection;
@@ -75,7 +77,7 @@ pub(crate) struct Rounds {
     /// The tenants that do not show every conversation to every admin.
     limited: HashSet<TenantId>,
     /// What the batch has done to the load of agents.
-    changes: HashMap<UserId, i64>,
+    changes: HashMap<(TenantId, UserId), i64>,
     /// What agents are called who may begin to serve, where members are told.
     names: HashMap<UserId, String>,
     /// What members know of their rounds.
@@ -215,7 +217,7 @@ impl Rounds {
             self.agents.get(&agent).ok_or_else(|| Error::internal("an agent was not locked"))?;
         let of_group = || self.rosters.get(&tenant).and_then(|roster| roster.capacity(group));
         let capacity = capacity.or_else(of_group).unwrap_or(routing.capacity);
-        let load = load + self.changes.get(&agent).copied().unwrap_or_default();
+        let load = load + self.changes.get(&(tenant, agent)).copied().unwrap_or_default();
         Ok(Candidate { agent, has_room: overload || load < i64::from(capacity) })
     }
 
@@ -235,16 +237,19 @@ impl Rounds {
         if rule(&mut held.task)? {
             held.task.plan(routing.times, now);
         }
-        let (id, after, is_open) = (held.task.id, held.task.served_by(), held.task.state.is_open());
+        let Task { id, tenant, state, .. } = held.task;
+        let after = held.task.served_by();
         if before != after {
             if let Some(agent) = before {
-                *self.changes.entry(agent).or_default() -= 1;
+                *self.changes.entry((tenant, agent)).or_default() -= 1;
             }
             if let Some(agent) = after {
-                *self.changes.entry(agent).or_default() += 1;
+                *self.changes.entry((tenant, agent)).or_default() += 1;
             }
         }
-        if !is_open && let Some(ended) = self.open.insert(conversation, None).flatten() {
+        if !state.is_open()
+            && let Some(ended) = self.open.insert(conversation, None).flatten()
+        {
             self.ended.push(ended);
         }
         Ok(id)
@@ -410,11 +415,32 @@ impl Shared for Rounds {
             facts.extend(facts_of(connection, tenant, &tasks)?);
         }
         facts.extend(hidden);
+        facts.extend(self.agents_changed(connection)?);
         Ok(facts)
     }
 }
 
 impl Rounds {
+    /// What is to be told of agents who have more or fewer rounds than before: two statements, once the rounds are stored.
+    fn agents_changed(&self, connection: &mut AnyConnection) -> Result<Vec<Fact>> {
+        let changed = self.changes.iter().filter(|(_, change)| **change != 0);
+        let mut changed: Vec<(TenantId, UserId)> = changed.map(|(agent, _)| *agent).collect();
+        if changed.is_empty() {
+            return Ok(Vec::new());
+        }
+        changed.sort_unstable();
+        let agents: Vec<UserId> = changed.iter().map(|(_, agent)| *agent).collect();
+        let loads = store::loads(connection, &agents)?;
+        let duties = roster::duties(connection, &agents)?;
+        let fact = |(tenant, agent)| Fact::AgentChanged {
+            tenant,
+            agent,
+            duty: duties.get(&agent).map(|duty| duty.code()),
+            load: loads.get(&agent).copied().unwrap_or_default(),
+        };
+        Ok(changed.into_iter().map(fact).collect())
+    }
+
     /// What is to be told to admins who lose sight of these rounds' conversations, before the rounds are stored: one statement
     /// for each tenant that does not show every conversation to every admin.
     fn hidden_by(&self, connection: &mut AnyConnection, newest: &[&Task]) -> Result<Vec<Fact>> {

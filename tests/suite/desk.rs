@@ -5,7 +5,7 @@ use kefu::testing::access::{Permission, Role};
 use serde_json::{Value, json};
 
 use crate::support::tables::sound_conversations;
-use crate::support::{Event, TENANT, TestApp, User, eventually, path};
+use crate::support::{Event, Socket, TENANT, TestApp, User, eventually, path};
 
 const SETTING: &str = "/admin-api/promotion/kefu-setting/update";
 const TASK: &str = "/admin-api/promotion/kefu-task";
@@ -291,8 +291,7 @@ async fn a_bound_members_rounds_go_to_the_agent_who_is_on_duty_and_not_full() {
 
     let mut at_ann = ann.socket("").await;
     member.says("你好").await;
-    let events = at_ann.events_so_far().await;
-    let served = &events.last().unwrap().content;
+    let served = at_ann.next_of("kefu_task").await;
     assert_eq!((&served["state"], &served["agentId"], &served["kind"]), (&json!(1), &json!(ann.id()), &json!(1)));
     member.post(LEAVE, json!({})).await.ok();
     // Full: the member waits, and another may take.
@@ -393,7 +392,7 @@ async fn what_is_offered_is_accepted_by_a_word_or_an_answer_and_can_be_refused()
         (&json!(0), &json!("售后"), &json!(1))
     );
     let events = at_ben.events_so_far().await;
-    assert_eq!(kinds(&events), ["kefu_task_offer", "kefu_task"]);
+    assert_eq!(kinds(&events), ["kefu_task_offer", "kefu_task", "kefu_agent"]);
     act(&ann, "accept", json!({"id": id})).await.fails(TAKEN.0, TAKEN.1);
     act(&ann, "refuse", json!({"id": id})).await.fails(TAKEN.0, TAKEN.1);
     let stale = json!({"id": id, "version": taken["version"]});
@@ -521,14 +520,14 @@ async fn while_nobody_is_on_duty_members_are_told_at_once_and_wait_for_whoever_c
     assert_eq!(other.get(CURRENT).await.ok()["task"]["state"], 3);
     // For the grace after the last socket, too.
     at_ann.close().await;
-    app.clock.advance(59_000);
+    app.pass(59_000).await;
     eventually("she is away", async || {
         let overview = owner.get(&format!("{TASK}/overview")).await.ok();
         let is_ann = |agent: &&Value| agent["adminId"] == json!(ann.id());
         overview["agents"].as_array().unwrap().iter().find(is_ann).unwrap()["online"] == false
     })
     .await;
-    app.clock.advance(61_000);
+    app.pass(61_000).await;
     assert_eq!(at_member.next_of("kefu_task").await["state"], 4);
     // By word, without a socket.
     ann.put_json(DUTY, json!({"duty": 1})).await.ok();
@@ -551,11 +550,33 @@ async fn who_is_away_for_too_long_loses_the_rounds_once_and_nobody_else_does() {
     let (of_ann, of_ben) = (take(&ann, one).await.ok(), take(&ben, two).await.ok());
     at_ann.close().await;
     eventually("she is away", async || app.count("kefu_agent_socket").await == 1).await;
-    app.clock.advance(60_000);
+    app.pass(60_000).await;
     eventually("it waits", async || tasks(&owner, "state=3").await.len() == 1).await;
     let after = owner.get(&format!("{TASK}/get?id={}", of_ann["id"])).await.ok();
     assert_eq!((&after["state"], &after["queuedAt"]), (&json!(3), &of_ann["queuedAt"]));
     assert_eq!(after["version"].as_i64(), of_ann["version"].as_i64().map(|version| version + 1), "once");
+    assert_eq!(owner.get(&format!("{TASK}/get?id={}", of_ben["id"])).await.ok(), of_ben);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_takes_nobodys_rounds_and_the_grace_begins_anew() {
+    let app = TestApp::spawn_with(|settings| settings.push.idle_timeout_s = 3600).await;
+    let owner = manual(&app, json!({})).await;
+    let (ann, ben) = (on_duty(&app, "ann").await, on_duty(&app, "ben").await);
+    let (at_ann, _at_ben) = (ann.socket("").await, ben.socket("").await);
+    let (_, one) = waiting(&app, 1001).await;
+    let (_, two) = waiting(&app, 1002).await;
+    let (of_ann, of_ben) = (take(&ann, one).await.ok(), take(&ben, two).await.ok());
+    at_ann.close().await;
+    eventually("she is away", async || app.count("kefu_agent_socket").await == 1).await;
+    app.clock.advance(600_000);
+    app.pass(59_000).await;
+    for round in [&of_ann, &of_ben] {
+        assert_eq!(owner.get(&format!("{TASK}/get?id={}", round["id"])).await.ok(), *round);
+    }
+    app.pass(1000).await;
+    eventually("hers waits", async || tasks(&owner, "state=3").await.len() == 1).await;
     assert_eq!(owner.get(&format!("{TASK}/get?id={}", of_ben["id"])).await.ok(), of_ben);
     app.stop().await;
 }
@@ -657,10 +678,52 @@ async fn duty_is_ones_own_word_or_a_supervisors() {
     ann.put_json(DUTY, json!({"duty": 1, "adminId": owner.id()})).await.fails(403, "没有该操作权限");
     ann.put_json(DUTY, json!({"duty": 3})).await.fails(400, "请求参数不正确:值班状态须为 0 至 2");
     owner.put_json(DUTY, json!({"duty": 0, "adminId": ann.id()})).await.ok();
-    assert_eq!(at_ann.expect("kefu_agent").await, json!({"adminId": ann.id(), "duty": 0}));
+    assert_eq!(at_ann.expect("kefu_agent").await, json!({"adminId": ann.id(), "duty": 0, "load": 0}));
     let supervisor = app.admin_who_may("chief", &[Permission::SuperviseTasks]).await;
     let agents = supervisor.get(&format!("{TASK}/overview")).await.ok()["agents"].clone();
     assert!(agents.as_array().unwrap().iter().any(|agent| agent["adminId"] == json!(ann.id()) && agent["duty"] == 0));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn an_agent_and_supervisors_are_told_how_many_rounds_the_agent_has() {
+    let app = TestApp::spawn().await;
+    let owner = manual(&app, json!({})).await;
+    let (ann, ben) = (on_duty(&app, "ann").await, app.admin("ben", Role::Agent).await);
+    let (_, one) = waiting(&app, 1001).await;
+    let (member, two) = waiting(&app, 1002).await;
+    let mut sockets = [owner.socket("").await, ann.socket("").await, ben.socket("").await];
+    let told = async |sockets: &mut [Socket; 3]| -> Vec<Vec<Value>> {
+        let mut told = Vec::new();
+        for socket in sockets {
+            let events = socket.events_so_far().await.into_iter();
+            told.push(events.filter(|event| event.kind == "kefu_agent").map(|event| event.content).collect());
+        }
+        told
+    };
+    let of_ann = |load: i64| json!({"adminId": ann.id(), "duty": 1, "load": load});
+    let of_ben = |load: i64| json!({"adminId": ben.id(), "duty": null, "load": load});
+
+    take(&ann, one).await.ok();
+    let second = take(&ann, two).await.ok();
+    let both = vec![of_ann(1), of_ann(2)];
+    assert_eq!(told(&mut sockets).await, [both.clone(), both, vec![]]);
+    // What does not change the number is no news of the agent.
+    ann.answers(two, "您好").await;
+    member.says("发货了吗").await;
+    assert_eq!(told(&mut sockets).await, vec![Vec::<Value>::new(); 3]);
+
+    act(&ann, "transfer", json!({"id": second["id"], "agentId": ben.id(), "reason": "售后"})).await.ok();
+    let after = told(&mut sockets).await;
+    assert_eq!(after, [vec![of_ann(1), of_ben(1)], vec![of_ann(1)], vec![of_ben(1)]]);
+    let owners = act(&owner, "close", json!({"id": second["id"]})).await.ok();
+    assert_eq!(owners["state"], -4);
+    assert_eq!(told(&mut sockets).await, [vec![of_ben(0)], vec![], vec![of_ben(0)]]);
+    // As the list of agents and the overview say.
+    let overview = owner.get(&format!("{TASK}/overview")).await.ok();
+    let loads: Vec<(&Value, &Value)> =
+        overview["agents"].as_array().unwrap().iter().map(|agent| (&agent["adminId"], &agent["load"])).collect();
+    assert!([(&json!(ann.id()), &json!(1)), (&json!(ben.id()), &json!(0))].iter().all(|one| loads.contains(one)));
     app.stop().await;
 }
 
@@ -944,7 +1007,7 @@ async fn who_was_missed_for_longer_than_anyone_may_wait_is_served_all_the_same()
     app.clock.advance(600_000);
     let _at_ann = ann.socket("").await;
     eventually("it waits", async || tasks(&owner, "state=3").await.len() == 1).await;
-    app.clock.advance(59_000);
+    app.pass(59_000).await;
     assert_eq!(take(&ann, conversation).await.ok()["state"], 1);
     app.stop().await;
 }
@@ -984,7 +1047,7 @@ async fn a_service_that_was_down_for_long_takes_nobodys_rounds() {
     let _at_ann = ann.socket("").await;
     eventually("the other waits", async || tasks(&owner, "state=3").await.len() == 1).await;
     assert_eq!(owner.get(&format!("{TASK}/get?id={}", taken["id"])).await.ok(), taken);
-    app.clock.advance(60_000);
+    app.pass(60_000).await;
     assert_eq!(owner.get(&format!("{TASK}/get?id={}", taken["id"])).await.ok(), taken, "she is there");
     app.stop().await;
 }

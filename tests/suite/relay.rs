@@ -470,6 +470,7 @@ async fn an_agent_at_another_node_hears_only_of_what_the_agent_may_see() {
     let task = ann.post(take, json!({"conversationId": conversation})).await.ok();
     assert_eq!(at_ben.expect("kefu_conversation_hidden").await["conversationId"], conversation);
     assert_eq!(at_ann.expect("kefu_task").await["id"], task["id"]);
+    assert_eq!(at_ann.expect("kefu_agent").await["load"], 1);
     member.says("在吗").await;
     let transfer = json!({"id": task["id"], "agentId": ben.id(), "reason": "x"});
     assert_eq!(seq(&at_ann.expect("kefu_message_type").await), 2);

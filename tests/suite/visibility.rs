@@ -77,8 +77,9 @@ fn named(events: &[Event]) -> Vec<i64> {
     events.iter().filter_map(id).collect()
 }
 
+/// What events are of. How many rounds an agent has names no conversation.
 fn kinds(events: &[Event]) -> Vec<&str> {
-    events.iter().map(|event| event.kind.as_str()).collect()
+    events.iter().map(|event| event.kind.as_str()).filter(|kind| *kind != "kefu_agent").collect()
 }
 
 /// For every call the conversation does not exist.

@@ -1,4 +1,4 @@
-//! Case 12: what rounds of service add to a message.
+//! Case 13: what rounds of service add to a message.
 
 use super::Context;
 use super::send::{MEMBERS, product};

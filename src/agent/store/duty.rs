@@ -83,6 +83,17 @@ pub(crate) fn set_duty(
     Ok(before)
 }
 
+/// What these agents have said, of those who have said anything.
+///
+/// # Errors
+/// As the connection's.
+pub(crate) fn duties(connection: &mut AnyConnection, agents: &[UserId]) -> Result<HashMap<UserId, Duty>> {
+    let agents: Vec<i64> = agents.iter().map(|agent| agent.get()).collect();
+    let rows: Vec<(i64, Option<i32>)> =
+        a::table.filter(a::id.eq_any(&agents)).select((a::id, a::duty)).load(connection)?;
+    Ok(rows.into_iter().filter_map(|(agent, duty)| Some((UserId::new(agent), Duty::from_code(duty?)?))).collect())
+}
+
 /// Takes an agent off duty whose account is closed, if the agent has ever said anything about duty.
 pub(crate) fn end_duty(connection: &mut AnyConnection, agent: UserId, now: Millis) -> Result<()> {
     let row = a::table.find(agent.get()).filter(a::duty.ne(Duty::Off.code()));

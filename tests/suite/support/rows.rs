@@ -21,6 +21,24 @@ impl TestApp {
         self.db.run(move |connection| Ok(query.get_result::<Count>(connection).map_err(Error::from)?.n)).await.unwrap()
     }
 
+    /// Lets milliseconds pass as a service sees them that runs: in steps, each until every node has renewed its lease.
+    pub(crate) async fn pass(&self, ms: i64) {
+        let push = &self.settings.push;
+        let [lease, renewal] = [push.node_lease_s, push.node_renewal_s].map(|seconds| 1000 * seconds.cast_signed());
+        let mut left = ms;
+        loop {
+            let until = chrono::DateTime::from_timestamp_millis(self.clock.now() + lease - renewal).unwrap();
+            let lapsing = format!("kefu_node WHERE lease_until <= '{}'", until.naive_utc().format("%F %T%.f"));
+            super::eventually("leases are renewed", async || self.count(&lapsing).await == 0).await;
+            if left == 0 {
+                return;
+            }
+            let step = left.min(renewal);
+            left -= step;
+            self.clock.advance(step);
+        }
+    }
+
     /// The unread rows of a conversation: those that admins have not read and those that the member has not.
     pub(crate) async fn unread_rows(&self, conversation: i64) -> (i64, i64) {
         let of = |sender: u8| {

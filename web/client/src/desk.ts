@@ -40,8 +40,8 @@ export type DeskChange =
   | { type: 'task'; task: Task; before: Task | undefined }
   /** A round is offered to the own agent. */
   | { type: 'offer'; task: Task }
-  /** The own duty, or another agent's where supervisors are told. */
-  | { type: 'duty'; adminId: number; duty: Duty }
+  /** The own duty and number of rounds, or another agent's where supervisors are told. */
+  | { type: 'agent'; adminId: number; duty: Duty | null; load: number }
   /** This conversation cannot be seen any more. */
   | { type: 'hidden'; conversationId: number }
   /** All rounds were read. */
@@ -164,9 +164,11 @@ export class Desk {
         this.#took(frame.content)
         this.#changes.emit({ type: 'offer', task: frame.content })
         break
-      case 'kefu_agent':
-        this.#changes.emit({ type: 'duty', adminId: frame.content.adminId, duty: frame.content.duty as Duty })
+      case 'kefu_agent': {
+        const { adminId, duty, load } = frame.content
+        this.#changes.emit({ type: 'agent', adminId, duty: duty as Duty | null, load })
         break
+      }
       case 'kefu_conversation_hidden':
         this.tasks.delete(frame.content.conversationId)
         this.#latest.delete(frame.content.conversationId)

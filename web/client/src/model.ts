@@ -50,7 +50,7 @@ export interface ServerFrames {
   /** A round of service is offered to this agent, who accepts or refuses it. */
   kefu_task_offer: Task
   /** What an agent has said about duty: 0 off, 1 on, 2 paused. */
-  kefu_agent: { adminId: number; duty: number }
+  kefu_agent: { adminId: number; duty: number | null; load: number }
   /** Where a member waits; `text` says it to the member. */
   kefu_queue_position: { conversationId: number; place: number; waiting: number; text: string }
   kefu_typing: { conversationId: number; userId: number; userType: UserType }

@@ -166,14 +166,14 @@ test('offers, duty and what cannot be seen any more are told', () => {
   const offered = task(1, { state: OFFERED, agentId: 7, version: 2 })
   receive('kefu_task', task(1))
   receive('kefu_task_offer', offered)
-  receive('kefu_agent', { adminId: 7, duty: 2 })
+  receive('kefu_agent', { adminId: 7, duty: 2, load: 3 })
   receive('kefu_conversation_hidden', { conversationId: 1 })
   // Nor does a member's own view, which names no member, get among the rounds.
   receive('kefu_task', { id: 9, conversationId: 9, state: WAITING, version: 1 })
   expect(changes.slice(1)).toEqual([
     { type: 'task', task: offered, before: task(1) },
     { type: 'offer', task: offered },
-    { type: 'duty', adminId: 7, duty: 2 },
+    { type: 'agent', adminId: 7, duty: 2, load: 3 },
     { type: 'hidden', conversationId: 1 },
   ])
   expect(desk.tasks.size).toBe(0)

@@ -44,8 +44,9 @@ export const useDesk = defineStore('desk', () => {
   const fault = shallowRef<Fault | null>(null)
   const complete = ref(true)
   const duty = ref<Duty | null>(null)
-  /** What supervisors are told of the duty of others. */
+  /** What supervisors are told of agents. */
   const duties = shallowReactive(new Map<number, Duty>())
+  const loads = shallowReactive(new Map<number, number>())
   /** Why the last thing that was asked of a conversation's round was refused. */
   const refusals = shallowReactive(new Map<number, string>())
   /** Conversations whose round something is being asked of. */
@@ -58,12 +59,6 @@ export const useDesk = defineStore('desk', () => {
   const offers = computed(() => mine.value.filter(({ state }) => state === OFFERED))
   const load = computed(() => mine.value.length)
   const capacity = computed(() => session.routing?.capacity ?? null)
-  /** How many rounds each agent has. */
-  const loads = computed(() => {
-    const counts = new Map<number, number>()
-    for (const { agentId } of all.value) if (agentId !== null) counts.set(agentId, (counts.get(agentId) ?? 0) + 1)
-    return counts
-  })
 
   watch(
     () => session.routing?.duty,
@@ -118,8 +113,9 @@ export const useDesk = defineStore('desk', () => {
     switch (change.type) {
       case 'task':
         return mirror(change.task)
-      case 'duty':
-        duties.set(change.adminId, change.duty)
+      case 'agent':
+        loads.set(change.adminId, change.load)
+        if (change.duty !== null) duties.set(change.adminId, change.duty)
         if (change.adminId === own) duty.value = change.duty
         return
       case 'hidden':
@@ -127,6 +123,8 @@ export const useDesk = defineStore('desk', () => {
         return conversations.hide(change.conversationId)
       case 'loaded':
         complete.value = desk.complete
+        // What was not told during a break of the socket is read again with the agents.
+        loads.clear()
         tasks.clear()
         for (const task of desk.tasks.values()) tasks.set(task.conversationId, task)
         for (const task of mine.value) conversations.know(task.conversationId)
