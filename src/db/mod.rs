@@ -35,6 +35,7 @@ pub(crate) mod testing;
 pub(crate) mod timestamp;
 pub(crate) mod watch;
 
+use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -70,6 +71,11 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_
 
 /// What SQLite says of a file that it cannot make sense of.
 const DAMAGED: [&str; 2] = ["malformed", "not a database"];
+
+/// What a blocking thread does with a connection.
+type Work = Box<dyn FnOnce(&mut AnyConnection) -> Result<Value> + Send>;
+/// What comes of it.
+type Value = Box<dyn Any + Send>;
 
 /// The pool. Cheap to clone.
 #[derive(Clone)]
@@ -202,6 +208,14 @@ impl Db {
         T: Send + 'static,
         F: FnOnce(&mut AnyConnection) -> Result<T> + Send + 'static,
     {
+        let erased = |connection: &mut AnyConnection| work(connection).map(|value| Box::new(value) as Value);
+        let value = self.hop(Box::new(erased)).await?;
+        value.downcast().map(|value| *value).map_err(|_| Error::internal("a read has returned something else"))
+    }
+
+    /// [`Db::run`] for work of any kind. The compiler makes the way to a blocking thread once and not for each of some 200 callers,
+    /// which was a tenth of the program.
+    async fn hop(&self, work: Work) -> Result<Value> {
         let permit = tokio::time::timeout(self.0.acquire_timeout, Arc::clone(&self.0.permits).acquire_owned())
             .await
             .map_err(|_| Error::Busy)?
@@ -248,11 +262,25 @@ impl Db {
         connection: &mut AnyConnection,
         mut work: impl FnMut(&mut AnyConnection) -> Result<T>,
     ) -> Result<T> {
+        let mut value = None;
+        self.transact(connection, &mut |connection| {
+            value = Some(work(connection)?);
+            Ok(())
+        })?;
+        value.ok_or_else(|| Error::internal("a transaction was committed without its work"))
+    }
+
+    /// [`Db::transaction`] for work of any kind, as [`Db::hop`].
+    fn transact(
+        &self,
+        connection: &mut AnyConnection,
+        work: &mut dyn FnMut(&mut AnyConnection) -> Result<()>,
+    ) -> Result<()> {
         let _turn =
             (!self.0.backend.is_server()).then(|| self.0.write_turn.lock().unwrap_or_else(PoisonError::into_inner));
         let mut backoff = Backoff::new(PAUSES.0, PAUSES.1);
         for _ in 1..ATTEMPTS {
-            match self.attempt(connection, &mut work) {
+            match self.attempt(connection, work) {
                 Err(Error::Conflict) => {
                     connection.forget_statements();
                     std::thread::sleep(backoff.next());
@@ -260,22 +288,22 @@ impl Db {
                 outcome => return self.ended(outcome),
             }
         }
-        let last = self.attempt(connection, &mut work);
+        let last = self.attempt(connection, work);
         self.ended(last.map_err(|error| if error == Error::Conflict { Error::Busy } else { error }))
     }
 
-    fn ended<T>(&self, outcome: Result<T>) -> Result<T> {
+    fn ended(&self, outcome: Result<()>) -> Result<()> {
         if outcome.is_ok() {
             self.0.outage.worked();
         }
         self.note_outage(outcome)
     }
 
-    fn attempt<T>(
+    fn attempt(
         &self,
         connection: &mut AnyConnection,
-        work: &mut impl FnMut(&mut AnyConnection) -> Result<T>,
-    ) -> Result<T> {
+        work: &mut dyn FnMut(&mut AnyConnection) -> Result<()>,
+    ) -> Result<()> {
         let server = self.0.backend.is_server();
         let statements = self.0.backend.write_transaction();
         self.check_file()?;
@@ -289,9 +317,9 @@ impl Db {
             }
             error => error,
         });
-        let outcome = worked.and_then(|value| match connection.begin_or_end(statements.commit).map_err(Error::from) {
+        let outcome = worked.and_then(|()| match connection.begin_or_end(statements.commit).map_err(Error::from) {
             // What went into a file that is gone is not stored.
-            Ok(()) => self.check_file().map(|()| value),
+            Ok(()) => self.check_file(),
             Err(Error::Internal(cause)) if server => {
                 Err(Error::Unavailable(format!("the outcome of a commit is unknown: {cause}")))
             }
