@@ -180,7 +180,7 @@ function Message({ it, row, onLoad }: { it: Controller; row: MessageRow; onLoad:
       ) : (
         (row.last || progress === 'sending') && (
           <span class="meta">
-            {own ? null : `${name} · `}
+            {own ? null : <span>{name} ·</span>}
             {own && progress && (
               <>
                 <Icon name={progress === 'read' ? 'two' : progress === 'sent' ? 'one' : 'clock'} />
