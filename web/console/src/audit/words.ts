@@ -21,6 +21,8 @@ const ACTIONS: Record<string, MessageKey> = {
   'assign-permissions': 'audit.action.assign',
   'assign-roles': 'audit.action.roles',
   'end-sessions': 'audit.action.sessions',
+  'exclusive-agent': 'audit.action.exclusive',
+  duty: 'audit.action.duty',
   'login.delete': 'audit.action.end',
   'second_factor.begin': 'audit.action.begin',
   'second_factor.enable': 'audit.action.turnOn',
@@ -78,7 +80,7 @@ export function deed(entry: AuditEntry): string {
 }
 
 /** Parts of settings that need no name of their own: what is in them says it. */
-const UNNAMED = ['settings', 'message', 'login']
+const UNNAMED = ['settings', 'message', 'login', 'routing', 'audit']
 
 /** The words of a field, or its own name. */
 export function fieldName(path: readonly string[]): string {
@@ -88,12 +90,38 @@ export function fieldName(path: readonly string[]): string {
     .join(' › ')
 }
 
-const STATUS: Record<number, MessageKey> = { 0: 'audit.status.on', 1: 'audit.status.off', 2: 'audit.status.gone' }
+/** What numbers stand for. */
+const NUMBERS: Record<string, Record<number, MessageKey>> = {
+  status: { 0: 'audit.status.on', 1: 'audit.status.off', 2: 'audit.status.gone' },
+  duty: { 0: 'audit.duty.off', 1: 'audit.duty.on', 2: 'audit.duty.paused' },
+}
 
-/** What permissions and scopes are called where they are given. */
+/** What each choice is called on the page where it is made. */
+const CHOICES: Record<string, Record<string, MessageKey>> = {
+  mode: { off: 'team.settings.modes.off', manual: 'team.settings.modes.manual' },
+  visibility: {
+    all: 'team.settings.visibilities.all',
+    group: 'team.settings.visibilities.group',
+    own: 'team.settings.visibilities.own',
+  },
+  policy: {
+    leastLoad: 'team.group.policies.leastLoad',
+    longestIdle: 'team.group.policies.longestIdle',
+    level: 'team.group.policies.level',
+  },
+  offDuty: {
+    leave: 'team.group.offDuties.leave',
+    queue: 'team.group.offDuties.queue',
+    fallback: 'team.group.offDuties.fallback',
+  },
+}
+
+/** What permissions, scopes and choices are called where they are given. */
 function heldName(name: string, value: string): string {
   const permission = name === 'permissions' ? keyOf(value) : undefined
   if (permission) return t(`team.permission.${permission}`)
+  const choice = CHOICES[name]?.[value]
+  if (choice) return t(choice)
   const scope = name === 'scopes' ? SCOPES.find((one) => one === value) : undefined
   return scope ? t(`keys.scope.${scope}`) : value
 }
@@ -105,8 +133,8 @@ export function valueText(value: unknown, path: readonly string[]): string {
     return t('audit.nothing')
   if (typeof value === 'boolean') return t(value ? 'audit.yes' : 'audit.no')
   if (typeof value === 'number') {
-    const status = name === 'status' ? STATUS[value] : undefined
-    if (status) return t(status)
+    const known = NUMBERS[name]?.[value]
+    if (known) return t(known)
     return /Time$/.test(name) && value > 1e11 ? fullTime(value, LOCALES[language()]) : String(value)
   }
   if (typeof value === 'string') return cut(heldName(name, value))

@@ -259,7 +259,7 @@ export default {
     queryAudit: 'Read the audit',
   },
   groups: {
-    lead: 'Agents who serve together. Conversations are not given out by themselves yet; until then everybody sees all of them.',
+    lead: 'Agents who serve together. Members who wait for a group are taken by its agents; nobody is given any yet.',
     show: 'Groups or agents',
     groups: 'Groups',
     agents: 'Agents',

@@ -5,12 +5,14 @@ import { shallowRef } from 'vue'
 const PERIOD = 60_000
 
 export interface Online {
+  /** Whether the service has said it: before, nobody knows who is there. */
+  known: boolean
   members: ReadonlySet<number>
   agents: ReadonlySet<number>
 }
 
 export class Presence {
-  readonly value = shallowRef<Online>({ members: new Set(), agents: new Set() })
+  readonly value = shallowRef<Online>({ known: false, members: new Set(), agents: new Set() })
   private last = 0
 
   constructor(
@@ -26,8 +28,8 @@ export class Presence {
 
   /** A member has done what needs a socket, so that there is one. */
   saw(memberId: number): void {
-    const { members, agents } = this.value.value
-    if (!members.has(memberId)) this.value.value = { members: new Set(members).add(memberId), agents }
+    const online = this.value.value
+    if (!online.members.has(memberId)) this.value.value = { ...online, members: new Set(online.members).add(memberId) }
   }
 
   private async fetch(now = false): Promise<void> {
@@ -36,7 +38,7 @@ export class Presence {
     try {
       const users = await this.http.call('get', '/admin-api/promotion/kefu-presence/list')
       const of = (type: number) => new Set(users.filter((user) => user.userType === type).map((user) => user.userId))
-      this.value.value = { members: of(MEMBER), agents: of(ADMIN) }
+      this.value.value = { known: true, members: of(MEMBER), agents: of(ADMIN) }
     } catch {
       // The dots stay as they are until the next minute.
     }

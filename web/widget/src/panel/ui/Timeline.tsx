@@ -127,8 +127,9 @@ export class Timeline extends Component<{ it: Controller }, { below?: number }> 
               </span>
             ),
           )}
-          {chat.messages.at(-1)?.taskId && it.part('rounds')?.(it)}
-          {it.away && chat.started && chat.phase === 'ready' && <span class="note">{t('awayShort')}</span>}
+          {/* Where a round says what the visitor can expect, that nobody is here is said in the head only. */}
+          {(chat.messages.at(-1)?.taskId && it.part('rounds')?.(it)) ||
+            (it.away && chat.started && chat.phase === 'ready' && <span class="note">{t('awayShort')}</span>)}
           {chat.typing && (
             <div class="row theirs last" role="status" aria-label={`${t('agent')} ${t('typing')}`}>
               <div class="bubble dots">
@@ -180,7 +181,7 @@ function Message({ it, row, onLoad }: { it: Controller; row: MessageRow; onLoad:
       ) : (
         (row.last || progress === 'sending') && (
           <span class="meta">
-            {own ? null : `${name} · `}
+            {own ? null : <span>{name} ·</span>}
             {own && progress && (
               <>
                 <Icon name={progress === 'read' ? 'two' : progress === 'sent' ? 'one' : 'clock'} />
