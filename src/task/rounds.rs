@@ -386,13 +386,9 @@ impl Shared for Rounds {
         let (new, old): (Vec<&Held>, Vec<&Held>) = all.iter().partition(|held| held.stored.is_none());
         let tasks = |held: &[&Held]| -> Vec<Task> { held.iter().map(|held| held.task.clone()).collect() };
         let (new, old) = (tasks(&new), tasks(&old));
-        let mut newest: HashMap<ConversationId, &Task> = HashMap::new();
-        for task in old.iter().chain(&new) {
-            let kept = newest.entry(task.conversation).or_insert(task);
-            if task.id > kept.id {
-                *kept = task;
-            }
-        }
+        // What has ended stands there in the order of its ends, before what is open: ids do not grow in order across nodes.
+        let newest: HashMap<ConversationId, &Task> =
+            all.iter().map(|held| (held.task.conversation, &held.task)).collect();
         let newest: Vec<&Task> = newest.into_values().collect();
         let hidden = self.hidden_by(connection, &newest)?;
         store::write(
