@@ -15,8 +15,8 @@ mod words;
 
 use role::StoredRole;
 pub(crate) use store::{
-    admin, admin_by_name, admin_with_hash, confirm_password, external, imported, insert_bot, locked_member,
-    lower_logout_time, member, member_by_id, members, nicknames,
+    admin, admin_by_name, admin_with_hash, closed, confirm_password, enabled_among, external, imported, insert_bot,
+    locked_member, lower_logout_time, member, member_by_id, members, nicknames,
     second_factor::{locked_second_factor, set_second_factor, use_code},
     set_admin_enabled, set_admin_profile, set_attributes, set_blocked, set_exclusive_agent, set_logout_time,
     set_password_hash, texts, users,

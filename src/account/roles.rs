@@ -8,6 +8,7 @@
 
 use super::role::{MOST, NewRole, StoredRole};
 use super::store::roles as store;
+use crate::access::Role;
 use crate::clock::Millis;
 use crate::db::AnyConnection;
 use crate::error::{Error, Problem, Result};
@@ -29,7 +30,9 @@ pub(crate) fn insert(connection: &mut AnyConnection, new: &NewRole, now: Millis)
         return Err(Error::Invalid(Problem::new("角色最多 200 个", "there are 200 roles, the most")));
     }
     check_name(&all, &new.name, None)?;
-    if new.code.as_deref().is_some_and(|code| all.iter().any(|role| role.code == code)) {
+    // The one of owners is another on the wire.
+    let is_taken = |code: &str| code == Role::Owner.console_code() || all.iter().any(|role| role.code == code);
+    if new.code.as_deref().is_some_and(is_taken) {
         return Err(Error::Invalid(Problem::new("角色编码已存在", "code is taken")));
     }
     store::insert(connection, new, now)

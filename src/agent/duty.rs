@@ -101,7 +101,7 @@ impl Presence {
         let is_willing = match self.duty {
             Some(Duty::On) => true,
             Some(Duty::Off | Duty::Paused) => false,
-            None => rules.auto && (self.online || self.offline_since.is_some()),
+            None => rules.auto && (self.online || rules.grace > 0 && self.offline_since.is_some()),
         };
         is_willing && !self.is_gone(rules, now)
     }

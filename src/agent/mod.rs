@@ -399,7 +399,7 @@ pub(crate) fn set_agent(
 /// Notes what an agent, or a supervisor for the agent, says about duty; returns whether that is news.
 ///
 /// # Errors
-/// [`Error::Invalid`] for an account that is no enabled person's.
+/// [`Error::Invalid`] for an account that is no enabled person's, or that may not take rounds and does not go off duty.
 pub(crate) fn set_duty(
     connection: &mut AnyConnection,
     actor: &Actor,
@@ -409,8 +409,11 @@ pub(crate) fn set_duty(
     is_own: bool,
     now: Millis,
 ) -> Result<bool> {
-    let admin = users::find(connection, tenant, agent)?.filter(|admin| admin.enabled);
-    admin.ok_or_else(no_agent)?;
+    // Who may not take rounds any more can be taken off duty.
+    let may_be = |admin: &Admin| {
+        admin.enabled && (duty == Duty::Off || admin.permissions().contain(Permissions::only(Permission::TakeTasks)))
+    };
+    users::find(connection, tenant, agent)?.filter(may_be).ok_or_else(no_agent)?;
     let before = store::duty::set_duty(connection, tenant, agent, duty, &actor.column(), now)?;
     if before == Some(duty) {
         return Ok(false);

@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::duty::{DutyRules, Presence};
 use super::{Group, Membership, OffDuty, store};
+use crate::access::{Permission, Permissions};
+use crate::account;
 use crate::clock::Millis;
 use crate::db::AnyConnection;
 use crate::error::Result;
@@ -14,16 +16,16 @@ pub(crate) use super::store::duty::{Socket, duties, end_lease, has_dead_nodes, r
 /// A tenant's agents who are on duty, and its groups.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Roster {
-    /// Who is on duty.
+    /// Who is on duty and may take rounds.
     pub on_duty: HashSet<UserId>,
-    /// Who had sockets and has been away for too long.
+    /// Who had sockets and has been away for too long, and whose account is closed.
     pub gone: HashSet<UserId>,
     groups: HashMap<GroupId, Group>,
     members: HashMap<GroupId, Vec<UserId>>,
 }
 
 impl Roster {
-    /// Reads it: three statements, whose cost grows with the tenant's agents and groups.
+    /// Reads it: some statements, whose cost grows with the tenant's agents and groups.
     ///
     /// # Errors
     /// As the connection's.
@@ -37,8 +39,15 @@ impl Roster {
         let those = |is: &dyn Fn(&Presence) -> bool| -> HashSet<UserId> {
             presences.iter().filter(|(_, presence)| is(presence)).map(|(agent, _)| *agent).collect()
         };
-        let on_duty = those(&|presence| presence.is_on_duty(rules, now));
-        let gone = those(&|presence| presence.offline_since.is_some() && presence.is_gone(rules, now));
+        let known: Vec<UserId> = presences.keys().copied().collect();
+        let takes = Permissions::only(Permission::TakeTasks);
+        let mut may_take = account::enabled_among(connection, tenant, &known)?;
+        may_take.retain(|admin| admin.permissions().contain(takes));
+        let may_take: HashSet<UserId> = may_take.into_iter().map(|admin| admin.key.user).collect();
+        let mut on_duty = those(&|presence| presence.is_on_duty(rules, now));
+        on_duty.retain(|agent| may_take.contains(agent));
+        let mut gone = those(&|presence| presence.offline_since.is_some() && presence.is_gone(rules, now));
+        gone.extend(account::closed(connection, tenant)?);
         let groups = store::groups(connection, tenant)?.into_iter().map(|group| (group.id, group)).collect();
         let mut members: HashMap<GroupId, Vec<UserId>> = HashMap::new();
         for (agent, memberships) in store::memberships(connection, tenant)? {

@@ -102,6 +102,13 @@ impl Auth {
                         Some(_) => RevokeReason::PasswordChanged,
                     },
                 };
+                if reason == RevokeReason::PasswordChanged {
+                    // One by one: who has logged in with the new password since stays.
+                    let ended = store::logins_ended_at(connection, row.key, row.at)?;
+                    let revoked = |login| Revoked { key: row.key, ended: Ended::Login(login), reason };
+                    fresh.extend(ended.into_iter().map(revoked));
+                    continue;
+                }
                 fresh.push(Revoked { key: row.key, ended: row.ended, reason });
             }
             Ok((newest, fresh))

@@ -19,7 +19,7 @@ use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Problem, Result};
 use crate::http::describe::failures;
 use crate::http::{Answer, Data, Json, Query, Then, routes};
-use crate::id::{ConversationId, UserId};
+use crate::id::{ConversationId, GroupId, UserId};
 use crate::limit::RateLimits;
 use crate::writer::Writer;
 
@@ -57,6 +57,14 @@ struct ListQuery {
     q: Option<String>,
     /// Only those with unread messages, and those that were marked as unread.
     unread: Option<bool>,
+    /// Only those whose open round of service is in these states, numbers with commas between them.
+    #[validate(length(max = 64))]
+    #[param(max_length = 64, pattern = r"^-?\d(,-?\d)*$", example = "3,4")]
+    state: Option<String>,
+    /// Only those that this agent serves, or served last.
+    agent_id: Option<UserId>,
+    /// Only those of this group of agents.
+    group_id: Option<GroupId>,
     /// Whether rows have `lastMessageAdminId`, too.
     last_admin: Option<bool>,
 }
@@ -75,19 +83,24 @@ async fn list(
     db: web::Data<Db>,
     sights: web::Data<Sights>,
 ) -> Result<Answer<Vec<ConversationView>>> {
-    let Query(ListQuery { limit, cursor, q, unread, last_admin }) = query;
+    let Query(ListQuery { limit, cursor, q, unread, state, agent_id: agent, group_id: group, last_admin }) = query;
     let cursor = cursor
         .map(|text| Cursor::parse(&text).ok_or(Error::Invalid(Problem::new("翻页位置不合法", "cursor is not valid"))))
         .transpose()?;
     let tenant = admin.0.key.tenant;
     let sight = sights.of(admin.0.key, admin.0.permissions).await?;
-    let (unread_only, q) = (unread.unwrap_or(false), q.filter(|text| !text.trim().is_empty()));
+    let number = |text: &str| text.trim().parse().ok().filter(|state| (-4..=4).contains(state));
+    let unknown = || Error::Invalid(Problem::new("状态不合法", "state is not valid"));
+    let states = state.map(|text| text.split(',').map(number).collect::<Option<Vec<i32>>>().ok_or_else(unknown));
+    let states = states.transpose()?.unwrap_or_default();
+    let filter = store::ListFilter { unread_only: unread.unwrap_or(false), states, agent, group };
+    let q = q.filter(|text| !text.trim().is_empty());
     let read = move |connection: &mut AnyConnection| match &q {
         Some(text) => {
             let members = account::find_members(connection, tenant, text)?;
-            store::list_of_members(connection, tenant, &sight, &members, unread_only, limit, cursor)
+            store::list_of_members(connection, tenant, &sight, &members, &filter, limit, cursor)
         }
-        None => store::list(connection, tenant, &sight, unread_only, limit, cursor),
+        None => store::list(connection, tenant, &sight, &filter, limit, cursor),
     };
     let mut found = db.run(read).await?;
     show_last_admin(&mut found, last_admin);

@@ -29,8 +29,8 @@ use crate::id::{ConversationId, TenantId, UserId, UserType};
 use crate::push::Hub;
 
 pub(crate) use store::{
-    Head, LastMessage, WriteConversations, all_seen, assignments, begun_by, earlier_head, events, head, insert_closed,
-    link_to, linked_to, move_to, seen, seen_by, set_user_deleted, texts,
+    Head, LastMessage, WriteConversations, all_seen, assignments, begun_by, earlier_head, events, head, hidden_members,
+    insert_closed, link_to, linked_to, move_to, seen, seen_by, set_user_deleted, texts,
 };
 
 /// Which conversation is meant.

@@ -6,8 +6,11 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
-use crate::access::QueryConversations;
+use crate::access::{QueryConversations, Sight};
+use crate::agent::sights::Sights;
 use crate::auth::extract::Admin;
+use crate::conversation;
+use crate::db::AnyConnection;
 use crate::error::Result;
 use crate::http::{Answer, Data, Query, Then, routes};
 use crate::id::{UserId, UserType};
@@ -52,7 +55,7 @@ struct OnlineUser {
 
 /// List who is online
 ///
-/// The tenant's users with an open socket at any node, members first, by id. What other nodes report is a few seconds
+/// The tenant's users with an open socket at any node, members first, by id, without members whose conversation the caller does not see. What other nodes report is a few seconds
 /// old; a node that has died is forgotten after some seconds.
 #[utoipa::path(
     get,
@@ -63,9 +66,20 @@ struct OnlineUser {
 async fn list(
     Then(admin, Query(ListQuery { user_type, limit })): Then<Admin<QueryConversations>, Query<ListQuery>>,
     hub: web::Data<Hub>,
+    sights: web::Data<Sights>,
 ) -> Result<Answer<Vec<OnlineUser>>> {
-    let users: Vec<_> = hub
-        .online(admin.0.key.tenant)
+    let tenant = admin.0.key.tenant;
+    let mut online = hub.online(tenant);
+    let sight = sights.of(admin.0.key, admin.0.permissions).await?;
+    if sight != Sight::All {
+        let members: Vec<UserId> =
+            online.keys().filter(|(side, _)| *side == UserType::Member).map(|(_, user)| *user).collect();
+        let hidden =
+            move |connection: &mut AnyConnection| conversation::hidden_members(connection, tenant, &members, &sight);
+        let hidden = sights.db().run(hidden).await?;
+        online.retain(|(side, user), _| *side != UserType::Member || !hidden.contains(user));
+    }
+    let users: Vec<_> = online
         .into_iter()
         .map(|((user_type, user_id), nodes)| OnlineUser {
             user_type: user_type.code(),

@@ -12,6 +12,7 @@ use super::places::{Places, Waiting};
 use super::serve::{Act, Serve};
 use super::store::{self, TaskFilter};
 use super::{Place, Routing, State, Task};
+use crate::account;
 use crate::agent::duty::DutyRules;
 use crate::agent::presence::Presence;
 use crate::agent::roster::{self, Roster};
@@ -98,6 +99,7 @@ impl Clerk {
             self.end_all(tenant).await?;
         }
         for (tenant, routing) in tenants {
+            self.free_from_the_closed(tenant, routing).await?;
             if now - since >= routing.duty.grace {
                 self.free_from_the_gone(tenant, routing, now).await?;
             }
@@ -123,6 +125,17 @@ impl Clerk {
             self.hub.hide(key, &self.db.run(lost).await?);
         }
         Ok(())
+    }
+
+    /// Those whom an agent serves wait again when the agent's account was deleted or disabled.
+    async fn free_from_the_closed(&self, tenant: TenantId, routing: Routing) -> Result<()> {
+        let closed = move |connection: &mut AnyConnection| match account::closed(connection, tenant)? {
+            closed if closed.is_empty() => Ok(Vec::new()),
+            closed => store::of_agents(connection, &closed, AT_ONCE),
+        };
+        let lost = self.db.run(closed).await?.into_iter();
+        let act = |task: Task| Some((routing, Act::LoseAgent(task.agent?), task));
+        self.act_on_all(lost.filter_map(act).map(|(routing, act, task)| (routing, task, act)).collect()).await
     }
 
     /// Those whom an agent serves wait again when the agent has been away for too long.

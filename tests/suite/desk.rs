@@ -10,6 +10,7 @@ use crate::support::{Event, Socket, TENANT, TestApp, User, eventually, path};
 const SETTING: &str = "/admin-api/promotion/kefu-setting/update";
 const TASK: &str = "/admin-api/promotion/kefu-task";
 const DUTY: &str = "/admin-api/promotion/kefu-agent/duty";
+const STATUS: &str = "/admin-api/system/user/update-status";
 const CURRENT: &str = "/app-api/promotion/kefu-task/current";
 const OPEN: &str = "/app-api/promotion/kefu-task/open";
 const LEAVE: &str = "/app-api/promotion/kefu-task/leave";
@@ -578,6 +579,118 @@ async fn a_clock_that_jumps_takes_nobodys_rounds_and_the_grace_begins_anew() {
     app.pass(1000).await;
     eventually("hers waits", async || tasks(&owner, "state=3").await.len() == 1).await;
     assert_eq!(owner.get(&format!("{TASK}/get?id={}", of_ben["id"])).await.ok(), of_ben);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn only_who_is_let_in_and_may_take_is_on_duty() {
+    let app = TestApp::spawn_with(|settings| settings.push.idle_timeout_s = 3600).await;
+    let owner = manual(&app, json!({})).await;
+    let viewer = app.admin("viewer", Role::Viewer).await;
+    let duty = |of: &User, duty: i64| json!({"duty": duty, "adminId": of.id()});
+    owner.put_json(DUTY, duty(&viewer, 1)).await.fails(400, "请求参数不正确:客服不存在或已停用");
+    owner.put_json(DUTY, duty(&viewer, 0)).await.ok();
+
+    let member = app.member(1001).await;
+    let is_served = async || member.get(CURRENT).await.ok()["onDuty"].clone();
+    // There without a word, and disabled.
+    let ann = app.admin("ann", Role::Agent).await;
+    let _at_ann = ann.socket("").await;
+    assert_eq!(is_served().await, true);
+    owner.put_json(STATUS, json!({"id": ann.id(), "status": 1})).await.ok();
+    assert_eq!(is_served().await, false);
+    member.says("有人吗").await;
+    assert_eq!(tasks(&owner, "state=4").await.len(), 1);
+    // By word, and a viewer from now on.
+    let ben = on_duty(&app, "ben").await;
+    assert_eq!(is_served().await, true);
+    let roles = owner.get("/admin-api/system/role/simple-list").await.ok();
+    let viewers = roles.as_array().unwrap().iter().find(|role| role["code"] == "viewer").unwrap();
+    let assigned = json!({"userId": ben.id(), "roleIds": [viewers["id"]]});
+    owner.post("/admin-api/system/permission/assign-user-role", assigned).await.ok();
+    assert_eq!(is_served().await, false);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn whom_a_closed_account_served_waits_again_at_once() {
+    let app = TestApp::spawn().await;
+    let owner = manual(&app, json!({"offlineGrace": 0})).await;
+    let ben = on_duty(&app, "ben").await;
+    // Who has never had a socket, nor said anything about duty: an answer takes the round.
+    let (ann, eve) = (app.admin("ann", Role::Agent).await, app.admin("eve", Role::Agent).await);
+    let (_, one) = waiting(&app, 1001).await;
+    let (_, two) = waiting(&app, 1002).await;
+    ann.answers(one, "您好").await;
+    eve.answers(two, "您好").await;
+    owner.put_json(STATUS, json!({"id": ann.id(), "status": 1})).await.ok();
+    owner.delete(&format!("/admin-api/system/user/delete?id={}", eve.id())).await.ok();
+    eventually("they wait", async || app.count("kefu_task WHERE state = 3").await == 2).await;
+    assert!(tasks(&owner, "state=3").await.iter().all(|task| task["version"] == 2), "once");
+    take(&ben, one).await.ok();
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_round_that_is_opened_as_another_nodes_ends_is_the_one_that_its_conversation_repeats() {
+    let lift = |settings: &mut kefu::settings::Settings| {
+        settings.limits.calls_per_s = Some(0);
+        settings.limits.sends_per_s = 0;
+    };
+    let app = TestApp::spawn_with(lift).await;
+    let owner = manual(&app, json!({"capacity": 1000})).await;
+    let ann = on_duty(&app, "ann").await;
+    // This node has its numbers of rounds before the other takes higher ones.
+    waiting(&app, 1000).await;
+    let other = app.another_node(lift).await;
+    eventually("the other node knows", async || {
+        let there = owner.at_node(&other);
+        there.get("/admin-api/promotion/kefu-setting/get").await.ok()["routing"]["mode"] == "manual"
+    })
+    .await;
+    let mut rounds = Vec::new();
+    for id in 1001..=1040 {
+        let member = app.member(id).await;
+        member.at_node(&other).says("你好").await;
+        let taken = take(&ann.at_node(&other), member.own_conversation().await).await.ok();
+        rounds.push((member, taken["id"].clone()));
+    }
+    // In batches: many end while their members write on.
+    let both = async |(member, id): &(User, Value)| {
+        let (closed, _) = tokio::join!(act(&ann, "close", json!({"id": id})), member.says("还有"));
+        closed.ok();
+    };
+    join_all(rounds.iter().map(both)).await;
+    crate::desk_property::assert_sound(&app.db).await;
+    other.stop().await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn conversations_are_listed_by_their_rounds() {
+    let app = TestApp::spawn().await;
+    let owner = manual(&app, json!({})).await;
+    let ann = on_duty(&app, "ann").await;
+    let (_, one) = waiting(&app, 1001).await;
+    app.clock.advance(1000);
+    let (_, two) = waiting(&app, 1002).await;
+    let taken = take(&ann, one).await.ok();
+    let listed = async |query: &str| -> Vec<i64> {
+        let found = owner.get(&format!("{}?{query}", path::CONVERSATIONS)).await.ok();
+        found.as_array().unwrap().iter().map(|row| row["id"].as_i64().unwrap()).collect()
+    };
+    assert_eq!(listed("state=0,1,3,4").await, [two, one]);
+    assert_eq!(listed("state=3").await, [two]);
+    assert_eq!(listed(&format!("agentId={}", ann.id())).await, [one]);
+    assert_eq!(listed(&format!("agentId={}&state=3", ann.id())).await, Vec::<i64>::new());
+    assert_eq!(listed("q=1001&state=1").await, [one]);
+    assert_eq!(listed("q=1002&state=1").await, Vec::<i64>::new());
+    assert_eq!(listed("groupId=1").await, Vec::<i64>::new());
+    act(&ann, "close", json!({"id": taken["id"]})).await.ok();
+    assert_eq!(listed("state=1").await, Vec::<i64>::new());
+    assert_eq!(listed(&format!("agentId={}", ann.id())).await, [one], "who had it last");
+    let refused = owner.get(&format!("{}?state=7", path::CONVERSATIONS)).await;
+    refused.fails(400, "请求参数不正确:状态不合法");
     app.stop().await;
 }
 

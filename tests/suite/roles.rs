@@ -149,6 +149,9 @@ async fn a_role_that_is_held_is_not_deleted_and_names_are_unique() {
     owner.post(&format!("{ROLE}/create"), json!({"name": "night"})).await.fails(400, "请求参数不正确:角色名称已存在");
     let code = json!({"name": "other", "code": "agent"});
     owner.post(&format!("{ROLE}/create"), code).await.fails(400, "请求参数不正确:角色编码已存在");
+    // What owners are called on the wire.
+    let code = json!({"name": "other", "code": "super_admin"});
+    owner.post(&format!("{ROLE}/create"), code).await.fails(400, "请求参数不正确:角色编码已存在");
     let unknown = json!({"name": "x", "permissions": ["promotion:kefu-message:no"]});
     owner.post(&format!("{ROLE}/create"), unknown).await.fails(400, "请求参数不正确:没有这样的权限");
     owner.post(ASSIGN, json!({"userId": two.id(), "roleIds": []})).await.ok();

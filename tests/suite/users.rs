@@ -70,6 +70,23 @@ async fn an_account_lives_from_its_making_to_its_end() {
     assert_eq!(login(&app, "red", "sesame horse battery").await.code, 1_002_000_000);
     let red = of(&app, login(&app, "red", "other horse battery").await);
     let mut socket = red.socket("").await;
+    // What other processes learn of the old logins, after the new one: the pass of it is a second.
+    let other = app.another_node(|_| ()).await;
+    let reset = json!({"id": id, "password": "third horse battery"});
+    let mut elsewhere = red.at_node(&other).socket("").await;
+    owner.put_json(&format!("{USER}/update-password"), reset).await.ok();
+    let red = of(&app, login(&app, "red", "third horse battery").await);
+    let mut stays = red.at_node(&other).socket("").await;
+    let mut stays_here = red.socket("").await;
+    assert_eq!((socket.close_code().await, elsewhere.close_code().await), (Some(4003), Some(4003)));
+    assert_eq!((stays.events_so_far().await.len(), stays_here.events_so_far().await.len()), (0, 0));
+    other.stop().await;
+    let mut socket = stays_here;
+    let reset = json!({"id": id, "password": "other horse battery"});
+    owner.put_json(&format!("{USER}/update-password"), reset).await.ok();
+    assert_eq!(socket.close_code().await, Some(4003));
+    let red = of(&app, login(&app, "red", "other horse battery").await);
+    let mut socket = red.socket("").await;
     owner.put_json(&format!("{USER}/update-status"), json!({"id": id, "status": 1})).await.ok();
     assert_eq!(socket.close_code().await, Some(4003));
     assert_eq!(login(&app, "red", "other horse battery").await.code, 1_002_000_001);

@@ -108,6 +108,20 @@ async fn assert_unseen(admin: &User, conversation: i64, member: &User, task: &Va
         card
     };
     assert_eq!(card(member.id()).await, card(999_999).await, "as that of an unknown member");
+    let page = admin.get(&format!("/admin-api/member/user/page?nickname={}", member.id())).await.ok();
+    assert_eq!(page["list"], json!([]));
+    let at_member = member.socket("").await;
+    let online = admin.get("/admin-api/promotion/kefu-presence/list?userType=1").await.ok();
+    assert!(online.as_array().unwrap().iter().all(|user| user["userId"] != json!(member.id())), "{online}");
+    at_member.close().await;
+    let manage = "/admin-api/promotion/kefu-member";
+    for reply in [
+        admin.put_json(&format!("{manage}/block"), json!({"userId": member.id(), "blocked": true})).await,
+        admin.put_json(&format!("{manage}/exclusive-agent"), json!({"userId": member.id(), "adminId": null})).await,
+        admin.delete(&format!("{manage}/sessions?userId={}", member.id())).await,
+    ] {
+        reply.fails(400, "请求参数不正确:会员不存在");
+    }
     let id = &task["id"];
     let mut refused = vec![admin.get(&format!("{TASK}/get?id={id}")).await];
     for act in ["accept", "refuse", "close"] {

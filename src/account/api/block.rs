@@ -6,8 +6,10 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
+use super::member::check_known;
 use crate::access::ManageMembers;
 use crate::account::REASON_LIMIT;
+use crate::agent::sights::Sights;
 use crate::auth::Auth;
 use crate::auth::block::unknown_member;
 use crate::auth::extract::Admin;
@@ -54,9 +56,11 @@ async fn block(
     Then(admin, Json(body)): Then<Admin<ManageMembers>, Json<BlockRequest>>,
     auth: web::Data<Auth>,
     visitors: web::Data<Visitors>,
+    sights: web::Data<Sights>,
     address: CallerAddress,
 ) -> Result<Answer<bool>> {
     let BlockRequest { user_id: user, blocked, reason } = body;
+    check_known(&sights, &admin.0, user).await?;
     let key = UserKey { tenant: admin.0.key.tenant, user_type: UserType::Member, user };
     let reason = reason.and_then(|reason| Name::cut(&reason, REASON_LIMIT)).map(String::from);
     if auth.set_blocked(key, blocked, reason, admin.actor(address)).await? {

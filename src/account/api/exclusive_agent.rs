@@ -7,8 +7,10 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
+use super::member::check_known;
 use crate::access::ManageMembers;
 use crate::account::{locked_member, set_exclusive_agent};
+use crate::agent::sights::Sights;
 use crate::agent::{check_agent, no_agent};
 use crate::audit::{self, Actor, Change};
 use crate::auth::block::unknown_member;
@@ -60,8 +62,10 @@ async fn exclusive_agent(
     db: web::Data<Db>,
     clock: web::Data<Clock>,
     visitors: web::Data<Visitors>,
+    sights: web::Data<Sights>,
     address: CallerAddress,
 ) -> Result<Answer<bool>> {
+    check_known(&sights, &admin.0, user).await?;
     let key = UserKey { tenant: admin.0.key.tenant, user_type: UserType::Member, user };
     let (actor, now) = (admin.actor(address), clock.now());
     if db.write(move |connection| bind(connection, key, agent, &actor, now)).await? {

@@ -12,14 +12,16 @@ use validator::Validate;
 use crate::access::{QueryConversations, Sight};
 use crate::account::{self, store};
 use crate::agent::sights::Sights;
+use crate::auth::Principal;
+use crate::auth::block::unknown_member;
 use crate::auth::extract::{Admin, Member};
 use crate::channel::Channels;
 use crate::clock::Millis;
-use crate::conversation::{self, Target};
+use crate::conversation;
 use crate::db::{AnyConnection, Db};
 use crate::error::Result;
 use crate::http::{Answer, Data, Query, Then, routes};
-use crate::id::{ChannelId, TenantId, UserId};
+use crate::id::{ChannelId, UserId};
 use crate::visitor::{self, Page, VisitorRow};
 
 /// Registers the routes.
@@ -138,7 +140,7 @@ async fn member_card(
     let tenant = caller.key.tenant;
     let sight = sights.of(caller.key, caller.permissions).await?;
     let found = db.run(move |connection| {
-        if !is_seen(connection, tenant, id, &sight)? {
+        if !conversation::hidden_members(connection, tenant, &[id], &sight)?.is_empty() {
             return Ok((None, None));
         }
         let member = store::member(connection, tenant, id)?;
@@ -179,13 +181,19 @@ async fn member_card(
     }))
 }
 
-/// Whether an admin of this sight may know the member: one without a conversation is known to all. Asks nothing for those who see
-/// everything.
-fn is_seen(connection: &mut AnyConnection, tenant: TenantId, member: UserId, sight: &Sight) -> Result<bool> {
-    let conversation = Target::OfMember(member);
-    Ok(*sight == Sight::All
-        || conversation::seen(connection, tenant, conversation, sight)?.is_some()
-        || conversation::head(connection, tenant, conversation)?.is_none())
+/// Refuses an admin who may not see the member's conversation. Asks nothing for those who see all of them.
+///
+/// # Errors
+/// As for a member who is not there; as [`Db::run`].
+pub(super) async fn check_known(sights: &Sights, admin: &Principal, member: UserId) -> Result<()> {
+    let (tenant, sight) = (admin.key.tenant, sights.of(admin.key, admin.permissions).await?);
+    if sight == Sight::All {
+        return Ok(());
+    }
+    let hidden = move |connection: &mut AnyConnection| {
+        Ok(!conversation::hidden_members(connection, tenant, &[member], &sight)?.is_empty())
+    };
+    if sights.db().run(hidden).await? { Err(unknown_member()) } else { Ok(()) }
 }
 
 /// Members that are listed; whoever stands behind them is found by the name.
@@ -256,17 +264,21 @@ impl From<account::Member> for ListedMember {
 #[utoipa::path(get, path = "/admin-api/member/user/page", operation_id = "list_members", tag = "member")]
 async fn member_page(
     db: web::Data<Db>,
+    sights: web::Data<Sights>,
     Then(Admin(caller, _), Query(query)): Then<Admin<QueryConversations>, Query<PageQuery>>,
 ) -> Result<Answer<MemberPage>> {
     let PageQuery { nickname, page_no, page_size } = query;
     let (tenant, size) = (caller.key.tenant, page_size.unwrap_or(10));
     let before = page_no.unwrap_or(1).saturating_sub(1).saturating_mul(size);
     let text = nickname.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    let sight = sights.of(caller.key, caller.permissions).await?;
     let page = db.run(move |connection| {
-        let found = match &text {
+        let mut found = match &text {
             Some(text) => account::find_members(connection, tenant, text)?,
             None => store::newest_members(connection, tenant, LISTED)?,
         };
+        let hidden = conversation::hidden_members(connection, tenant, &found, &sight)?;
+        found.retain(|member| !hidden.contains(member));
         let users: Vec<UserId> = found.iter().copied().skip(before).take(size).collect();
         let mut known: HashMap<UserId, account::Member> =
             store::members(connection, tenant, &users)?.into_iter().map(|member| (member.key.user, member)).collect();

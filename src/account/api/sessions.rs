@@ -6,7 +6,9 @@ use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
+use super::member::check_known;
 use crate::access::ManageMembers;
+use crate::agent::sights::Sights;
 use crate::auth::Auth;
 use crate::auth::block::unknown_member;
 use crate::auth::extract::Admin;
@@ -44,8 +46,10 @@ struct SessionsQuery {
 async fn end_sessions(
     Then(admin, Query(SessionsQuery { user_id: user })): Then<Admin<ManageMembers>, Query<SessionsQuery>>,
     auth: web::Data<Auth>,
+    sights: web::Data<Sights>,
     address: CallerAddress,
 ) -> Result<Answer<bool>> {
+    check_known(&sights, &admin.0, user).await?;
     let key = UserKey { tenant: admin.0.key.tenant, user_type: UserType::Member, user };
     auth.end_sessions(key, Some(admin.actor(address))).await?;
     Ok(Answer(true))

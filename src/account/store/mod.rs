@@ -29,6 +29,8 @@ pub(crate) fn texts() -> Vec<(&'static str, &'static Texts)> {
 }
 
 const ENABLED: i32 = 0;
+/// Closed accounts that are looked at.
+const MOST_CLOSED: i64 = 2000;
 const DISABLED: i32 = 1;
 /// Members whose names one statement reads.
 const NAMES_AT_ONCE: usize = 500;
@@ -163,6 +165,33 @@ pub(crate) fn enabled_admins(connection: &mut AnyConnection, tenant: TenantId, l
         .filter(kefu_admin::status.eq(ENABLED))
         .order(kefu_admin::id)
         .limit(limit)
+        .select(AdminRow::as_select())
+        .load(connection)?;
+    Ok(read(connection, rows)?.into_iter().map(|(admin, _)| admin).collect())
+}
+
+/// The admins of a tenant whose accounts were deleted or disabled, at most [`MOST_CLOSED`], the newest first.
+pub(crate) fn closed(connection: &mut AnyConnection, tenant: TenantId) -> Result<Vec<UserId>> {
+    let ids: Vec<i64> = kefu_admin::table
+        .filter(kefu_admin::tenant_id.eq(tenant.get()))
+        .filter(kefu_admin::status.ne(ENABLED))
+        .order(kefu_admin::id.desc())
+        .limit(MOST_CLOSED)
+        .select(kefu_admin::id)
+        .load(connection)?;
+    Ok(ids.into_iter().map(UserId::new).collect())
+}
+
+/// Those of these admins who are enabled. Two statements, whose cost grows with their number.
+pub(crate) fn enabled_among(connection: &mut AnyConnection, tenant: TenantId, admins: &[UserId]) -> Result<Vec<Admin>> {
+    if admins.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<i64> = admins.iter().map(|admin| admin.get()).collect();
+    let rows: Vec<AdminRow> = kefu_admin::table
+        .filter(kefu_admin::id.eq_any(&ids))
+        .filter(kefu_admin::tenant_id.eq(tenant.get()))
+        .filter(kefu_admin::status.eq(ENABLED))
         .select(AdminRow::as_select())
         .load(connection)?;
     Ok(read(connection, rows)?.into_iter().map(|(admin, _)| admin).collect())

@@ -54,6 +54,8 @@ pub(super) struct Revocation {
     pub ended: Ended,
     /// The role that has changed, of whose holders nothing has ended.
     pub role: Option<RoleId>,
+    /// When it was written.
+    pub at: Millis,
 }
 
 /// A login that has not ended.
@@ -110,7 +112,8 @@ impl RevocationRow {
             (None, None, Some(until)) => Ended::TokensUntil(from_timestamp(until)),
             (None, None, None) => Ended::All,
         };
-        Some(Revocation { id: self.id, key: user_key(self.tenant_id, self.user_type, self.user_id)?, ended, role })
+        let key = user_key(self.tenant_id, self.user_type, self.user_id)?;
+        Some(Revocation { id: self.id, key, ended, role, at: from_timestamp(self.create_time) })
     }
 }
 
@@ -350,6 +353,19 @@ pub(super) fn revoke_logins(
         .set((kefu_login::revoked.eq(true), kefu_login::update_time.eq(to_timestamp(now))))
         .execute(connection)?;
     insert_revocation(connection, key, kept.map_or(Ended::All, Ended::AllBut), now, now)
+}
+
+/// The logins of a user that [`revoke_logins`] has ended at this time.
+pub(super) fn logins_ended_at(connection: &mut AnyConnection, key: UserKey, at: Millis) -> Result<Vec<LoginId>> {
+    let ids: Vec<i64> = kefu_login::table
+        .filter(kefu_login::tenant_id.eq(key.tenant.get()))
+        .filter(kefu_login::user_type.eq(key.user_type.code()))
+        .filter(kefu_login::user_id.eq(key.user.get()))
+        .filter(kefu_login::revoked.eq(true))
+        .filter(kefu_login::update_time.eq(to_timestamp(at)))
+        .select(kefu_login::id)
+        .load(connection)?;
+    Ok(ids.into_iter().map(LoginId::new).collect())
 }
 
 /// The column `reason`: the logins named have ended.

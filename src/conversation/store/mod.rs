@@ -22,7 +22,7 @@ use crate::id::{ConversationId, GroupId, TenantId, UserId, UserType};
 use statements::{LockedRow, Stored};
 
 pub(crate) use earlier::{begun_by, earlier_head, insert_closed, link_to, linked_to, move_to};
-pub(crate) use sight::{all_seen, assignments, events, seen, seen_by};
+pub(crate) use sight::{all_seen, assignments, events, hidden_members, seen, seen_by};
 pub(crate) use statements::texts;
 
 /// What the writer does to conversations, the same statements for any number of them.
@@ -188,12 +188,12 @@ pub(crate) fn list(
     connection: &mut AnyConnection,
     tenant: TenantId,
     sight: &Sight,
-    unread_only: bool,
+    filter: &ListFilter,
     limit: Option<i64>,
     cursor: Option<Cursor>,
 ) -> Result<Vec<ConversationView>> {
     let mut views = Vec::new();
-    let seen = seen_by(sight);
+    let conditions: Vec<String> = seen_by(sight).into_iter().chain(filter.of_rounds()).collect();
     for pinned in [true, false] {
         if cursor.is_some_and(|cursor| !cursor.pinned && pinned) {
             continue;
@@ -211,11 +211,11 @@ pub(crate) fn list(
                 .order((t::last_message_time.desc(), t::id.desc()))
                 .select(shown!())
                 .into_boxed();
-            if unread_only {
+            if filter.unread_only {
                 query = query.filter(sql::<Bool>(UNREAD));
             }
-            if let Some(seen) = &seen {
-                query = query.filter(sql::<Bool>(seen));
+            for condition in &conditions {
+                query = query.filter(sql::<Bool>(condition));
             }
             if let Some(cursor) = cursor.filter(|cursor| cursor.pinned == pinned) {
                 let time = to_timestamp(cursor.last_message_time);
@@ -232,6 +232,38 @@ pub(crate) fn list(
         });
     }
     Ok(views)
+}
+
+/// Which conversations are listed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ListFilter {
+    /// Only those with unread messages, and those that were marked as unread.
+    pub unread_only: bool,
+    /// Only those whose open round of service is in one of these states; all when there are none.
+    pub states: Vec<i32>,
+    /// Only those that this agent has, or had last.
+    pub agent: Option<UserId>,
+    /// Only those of this group.
+    pub group: Option<GroupId>,
+}
+
+impl ListFilter {
+    /// What it says of rounds of service, as a condition on `kefu_conversation`. No index has these columns: the list is read along its
+    /// own one, past what is left out.
+    fn of_rounds(&self) -> Option<String> {
+        let mut conditions = Vec::new();
+        // Numbers alone.
+        if !self.states.is_empty() {
+            let states: Vec<String> = self.states.iter().map(ToString::to_string).collect();
+            conditions.push(format!(
+                "kefu_conversation.task_id IS NOT NULL AND kefu_conversation.task_state IN ({})",
+                states.join(", ")
+            ));
+        }
+        conditions.extend(self.agent.map(|agent| format!("kefu_conversation.agent_id = {agent}")));
+        conditions.extend(self.group.map(|group| format!("kefu_conversation.group_id = {group}")));
+        (!conditions.is_empty()).then(|| format!("({})", conditions.join(" AND ")))
+    }
 }
 
 /// What tells whether and where a conversation stands in the list.
@@ -266,7 +298,7 @@ pub(crate) fn list_of_members(
     tenant: TenantId,
     sight: &Sight,
     members: &[UserId],
-    unread_only: bool,
+    filter: &ListFilter,
     limit: Option<i64>,
     cursor: Option<Cursor>,
 ) -> Result<Vec<ConversationView>> {
@@ -276,13 +308,18 @@ pub(crate) fn list_of_members(
     let members: Vec<i64> = members.iter().map(|member| member.get()).collect();
     // What the list shows is chosen here and not in the statement: it would have SQLite read the index of the whole list
     // instead of each member's entry in `kefu_conversation_member`.
-    let rows: Vec<PlaceRow> = t::table
+    let of_rounds = filter.of_rounds();
+    let mut rows = t::table
         .filter(t::tenant_id.eq(tenant.get()))
         .filter(t::user_id.eq_any(&members))
         .select(PlaceRow::as_select())
-        .load(connection)?;
+        .into_boxed();
+    if let Some(condition) = &of_rounds {
+        rows = rows.filter(sql::<Bool>(condition));
+    }
+    let rows: Vec<PlaceRow> = rows.load(connection)?;
     let mut places: Vec<Cursor> =
-        rows.into_iter().filter(|row| row.is_listed(unread_only, sight)).map(|row| row.place()).collect();
+        rows.into_iter().filter(|row| row.is_listed(filter.unread_only, sight)).map(|row| row.place()).collect();
     places.sort_unstable_by_key(|place| std::cmp::Reverse(*place));
     if let Some(cursor) = cursor {
         places.retain(|place| *place < cursor);

@@ -1,6 +1,6 @@
 //! SQL of who may see a conversation.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -15,6 +15,9 @@ use crate::error::Result;
 use crate::fact::Fact;
 use crate::id::{ConversationId, GroupId, TenantId, UserId};
 use crate::push::{Event, Hub};
+
+/// Members whose conversations one statement reads.
+const MEMBERS_AT_ONCE: usize = 500;
 
 /// What [`Sight::includes`] says, as a condition on `kefu_conversation`; `None` for the sight of everything.
 pub(crate) fn seen_by(sight: &Sight) -> Option<String> {
@@ -58,6 +61,34 @@ pub(crate) fn all_seen(
     let assignments = assignments(connection, tenant, ids)?;
     let is_seen = |id: &ConversationId| assignments.get(id).is_some_and(|assignment| sight.includes(*assignment));
     Ok(ids.iter().copied().filter(is_seen).collect())
+}
+
+/// Those of these members whose conversation a sight does not include: a read of a row for each. Who has none is known to all.
+pub(crate) fn hidden_members(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    members: &[UserId],
+    sight: &Sight,
+) -> Result<HashSet<UserId>> {
+    if *sight == Sight::All || members.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let mut hidden = HashSet::new();
+    for part in members.chunks(MEMBERS_AT_ONCE) {
+        let part: Vec<i64> = part.iter().map(|member| member.get()).collect();
+        let rows: Vec<(i64, Option<i64>, Option<i64>)> = t::table
+            .filter(t::tenant_id.eq(tenant.get()))
+            .filter(t::user_id.eq_any(&part))
+            .select((t::user_id, t::agent_id, t::group_id))
+            .load(connection)?;
+        for (member, agent, group) in rows {
+            let assignment = Assignment { agent: agent.map(UserId::new), group: group.map(GroupId::new) };
+            if !sight.includes(assignment) {
+                hidden.insert(UserId::new(member));
+            }
+        }
+    }
+    Ok(hidden)
 }
 
 /// Whose these conversations are: a read of a row for each.

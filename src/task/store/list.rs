@@ -147,6 +147,18 @@ pub(crate) fn history(
     Ok(rows.into_iter().map(Task::from).collect())
 }
 
+/// Rounds that are offered to or served by these agents: for each of them one read along `kefu_task_agent`.
+pub(crate) fn of_agents(connection: &mut AnyConnection, agents: &[UserId], limit: i64) -> Result<Vec<Task>> {
+    let agents: Vec<i64> = agents.iter().map(|agent| agent.get()).collect();
+    let rows: Vec<TaskRow> = t::table
+        .filter(t::agent_id.eq_any(&agents))
+        .filter(t::state.eq_any([State::Offered.code(), State::Serving.code()]))
+        .limit(limit)
+        .select(TaskRow::as_select())
+        .load(connection)?;
+    Ok(rows.into_iter().map(Task::from).collect())
+}
+
 /// Rounds that are offered or served of agents who have had no socket since before this time: for each such agent of the tenant one
 /// read along `kefu_task_agent`.
 pub(crate) fn of_the_away(

@@ -808,7 +808,7 @@ export interface paths {
         };
         /**
          * List who is online
-         * @description The tenant's users with an open socket at any node, members first, by id. What other nodes report is a few seconds
+         * @description The tenant's users with an open socket at any node, members first, by id, without members whose conversation the caller does not see. What other nodes report is a few seconds
          *     old; a node that has died is forgotten after some seconds.
          *
          *     Needs the permission `promotion:kefu-conversation:query`.
@@ -6886,6 +6886,15 @@ export interface operations {
                 q?: string;
                 /** @description Only those with unread messages, and those that were marked as unread. */
                 unread?: boolean;
+                /**
+                 * @description Only those whose open round of service is in these states, numbers with commas between them.
+                 * @example 3,4
+                 */
+                state?: string;
+                /** @description Only those that this agent serves, or served last. */
+                agentId?: components["schemas"]["UserId"];
+                /** @description Only those of this group of agents. */
+                groupId?: components["schemas"]["GroupId"];
                 /** @description Whether rows have `lastMessageAdminId`, too. */
                 lastAdmin?: boolean;
             };
