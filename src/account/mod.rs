@@ -15,8 +15,8 @@ mod words;
 
 use role::StoredRole;
 pub(crate) use store::{
-    admin, admin_by_name, admin_with_hash, closed, confirm_password, enabled_among, external, imported, insert_bot,
-    locked_member, lower_logout_time, member, member_by_id, members, nicknames,
+    ENABLED, PERSON, admin, admin_by_name, admin_with_hash, closed_among, confirm_password, enabled_among, external,
+    imported, insert_bot, locked_member, lower_logout_time, member, member_by_id, members, nicknames,
     second_factor::{locked_second_factor, set_second_factor, use_code},
     set_admin_enabled, set_admin_profile, set_attributes, set_blocked, set_exclusive_agent, set_logout_time,
     set_password_hash, texts, users,
@@ -84,6 +84,12 @@ impl Admin {
     /// What the roles let the admin do.
     pub(crate) fn permissions(&self) -> Permissions {
         role::permissions(&self.roles)
+    }
+
+    /// What the admin may do now: nothing before a second factor is set up that a role asks for. How the admins of a shop log in is the
+    /// shop's business.
+    pub(crate) fn permissions_now(&self) -> Permissions {
+        if self.must_set_up() && !self.is_of_shop { Permissions::default() } else { self.permissions() }
     }
 
     /// Whether a role that counts asks for a second factor, and the admin has none.

@@ -30,7 +30,7 @@ pub(crate) fn insert(connection: &mut AnyConnection, new: &NewRole, now: Millis)
         return Err(Error::Invalid(Problem::new("角色最多 200 个", "there are 200 roles, the most")));
     }
     check_name(&all, &new.name, None)?;
-    // The one of owners is another on the wire.
+    // Owners are called `super_admin` on the wire.
     let is_taken = |code: &str| code == Role::Owner.console_code() || all.iter().any(|role| role.code == code);
     if new.code.as_deref().is_some_and(is_taken) {
         return Err(Error::Invalid(Problem::new("角色编码已存在", "code is taken")));

@@ -7,7 +7,8 @@
 //! Invariants:
 //! - A node that dies is over for all others when its lease is: whoever looks next removes its rows and notes since when its agents
 //!   are away. Two who look at once remove the same rows; an agent who has a socket elsewhere stays there.
-//! - A node whose own lease is over judges nobody: it renews first. After a start and after such a gap, as of a database that was
+//! - A node whose own lease is over takes rounds from nobody: it renews first. A member who writes before that may be told that nobody
+//!   is there, and the opposite after it. After a start and after such a gap, as of a database that was
 //!   away or a clock that jumped, agents have the whole grace to come back before anything is taken from them.
 //! - An agent without a socket stays on duty for the tenant's grace (`routing.offlineGrace`), so that a reload of the page and a
 //!   restarted node change nothing.
@@ -30,7 +31,8 @@ pub(crate) struct Lease {
 impl Lease {
     /// Whether a lease that was renewed then is not over at `now`.
     pub(crate) fn is_held(self, renewed: Option<Millis>, now: Millis) -> bool {
-        renewed.is_some_and(|renewed| now - renewed < self.time)
+        // A clock that went back has left it in the future.
+        renewed.is_some_and(|renewed| (0..self.time).contains(&(now - renewed)))
     }
 }
 
@@ -78,7 +80,8 @@ impl Duty {
 pub(crate) struct DutyRules {
     /// Whether an agent who has never said anything is on duty with a socket.
     pub auto: bool,
-    /// How long an agent without a socket stays on duty, in milliseconds; 0 for ever.
+    /// How long an agent without a socket stays on duty, in milliseconds; 0 for ever, but for one who has never said anything: not
+    /// at all.
     pub grace: Millis,
 }
 
@@ -101,7 +104,7 @@ impl Presence {
         let is_willing = match self.duty {
             Some(Duty::On) => true,
             Some(Duty::Off | Duty::Paused) => false,
-            None => rules.auto && (self.online || rules.grace > 0 && self.offline_since.is_some()),
+            None => rules.auto && (self.online || (rules.grace > 0 && self.offline_since.is_some())),
         };
         is_willing && !self.is_gone(rules, now)
     }
@@ -119,6 +122,20 @@ mod tests {
 
     const RULES: DutyRules = DutyRules { auto: true, grace: 60_000 };
     const NOW: Millis = 1_795_000_000_000;
+
+    #[test]
+    fn a_lease_is_over_after_its_time_and_when_the_clock_went_back() {
+        let lease = Lease { time: 20_000, renewal: 5000 };
+        for (renewed, is_held) in [
+            (None, false),
+            (Some(NOW), true),
+            (Some(NOW - 19_999), true),
+            (Some(NOW - 20_000), false),
+            (Some(NOW + 1), false),
+        ] {
+            assert_eq!(lease.is_held(renewed, NOW), is_held, "{renewed:?}");
+        }
+    }
 
     #[test]
     fn on_duty_is_who_said_so_or_is_there_and_not_away_for_too_long() {
@@ -146,6 +163,7 @@ mod tests {
         assert!(there(said(Duty::On)).is_on_duty(by_hand, NOW));
         let for_ever = DutyRules { grace: 0, ..RULES };
         assert!(said(Duty::On).is_on_duty(for_ever, NOW));
+        assert!(there(nothing).is_on_duty(for_ever, NOW) && !away(nothing, 1).is_on_duty(for_ever, NOW));
         assert!([0, 1, 2].into_iter().all(|code| Duty::from_code(code).map(Duty::code) == Some(code)));
         assert_eq!(Duty::from_code(3), None);
     }

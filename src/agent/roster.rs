@@ -18,14 +18,14 @@ pub(crate) use super::store::duty::{Socket, duties, end_lease, has_dead_nodes, r
 pub(crate) struct Roster {
     /// Who is on duty and may take rounds.
     pub on_duty: HashSet<UserId>,
-    /// Who had sockets and has been away for too long, and whose account is closed.
+    /// Who had sockets and has been away for too long.
     pub gone: HashSet<UserId>,
     groups: HashMap<GroupId, Group>,
     members: HashMap<GroupId, Vec<UserId>>,
 }
 
 impl Roster {
-    /// Reads it: some statements, whose cost grows with the tenant's agents and groups.
+    /// Reads it: six statements, of them two for the accounts of those on duty, whose cost grows with the tenant's agents and groups.
     ///
     /// # Errors
     /// As the connection's.
@@ -39,15 +39,12 @@ impl Roster {
         let those = |is: &dyn Fn(&Presence) -> bool| -> HashSet<UserId> {
             presences.iter().filter(|(_, presence)| is(presence)).map(|(agent, _)| *agent).collect()
         };
-        let known: Vec<UserId> = presences.keys().copied().collect();
-        let takes = Permissions::only(Permission::TakeTasks);
-        let mut may_take = account::enabled_among(connection, tenant, &known)?;
-        may_take.retain(|admin| admin.permissions().contain(takes));
-        let may_take: HashSet<UserId> = may_take.into_iter().map(|admin| admin.key.user).collect();
         let mut on_duty = those(&|presence| presence.is_on_duty(rules, now));
-        on_duty.retain(|agent| may_take.contains(agent));
-        let mut gone = those(&|presence| presence.offline_since.is_some() && presence.is_gone(rules, now));
-        gone.extend(account::closed(connection, tenant)?);
+        let gone = those(&|presence| presence.offline_since.is_some() && presence.is_gone(rules, now));
+        let willing: Vec<UserId> = on_duty.iter().copied().collect();
+        let mut may_take = account::enabled_among(connection, tenant, &willing)?;
+        may_take.retain(|admin| admin.permissions_now().contain(Permissions::only(Permission::TakeTasks)));
+        on_duty.retain(|agent| may_take.iter().any(|admin| admin.key.user == *agent));
         let groups = store::groups(connection, tenant)?.into_iter().map(|group| (group.id, group)).collect();
         let mut members: HashMap<GroupId, Vec<UserId>> = HashMap::new();
         for (agent, memberships) in store::memberships(connection, tenant)? {

@@ -103,8 +103,8 @@ impl Auth {
                     },
                 };
                 if reason == RevokeReason::PasswordChanged {
-                    // One by one: who has logged in with the new password since stays.
-                    let ended = store::logins_ended_at(connection, row.key, row.at)?;
+                    // One by one, since who has logged in with the new password stays. Those that ended before have no sockets.
+                    let ended = store::ended_logins(connection, row.key)?;
                     let revoked = |login| Revoked { key: row.key, ended: Ended::Login(login), reason };
                     fresh.extend(ended.into_iter().map(revoked));
                     continue;

@@ -9,6 +9,7 @@ use crate::access::{Permissions, Role};
 use crate::account::NewAdmin;
 use crate::credential::Ended;
 use crate::db::testing::temporary;
+use crate::id::LoginId;
 use crate::tenant::DEFAULT_TENANT;
 
 const NOW: Millis = 1_795_000_000_000;
@@ -202,10 +203,15 @@ async fn what_another_process_does_is_noticed() {
     admin::set_password(&world.db, &world.clock, DEFAULT_TENANT, "red", "another horse").await.unwrap();
     world.clock.advance(cache::TRUST.as_millis().try_into().unwrap());
     assert_eq!(world.rest(&tokens.access_token).await, Err(Error::Unauthenticated), "without a poll too");
-    let changed = Revoked { key: world.admin, ended: Ended::All, reason: RevokeReason::PasswordChanged };
-    assert_eq!(world.auth.poll_revocations().await.unwrap(), [changed]);
     assert_eq!(world.login(PASSWORD).await, Err(Error::LoginFailed));
+    // Both logins from before have ended, and the one that came before the poll has not.
     assert!(world.login("another horse").await.is_ok());
+    let ended = |login| Revoked {
+        key: world.admin,
+        ended: Ended::Login(LoginId::new(login)),
+        reason: RevokeReason::PasswordChanged,
+    };
+    assert_eq!(world.auth.poll_revocations().await.unwrap(), [ended(1), ended(2)]);
 }
 
 #[tokio::test]

@@ -59,7 +59,7 @@ struct ListQuery {
     unread: Option<bool>,
     /// Only those whose open round of service is in these states, numbers with commas between them.
     #[validate(length(max = 64))]
-    #[param(max_length = 64, pattern = r"^-?\d(,-?\d)*$", example = "3,4")]
+    #[param(max_length = 64, pattern = r"^[0-4](,[0-4])*$", example = "3,4")]
     state: Option<String>,
     /// Only those that this agent serves, or served last.
     agent_id: Option<UserId>,
@@ -89,7 +89,7 @@ async fn list(
         .transpose()?;
     let tenant = admin.0.key.tenant;
     let sight = sights.of(admin.0.key, admin.0.permissions).await?;
-    let number = |text: &str| text.trim().parse().ok().filter(|state| (-4..=4).contains(state));
+    let number = |text: &str| text.parse().ok().filter(|state| (0..=4).contains(state));
     let unknown = || Error::Invalid(Problem::new("状态不合法", "state is not valid"));
     let states = state.map(|text| text.split(',').map(number).collect::<Option<Vec<i32>>>().ok_or_else(unknown));
     let states = states.transpose()?.unwrap_or_default();

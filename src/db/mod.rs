@@ -208,14 +208,16 @@ impl Db {
         T: Send + 'static,
         F: FnOnce(&mut AnyConnection) -> Result<T> + Send + 'static,
     {
-        let erased = |connection: &mut AnyConnection| work(connection).map(|value| Box::new(value) as Value);
-        let value = self.hop(Box::new(erased)).await?;
+        let boxed = |connection: &mut AnyConnection| {
+            let value: Value = Box::new(work(connection)?);
+            Ok(value)
+        };
+        let value = self.run_boxed(Box::new(boxed)).await?;
         value.downcast().map(|value| *value).map_err(|_| Error::internal("a read has returned something else"))
     }
 
-    /// [`Db::run`] for work of any kind. The compiler makes the way to a blocking thread once and not for each of some 200 callers,
-    /// which was a tenth of the program.
-    async fn hop(&self, work: Work) -> Result<Value> {
+    /// Not generic, so that it is compiled once and not for each of some 200 callers, which was a tenth of the program.
+    async fn run_boxed(&self, work: Work) -> Result<Value> {
         let permit = tokio::time::timeout(self.0.acquire_timeout, Arc::clone(&self.0.permits).acquire_owned())
             .await
             .map_err(|_| Error::Busy)?
@@ -263,15 +265,15 @@ impl Db {
         mut work: impl FnMut(&mut AnyConnection) -> Result<T>,
     ) -> Result<T> {
         let mut value = None;
-        self.transact(connection, &mut |connection| {
+        self.transaction_of(connection, &mut |connection| {
             value = Some(work(connection)?);
             Ok(())
         })?;
         value.ok_or_else(|| Error::internal("a transaction was committed without its work"))
     }
 
-    /// [`Db::transaction`] for work of any kind, as [`Db::hop`].
-    fn transact(
+    /// As [`Db::run_boxed`].
+    fn transaction_of(
         &self,
         connection: &mut AnyConnection,
         work: &mut dyn FnMut(&mut AnyConnection) -> Result<()>,

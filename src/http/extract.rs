@@ -1,6 +1,8 @@
 //! Extractors that refuse bad input before a handler sees it.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use actix_web::dev::Payload;
 use actix_web::web::Bytes;
@@ -126,8 +128,22 @@ pub(crate) fn parse_query<T: DeserializeOwned + Validate>(query: &str) -> Result
     if let Some((name, _)) = pairs.iter().find(|(name, value)| name.contains('\0') || value.contains('\0')) {
         return Err(Error::WrongType(name.replace('\0', "").into()));
     }
-    let pairs = pairs.into_iter().filter(|(_, value)| !value.is_empty());
-    let deserializer = serde::de::value::MapDeserializer::new(pairs.map(|(name, value)| (name, Text(value))));
+    // A parameter that is repeated is a list, as with commas between its values: clients write it in both ways.
+    let mut values: BTreeMap<Cow<'_, str>, Cow<'_, str>> = BTreeMap::new();
+    for (name, value) in pairs.into_iter().filter(|(_, value)| !value.is_empty()) {
+        match values.entry(name) {
+            Entry::Occupied(mut known) => {
+                let known = known.get_mut().to_mut();
+                known.push(',');
+                known.push_str(&value);
+            }
+            Entry::Vacant(first) => {
+                first.insert(value);
+            }
+        }
+    }
+    let values = values.into_iter().map(|(name, value)| (name, Text(value)));
+    let deserializer = serde::de::value::MapDeserializer::new(values);
     let value: T = serde_path_to_error::deserialize(deserializer).map_err(|error| refused(&error, "query string"))?;
     check(&value)?;
     Ok(value)

@@ -162,6 +162,7 @@ fn read_rounds(connection: &mut AnyConnection, desk: &mut Desk<'_>, messages: &[
             opens: message.sender.user_type == UserType::Member,
             asks_duty: false,
             agent: None,
+            loses: None,
         })
     };
     let asked: Vec<Asked> = messages.iter().filter_map(asked).collect();

@@ -55,7 +55,8 @@ struct OnlineUser {
 
 /// List who is online
 ///
-/// The tenant's users with an open socket at any node, members first, by id, without members whose conversation the caller does not see. What other nodes report is a few seconds
+/// The tenant's users with an open socket at any node, members first, by id. Members whose conversation the caller does not see are
+/// left out. What other nodes report is a few seconds
 /// old; a node that has died is forgotten after some seconds.
 #[utoipa::path(
     get,
@@ -71,7 +72,7 @@ async fn list(
     let tenant = admin.0.key.tenant;
     let mut online = hub.online(tenant);
     let sight = sights.of(admin.0.key, admin.0.permissions).await?;
-    if sight != Sight::All {
+    if sight != Sight::All && user_type != Some(UserType::Admin.code()) {
         let members: Vec<UserId> =
             online.keys().filter(|(side, _)| *side == UserType::Member).map(|(_, user)| *user).collect();
         let hidden =

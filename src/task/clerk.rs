@@ -12,7 +12,6 @@ use super::places::{Places, Waiting};
 use super::serve::{Act, Serve};
 use super::store::{self, TaskFilter};
 use super::{Place, Routing, State, Task};
-use crate::account;
 use crate::agent::duty::DutyRules;
 use crate::agent::presence::Presence;
 use crate::agent::roster::{self, Roster};
@@ -129,13 +128,12 @@ impl Clerk {
 
     /// Those whom an agent serves wait again when the agent's account was deleted or disabled.
     async fn free_from_the_closed(&self, tenant: TenantId, routing: Routing) -> Result<()> {
-        let closed = move |connection: &mut AnyConnection| match account::closed(connection, tenant)? {
-            closed if closed.is_empty() => Ok(Vec::new()),
-            closed => store::of_agents(connection, &closed, AT_ONCE),
-        };
-        let lost = self.db.run(closed).await?.into_iter();
-        let act = |task: Task| Some((routing, Act::LoseAgent(task.agent?), task));
-        self.act_on_all(lost.filter_map(act).map(|(routing, act, task)| (routing, task, act)).collect()).await
+        let closed = move |connection: &mut AnyConnection| store::of_the_closed(connection, tenant, AT_ONCE);
+        let lost = self.db.run(closed).await?.into_iter().filter_map(|task| {
+            let act = Act::LoseAgent(task.agent?);
+            Some((routing, task, act))
+        });
+        self.act_on_all(lost.collect()).await
     }
 
     /// Those whom an agent serves wait again when the agent has been away for too long.

@@ -508,7 +508,7 @@ impl Task {
         is_news
     }
 
-    /// Its agent has been away for too long: it waits again, at its place. Returns whether the agent had it.
+    /// Its agent has been away for too long, or the account is closed: it waits again, at its place. Returns whether the agent had it.
     pub(crate) fn lose_agent(&mut self, agent: UserId, on_duty: bool, now: Millis) -> bool {
         let had_it = self.served_by() == Some(agent);
         if had_it {

@@ -16,7 +16,7 @@ use std::collections::{HashMap, HashSet};
 use super::told::Told;
 use super::{Candidate, Opening, Routing, State, Task, store, view};
 use crate::access::Visibility;
-use crate::account::users;
+use crate::account::{self, users};
 use crate::agent;
 use crate::agent::roster::{self, Roster};
 use crate::clock::{Millis, to_timestamp};
@@ -47,6 +47,8 @@ pub(crate) struct Asked {
     pub asks_duty: bool,
     /// The agent whose load matters.
     pub agent: Option<UserId>,
+    /// The agent who loses the round when away for too long, or when the account is closed.
+    pub loses: Option<UserId>,
 }
 
 /// A round in a batch.
@@ -72,6 +74,8 @@ pub(crate) struct Rounds {
     /// What has ended in this batch.
     ended: Vec<Held>,
     rosters: HashMap<TenantId, Roster>,
+    /// Those whose accounts are closed, of the agents who may lose rounds.
+    closed: HashSet<UserId>,
     exclusive: HashMap<(TenantId, UserId), UserId>,
     agents: HashMap<UserId, Locked>,
     /// The tenants that do not show every conversation to every admin.
@@ -118,6 +122,13 @@ impl Rounds {
             if let Entry::Vacant(roster) = self.rosters.entry(one.tenant) {
                 roster.insert(Roster::read(connection, one.tenant, one.routing.duty, now)?);
             }
+        }
+        let mut losers: HashMap<TenantId, Vec<UserId>> = HashMap::new();
+        for (tenant, agent) in asked.iter().filter_map(|one| Some((one.tenant, one.loses?))) {
+            losers.entry(tenant).or_default().push(agent);
+        }
+        for (tenant, losers) in losers {
+            self.closed.extend(account::closed_among(connection, tenant, &losers)?);
         }
         let receivers = asked.iter().filter_map(|one| Some((one.tenant, self.receiver(one)?)));
         self.lock_agents(connection, receivers.collect(), now)?;
@@ -185,9 +196,9 @@ impl Rounds {
         Some(&self.open.get(&conversation)?.as_ref()?.task)
     }
 
-    /// Whether an agent who had sockets has been away for too long.
+    /// Whether an agent who had sockets has been away for too long, or has a closed account.
     pub(crate) fn is_gone(&self, tenant: TenantId, agent: UserId) -> bool {
-        self.rosters.get(&tenant).is_some_and(|roster| roster.gone.contains(&agent))
+        self.closed.contains(&agent) || self.rosters.get(&tenant).is_some_and(|roster| roster.gone.contains(&agent))
     }
 
     /// The group, unless it was deleted meanwhile: then there is none.

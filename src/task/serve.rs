@@ -57,7 +57,7 @@ pub(crate) enum Act {
     Leave,
     /// The tenant has turned rounds off.
     TurnOff,
-    /// Its agent was away for too long.
+    /// Its agent was away for too long, or the account is closed.
     LoseAgent(UserId),
     /// Who is on duty may have changed.
     NoteDuty,
@@ -133,6 +133,7 @@ impl<'a> Page<'a, Serve> for Served {
                 opens: matches!(command.act, Act::Take(_) | Act::Open(_)),
                 asks_duty: command.act.asks_duty(),
                 agent: command.act.receiver(),
+                loses: if let Act::LoseAgent(agent) = command.act { Some(agent) } else { None },
             })
         };
         let asked: Vec<Asked> = commands.iter().filter_map(asked).collect();

@@ -156,6 +156,7 @@ fn read_rounds(connection: &mut AnyConnection, desk: &mut Desk<'_>, links: &[&Li
             opens: false,
             asks_duty: false,
             agent: None,
+            loses: None,
         })
     };
     let asked: Vec<Asked> = links.iter().filter_map(asked).collect();

@@ -764,6 +764,7 @@ async fn lists_go_page_by_page_and_the_overview_counts() {
     take(&ann, app.member(1001).await.own_conversation().await).await.ok();
     let first = tasks(&owner, "state=3&limit=3").await;
     let cursor = first[2]["cursor"].as_str().unwrap();
+    assert_eq!(tasks(&owner, "state=3&state=1").await.len(), tasks(&owner, "state=1,3").await.len(), "repeated");
     let rest = tasks(&owner, &format!("state=3&limit=3&cursor={cursor}")).await;
     let members: Vec<i64> = first.iter().chain(&rest).map(|task| task["userId"].as_i64().unwrap()).collect();
     assert_eq!(members, [1002, 1003, 1004, 1005]);

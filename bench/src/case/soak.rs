@@ -18,7 +18,7 @@ use crate::{Result, token};
 const RACES: u64 = 1000;
 /// Commands of the members and agents.
 const COMMANDS: usize = 10_000;
-/// Commands between two looks at the tables: as many for each lane.
+/// Commands between two looks at the tables, a multiple of [`LANES`].
 const BETWEEN_LOOKS: usize = 48;
 /// Commands at once.
 const LANES: usize = 8;

@@ -28,9 +28,7 @@ pub(crate) fn texts() -> Vec<(&'static str, &'static Texts)> {
     [imported::texts(), words::texts()].concat()
 }
 
-const ENABLED: i32 = 0;
-/// Closed accounts that are looked at.
-const MOST_CLOSED: i64 = 2000;
+pub(crate) const ENABLED: i32 = 0;
 const DISABLED: i32 = 1;
 /// Members whose names one statement reads.
 const NAMES_AT_ONCE: usize = 500;
@@ -38,7 +36,7 @@ const NAMES_AT_ONCE: usize = 500;
 const DELETED: i32 = 2;
 
 /// The column `kefu_admin.kind`: a person.
-const PERSON: i32 = 0;
+pub(crate) const PERSON: i32 = 0;
 /// The same: what sends the messages of an API key. It logs in nowhere and is in no list.
 const BOT: i32 = 1;
 
@@ -170,16 +168,16 @@ pub(crate) fn enabled_admins(connection: &mut AnyConnection, tenant: TenantId, l
     Ok(read(connection, rows)?.into_iter().map(|(admin, _)| admin).collect())
 }
 
-/// The admins of a tenant whose accounts were deleted or disabled, at most [`MOST_CLOSED`], the newest first.
-pub(crate) fn closed(connection: &mut AnyConnection, tenant: TenantId) -> Result<Vec<UserId>> {
-    let ids: Vec<i64> = kefu_admin::table
+/// Those of these admins whose accounts were deleted or disabled.
+pub(crate) fn closed_among(connection: &mut AnyConnection, tenant: TenantId, admins: &[UserId]) -> Result<Vec<UserId>> {
+    let ids: Vec<i64> = admins.iter().map(|admin| admin.get()).collect();
+    let closed: Vec<i64> = kefu_admin::table
+        .filter(kefu_admin::id.eq_any(&ids))
         .filter(kefu_admin::tenant_id.eq(tenant.get()))
         .filter(kefu_admin::status.ne(ENABLED))
-        .order(kefu_admin::id.desc())
-        .limit(MOST_CLOSED)
         .select(kefu_admin::id)
         .load(connection)?;
-    Ok(ids.into_iter().map(UserId::new).collect())
+    Ok(closed.into_iter().map(UserId::new).collect())
 }
 
 /// Those of these admins who are enabled. Two statements, whose cost grows with their number.

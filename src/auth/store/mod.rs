@@ -54,8 +54,6 @@ pub(super) struct Revocation {
     pub ended: Ended,
     /// The role that has changed, of whose holders nothing has ended.
     pub role: Option<RoleId>,
-    /// When it was written.
-    pub at: Millis,
 }
 
 /// A login that has not ended.
@@ -112,8 +110,7 @@ impl RevocationRow {
             (None, None, Some(until)) => Ended::TokensUntil(from_timestamp(until)),
             (None, None, None) => Ended::All,
         };
-        let key = user_key(self.tenant_id, self.user_type, self.user_id)?;
-        Some(Revocation { id: self.id, key, ended, role, at: from_timestamp(self.create_time) })
+        Some(Revocation { id: self.id, key: user_key(self.tenant_id, self.user_type, self.user_id)?, ended, role })
     }
 }
 
@@ -355,14 +352,14 @@ pub(super) fn revoke_logins(
     insert_revocation(connection, key, kept.map_or(Ended::All, Ended::AllBut), now, now)
 }
 
-/// The logins of a user that [`revoke_logins`] has ended at this time.
-pub(super) fn logins_ended_at(connection: &mut AnyConnection, key: UserKey, at: Millis) -> Result<Vec<LoginId>> {
+/// The logins of a user that have ended and are still kept.
+pub(super) fn ended_logins(connection: &mut AnyConnection, key: UserKey) -> Result<Vec<LoginId>> {
     let ids: Vec<i64> = kefu_login::table
         .filter(kefu_login::tenant_id.eq(key.tenant.get()))
         .filter(kefu_login::user_type.eq(key.user_type.code()))
         .filter(kefu_login::user_id.eq(key.user.get()))
         .filter(kefu_login::revoked.eq(true))
-        .filter(kefu_login::update_time.eq(to_timestamp(at)))
+        .order(kefu_login::id)
         .select(kefu_login::id)
         .load(connection)?;
     Ok(ids.into_iter().map(LoginId::new).collect())

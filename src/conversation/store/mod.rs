@@ -307,7 +307,7 @@ pub(crate) fn list_of_members(
     }
     let members: Vec<i64> = members.iter().map(|member| member.get()).collect();
     // What the list shows is chosen here and not in the statement: it would have SQLite read the index of the whole list
-    // instead of each member's entry in `kefu_conversation_member`.
+    // instead of each member's entry in `kefu_conversation_member`. What is said of rounds is in no index and may stand there.
     let of_rounds = filter.of_rounds();
     let mut rows = t::table
         .filter(t::tenant_id.eq(tenant.get()))

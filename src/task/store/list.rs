@@ -8,10 +8,11 @@ use diesel::sql_types::Bool;
 
 use super::statements::TaskRow;
 use crate::access::Sight;
+use crate::account::{ENABLED, PERSON};
 use crate::clock::{Millis, to_timestamp};
 use crate::conversation::seen_by;
 use crate::db::AnyConnection;
-use crate::db::schema::{kefu_agent, kefu_task as t};
+use crate::db::schema::{kefu_admin, kefu_agent, kefu_task as t};
 use crate::db::timestamp::Instant;
 use crate::error::Result;
 use crate::id::{ConversationId, GroupId, TaskId, TenantId, UserId};
@@ -147,11 +148,16 @@ pub(crate) fn history(
     Ok(rows.into_iter().map(Task::from).collect())
 }
 
-/// Rounds that are offered to or served by these agents: for each of them one read along `kefu_task_agent`.
-pub(crate) fn of_agents(connection: &mut AnyConnection, agents: &[UserId], limit: i64) -> Result<Vec<Task>> {
-    let agents: Vec<i64> = agents.iter().map(|agent| agent.get()).collect();
+/// Rounds that are offered or served of agents whose accounts are closed: for each such account of the tenant one read along
+/// `kefu_task_agent`.
+pub(crate) fn of_the_closed(connection: &mut AnyConnection, tenant: TenantId, limit: i64) -> Result<Vec<Task>> {
+    let closed = kefu_admin::table
+        .filter(kefu_admin::tenant_id.eq(tenant.get()))
+        .filter(kefu_admin::kind.eq(PERSON))
+        .filter(kefu_admin::status.ne(ENABLED))
+        .select(kefu_admin::id.nullable());
     let rows: Vec<TaskRow> = t::table
-        .filter(t::agent_id.eq_any(&agents))
+        .filter(t::agent_id.eq_any(closed))
         .filter(t::state.eq_any([State::Offered.code(), State::Serving.code()]))
         .limit(limit)
         .select(TaskRow::as_select())

@@ -49,7 +49,7 @@ export interface ServerFrames {
   kefu_task: Task | OwnTask
   /** A round of service is offered to this agent, who accepts or refuses it. */
   kefu_task_offer: Task
-  /** What an agent has said about duty: 0 off, 1 on, 2 paused. */
+  /** What an agent has said about duty (0 off, 1 on, 2 paused, `null` for nothing), and how many rounds the agent has. */
   kefu_agent: { adminId: number; duty: number | null; load: number }
   /** Where a member waits; `text` says it to the member. */
   kefu_queue_position: { conversationId: number; place: number; waiting: number; text: string }

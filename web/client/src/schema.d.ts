@@ -808,7 +808,8 @@ export interface paths {
         };
         /**
          * List who is online
-         * @description The tenant's users with an open socket at any node, members first, by id, without members whose conversation the caller does not see. What other nodes report is a few seconds
+         * @description The tenant's users with an open socket at any node, members first, by id. Members whose conversation the caller does not see are
+         *     left out. What other nodes report is a few seconds
          *     old; a node that has died is forgotten after some seconds.
          *
          *     Needs the permission `promotion:kefu-conversation:query`.
