@@ -1,8 +1,6 @@
 //! Extractors that refuse bad input before a handler sees it.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 use actix_web::dev::Payload;
 use actix_web::web::Bytes;
@@ -104,6 +102,9 @@ fn missing_field(message: &str) -> Option<&str> {
     message.strip_prefix("missing field `")?.split_once('`').map(|(name, _)| name)
 }
 
+/// Parameters that are lists. Clients write commas between the values, or repeat the parameter.
+const LISTS: [&str; 1] = ["state"];
+
 /// A query string that keeps the rules of `T`.
 ///
 /// A required parameter that is absent is [`Error::Missing`], one of the wrong type [`Error::WrongType`], one that
@@ -128,18 +129,12 @@ pub(crate) fn parse_query<T: DeserializeOwned + Validate>(query: &str) -> Result
     if let Some((name, _)) = pairs.iter().find(|(name, value)| name.contains('\0') || value.contains('\0')) {
         return Err(Error::WrongType(name.replace('\0', "").into()));
     }
-    // A parameter that is repeated is a list, as with commas between its values: clients write it in both ways.
-    let mut values: BTreeMap<Cow<'_, str>, Cow<'_, str>> = BTreeMap::new();
+    let mut values: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::new();
     for (name, value) in pairs.into_iter().filter(|(_, value)| !value.is_empty()) {
-        match values.entry(name) {
-            Entry::Occupied(mut known) => {
-                let known = known.get_mut().to_mut();
-                known.push(',');
-                known.push_str(&value);
-            }
-            Entry::Vacant(first) => {
-                first.insert(value);
-            }
+        let is_list = LISTS.contains(&&*name);
+        match values.iter_mut().find(|(known, _)| is_list && *known == name) {
+            Some((_, list)) => *list = Cow::Owned(format!("{list},{value}")),
+            None => values.push((name, value)),
         }
     }
     let values = values.into_iter().map(|(name, value)| (name, Text(value)));

@@ -1,7 +1,9 @@
 //! The built program, in a process of its own.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::Mutex;
 
 use kefu::testing::auth::Tokens;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -59,6 +61,9 @@ pub(crate) async fn failed(folder: &Path, arguments: &[&str], input: &str) -> St
     ended.errors
 }
 
+/// Ports that were given: a server that is down gets its own one back.
+static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+
 /// A port that stays free, and the one above it by this much: the system gives ports from another range to those who
 /// ask for any.
 pub(crate) async fn free_port(above: u16) -> u16 {
@@ -66,7 +71,11 @@ pub(crate) async fn free_port(above: u16) -> u16 {
         let port = 20_000 + u16::try_from(getrandom::u32().unwrap() % u32::from(12_768 - above)).unwrap();
         let is_free = async |port| TcpListener::bind(("127.0.0.1", port)).await.is_ok();
         if is_free(port).await && is_free(port + above).await {
-            return port;
+            let mut given = GIVEN.lock().unwrap();
+            if !given.contains(&port) && !given.contains(&(port + above)) {
+                given.extend([port, port + above]);
+                return port;
+            }
         }
     }
 }
