@@ -1,6 +1,7 @@
 //! Rounds of service as members and agents see them: waiting, taking, refusing, transferring, closing.
 
 use futures_util::future::join_all;
+use kefu::settings::Settings;
 use kefu::testing::access::{Permission, Role};
 use serde_json::{Value, json};
 
@@ -27,6 +28,18 @@ async fn manual(app: &TestApp, more: Value) -> User {
     routing.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     owner.put_json(SETTING, json!({"routing": routing})).await.ok();
     owner
+}
+
+fn without_limits(settings: &mut Settings) {
+    settings.limits.calls_per_s = Some(0);
+    settings.limits.sends_per_s = 0;
+}
+
+/// Waits until another node knows that the tenant has rounds.
+async fn has_rounds(owner: &User, node: &TestApp) {
+    let there = owner.at_node(node);
+    let knows = async || there.get("/admin-api/promotion/kefu-setting/get").await.ok()["routing"]["mode"] == "manual";
+    eventually("the other node knows", knows).await;
 }
 
 /// An agent who is on duty by word.
@@ -170,19 +183,11 @@ async fn consoles_are_told_of_rounds_with_the_login_and_only_where_there_are_any
 
 #[tokio::test]
 async fn of_two_who_take_at_once_at_two_nodes_one_gets_it() {
-    let lift = |settings: &mut kefu::settings::Settings| {
-        settings.limits.calls_per_s = Some(0);
-        settings.limits.sends_per_s = 0;
-    };
-    let app = TestApp::spawn_with(lift).await;
-    let other = app.another_node(lift).await;
+    let app = TestApp::spawn_with(without_limits).await;
+    let other = app.another_node(without_limits).await;
     let owner = manual(&app, json!({"capacity": 1000})).await;
     let (ann, ben) = (on_duty(&app, "ann").await, on_duty(&app, "ben").await.at_node(&other));
-    eventually("the other node knows", async || {
-        let there = owner.at_node(&other);
-        there.get("/admin-api/promotion/kefu-setting/get").await.ok()["routing"]["mode"] == "manual"
-    })
-    .await;
+    has_rounds(&owner, &other).await;
     let race = async |id: i64| {
         let (_, conversation) = waiting(&app, id).await;
         let (one, two) = tokio::join!(take(&ann, conversation), take(&ben, conversation));
@@ -633,21 +638,13 @@ async fn whom_a_closed_account_served_waits_again_at_once() {
 
 #[tokio::test]
 async fn a_round_that_is_opened_as_another_nodes_ends_is_the_one_that_its_conversation_repeats() {
-    let lift = |settings: &mut kefu::settings::Settings| {
-        settings.limits.calls_per_s = Some(0);
-        settings.limits.sends_per_s = 0;
-    };
-    let app = TestApp::spawn_with(lift).await;
+    let app = TestApp::spawn_with(without_limits).await;
     let owner = manual(&app, json!({"capacity": 1000})).await;
     let ann = on_duty(&app, "ann").await;
     // This node has its numbers of rounds before the other takes higher ones.
     waiting(&app, 1000).await;
-    let other = app.another_node(lift).await;
-    eventually("the other node knows", async || {
-        let there = owner.at_node(&other);
-        there.get("/admin-api/promotion/kefu-setting/get").await.ok()["routing"]["mode"] == "manual"
-    })
-    .await;
+    let other = app.another_node(without_limits).await;
+    has_rounds(&owner, &other).await;
     let mut rounds = Vec::new();
     for id in 1001..=1040 {
         let member = app.member(id).await;
@@ -704,11 +701,7 @@ async fn two_nodes_know_of_each_others_agents_without_a_relay_and_one_that_dies_
     let other = app.another_node(|_| ()).await;
     let owner = manual(&app, json!({})).await;
     let ann = app.admin("ann", Role::Agent).await;
-    eventually("the other node knows", async || {
-        let there = owner.at_node(&other);
-        there.get("/admin-api/promotion/kefu-setting/get").await.ok()["routing"]["mode"] == "manual"
-    })
-    .await;
+    has_rounds(&owner, &other).await;
     let _at_ann = ann.at_node(&other).socket("").await;
     let (member, _) = waiting(&app, 1001).await;
     assert_eq!(member.get(CURRENT).await.ok()["task"]["state"], 3);

@@ -70,7 +70,7 @@ async fn an_account_lives_from_its_making_to_its_end() {
     assert_eq!(login(&app, "red", "sesame horse battery").await.code, 1_002_000_000);
     let red = of(&app, login(&app, "red", "other horse battery").await);
     let mut socket = red.socket("").await;
-    // What other processes learn of the old logins, after the new one: the pass of it is a second.
+    // A login with the new password stays, also where the end of the old ones is learned of after it.
     let other = app.another_node(|_| ()).await;
     let reset = json!({"id": id, "password": "third horse battery"});
     let mut elsewhere = red.at_node(&other).socket("").await;
