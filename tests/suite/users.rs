@@ -79,7 +79,11 @@ async fn an_account_lives_from_its_making_to_its_end() {
     let mut stays = red.at_node(&other).socket("").await;
     let mut stays_here = red.socket("").await;
     assert_eq!((socket.close_code().await, elsewhere.close_code().await), (Some(4003), Some(4003)));
-    assert_eq!((stays.events_so_far().await.len(), stays_here.events_so_far().await.len()), (0, 0));
+    for socket in [&mut stays, &mut stays_here] {
+        // Fails where it has ended. With a relay the new node says that it may have missed some, and nothing else comes.
+        let events = socket.events_so_far().await;
+        assert!(events.iter().all(|event| event.kind == "kefu_resync_required"), "{events:?}");
+    }
     other.stop().await;
     let mut socket = stays_here;
     let reset = json!({"id": id, "password": "other horse battery"});
