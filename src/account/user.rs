@@ -1,6 +1,8 @@
 //! The accounts of a tenant's people, for those who look after them. What ends logins with them is in `auth::users`, what is read and
 //! written in [`super::users`].
 
+use validator::ValidateEmail;
+
 use super::{check_nickname, picture};
 use crate::error::{Error, Problem, Result};
 use crate::id::RoleId;
@@ -43,8 +45,8 @@ impl UserChanges {
     /// The same, as it is stored.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a text that is too long or has characters that cannot be seen, and for a picture that has no
-    /// http, https or relative address.
+    /// [`Error::Invalid`] for a text that is too long or has characters that cannot be seen, for an address to which nobody can
+    /// write, and for a picture that has no http, https or relative address.
     pub(crate) fn checked(self) -> Result<Self> {
         if let Some(nickname) = &self.nickname {
             check_nickname(nickname)?;
@@ -56,23 +58,27 @@ impl UserChanges {
             })
             .transpose()
         };
+        let not_mail = Problem::new(
+            "邮箱须为邮件地址，最多 255 个字符",
+            "email must be an address for mail of at most 255 characters",
+        );
+        let email = short(self.email, EMAIL_LIMIT, not_mail.clone())?;
+        if email.as_ref().is_some_and(|email| !email.is_empty() && !email.validate_email()) {
+            return Err(Error::Invalid(not_mail));
+        }
         Ok(Self {
             nickname: self.nickname,
             avatar: self.avatar.map(|text| picture(&text)).transpose()?,
-            email: short(
-                self.email,
-                EMAIL_LIMIT,
-                Problem::new("邮箱最多 255 个字符", "email must have at most 255 characters"),
-            )?,
+            email,
             mobile: short(
                 self.mobile,
                 MOBILE_LIMIT,
-                Problem::new("手机号最多 32 个字符", "mobile must have at most 32 characters"),
+                Problem::new("手机号最多 32 个可见字符", "mobile must have at most 32 visible characters"),
             )?,
             remark: short(
                 self.remark,
                 REMARK_LIMIT,
-                Problem::new("备注最多 255 个字符", "remark must have at most 255 characters"),
+                Problem::new("备注最多 255 个可见字符", "remark must have at most 255 visible characters"),
             )?,
         })
     }

@@ -205,7 +205,7 @@ fn one_of(in_chinese: &str, field: &'static str, names: &[&str]) -> Error {
 }
 
 fn visible(name: &str) -> Result<String> {
-    let problem = || Problem::new("分组名称的字数须为 1 至 64", "name must have 1-64 visible characters");
+    let problem = || Problem::new("分组名称须为 1 至 64 个可见字符", "name must have 1-64 visible characters");
     Name::exact(name.trim(), NAME_LIMIT).map(String::from).ok_or_else(|| Error::Invalid(problem()))
 }
 

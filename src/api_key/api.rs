@@ -100,7 +100,7 @@ async fn create_api_key(
     keys: web::Data<ApiKeys>,
     address: CallerAddress,
 ) -> Result<Answer<NewSecret>> {
-    let problem = Problem::new("名称的字数须为 1 至 64", "name must have 1-64 visible characters");
+    let problem = Problem::new("名称须为 1 至 64 个可见字符", "name must have 1-64 visible characters");
     let name = Name::exact(name.trim(), NAME_LIMIT).ok_or(Error::Invalid(problem))?;
     let mut wanted = Vec::new();
     for scope in &scopes {

@@ -227,9 +227,14 @@ pub(super) fn apply(stored: &str, changes: &Value) -> Result<String> {
     Ok(text)
 }
 
-/// An origin as it is stored.
+/// An origin as it is stored. Those of apps have schemes of their own; of the web's schemes only these two have pages.
 fn written(text: &str) -> Option<String> {
-    if text == OWN_ORIGIN { Some(text.to_owned()) } else { origin::normalized(text) }
+    if text == OWN_ORIGIN {
+        return Some(text.to_owned());
+    }
+    let has_no_pages =
+        |origin: &String| ["ftp:", "ws:", "wss:", "file:"].iter().any(|scheme| origin.starts_with(scheme));
+    origin::normalized(text).filter(|origin| !has_no_pages(origin))
 }
 
 fn not_an_origin(at: usize) -> Error {

@@ -160,6 +160,7 @@ fn read_rounds(connection: &mut AnyConnection, desk: &mut Desk<'_>, messages: &[
             member: found.member,
             routing,
             opens: message.sender.user_type == UserType::Member,
+            changes: message.sender.user_type == UserType::Admin && !message.by_program,
             asks_duty: false,
             agent: None,
             loses: None,
@@ -185,7 +186,7 @@ impl NewMessage {
         let from = (self.sender.user_type, self.sender.id, self.sender.nickname.as_ref());
         let mut rounds = desk.take::<Rounds>();
         if self.by_program {
-            let task = rounds.get(conversation).map(|task| task.id);
+            let task = rounds.id(conversation);
             desk.put(rounds);
             return Ok(task);
         }

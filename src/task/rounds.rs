@@ -1,9 +1,10 @@
 //! The rounds of service of one batch: what sends and [`super::serve`] read and change together.
 //!
-//! A batch asks once for the open rounds of the conversations in which something may happen to one, whatever the number of its
-//! commands and of their kinds. What a command does to a round is done in memory; rounds that have changed are stored together, with
-//! one statement for those that are there, one for new ones and one for what their conversations repeat. A batch whose tenants
-//! have no rounds asks nothing and writes nothing.
+//! Each kind of command asks once for the open rounds of the conversations in which something may happen to one, whatever the number
+//! of its commands. A member's message only needs to know which round is open, which the index alone tells; all else reads the whole
+//! row. What a command does to a round is done in memory; rounds that have changed are stored together, with one statement for those
+//! that are there, one for new ones and one for what their conversations repeat. A batch whose tenants have no rounds asks nothing
+//! and writes nothing.
 //!
 //! The load of an agent is counted under the lock of the agent's row, and corrected by what the batch has changed since: the rows
 //! do not know that yet. Agents whose load a batch has changed are told the new one, which is counted once for all of them after the
@@ -43,6 +44,8 @@ pub(crate) struct Asked {
     pub routing: Routing,
     /// Whether a round is opened unless there is one.
     pub opens: bool,
+    /// Whether one that is open may change.
+    pub changes: bool,
     /// Whether it matters who is on duty although none is opened.
     pub asks_duty: bool,
     /// The agent whose load matters.
@@ -71,6 +74,8 @@ struct Locked {
 pub(crate) struct Rounds {
     /// The conversations that were asked about, each with its open round.
     open: HashMap<ConversationId, Option<Held>>,
+    /// The open rounds of others, in which nothing changes.
+    unchanged: HashMap<ConversationId, TaskId>,
     /// What has ended in this batch.
     ended: Vec<Held>,
     rosters: HashMap<TenantId, Roster>,
@@ -97,10 +102,7 @@ impl Rounds {
     pub(crate) fn read(&mut self, connection: &mut AnyConnection, desk: &mut Desk<'_>, asked: &[Asked]) -> Result<()> {
         let is_limited = |one: &&Asked| one.routing.visibility != Visibility::All;
         self.limited.extend(asked.iter().filter(is_limited).map(|one| one.tenant));
-        let mut new: Vec<ConversationId> =
-            asked.iter().map(|one| one.conversation).filter(|id| !self.open.contains_key(id)).collect();
-        new.sort_unstable();
-        new.dedup();
+        let new = self.not_read(asked.iter().filter(|one| one.changes));
         if !new.is_empty() {
             let mut found: HashMap<ConversationId, Task> =
                 store::open_rounds(connection, &new)?.into_iter().map(|task| (task.conversation, task)).collect();
@@ -109,6 +111,10 @@ impl Rounds {
                 self.told.extend(held.as_ref().map(|held| (conversation, Told::of(&held.task))));
                 self.open.insert(conversation, held);
             }
+        }
+        let new = self.not_read(asked);
+        if !new.is_empty() {
+            self.unchanged.extend(store::open_ids(connection, &new)?);
         }
         let opening: Vec<&Asked> = asked.iter().filter(|one| self.may_open(one)).collect();
         if !opening.is_empty() {
@@ -133,6 +139,15 @@ impl Rounds {
         let receivers = asked.iter().filter_map(|one| Some((one.tenant, self.receiver(one)?)));
         self.lock_agents(connection, receivers.collect(), now)?;
         self.read_names(connection, asked)
+    }
+
+    /// The conversations whose rounds are not read in full yet, each once.
+    fn not_read<'a>(&self, asked: impl IntoIterator<Item = &'a Asked>) -> Vec<ConversationId> {
+        let conversations = asked.into_iter().map(|one| one.conversation);
+        let mut new: Vec<ConversationId> = conversations.filter(|id| !self.open.contains_key(id)).collect();
+        new.sort_unstable();
+        new.dedup();
+        new
     }
 
     /// Reads what those are called who may begin to serve and of whom members are told then.
@@ -188,10 +203,18 @@ impl Rounds {
     }
 
     fn is_closed(&self, conversation: ConversationId) -> bool {
-        self.open.get(&conversation).is_none_or(Option::is_none)
+        self.id(conversation).is_none()
     }
 
-    /// The open round of a conversation.
+    /// The id of the open round of a conversation.
+    pub(crate) fn id(&self, conversation: ConversationId) -> Option<TaskId> {
+        match self.open.get(&conversation) {
+            Some(held) => Some(held.as_ref()?.task.id),
+            None => self.unchanged.get(&conversation).copied(),
+        }
+    }
+
+    /// The open round of a conversation about which a command asked that may change it.
     pub(crate) fn get(&self, conversation: ConversationId) -> Option<&Task> {
         Some(&self.open.get(&conversation)?.as_ref()?.task)
     }
@@ -279,8 +302,8 @@ impl Rounds {
         routing: &Routing,
         new: New,
     ) -> Result<TaskId> {
-        if let Some(task) = self.get(conversation) {
-            return Ok(task.id);
+        if let Some(id) = self.id(conversation) {
+            return Ok(id);
         }
         let New { tenant, channel, first_seq, wanted, group } = new;
         let (now, group) = (desk.now(), self.existing(tenant, group));

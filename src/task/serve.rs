@@ -131,6 +131,7 @@ impl<'a> Page<'a, Serve> for Served {
                 member: found.member,
                 routing: command.routing,
                 opens: matches!(command.act, Act::Take(_) | Act::Open(_)),
+                changes: true,
                 asks_duty: command.act.asks_duty(),
                 agent: command.act.receiver(),
                 loses: if let Act::LoseAgent(agent) = command.act { Some(agent) } else { None },

@@ -190,6 +190,8 @@ async fn each_wrong_field_is_refused_with_its_name() {
         (json!({"origins": ["*"]}), format!("请求参数不正确:settings.origins[0] 须为{origin}")),
         (json!({"origins": ["https://a.*.example"]}), format!("请求参数不正确:settings.origins[0] 须为{origin}")),
         (json!({"origins": ["null"]}), format!("请求参数不正确:settings.origins[0] 须为{origin}")),
+        (json!({"origins": ["ftp://shop.example"]}), format!("请求参数不正确:settings.origins[0] 须为{origin}")),
+        (json!({"origins": ["wss://shop.example"]}), format!("请求参数不正确:settings.origins[0] 须为{origin}")),
         (json!({"allowNoOrigin": "yes"}), "请求参数类型错误:settings.allowNoOrigin".into()),
         (json!({"locale": "fr"}), "请求参数不正确:settings.locale 须为 auto、zh、en".into()),
         (json!({"locale": 1}), "请求参数类型错误:settings.locale".into()),

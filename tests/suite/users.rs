@@ -31,6 +31,10 @@ async fn an_account_lives_from_its_making_to_its_end() {
         "username": "red", "nickname": "小红", "password": "sesame horse battery", "email": "red@shop.example",
         "mobile": "138", "remark": "days", "roleIds": [roles[1]["id"]],
     });
+    let mut nowhere = new.clone();
+    nowhere["email"] = json!("red at shop.example");
+    let refused = "请求参数不正确:邮箱须为邮件地址，最多 255 个字符";
+    owner.post(&format!("{USER}/create"), nowhere).await.fails(400, refused);
     let id = owner.post(&format!("{USER}/create"), new.clone()).await.ok().as_i64().unwrap();
     owner.post(&format!("{USER}/create"), new.clone()).await.fails(400, "请求参数不正确:用户名已存在");
     let user = owner.get(&format!("{USER}/get?id={id}")).await.ok();
