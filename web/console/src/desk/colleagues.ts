@@ -8,8 +8,10 @@ export interface DutyNow {
   duty: number | null
   online: boolean
   onDuty: boolean
-  /** Members whom the agent serves at once. */
+  /** Members whom the agent serves at once, at most. */
   capacity: number
+  /** Members whom the agent serves. */
+  load: number
 }
 
 export type Colleague = Data<'get', '/admin-api/promotion/kefu-agent/list'>[number] & {
@@ -30,7 +32,7 @@ export async function colleaguesOf(http: Http): Promise<Colleague[]> {
 export type Presence = 'on' | 'off' | 'paused' | 'offline' | 'online'
 
 /** How an agent's duty is called. `online` where no more than that is known. */
-export function presenceOf(now: Omit<DutyNow, 'capacity'> | undefined, online: boolean): Presence {
+export function presenceOf(now: Pick<DutyNow, 'duty' | 'online' | 'onDuty'> | undefined, online: boolean): Presence {
   if (!now) return online ? 'online' : 'offline'
   if (now.onDuty) return 'on'
   if (now.duty === PAUSED) return 'paused'

@@ -103,11 +103,11 @@ export default {
     greetingHint: '打开窗口后的第一句话',
     reply: '回复时间',
     replyHint: '显示在标题下面',
-    replyExample: '通常几分钟内回复',
+    replyExample: '例如：通常几分钟内回复',
     away: '无人在线时',
     awayHint: '显示在留言表单上方',
     placeholder: '输入框提示',
-    greetingExample: '您好，有什么可以帮您？',
+    greetingExample: '例如：您好，有什么可以帮您？',
   },
   preChat: {
     enable: '开始对话前先填写表单',
