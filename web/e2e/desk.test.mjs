@@ -55,6 +55,21 @@ function words({ page }) {
   }
 }
 
+/** What cannot be pressed in the bar of who serves, because something lies above it. */
+async function covered(agent) {
+  await agent.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))
+  return words(agent)
+    .bar.getByRole('button')
+    .evaluateAll((buttons) =>
+      buttons
+        .filter((button) => {
+          const { left, top, width, height } = button.getBoundingClientRect()
+          return !button.contains(document.elementFromPoint(left + width / 2, top + height / 2))
+        })
+        .map((button) => button.textContent),
+    )
+}
+
 /** A member who writes, and the agents' consoles that see it. */
 async function writes(nickname, text = 'hello') {
   const member = it.member(nickname)
@@ -324,6 +339,12 @@ test('the desk is there from the login on, and after a break of the connection',
   amy.expect(/ERR_INTERNET_DISCONNECTED|ERR_CONNECTION|WebSocket|ERR_FAILED/)
   await amy.context.setOffline(true)
   await it.service.kill()
+  // What is said of the connection hides nothing of who serves.
+  await amy.page.locator('[data-test=connection]').waitFor()
+  for (const width of [390, 1024, 1440]) {
+    await amy.page.setViewportSize({ width, height: 900 })
+    assert.deepEqual(await covered(amy), [], `${width} px`)
+  }
   await it.service.run()
   owner = await login(it.service, 'amy')
   const [{ id }] = await call(it.service, owner, 'GET', `${TASK}/list`, { query: { state: '1', limit: 1 } })
