@@ -30,6 +30,11 @@ test('what was done is a sentence, with the name of the object or its number', (
   expect(deed(entry('setting', 'update'))).toBe('changed the settings')
   expect(deed(entry('second_factor', 'enable', { objectId: '1' }))).toBe('turned on the second factor')
   expect(deed(entry('second_factor', 'disable'))).toBe('turned off the second factor #3')
+  // By today's name, where the entry has only the number.
+  const agents = new Map([[3, { nickname: 'Bob' }]])
+  expect(deed(entry('second_factor', 'disable'), agents)).toBe('turned off the second factor "Bob"')
+  expect(deed(entry('agent', 'update', { after: { capacity: 5 } }), agents)).toBe('changed the agent "Bob"')
+  expect(deed(entry('role', 'assign-permissions'), agents)).toBe('changed what the role #3 may do')
   // Of a later version.
   expect(deed(entry('planet', 'visit'))).toBe('did visit to the planet #3')
 })

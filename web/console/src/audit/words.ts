@@ -57,6 +57,8 @@ export function objectName({ before, after }: Pick<AuditEntry, 'before' | 'after
 const WITHOUT_ID = ['setting', 'login']
 /** Kinds that bear the number of their account, which says nothing of one's own. */
 const OF_ACCOUNT = ['profile', 'second_factor']
+/** Kinds that bear the number of an agent. */
+const OF_AGENT = ['user', 'agent', ...OF_ACCOUNT]
 
 function hasId({ objectType, objectId, adminId }: AuditEntry): boolean {
   if (OF_ACCOUNT.includes(objectType)) return objectId !== String(adminId)
@@ -69,10 +71,11 @@ export function actorName({ adminId, actor }: AuditEntry): string {
   return t(actor === 'shop' ? 'audit.actor.shop' : 'audit.actor.commandLine')
 }
 
-/** What was done to what, e.g. `changed the role "Support"`. */
-export function deed(entry: AuditEntry): string {
+/** What was done to what, e.g. `changed the role "Support"`. `agents`: what those are called whom an entry names by number. */
+export function deed(entry: AuditEntry, agents: ReadonlyMap<number, { nickname: string }> = new Map()): string {
   const { action, objectType, objectId } = entry
-  const name = objectName(entry)
+  const agent = OF_AGENT.includes(objectType) && hasId(entry) ? agents.get(Number(objectId))?.nickname : undefined
+  const name = objectName(entry) ?? agent ?? null
   const id = name === null && hasId(entry) ? ` #${objectId}` : ''
   const object = typeName(objectType) + (name === null ? id : t('audit.named', { name }))
   const key = ACTIONS[`${objectType}.${action}`] ?? ACTIONS[action]
