@@ -159,7 +159,7 @@ describe('the list of conversations', () => {
     expect(service.calls).toEqual([])
     expect(new Set(list.ids).size).toBe(30)
     await vi.advanceTimersByTimeAsync(10_000)
-    expect(service.calls).toEqual(['kefu-conversation/counts'])
+    expect(service.calls.sort()).toEqual(['kefu-conversation/counts', 'kefu-presence/list'])
   })
 
   it('fetches a conversation that a frame names and nobody knows, once', async () => {
@@ -245,5 +245,19 @@ describe('the list of conversations', () => {
     apply({ type: 'kefu_message_read_status_change', content: { conversationId: 1, readerType: 2, seq: 2 } })
     apply({ type: 'kefu_message_read_status_change', content: { conversationId: 2, readerType: 2, seq: 1 } })
     expect(list.counts?.unread).toBe(0)
+  })
+
+  it('counts a conversation that is new, and many of them', async () => {
+    const list = await started([row(1)])
+    const begin = (id: number) => {
+      service.rows.push(row(id, { lastMessageTime: 6000 + id, adminUnreadMessageCount: 1 }))
+      apply(message(id, 1, 6000 + id))
+    }
+    begin(2)
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(list.counts).toEqual({ all: 2, unread: 1 })
+    for (let id = 3; id < 20; id++) begin(id)
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(list.counts).toEqual({ all: 19, unread: 18 })
   })
 })

@@ -2,7 +2,8 @@
  * The list of conversations: which of them it shows, in which order, and what can be done with them.
  *
  * Protocol. The rows mirror the client's store, which frames keep up to date; no frame causes a call but those that
- * name a conversation that is not known, and those of members that are described in other words. The list shows one
+ * name a conversation that is not known, and those of members that are described in other words. The numbers beside the tabs
+ * and who is online are asked for once in ten seconds at most, whatever the frames. The list shows one
  * view at a time: all, unread, or what a search has found. A view is loaded from the top in pages. Until its end is
  * loaded it is complete only down to its `floor`, the last row of the last page: what stands below is not shown, so that
  * no row appears at a place where others are lacking.
@@ -261,15 +262,22 @@ export const useConversations = defineStore('conversations', () => {
     fetching = undefined
     const batch = [...wanted]
     wanted.clear()
-    if (batch.length > MOST_SINGLE_CALLS) return refresh()
-    await Promise.all(batch.map((id) => ensure(id).catch(() => null)))
+    if (batch.length > MOST_SINGLE_CALLS) {
+      counts.refresh()
+      return refresh()
+    }
+    const rows = await Promise.all(batch.map((id) => ensure(id).catch(() => null)))
+    for (const row of rows) if (row) presence.wrote(row.userId)
   }
 
   /** Fetches one conversation; `null` when there is none. @throws KefuError */
   async function ensure(id: number): Promise<Conversation | null> {
     const row = await http.call('get', '/admin-api/promotion/kefu-conversation/get', { query: { id, lastAdmin: true } })
-    if (row) store.upsert([row])
-    else missing.value = id
+    const before = rows.get(id)
+    if (row) {
+      store.upsert([row])
+      counts.changed(before, row)
+    } else missing.value = id
     return row
   }
 
@@ -328,8 +336,9 @@ export const useConversations = defineStore('conversations', () => {
         return renew(change.id)
       case 'messages': {
         const last = change.added.at(-1)
-        if (last?.senderType === MEMBER) typing.stop(change.id)
-        return
+        if (last?.senderType !== MEMBER) return
+        if (change.live) presence.wrote(last.senderId)
+        return typing.stop(change.id)
       }
       case 'typing':
         if (change.userType !== MEMBER) return
@@ -337,6 +346,7 @@ export const useConversations = defineStore('conversations', () => {
         return typing.start(change.id)
       case 'reload':
         if (change.forgotten) rows.clear()
+        counts.refresh()
         return void refresh()
     }
   })

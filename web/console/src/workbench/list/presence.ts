@@ -1,8 +1,13 @@
-/** Who has an open socket. No frame tells, so the service is asked once a minute while the page is visible; whoever types has one. */
+/**
+ * Who has an open socket. No frame tells, so the service is asked once a minute while the page is visible, and sooner when a member
+ * writes who was not there; whoever types has one.
+ */
 import { ADMIN, MEMBER, type Http, type Socket } from '@kefu/client'
 import { shallowRef } from 'vue'
 
 const PERIOD = 60_000
+/** Between two calls for members who write, in milliseconds. */
+const SOON = 10_000
 
 export interface Online {
   /** Whether the service has said it: before, nobody knows who is there. */
@@ -14,6 +19,7 @@ export interface Online {
 export class Presence {
   readonly value = shallowRef<Online>({ known: false, members: new Set(), agents: new Set() })
   private last = 0
+  private timer: ReturnType<typeof setTimeout> | undefined
 
   constructor(
     private readonly http: Http,
@@ -30,6 +36,16 @@ export class Presence {
   saw(memberId: number): void {
     const online = this.value.value
     if (!online.members.has(memberId)) this.value.value = { ...online, members: new Set(online.members).add(memberId) }
+  }
+
+  /** A member has written, which needs no socket: the service knows whether there is one. */
+  wrote(memberId: number): void {
+    if (this.timer !== undefined || this.value.value.members.has(memberId)) return
+    const wait = Math.max(0, this.last + SOON - Date.now())
+    this.timer = setTimeout(() => {
+      this.timer = undefined
+      void this.fetch(true)
+    }, wait)
   }
 
   private async fetch(now = false): Promise<void> {
