@@ -179,9 +179,13 @@ test('the list is live: new conversations, order, pin, mark as unread, remove', 
   const first = () => amy.page.getByRole('option').first().innerText()
   const comesFirst = (name) =>
     amy.page.waitForFunction((start) => document.querySelector('[role=option]')?.textContent.includes(start), name)
+  // The number of the tab comes with the row.
+  const all = amy.page.getByRole('tab', { name: /^All \d/ })
+  const before = Number((await all.innerText()).match(/\d+/)[0])
   const vera = it.member('Vera')
   await vera.send('I am new')
   await comesFirst('Vera')
+  await amy.page.getByRole('tab', { name: new RegExp(`^All ${before + 1}\\b`) }).waitFor()
   await uma.send('me again')
   await comesFirst('Uma')
   await amy.row('Vera').click({ button: 'right' })
