@@ -33,6 +33,8 @@ pub(crate) use settings::{ChannelSettings, OWN_ORIGIN};
 
 /// The name of the channel for the demo page.
 const DEMO: &str = "demo";
+/// What visitors of the demo page read first, whatever their language.
+const DEMO_GREETING: &str = "您好，有什么可以帮您？\nHello! How can we help?";
 /// What keys begin with.
 const KEY_BEGIN: &str = "wk_";
 /// How many characters follow.
@@ -281,7 +283,7 @@ impl Channels {
             return Ok(());
         }
         let (key, now) = (new_key()?, self.0.clock.now());
-        let settings = json!({"origins": [OWN_ORIGIN]});
+        let settings = json!({"origins": [OWN_ORIGIN], "texts": {"greeting": DEMO_GREETING}});
         let new = NewChannel { kind: Kind::Web, name: DEMO.to_owned(), enabled: true, settings };
         self.0.db.write(move |connection| store::insert_first(connection, DEFAULT_TENANT, &new, &key, now)).await?;
         self.poll().await
