@@ -539,6 +539,7 @@ async fn the_first_start_makes_a_channel_for_the_demo_page() {
     assert_eq!((&demo["name"], &demo["kind"], &demo["enabled"]), (&json!("demo"), &json!("web"), &json!(true)));
     let mut settings = defaults();
     settings["origins"] = json!(["self"]);
+    settings["texts"]["greeting"] = json!("您好，有什么可以帮您？\nHello! How can we help?");
     assert_eq!(demo["settings"], settings);
     let own = format!("http://{}", app.address);
     assert!(is_let_in(&app, demo["key"].as_str().unwrap(), &[("origin", &own)]).await);

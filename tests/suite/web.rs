@@ -283,8 +283,6 @@ async fn the_demo_page_has_the_key_of_its_channel() {
     let owner = app.owner().await;
     let channels = owner.get("/admin-api/promotion/kefu-channel/list").await.ok();
     let (id, key) = (&channels[0]["id"], channels[0]["key"].as_str().unwrap());
-    let greeting = "您好，有什么可以帮您？\nHello! How can we help?";
-    assert_eq!(channels[0]["settings"]["texts"]["greeting"], greeting);
     let (status, headers, page) = get(&app, "/widget/demo", &[]).await;
     assert_eq!(status, StatusCode::OK);
     let page = String::from_utf8(page).unwrap();
