@@ -266,8 +266,8 @@ export const useConversations = defineStore('conversations', () => {
       counts.refresh()
       return refresh()
     }
-    const rows = await Promise.all(batch.map((id) => ensure(id).catch(() => null)))
-    for (const row of rows) if (row) presence.wrote(row.userId)
+    const fetched = await Promise.all(batch.map((id) => ensure(id).catch(() => null)))
+    for (const row of fetched) if (row) presence.wrote(row.userId)
   }
 
   /** Fetches one conversation; `null` when there is none. @throws KefuError */

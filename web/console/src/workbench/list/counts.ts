@@ -5,6 +5,7 @@
 import type { Conversation, Http } from '@kefu/client'
 import { shallowRef } from 'vue'
 import { isUnread } from '../order'
+import { Soon } from './soon'
 
 const PERIOD = 10_000
 
@@ -15,8 +16,14 @@ export interface Numbers {
 
 export class Counts {
   readonly value = shallowRef<Numbers | null>(null)
-  private timer: ReturnType<typeof setTimeout> | undefined
   private last = 0
+  private readonly soon = new Soon(
+    PERIOD,
+    () => this.last,
+    () => {
+      if (document.visibilityState === 'visible') void this.fetch()
+    },
+  )
 
   constructor(private readonly http: Http) {
     document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && this.refresh())
@@ -24,12 +31,7 @@ export class Counts {
 
   /** Asks the service, now or as soon as the last call is long enough ago. */
   refresh(): void {
-    if (this.timer !== undefined) return
-    const wait = Math.max(0, this.last + PERIOD - Date.now())
-    this.timer = setTimeout(() => {
-      this.timer = undefined
-      if (document.visibilityState === 'visible') void this.fetch()
-    }, wait)
+    this.soon.ask()
   }
 
   /** Takes the change of one row; `undefined` where it is not in the list. */

@@ -4,6 +4,7 @@
  */
 import { ADMIN, MEMBER, type Http, type Socket } from '@kefu/client'
 import { shallowRef } from 'vue'
+import { Soon } from './soon'
 
 const PERIOD = 60_000
 /** Between two calls for members who write, in milliseconds. */
@@ -19,7 +20,11 @@ export interface Online {
 export class Presence {
   readonly value = shallowRef<Online>({ known: false, members: new Set(), agents: new Set() })
   private last = 0
-  private timer: ReturnType<typeof setTimeout> | undefined
+  private readonly soon = new Soon(
+    SOON,
+    () => this.last,
+    () => void this.fetch(true),
+  )
 
   constructor(
     private readonly http: Http,
@@ -40,12 +45,7 @@ export class Presence {
 
   /** A member has written, which needs no socket: the service knows whether there is one. */
   wrote(memberId: number): void {
-    if (this.timer !== undefined || this.value.value.members.has(memberId)) return
-    const wait = Math.max(0, this.last + SOON - Date.now())
-    this.timer = setTimeout(() => {
-      this.timer = undefined
-      void this.fetch(true)
-    }, wait)
+    if (!this.value.value.members.has(memberId)) this.soon.ask()
   }
 
   private async fetch(now = false): Promise<void> {
