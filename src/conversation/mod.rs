@@ -25,7 +25,7 @@ use crate::clock::Millis;
 use crate::db::Db;
 use crate::error::{Error, Problem, Result};
 use crate::fact::Fact;
-use crate::id::{ConversationId, TenantId, UserId, UserType};
+use crate::id::{ConversationId, TaskId, TenantId, UserId, UserType};
 use crate::push::Hub;
 
 pub(crate) use store::{
@@ -82,6 +82,8 @@ pub(crate) struct Conversation {
     pub member_read_seq: i64,
     /// Whether admins have marked it as unread.
     pub marked_unread: bool,
+    /// The round of service that was open before the batch, as the row repeats it.
+    pub round: Option<TaskId>,
 }
 
 /// What one side has just read: the other side's unread messages in this range.
@@ -145,6 +147,7 @@ impl Conversation {
             admin_read_seq: 0,
             member_read_seq: 0,
             marked_unread: false,
+            round: None,
         }
     }
 

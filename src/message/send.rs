@@ -160,6 +160,7 @@ fn read_rounds(connection: &mut AnyConnection, desk: &mut Desk<'_>, messages: &[
             member: found.member,
             routing,
             opens: message.sender.user_type == UserType::Member,
+            open: found.round,
             changes: message.sender.user_type == UserType::Admin && !message.by_program,
             asks_duty: false,
             agent: None,
@@ -181,16 +182,17 @@ impl NewMessage {
     fn take_round(&self, desk: &mut Desk<'_>, conversation: ConversationId) -> Result<Option<TaskId>> {
         let Some(routing) = &self.routing else { return Ok(None) };
         let found = desk.find(self.tenant, self.target).ok_or(Error::ConversationNotFound)?;
-        let (member, first_seq) = (found.member, found.last_seq + 1);
+        let (member, first_seq, before) = (found.member, found.last_seq + 1, found.round);
         let new = New { tenant: self.tenant, channel: self.channel, first_seq, wanted: None, group: None };
         let from = (self.sender.user_type, self.sender.id, self.sender.nickname.as_ref());
         let mut rounds = desk.take::<Rounds>();
-        if self.by_program {
-            let task = rounds.id(conversation);
-            desk.put(rounds);
-            return Ok(task);
-        }
-        let task = rounds.take_message(desk, conversation, member, routing, from, new);
+        let open = rounds.id(conversation, before);
+        let changes_nothing = self.by_program || self.sender.user_type == UserType::Member && open.is_some();
+        let task = if changes_nothing {
+            Ok(open)
+        } else {
+            rounds.take_message(desk, conversation, member, routing, from, new)
+        };
         desk.put(rounds);
         if self.sender.user_type == UserType::Admin {
             // Before the answer: the member reads first who it is from.

@@ -1,8 +1,7 @@
 //! The rounds of service of one batch: what sends and [`super::serve`] read and change together.
 //!
 //! Each kind of command asks once for the open rounds of the conversations in which something may happen to one, whatever the number
-//! of its commands. A member's message only needs to know which round is open, which the index alone tells; all else reads the whole
-//! row. What a command does to a round is done in memory; rounds that have changed are stored together, with one statement for those
+//! of its commands. A member's message only needs to know which round is open, which the locked conversation repeats. What a command does to a round is done in memory; rounds that have changed are stored together, with one statement for those
 //! that are there, one for new ones and one for what their conversations repeat. A batch whose tenants have no rounds asks nothing
 //! and writes nothing.
 //!
@@ -44,6 +43,8 @@ pub(crate) struct Asked {
     pub routing: Routing,
     /// Whether a round is opened unless there is one.
     pub opens: bool,
+    /// The round that was open before the batch, as the locked row says.
+    pub open: Option<TaskId>,
     /// Whether one that is open may change.
     pub changes: bool,
     /// Whether it matters who is on duty although none is opened.
@@ -72,10 +73,8 @@ struct Locked {
 /// The rounds of one batch.
 #[derive(Debug, Default)]
 pub(crate) struct Rounds {
-    /// The conversations that were asked about, each with its open round.
+    /// The conversations in which a round may change or was opened, each with its open round.
     open: HashMap<ConversationId, Option<Held>>,
-    /// The open rounds of others, in which nothing changes.
-    unchanged: HashMap<ConversationId, TaskId>,
     /// What has ended in this batch.
     ended: Vec<Held>,
     rosters: HashMap<TenantId, Roster>,
@@ -102,7 +101,7 @@ impl Rounds {
     pub(crate) fn read(&mut self, connection: &mut AnyConnection, desk: &mut Desk<'_>, asked: &[Asked]) -> Result<()> {
         let is_limited = |one: &&Asked| one.routing.visibility != Visibility::All;
         self.limited.extend(asked.iter().filter(is_limited).map(|one| one.tenant));
-        let new = self.not_read(asked.iter().filter(|one| one.changes));
+        let new = self.not_read(asked);
         if !new.is_empty() {
             let mut found: HashMap<ConversationId, Task> =
                 store::open_rounds(connection, &new)?.into_iter().map(|task| (task.conversation, task)).collect();
@@ -111,10 +110,6 @@ impl Rounds {
                 self.told.extend(held.as_ref().map(|held| (conversation, Told::of(&held.task))));
                 self.open.insert(conversation, held);
             }
-        }
-        let new = self.not_read(asked);
-        if !new.is_empty() {
-            self.unchanged.extend(store::open_ids(connection, &new)?);
         }
         let opening: Vec<&Asked> = asked.iter().filter(|one| self.may_open(one)).collect();
         if !opening.is_empty() {
@@ -141,9 +136,9 @@ impl Rounds {
         self.read_names(connection, asked)
     }
 
-    /// The conversations whose rounds are not read in full yet, each once.
-    fn not_read<'a>(&self, asked: impl IntoIterator<Item = &'a Asked>) -> Vec<ConversationId> {
-        let conversations = asked.into_iter().map(|one| one.conversation);
+    /// The conversations whose rounds may change and are not read yet, each once.
+    fn not_read(&self, asked: &[Asked]) -> Vec<ConversationId> {
+        let conversations = asked.iter().filter(|one| one.changes).map(|one| one.conversation);
         let mut new: Vec<ConversationId> = conversations.filter(|id| !self.open.contains_key(id)).collect();
         new.sort_unstable();
         new.dedup();
@@ -171,7 +166,7 @@ impl Rounds {
     /// Whether a round may be opened. One that is open may be closed by an earlier command of the same kind, but not before a message,
     /// which comes after all of those.
     fn may_open(&self, asked: &Asked) -> bool {
-        asked.opens && (asked.asks_duty || self.is_closed(asked.conversation))
+        asked.opens && (asked.asks_duty || self.id(asked.conversation, asked.open).is_none())
     }
 
     /// The agent who may get the round: whom the command names, or to whom the member is bound whose round is opened.
@@ -202,15 +197,11 @@ impl Rounds {
         Ok(())
     }
 
-    fn is_closed(&self, conversation: ConversationId) -> bool {
-        self.id(conversation).is_none()
-    }
-
-    /// The id of the open round of a conversation.
-    pub(crate) fn id(&self, conversation: ConversationId) -> Option<TaskId> {
+    /// The id of the open round of a conversation: what the batch has made of the one that was open before it.
+    pub(crate) fn id(&self, conversation: ConversationId, before: Option<TaskId>) -> Option<TaskId> {
         match self.open.get(&conversation) {
             Some(held) => Some(held.as_ref()?.task.id),
-            None => self.unchanged.get(&conversation).copied(),
+            None => before,
         }
     }
 
@@ -289,7 +280,7 @@ impl Rounds {
         Ok(id)
     }
 
-    /// Opens a round, unless there is one. The agent whom it is for, or to whom the member is bound, gets it at once when on duty and
+    /// Opens a round where none is open. The agent whom it is for, or to whom the member is bound, gets it at once when on duty and
     /// not full; otherwise it waits.
     ///
     /// # Errors
@@ -302,9 +293,6 @@ impl Rounds {
         routing: &Routing,
         new: New,
     ) -> Result<TaskId> {
-        if let Some(id) = self.id(conversation) {
-            return Ok(id);
-        }
         let New { tenant, channel, first_seq, wanted, group } = new;
         let (now, group) = (desk.now(), self.existing(tenant, group));
         let wanted = wanted.or_else(|| self.exclusive.get(&(tenant, member)).copied());
@@ -332,8 +320,8 @@ impl Rounds {
         }
     }
 
-    /// A message comes into a conversation, `from` a side, a user and that user's name: the member's opens a round unless there is one, an admin's is an answer. Returns the
-    /// round that it belongs to.
+    /// A message comes into a conversation, `from` a side, a user and that user's name: the member's opens a round, and is not to come here
+    /// where one is open; an admin's is an answer. Returns the round that it belongs to.
     ///
     /// # Errors
     /// As [`Rounds::open`].

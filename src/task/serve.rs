@@ -130,6 +130,7 @@ impl<'a> Page<'a, Serve> for Served {
                 conversation: found.id,
                 member: found.member,
                 routing: command.routing,
+                open: found.round,
                 opens: matches!(command.act, Act::Take(_) | Act::Open(_)),
                 changes: true,
                 asks_duty: command.act.asks_duty(),

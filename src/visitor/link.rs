@@ -154,6 +154,7 @@ fn read_rounds(connection: &mut AnyConnection, desk: &mut Desk<'_>, links: &[&Li
             member: found.member,
             routing: link.routing?,
             opens: false,
+            open: found.round,
             changes: true,
             asks_duty: false,
             agent: None,

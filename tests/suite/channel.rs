@@ -300,7 +300,18 @@ async fn a_widget_reads_its_configuration() {
     expected["online"] = json!(true);
     assert_eq!(config(&app, &key, &[]).await.1["data"], expected);
     drop(admin);
-    eventually("nobody is there", async || config(&app, &key, &[]).await.1["data"]["online"] == false).await;
+    let is_online = async || config(&app, &key, &[]).await.1["data"]["online"] == true;
+    eventually("nobody is there", async || !is_online().await).await;
+
+    // With rounds of service it takes an agent on duty.
+    owner.put_json("/admin-api/promotion/kefu-setting/update", json!({"routing": {"mode": "manual"}})).await.ok();
+    owner.put_json("/admin-api/promotion/kefu-agent/duty", json!({"duty": 0})).await.ok();
+    let _admin = owner.socket("").await;
+    assert!(!is_online().await);
+    owner.put_json("/admin-api/promotion/kefu-agent/duty", json!({"duty": 1})).await.ok();
+    eventually("an agent is on duty", is_online).await;
+    owner.put_json("/admin-api/promotion/kefu-agent/duty", json!({"duty": 2})).await.ok();
+    assert!(!is_online().await);
 
     for wrong in ["wk_unknown", "%00", "demo", &key.to_uppercase(), &format!("{key}x")] {
         let (status, answer) = config(&app, wrong, &[]).await;

@@ -388,13 +388,15 @@ for (const [width, theme, language] of [
         place: 'You are no. 1 in line',
         serving: 'Bob is here for you',
         ended: 'This chat has ended',
-        missed: 'Nobody is on duty right now. We will answer as soon as we can.',
+        missed: 'Nobody is on duty right now. We will answer soon.',
+        offline: 'Nobody is online right now',
       },
       zh: {
         place: '您排在第 1 位',
         serving: 'Bob 正在为您服务',
         ended: '本次服务已结束',
         missed: '当前没有客服当值，我们会尽快回复您',
+        offline: '当前无人在线',
       },
     }[language]
     const bob = await it.agent({ username: 'bob' })
@@ -435,7 +437,9 @@ for (const [width, theme, language] of [
     await visitor.send('and a bowl')
     await line('missed').getByText(said.missed).waitFor()
     await line('ended').waitFor({ state: 'detached' })
+    await header.getByText(said.offline).waitFor()
     await duty(1)
+    await header.getByText(said.offline).waitFor({ state: 'detached' })
     await line('missed').waitFor({ state: 'detached' })
     await visitor.panel.locator('[data-line=place], [data-line=waiting]').waitFor()
   })

@@ -18,7 +18,7 @@ use crate::db::schema::{kefu_conversation as t, kefu_member};
 use crate::db::timestamp::Instant;
 use crate::db::{AnyConnection, MultiBackend, each_backend};
 use crate::error::Result;
-use crate::id::{ConversationId, GroupId, TenantId, UserId, UserType};
+use crate::id::{ConversationId, GroupId, TaskId, TenantId, UserId, UserType};
 use statements::{LockedRow, Stored};
 
 pub(crate) use earlier::{begun_by, earlier_head, insert_closed, link_to, linked_to, move_to};
@@ -68,6 +68,7 @@ impl From<LockedRow> for Conversation {
             admin_read_seq: row.admin_read_seq,
             member_read_seq: row.member_read_seq,
             marked_unread: row.marked_unread,
+            round: row.task_id.map(TaskId::new),
         }
     }
 }

@@ -29,6 +29,7 @@ pub(super) struct LockedRow {
     pub admin_read_seq: i64,
     pub member_read_seq: i64,
     pub marked_unread: bool,
+    pub task_id: Option<i64>,
 }
 
 /// What the writer stores of a conversation.

@@ -20,25 +20,14 @@ use crate::db::bulk::execute;
 use crate::db::schema::{kefu_member, kefu_task as t};
 use crate::db::{AnyConnection, each_backend};
 use crate::error::Result;
-use crate::id::{ConversationId, TaskId, TenantId, UserId};
-use statements::{OpenIn, OpenRow, Stored, TaskRow};
+use crate::id::{ConversationId, TenantId, UserId};
+use statements::{OpenIn, Stored, TaskRow};
 
 /// The open rounds of these locked conversations, one statement for any number of them.
 pub(super) fn open_rounds(connection: &mut AnyConnection, conversations: &[ConversationId]) -> Result<Vec<Task>> {
     let query = statements::OPEN.with_rows(conversations.iter().copied().map(OpenIn));
     let rows: Vec<TaskRow> = each_backend!(connection, connection => query.load(connection))?;
     Ok(rows.into_iter().map(Task::from).collect())
-}
-
-/// The ids of the open rounds of these locked conversations, from the index alone.
-pub(super) fn open_ids(
-    connection: &mut AnyConnection,
-    conversations: &[ConversationId],
-) -> Result<Vec<(ConversationId, TaskId)>> {
-    let query = statements::OPEN_ID.with_rows(conversations.iter().copied().map(OpenIn));
-    let rows: Vec<OpenRow> = each_backend!(connection, connection => query.load(connection))?;
-    let found = |row: OpenRow| Some((ConversationId::new(row.open_conversation_id?), TaskId::new(row.id)));
-    Ok(rows.into_iter().filter_map(found).collect())
 }
 
 /// Stores rounds: those that are there with one statement, new ones with another, and what their conversations repeat with a

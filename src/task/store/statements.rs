@@ -43,14 +43,6 @@ pub(super) struct TaskRow {
     pub due_at: Option<Instant>,
 }
 
-/// Which round is open.
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = crate::db::schema::kefu_task)]
-pub(super) struct OpenRow {
-    pub open_conversation_id: Option<i64>,
-    pub id: i64,
-}
-
 impl From<TaskRow> for Task {
     fn from(row: TaskRow) -> Self {
         let time = |time: Option<Instant>| time.map(|time| time.0);
@@ -204,9 +196,6 @@ const REQUIRED_OF_CONVERSATION: [(&str, &str); 7] = [
 pub(super) static OPEN: LazyLock<Statement<OpenIn, SqlTypes<TaskRow>>> =
     LazyLock::new(|| Select { alias: "t", by: OPEN_IN, index: "kefu_task_open", only: "" }.rows::<TaskRow>());
 
-pub(super) static OPEN_ID: LazyLock<Statement<OpenIn, SqlTypes<OpenRow>>> =
-    LazyLock::new(|| Select { alias: "t", by: OPEN_IN, index: "kefu_task_open", only: "" }.rows::<OpenRow>());
-
 pub(super) static INSERT: LazyLock<Statement<Stored<'static>>> = LazyLock::new(|| {
     let insert = Insert {
         columns: &[KEY, BEGINNING, STATE],
@@ -228,7 +217,6 @@ pub(super) static REPEAT: LazyLock<Statement<Stored<'static>>> = LazyLock::new(|
 pub(crate) fn texts() -> Vec<(&'static str, &'static Texts)> {
     vec![
         ("task.open", OPEN.texts()),
-        ("task.open_id", OPEN_ID.texts()),
         ("task.insert", INSERT.texts()),
         ("task.update", UPDATE.texts()),
         ("task.repeat", REPEAT.texts()),

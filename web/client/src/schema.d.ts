@@ -5691,7 +5691,7 @@ export interface components {
              */
             name: string;
             /**
-             * @description Whether an admin is online.
+             * @description Whether anyone is there: an agent on duty where the tenant has rounds of service, otherwise an admin with a socket.
              * @example true
              */
             online: boolean;

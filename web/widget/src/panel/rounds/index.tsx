@@ -9,7 +9,7 @@ import type { Chat } from '../chat.js'
 import type { Controller } from '../controller.js'
 import { use } from '../part-jsx.js'
 import type { Kit, Parts } from '../parts.js'
-import { agentOf, lineOf, type Round, say } from './round.js'
+import { agentOf, lineOf, MISSED, type Round, say } from './round.js'
 
 /** A face beside its words. */
 const SIDE = { display: 'flex', alignItems: 'center', gap: '8px' }
@@ -33,6 +33,7 @@ export function make({ createElement, Avatar, safeUrl }: Kit): Parts['rounds'] {
     const round: Round = { task: null }
     const change = (changed: Partial<Round>) => {
       Object.assign(round, changed)
+      if (round.task) it.shell.config.online = round.task.state !== MISSED
       name(it, chat, round)
       it.changed()
     }

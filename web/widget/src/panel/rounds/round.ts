@@ -4,7 +4,8 @@ import type { Message, OwnTask } from '@kefu/client'
 const OFFERED = 0
 const SERVING = 1
 const WAITING = 3
-const MISSED = 4
+/** Nobody is there who serves. */
+export const MISSED = 4
 const ADMIN = 2
 const SYSTEM = 5
 
@@ -27,7 +28,7 @@ const WORDS = {
   en: {
     waiting: 'An agent will be with you soon',
     place: 'You are no. {n} in line',
-    missed: 'Nobody is on duty right now. We will answer as soon as we can.',
+    missed: 'Nobody is on duty right now. We will answer soon.',
     offered: 'You are being transferred',
     serving: '{name} is here for you',
     ended: 'This chat has ended',
