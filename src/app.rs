@@ -177,6 +177,7 @@ impl App {
             sights: sights.clone(),
             hub: hub.clone(),
             places: Arc::default(),
+            attended: Arc::default(),
             clock: clock.clone(),
         };
         let has_no_admin_login = first_admin.is_none() && !db.run(has_admin_logins).await.map_err(text)?;

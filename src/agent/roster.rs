@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::duty::{DutyRules, Presence};
+use super::duty::{Duty, DutyRules, Presence};
 use super::{Group, Membership, OffDuty, store};
 use crate::access::{Permission, Permissions};
 use crate::account;
@@ -20,6 +20,8 @@ pub(crate) struct Roster {
     pub on_duty: HashSet<UserId>,
     /// Who had sockets and has been away for too long.
     pub gone: HashSet<UserId>,
+    /// Who has gone off duty.
+    pub off: HashSet<UserId>,
     groups: HashMap<GroupId, Group>,
     members: HashMap<GroupId, Vec<UserId>>,
 }
@@ -41,6 +43,7 @@ impl Roster {
         };
         let mut on_duty = those(&|presence| presence.is_on_duty(rules, now));
         let gone = those(&|presence| presence.offline_since.is_some() && presence.is_gone(rules, now));
+        let off = those(&|presence| presence.duty == Some(Duty::Off));
         let willing: Vec<UserId> = on_duty.iter().copied().collect();
         let mut may_take = account::enabled_among(connection, tenant, &willing)?;
         may_take.retain(|admin| admin.permissions_now().contain(Permissions::only(Permission::TakeTasks)));
@@ -54,7 +57,7 @@ impl Roster {
                 }
             }
         }
-        Ok(Self { on_duty, gone, groups, members })
+        Ok(Self { on_duty, gone, off, groups, members })
     }
 
     /// Whether there is anyone to take a round of this group, or of none; a group's member waits for nobody when the group wants

@@ -12,20 +12,16 @@ use validator::Validate;
 use super::settings::{ChannelSettings, Locale, Look, PreChat, Texts};
 use super::{ChannelChanges, Channels, Kind, NewChannel, StoredChannel};
 use crate::access::ManageChannels;
-use crate::agent::roster::Roster;
 use crate::auth::extract::Admin;
-use crate::clock::{Clock, Millis};
-use crate::db::Db;
+use crate::clock::Millis;
 use crate::error::{Error, Problem, Result};
 use crate::http::address::{CallerAddress, ClientAddress};
 use crate::http::describe::{changes_of, failures, failures_with_status};
 use crate::http::{Answer, Data, Json, Query, Then, routes};
 use crate::id::ChannelId;
 use crate::limit::RateLimits;
-use crate::push::Hub;
 use crate::settings::Settings;
-use crate::task::Routing;
-use crate::tenant::Tenants;
+use crate::task::clerk::Clerk;
 use crate::text::Name;
 
 /// Longest name of a channel, in characters.
@@ -279,29 +275,19 @@ impl Data for WidgetConfig {}
         ("x-error-statuses" = json!(failures_with_status(&[("403", Error::OriginForbidden)])))
     )
 )]
-#[expect(clippy::too_many_arguments, reason = "one for each service that it uses")]
 async fn widget_config(
     request: HttpRequest,
     Query(KeyQuery { key }): Query<KeyQuery>,
     address: web::Data<ClientAddress>,
     limits: web::Data<RateLimits>,
     channels: web::Data<Channels>,
-    tenants: web::Data<Tenants>,
-    db: web::Data<Db>,
-    clock: web::Data<Clock>,
-    hub: web::Data<Hub>,
+    clerk: web::Data<Clerk>,
     settings: web::Data<Settings>,
 ) -> Result<Answer<WidgetConfig>> {
     limits.widget_config_from(address.of(&request))?;
     let channel = channels.by_key(&key).ok_or(Error::NotFound)?;
     channel.admit(&request)?;
-    let (tenant, now) = (channel.tenant, clock.now());
-    let online = match Routing::of(&*tenants.settings(tenant).await?) {
-        Some(routing) => {
-            db.run(move |connection| Ok(Roster::read(connection, tenant, routing.duty, now)?.serves(None))).await?
-        }
-        None => hub.is_attended(tenant),
-    };
+    let online = clerk.is_attended(channel.tenant).await?;
     let ChannelSettings { locale, look, texts, pre_chat, .. } = channel.settings.clone();
     Ok(Answer(WidgetConfig {
         key,

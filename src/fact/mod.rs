@@ -154,7 +154,7 @@ pub(crate) struct TaskView {
     /// When it ended.
     #[schema(value_type = Option<i64>)]
     pub ended_at: Option<Millis>,
-    /// Why it ended: as the admin says, or `member_left`, `routing_off`, `timeout`.
+    /// Why it ended: as the admin says, or `member_left`, `routing_off`, `linked`, `timeout`.
     pub end_reason: Option<String>,
     /// Why it was transferred, the last time.
     pub transfer_reason: Option<String>,

@@ -281,5 +281,3 @@ parameters! {A B C D E}
 parameters! {A B C D E F}
 parameters! {A B C D E F G}
 parameters! {A B C D E F G H}
-parameters! {A B C D E F G H I}
-parameters! {A B C D E F G H I J}

@@ -80,8 +80,8 @@ impl<'a> Page<'a, NewMessage> for Sends<'a> {
         };
         // Each may change a round, of which the member is told.
         let told = messages.iter().filter(|message| message.routing.is_some_and(|routing| routing.toasts)).count();
-        desk.reserve(connection, IdKind::Message, messages.len() + told)?;
         read_rounds(connection, desk, messages)?;
+        desk.reserve(connection, IdKind::Message, messages.len() + told)?;
         Ok(Self { known: repeats.into_iter().map(first).collect(), rows: Vec::with_capacity(messages.len()) })
     }
 

@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 
@@ -30,6 +31,8 @@ use crate::writer::Writer;
 const AT_ONCE: i64 = 256;
 /// Commands that wait for the writer at once.
 const ACTS_AT_ONCE: usize = 64;
+/// How long it is believed who is on duty: every page with a widget asks.
+const ATTENDED_FOR: Duration = Duration::from_secs(1);
 /// Pages of those who wait that one look reads.
 const PAGES: u16 = 16;
 
@@ -50,6 +53,8 @@ pub(crate) struct Clerk {
     pub hub: Hub,
     /// What those who wait were told.
     pub places: Arc<Mutex<Places>>,
+    /// Whether anyone was on duty, and when that was read.
+    pub attended: Arc<Mutex<HashMap<TenantId, (Instant, bool)>>>,
     /// The time.
     pub clock: Clock,
 }
@@ -63,6 +68,26 @@ impl Clerk {
     pub(crate) async fn show(&self) -> Result<()> {
         self.presence.show().await?;
         self.show_what_is_seen().await
+    }
+
+    /// Whether anyone is there for a member who comes: an agent on duty, as of the last second, where the tenant has rounds of
+    /// service, otherwise an admin with a socket.
+    ///
+    /// # Errors
+    /// As the database's.
+    pub(crate) async fn is_attended(&self, tenant: TenantId) -> Result<bool> {
+        let Some(Routing { duty, .. }) = Routing::of(&*self.tenants.settings(tenant).await?) else {
+            return Ok(self.hub.is_attended(tenant));
+        };
+        let known = || self.attended.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, attended)) = known().get(&tenant).filter(|(read, _)| read.elapsed() < ATTENDED_FOR) {
+            return Ok(*attended);
+        }
+        let (read, now) = (Instant::now(), self.clock.now());
+        let roster = self.db.run(move |connection| Roster::read(connection, tenant, duty, now)).await?;
+        let attended = roster.serves(None);
+        known().insert(tenant, (read, attended));
+        Ok(attended)
     }
 
     /// Does what has to be done by now.
@@ -98,7 +123,7 @@ impl Clerk {
             self.end_all(tenant).await?;
         }
         for (tenant, routing) in tenants {
-            self.free_from_the_closed(tenant, routing).await?;
+            self.free_from_the_unwilling(tenant, routing).await?;
             if now - since >= routing.duty.grace {
                 self.free_from_the_gone(tenant, routing, now).await?;
             }
@@ -126,9 +151,14 @@ impl Clerk {
         Ok(())
     }
 
-    /// Those whom an agent serves wait again when the agent's account was deleted or disabled.
-    async fn free_from_the_closed(&self, tenant: TenantId, routing: Routing) -> Result<()> {
-        let closed = move |connection: &mut AnyConnection| store::of_the_closed(connection, tenant, AT_ONCE);
+    /// Those whom an agent serves wait again when the agent's account was deleted or disabled, and those who were offered to one who
+    /// has gone off duty.
+    async fn free_from_the_unwilling(&self, tenant: TenantId, routing: Routing) -> Result<()> {
+        let closed = move |connection: &mut AnyConnection| {
+            let mut found = store::of_the_closed(connection, tenant, AT_ONCE)?;
+            found.extend(store::of_the_off_duty(connection, tenant, AT_ONCE)?);
+            Ok(found)
+        };
         let lost = self.db.run(closed).await?.into_iter().filter_map(|task| {
             let act = Act::LoseAgent(task.agent?);
             Some((routing, task, act))

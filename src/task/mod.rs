@@ -560,10 +560,13 @@ impl Task {
         self.agent = Some(to.agent);
         self.waiting_since = None;
         self.assigned_at = Some(now);
-        (self.state, self.accepted_at) = match acceptance {
-            Acceptance::Automatic => (State::Serving, Some(now)),
-            Acceptance::Asked => (State::Offered, None),
-        };
+        match acceptance {
+            Acceptance::Automatic => {
+                self.state = State::Serving;
+                self.accepted_at = Some(now);
+            }
+            Acceptance::Asked => self.state = State::Offered,
+        }
         self.changed();
         Ok(())
     }
@@ -573,7 +576,6 @@ impl Task {
         self.agent = None;
         self.waiting_since = Some(now);
         self.assigned_at = None;
-        self.accepted_at = None;
         self.changed();
     }
 

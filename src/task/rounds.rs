@@ -113,7 +113,6 @@ impl Rounds {
         }
         let opening: Vec<&Asked> = asked.iter().filter(|one| self.may_open(one)).collect();
         if !opening.is_empty() {
-            desk.reserve(connection, IdKind::Task, opening.len())?;
             let members: HashSet<(TenantId, UserId)> = opening.iter().map(|one| (one.tenant, one.member)).collect();
             let members: Vec<_> = members.into_iter().collect();
             self.exclusive.extend(store::exclusive_agents(connection, &members)?);
@@ -133,6 +132,10 @@ impl Rounds {
         }
         let receivers = asked.iter().filter_map(|one| Some((one.tenant, self.receiver(one)?)));
         self.lock_agents(connection, receivers.collect(), now)?;
+        let opened = asked.iter().filter(|one| self.may_open(one)).count();
+        if opened > 0 {
+            desk.reserve(connection, IdKind::Task, opened)?;
+        }
         self.read_names(connection, asked)
     }
 
@@ -213,6 +216,11 @@ impl Rounds {
     /// Whether an agent who had sockets has been away for too long, or has a closed account.
     pub(crate) fn is_gone(&self, tenant: TenantId, agent: UserId) -> bool {
         self.closed.contains(&agent) || self.rosters.get(&tenant).is_some_and(|roster| roster.gone.contains(&agent))
+    }
+
+    /// Whether an agent has gone off duty.
+    pub(crate) fn is_off(&self, tenant: TenantId, agent: UserId) -> bool {
+        self.rosters.get(&tenant).is_some_and(|roster| roster.off.contains(&agent))
     }
 
     /// The group, unless it was deleted meanwhile: then there is none.

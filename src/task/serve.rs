@@ -3,8 +3,8 @@
 use chrono::NaiveDateTime;
 
 use super::rounds::{Asked, New, Rounds};
-use super::{Recipient, Routing, Task};
-use crate::conversation::{Conversation, Target};
+use super::{Recipient, Routing, State, Task};
+use crate::conversation::{Conversation, Target, read_only};
 use crate::db::AnyConnection;
 use crate::db::id_block::IdKind;
 use crate::error::{Error, Result};
@@ -57,7 +57,7 @@ pub(crate) enum Act {
     Leave,
     /// The tenant has turned rounds off.
     TurnOff,
-    /// Its agent was away for too long, or the account is closed.
+    /// Its agent was away for too long, or the account is closed; of one that is offered, or is off duty.
     LoseAgent(UserId),
     /// Who is on duty may have changed.
     NoteDuty,
@@ -139,14 +139,14 @@ impl<'a> Page<'a, Serve> for Served {
             })
         };
         let asked: Vec<Asked> = commands.iter().filter_map(asked).collect();
+        let mut rounds = desk.take::<Rounds>();
+        rounds.read(connection, desk, &asked)?;
+        desk.put(rounds);
         // Each may change a round, of which the member is told.
         let told = asked.iter().filter(|one| one.routing.toasts).count();
         if told > 0 {
             desk.reserve(connection, IdKind::Message, told)?;
         }
-        let mut rounds = desk.take::<Rounds>();
-        rounds.read(connection, desk, &asked)?;
-        desk.put(rounds);
         Ok(Self)
     }
 
@@ -175,7 +175,9 @@ impl Command for Serve {
             return Err(match self.act {
                 // A visitor whose login a link has ended, which is not known everywhere yet.
                 Act::Open(_) => Error::Unauthenticated,
-                _ => Error::ConversationNotFound,
+                Act::Take(_) => read_only(),
+                // Its round ended with the link.
+                _ => Error::TaskChanged,
             });
         }
         let mut rounds = desk.take::<Rounds>();
@@ -193,7 +195,7 @@ impl Command for Serve {
 }
 
 impl Serve {
-    /// Opens a round unless there is one. The conversation comes back to the admins' list, as a message would bring it back.
+    /// Opens a round unless there is one. The conversation is shown again, as after a message.
     fn open(&self, wish: Wish, rounds: &mut Rounds, desk: &mut Desk<'_>, found: &Conversation) -> Result<TaskId> {
         if let Some(open) = rounds.get(found.id) {
             return Ok(open.id);
@@ -201,13 +203,18 @@ impl Serve {
         let Wish { channel, agent: wanted, group } = wish;
         let new = New { tenant: self.tenant, channel, first_seq: found.last_seq + 1, wanted, group };
         let id = rounds.open(desk, found.id, found.member, &self.routing, new)?;
-        let locked = desk.conversation(self.tenant, self.conversation)?;
+        self.show(desk, found)?;
+        Ok(id)
+    }
+
+    /// Brings the conversation back to the admins' list.
+    fn show(&self, desk: &mut Desk<'_>, found: &Conversation) -> Result<()> {
         let show = |row: &mut Conversation| std::mem::take(&mut row.admin_deleted).then_some(());
-        if locked.mark(show).is_some() {
+        if desk.conversation(self.tenant, self.conversation)?.mark(show).is_some() {
             let (tenant, conversation, member) = (self.tenant, found.id, found.member);
             desk.record(Fact::ConversationCreated { tenant, conversation, member });
         }
-        Ok(id)
+        Ok(())
     }
 
     fn serve(&self, rounds: &mut Rounds, desk: &mut Desk<'_>, found: &Conversation) -> Result<TaskId> {
@@ -232,6 +239,7 @@ impl Serve {
                 group: None,
             };
             rounds.open(desk, id, found.member, &self.routing, new)?;
+            self.show(desk, found)?;
         }
         let Some(open) = rounds.get(id) else { return Err(Error::TaskChanged) };
         let group = open.group;
@@ -248,6 +256,7 @@ impl Serve {
             _ => None,
         };
         let is_gone = matches!(self.act, Act::LoseAgent(agent) if rounds.is_gone(self.tenant, agent));
+        let is_off = matches!(self.act, Act::LoseAgent(agent) if rounds.is_off(self.tenant, agent));
         let of_group = rounds.is_served(self.tenant, to_group);
         let (routing, last_seq) = (&self.routing, found.last_seq);
         let rule = |task: &mut Task| match (&self.act, receiver) {
@@ -272,7 +281,10 @@ impl Serve {
             (Act::Leave, _) => task.leave(last_seq, now).map(|()| true),
             (Act::TurnOff, _) => Ok(task.turn_off(last_seq, now)),
             // Who has come back since the look keeps it.
-            (Act::LoseAgent(agent), _) => Ok(is_gone && task.lose_agent(*agent, on_duty, now)),
+            (Act::LoseAgent(agent), _) => {
+                let is_lost = is_gone || is_off && task.state == State::Offered;
+                Ok(is_lost && task.lose_agent(*agent, on_duty, now))
+            }
             (Act::NoteDuty, _) => Ok(task.note_duty(on_duty, now)),
             // Planned anew also when it was too early: it would be looked at again at once.
             (Act::ComeDue, _) => {

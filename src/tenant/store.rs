@@ -14,8 +14,8 @@ use crate::error::{Error, Result};
 use crate::id::TenantId;
 use crate::job;
 
-/// The time after which every node knows of a change, in milliseconds.
-const STALE: Millis = 5_000;
+/// The time after which every node knows of a change and no command of before waits for the writer any more, in milliseconds.
+const STALE: Millis = 60_000;
 
 /// Changes that one poll takes over.
 const CHANGES_AT_ONCE: i64 = 1000;
@@ -97,7 +97,7 @@ pub(super) fn change(
         .execute(connection)?;
     let old = read(&stored);
     if old.routing.is_on() && !settings.routing.is_on() {
-        // Twice: a node that does not know yet may open one meanwhile.
+        // Twice: a node that does not know yet, or a command that has waited, may open one meanwhile.
         for (later, at) in [(false, now), (true, now + STALE)] {
             job::enqueue(connection, &EndRounds { tenant: tenant.get(), later }, now, at)?;
         }

@@ -307,11 +307,11 @@ async fn a_widget_reads_its_configuration() {
     owner.put_json("/admin-api/promotion/kefu-setting/update", json!({"routing": {"mode": "manual"}})).await.ok();
     owner.put_json("/admin-api/promotion/kefu-agent/duty", json!({"duty": 0})).await.ok();
     let _admin = owner.socket("").await;
-    assert!(!is_online().await);
+    eventually("nobody is on duty", async || !is_online().await).await;
     owner.put_json("/admin-api/promotion/kefu-agent/duty", json!({"duty": 1})).await.ok();
     eventually("an agent is on duty", is_online).await;
     owner.put_json("/admin-api/promotion/kefu-agent/duty", json!({"duty": 2})).await.ok();
-    assert!(!is_online().await);
+    eventually("nobody is on duty", async || !is_online().await).await;
 
     for wrong in ["wk_unknown", "%00", "demo", &key.to_uppercase(), &format!("{key}x")] {
         let (status, answer) = config(&app, wrong, &[]).await;

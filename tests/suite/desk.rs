@@ -440,7 +440,10 @@ async fn a_transfer_goes_to_an_agent_with_room_or_to_a_group() {
     }
     act(&ann, "transfer", json!({"id": id, "agentId": ann.id(), "reason": "售后"}))
         .await
-        .fails(400, "请求参数不正确:不能转接给当前客服");
+        .fails(400, "请求参数不正确:不能转接给自己");
+    act(&owner, "transfer", json!({"id": id, "agentId": owner.id(), "reason": "售后"}))
+        .await
+        .fails(400, "请求参数不正确:不能转接给自己");
     act(&ann, "transfer", json!({"id": id, "reason": "售后"})).await.fails(400, "请求参数不正确:须指定客服或分组之一");
     act(&ann, "transfer", json!({"id": id, "groupId": 999_999, "reason": "售后"}))
         .await
@@ -584,6 +587,62 @@ async fn a_clock_that_jumps_takes_nobodys_rounds_and_the_grace_begins_anew() {
     app.pass(1000).await;
     eventually("hers waits", async || tasks(&owner, "state=3").await.len() == 1).await;
     assert_eq!(owner.get(&format!("{TASK}/get?id={}", of_ben["id"])).await.ok(), of_ben);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_offered_comes_back_when_the_agent_goes_off_duty() {
+    let app = TestApp::spawn().await;
+    let owner = manual(&app, json!({"autoAccept": false, "offerTimeout": 0})).await;
+    let (ann, _ben) = (on_duty(&app, "ann").await, on_duty(&app, "ben").await);
+    let (_, one) = waiting(&app, 1001).await;
+    let (_, two) = waiting(&app, 1002).await;
+    let served = take(&ann, two).await.ok();
+    let id = tasks(&owner, "state=3").await[0]["id"].clone();
+    assert_eq!(act(&owner, "assign", json!({"id": id, "agentId": ann.id()})).await.ok()["state"], 0);
+    ann.put_json(DUTY, json!({"duty": 2})).await.ok();
+    app.pass(2000).await;
+    assert_eq!(tasks(&owner, "state=0").await.len(), 1, "who has paused may still accept");
+    ann.put_json(DUTY, json!({"duty": 0})).await.ok();
+    eventually("it waits", async || tasks(&owner, "state=3").await.len() == 1).await;
+    let history = owner.get(&format!("{TASK}/history?conversationId={one}")).await.ok();
+    assert_eq!((&history[0]["id"], &history[0]["agentId"]), (&id, &Value::Null));
+    assert_eq!(owner.get(&format!("{TASK}/get?id={}", served["id"])).await.ok(), served, "she serves on");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_group_is_deleted_when_all_its_agents_are_disabled() {
+    let app = TestApp::spawn().await;
+    let owner = manual(&app, json!({})).await;
+    let ann = app.admin("ann", Role::Agent).await;
+    let group = owner.post("/admin-api/promotion/kefu-group/create", json!({"name": "售后"})).await.ok();
+    let place = json!({"adminId": ann.id(), "groups": [{"id": group}]});
+    owner.put_json("/admin-api/promotion/kefu-agent/update", place).await.ok();
+    let delete = format!("/admin-api/promotion/kefu-group/delete?id={group}");
+    owner.delete(&delete).await.fails(400, "请求参数不正确:该分组仍有 1 名客服");
+    owner.put_json(STATUS, json!({"id": ann.id(), "status": 1})).await.ok();
+    assert_eq!(owner.get("/admin-api/promotion/kefu-group/list").await.ok()[0]["members"], 0);
+    owner.delete(&delete).await.ok();
+    owner.put_json(STATUS, json!({"id": ann.id(), "status": 0})).await.ok();
+    let agents = owner.get("/admin-api/promotion/kefu-agent/list").await.ok();
+    let back = agents.as_array().unwrap().iter().find(|agent| agent["adminId"] == json!(ann.id())).unwrap();
+    assert_eq!(back["groups"], json!([]));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_admins_have_hidden_is_shown_again_to_who_takes_it() {
+    let app = TestApp::spawn().await;
+    manual(&app, json!({})).await;
+    let ann = on_duty(&app, "ann").await;
+    let (member, conversation) = waiting(&app, 1001).await;
+    member.post(LEAVE, json!({})).await.ok();
+    app.owner().await.delete(&format!("/admin-api/promotion/kefu-conversation/delete?id={conversation}")).await.ok();
+    let mine = format!("/admin-api/promotion/kefu-conversation/list?agentId={}&state=1", ann.id());
+    assert_eq!(ann.get(&mine).await.ok(), json!([]));
+    take(&ann, conversation).await.ok();
+    assert_eq!(ann.get(&mine).await.ok()[0]["id"], json!(conversation));
     app.stop().await;
 }
 
@@ -770,6 +829,22 @@ async fn lists_go_page_by_page_and_the_overview_counts() {
         overview["agents"].as_array().unwrap().iter().find(|agent| agent["adminId"] == json!(ann.id())).unwrap();
     assert_eq!((&agent["load"], &agent["duty"], &agent["onDuty"]), (&json!(1), &json!(1), &json!(true)));
     ann.get(&format!("{TASK}/overview")).await.fails(403, "没有该操作权限");
+
+    // The rounds of one conversation, too.
+    let (regular, conversation) = waiting(&app, 1006).await;
+    for _ in 0..4 {
+        regular.post(LEAVE, json!({})).await.ok();
+        app.clock.advance(1000);
+        regular.says("又来了").await;
+    }
+    let history = async |query: &str| {
+        let path = format!("{TASK}/history?conversationId={conversation}{query}");
+        owner.get(&path).await.ok().as_array().unwrap().clone()
+    };
+    let all = history("").await;
+    let first = history("&limit=3").await;
+    let rest = history(&format!("&limit=3&cursor={}", first[2]["cursor"].as_str().unwrap())).await;
+    assert_eq!((all.len(), [first, rest].concat()), (5, all));
     owner.get(&format!("{TASK}/list?state=5")).await.fails(400, "请求参数不正确:状态不合法");
     app.stop().await;
 }
@@ -941,6 +1016,32 @@ async fn the_contact_list_names_each_member_whom_agents_have_served_in_the_perio
     refused("from=2026-11-21 00:00:00&to=2026-11-21 00:00:00")
         .await
         .fails(400, "请求参数不正确:开始时间须早于截止时间");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn the_contact_list_names_who_was_served_and_given_on_before_the_end() {
+    let app = TestApp::spawn().await;
+    let owner = manual(&app, json!({})).await;
+    let ann = on_duty(&app, "ann").await;
+    let group = owner.post("/admin-api/promotion/kefu-group/create", json!({"name": "售后"})).await.ok();
+    let (member, conversation) = waiting(&app, 1001).await;
+    let taken = take(&ann, conversation).await.ok();
+    ann.answers(conversation, "您好").await;
+    app.clock.advance(60_000);
+    act(&ann, "transfer", json!({"id": taken["id"], "groupId": group, "reason": "售后"})).await.ok();
+    member.post(LEAVE, json!({})).await.ok();
+    let contacts = "contact-list?from=2026-11-21 00:00:00&to=2026-11-22 00:00:00";
+    let listed = owner.get(&format!("{TASK}/{contacts}")).await.ok();
+    let row = &listed["list"][0];
+    assert_eq!((&row["userId"], &row["lastAcceptedAt"]), (&json!(1001), &taken["acceptedAt"]), "{listed}");
+    // In the overview those of a group who wait are not those whom nobody is there for.
+    waiting(&app, 1002).await;
+    let id = tasks(&owner, "state=3").await[0]["id"].clone();
+    take(&ann, app.member(1002).await.own_conversation().await).await.ok();
+    act(&ann, "transfer", json!({"id": id, "groupId": group, "reason": "售后"})).await.ok();
+    let overview = owner.get(&format!("{TASK}/overview")).await.ok();
+    assert_eq!(overview["groups"], json!([{"id": group, "name": "售后", "waiting": 0, "missed": 1}]));
     app.stop().await;
 }
 

@@ -128,6 +128,7 @@ async fn accounts_are_found_by_name_state_and_role() {
     assert_eq!(found(&owner, "pageSize=200").await, ["admin", "amy", "ann", "bob_1", "bobx1", "vic"]);
     assert_eq!(found(&owner, "q=a").await, ["admin", "amy", "ann"]);
     assert_eq!(found(&owner, "q=bob_").await, ["bob_1"], "_ means itself");
+    assert_eq!(found(&owner, "q=BOB_").await, ["bob_1"], "on every database");
     assert_eq!(found(&owner, "q=%25").await, Vec::<String>::new());
     // By nickname: all are called 客服 and their name.
     assert_eq!(found(&owner, "q=%E5%AE%A2%E6%9C%8Dann").await, ["ann"]);

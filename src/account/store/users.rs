@@ -16,6 +16,12 @@ use crate::id::{TenantId, UserId, UserKey};
 /// What stands before `%` and `_` that mean themselves.
 const ESCAPE: char = '!';
 
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// The text in lower case.
+    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
+
 /// The texts that begin with this one, for `LIKE`.
 fn beginning(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len() + 1);
@@ -33,7 +39,9 @@ fn beginning(text: &str) -> String {
 macro_rules! filtered {
     ($tenant:expr, $filter:expr) => {{
         let UserFilter { text, enabled, role } = $filter;
-        let pattern = beginning(text.as_deref().unwrap_or_default());
+        let text = text.as_deref().unwrap_or_default();
+        // Not every database compares without regard to case by itself.
+        let (pattern, lowered) = (beginning(text), beginning(&text.to_lowercase()));
         // What is not asked for takes in every row.
         let (any_status, status) = (enabled.is_none(), if *enabled == Some(false) { DISABLED } else { ENABLED });
         let holders = kefu_admin_role::table
@@ -48,7 +56,9 @@ macro_rules! filtered {
                 kefu_admin::username
                     .like(pattern.clone())
                     .escape(ESCAPE)
-                    .or(kefu_admin::nickname.like(pattern).escape(ESCAPE)),
+                    .or(lower(kefu_admin::username).like(lowered.clone()).escape(ESCAPE))
+                    .or(kefu_admin::nickname.like(pattern).escape(ESCAPE))
+                    .or(lower(kefu_admin::nickname).like(lowered).escape(ESCAPE)),
             )
             .filter(role.is_none().into_sql::<diesel::sql_types::Bool>().or(kefu_admin::id.eq_any(holders)))
     }};

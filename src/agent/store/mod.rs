@@ -10,8 +10,9 @@ use diesel::prelude::*;
 
 use super::duty::Duty;
 use super::{Group, MOST_AGENTS, MOST_GROUPS, Membership, OffDuty, Policy};
+use crate::account::ENABLED;
 use crate::clock::{Millis, from_timestamp, to_timestamp};
-use crate::db::schema::{kefu_agent, kefu_conversation, kefu_group, kefu_group_member, kefu_task};
+use crate::db::schema::{kefu_admin, kefu_agent, kefu_conversation, kefu_group, kefu_group_member, kefu_task};
 use crate::db::{AnyConnection, inserted};
 use crate::error::Result;
 use crate::id::{GroupId, TenantId, UserId};
@@ -59,10 +60,18 @@ pub(super) fn groups(connection: &mut AnyConnection, tenant: TenantId) -> Result
     Ok(rows.into_iter().map(Group::from).collect())
 }
 
-/// How many agents each group has that has any. The cost grows with the tenant's memberships.
+/// How many agents each group has that has any, those aside whose accounts are disabled. The cost grows with the tenant's memberships.
 pub(super) fn members_of_each(connection: &mut AnyConnection, tenant: TenantId) -> Result<HashMap<GroupId, i64>> {
     let counted: Vec<(i64, i64)> = kefu_group_member::table
         .filter(kefu_group_member::tenant_id.eq(tenant.get()))
+        .filter(
+            kefu_group_member::admin_id.eq_any(
+                kefu_admin::table
+                    .filter(kefu_admin::tenant_id.eq(tenant.get()))
+                    .filter(kefu_admin::status.eq(ENABLED))
+                    .select(kefu_admin::id),
+            ),
+        )
         .group_by(kefu_group_member::group_id)
         .select((kefu_group_member::group_id, count_star()))
         .load(connection)?;
@@ -137,8 +146,10 @@ pub(super) fn forget_group(connection: &mut AnyConnection, tenant: TenantId, gro
     Ok(())
 }
 
-/// Removes a group that has no agents.
+/// Removes a group, and the disabled accounts from it.
 pub(super) fn delete(connection: &mut AnyConnection, group: GroupId) -> Result<()> {
+    let members = kefu_group_member::table.filter(kefu_group_member::group_id.eq(group.get()));
+    diesel::delete(members).execute(connection)?;
     diesel::delete(kefu_group::table.find(group.get())).execute(connection)?;
     Ok(())
 }
@@ -214,25 +225,12 @@ pub(super) fn set_capacity(
     by: &str,
     now: Millis,
 ) -> Result<()> {
-    let changed = diesel::update(kefu_agent::table.find(agent.get()))
+    duty::lock(connection, &[(tenant, agent)], now)?;
+    diesel::update(kefu_agent::table.find(agent.get()))
         .set((
             kefu_agent::capacity.eq(capacity),
             kefu_agent::updater.eq(by),
             kefu_agent::update_time.eq(to_timestamp(now)),
-        ))
-        .execute(connection)?;
-    if changed > 0 {
-        return Ok(());
-    }
-    diesel::insert_into(kefu_agent::table)
-        .values((
-            kefu_agent::id.eq(agent.get()),
-            kefu_agent::capacity.eq(capacity),
-            kefu_agent::creator.eq(by),
-            kefu_agent::updater.eq(by),
-            kefu_agent::create_time.eq(to_timestamp(now)),
-            kefu_agent::update_time.eq(to_timestamp(now)),
-            kefu_agent::tenant_id.eq(tenant.get()),
         ))
         .execute(connection)?;
     Ok(())

@@ -31,7 +31,7 @@ use crate::task::{Place, Routing, State, view};
 use crate::tenant::Tenants;
 use crate::writer::Writer;
 
-/// Rounds of a conversation that are listed.
+/// Rounds of a conversation that are listed when no number is given.
 const HISTORY: i64 = 200;
 /// Longest reason, in characters.
 const REASON_LIMIT: u64 = 255;
@@ -72,6 +72,12 @@ struct ListQuery {
     cursor: Option<String>,
 }
 
+/// The place that a cursor names.
+fn place(cursor: Option<String>) -> Result<Option<Place>> {
+    let not_valid = || Error::Invalid(Problem::new("翻页位置不合法", "cursor is not valid"));
+    cursor.map(|text| Place::parse(&text).ok_or_else(not_valid)).transpose()
+}
+
 /// List rounds of service
 ///
 /// By when they began to wait, the oldest first.
@@ -86,9 +92,8 @@ async fn list(
     let states = state.map(|text| text.split(',').map(read).collect::<Option<Vec<State>>>());
     let unknown = || Error::Invalid(Problem::new("状态不合法", "state is not valid"));
     let states = states.map(|states| states.ok_or_else(unknown)).transpose()?.unwrap_or_default();
-    let not_valid = || Error::Invalid(Problem::new("翻页位置不合法", "cursor is not valid"));
+    let after = place(cursor)?;
     let sight = sights.of(admin.0.key, admin.0.permissions).await?;
-    let after = cursor.map(|text| Place::parse(&text).ok_or_else(not_valid)).transpose()?;
     let (tenant, filter) = (admin.0.key.tenant, TaskFilter { states, agent, group, sight });
     let found = db.run(move |connection| {
         let tasks = store::list(connection, tenant, &filter, after, limit.unwrap_or(50))?;
@@ -132,24 +137,32 @@ async fn get(
 struct HistoryQuery {
     /// The conversation.
     conversation_id: ConversationId,
+    /// Most rounds to return, 1–200; 200 by default. Fewer are the end.
+    #[validate(range(min = 1, max = 200))]
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<i64>,
+    /// Continue after the round that carries this cursor.
+    #[param(max_length = 64, pattern = r"^\d{1,16}\.\d{1,16}$")]
+    cursor: Option<String>,
 }
 
 /// List the rounds of service of a conversation
 ///
-/// The newest first, at most 200.
+/// The newest first.
 #[utoipa::path(get, path = "/admin-api/promotion/kefu-task/history", operation_id = "list_task_history", tag = "task")]
 async fn history(
-    Then(admin, Query(HistoryQuery { conversation_id })): Then<Admin<QueryTasks>, Query<HistoryQuery>>,
+    Then(admin, Query(query)): Then<Admin<QueryTasks>, Query<HistoryQuery>>,
     db: web::Data<Db>,
     sights: web::Data<Sights>,
 ) -> Result<Answer<Vec<TaskView>>> {
-    let tenant = admin.0.key.tenant;
+    let HistoryQuery { conversation_id, limit, cursor } = query;
+    let (tenant, before) = (admin.0.key.tenant, place(cursor)?);
     let sight = sights.of(admin.0.key, admin.0.permissions).await?;
     let found = db.run(move |connection| {
         if conversation::seen(connection, tenant, Target::Id(conversation_id), &sight)?.is_none() {
             return Ok(Vec::new());
         }
-        let tasks = store::history(connection, tenant, conversation_id, HISTORY)?;
+        let tasks = store::history(connection, tenant, conversation_id, before, limit.unwrap_or(HISTORY))?;
         view::views(connection, tenant, &tasks)
     });
     Ok(Answer(found.await?))
@@ -293,6 +306,9 @@ async fn transfer(
     if reason.trim().is_empty() {
         return Err(Error::Invalid(Problem::new("转接原因不能为空", "reason must not be blank")));
     }
+    if agent_id == Some(by.admin) {
+        return Err(Error::Invalid(Problem::new("不能转接给自己", "agentId: to oneself, which is to take it")));
+    }
     let act = match (agent_id, group_id) {
         (Some(agent), None) => Act::TransferToAgent(by, agent, reason),
         (None, Some(group)) => Act::TransferToGroup(by, group, reason),
@@ -391,7 +407,7 @@ async fn close(
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Overview {
-    /// Rounds that wait; 10,000 means that or more, here and below.
+    /// Rounds that wait; 10,000 means that or more, as of the next numbers.
     #[schema(minimum = 0)]
     waiting: i64,
     /// How long the first of them has waited, in milliseconds; 0 when none waits.
@@ -439,6 +455,9 @@ struct GroupNow {
     /// Rounds that wait.
     #[schema(minimum = 0)]
     waiting: i64,
+    /// Rounds that wait while nobody is on duty.
+    #[schema(minimum = 0)]
+    missed: i64,
 }
 
 /// What goes on at the desk
@@ -459,10 +478,12 @@ async fn overview(
         let (waiting, missed) = (count(connection, State::Waiting)?, count(connection, State::Missed)?);
         let open = count(connection, State::Offered)? + count(connection, State::Serving)?;
         let oldest = store::oldest(connection, tenant, State::Waiting)?;
-        let by_group = store::waiting_by_group(connection, tenant)?;
+        let waiting_in = store::count_by_group(connection, tenant, State::Waiting)?;
+        let missed_in = store::count_by_group(connection, tenant, State::Missed)?;
         let groups = agent::groups(connection, tenant)?.into_iter().map(|(group, _)| GroupNow {
             id: group.id,
-            waiting: by_group.get(&Some(group.id)).copied().unwrap_or_default(),
+            waiting: waiting_in.get(&group.id).copied().unwrap_or_default(),
+            missed: missed_in.get(&group.id).copied().unwrap_or_default(),
             name: group.name,
         });
         let groups = groups.collect();

@@ -9,6 +9,7 @@ use diesel::sql_types::Bool;
 use super::statements::TaskRow;
 use crate::access::Sight;
 use crate::account::{ENABLED, PERSON};
+use crate::agent::duty::Duty;
 use crate::clock::{Millis, to_timestamp};
 use crate::conversation::seen_by;
 use crate::db::AnyConnection;
@@ -58,7 +59,7 @@ impl std::fmt::Display for Place {
 }
 
 /// Rounds by when they began to wait, at most `limit`: for each state one read along `kefu_task_state`, or along `kefu_task_agent`
-/// for an agent's. Those that one admin does not see are passed over: as many reads of a conversation's row as lie between.
+/// for an agent's, `kefu_task_group` for a group's. Those that one admin does not see are passed over: as many reads of a conversation's row as lie between.
 pub(crate) fn list(
     connection: &mut AnyConnection,
     tenant: TenantId,
@@ -131,21 +132,26 @@ pub(crate) fn in_conversation(connection: &mut AnyConnection, conversation: Conv
     Ok(row.first(connection).optional()?.map(Task::from))
 }
 
-/// The newest rounds of a conversation, the newest first.
+/// The newest rounds of a conversation that began before a place, the newest first: along `kefu_task_history`, past those that are newer.
 pub(crate) fn history(
     connection: &mut AnyConnection,
     tenant: TenantId,
     conversation: ConversationId,
+    before: Option<Place>,
     limit: i64,
 ) -> Result<Vec<Task>> {
-    let rows: Vec<TaskRow> = t::table
+    let mut query = t::table
         .filter(t::conversation_id.eq(conversation.get()))
         .filter(t::tenant_id.eq(tenant.get()))
         .order((t::first_seq.desc(), t::id.desc()))
         .limit(limit)
         .select(TaskRow::as_select())
-        .load(connection)?;
-    Ok(rows.into_iter().map(Task::from).collect())
+        .into_boxed();
+    if let Some(Place { queued_at, id }) = before {
+        let time = to_timestamp(queued_at);
+        query = query.filter(t::queued_at.le(time)).filter(t::queued_at.lt(time).or(t::id.lt(id)));
+    }
+    Ok(query.load::<TaskRow>(connection)?.into_iter().map(Task::from).collect())
 }
 
 /// Rounds that are offered or served of agents whose accounts are closed: for each such account of the tenant one read along
@@ -181,6 +187,23 @@ pub(crate) fn of_the_away(
         .filter(t::agent_id.eq_any(away))
         .filter(t::state.eq_any([State::Offered.code(), State::Serving.code()]))
         .order((t::state, t::queued_at, t::id))
+        .limit(limit)
+        .select(TaskRow::as_select())
+        .load(connection)?;
+    Ok(rows.into_iter().map(Task::from).collect())
+}
+
+/// Rounds that are offered to agents who have gone off duty: one read along `kefu_task_state`.
+pub(crate) fn of_the_off_duty(connection: &mut AnyConnection, tenant: TenantId, limit: i64) -> Result<Vec<Task>> {
+    let off = kefu_agent::table
+        .filter(kefu_agent::tenant_id.eq(tenant.get()))
+        .filter(kefu_agent::duty.eq(Duty::Off.code()))
+        .select(kefu_agent::id.nullable());
+    let rows: Vec<TaskRow> = t::table
+        .filter(t::tenant_id.eq(tenant.get()))
+        .filter(t::state.eq(State::Offered.code()))
+        .filter(t::agent_id.eq_any(off))
+        .order((t::queued_at, t::id))
         .limit(limit)
         .select(TaskRow::as_select())
         .load(connection)?;
@@ -285,16 +308,17 @@ pub(crate) fn oldest(connection: &mut AnyConnection, tenant: TenantId, state: St
     Ok(time.map(|time| time.0))
 }
 
-/// How many rounds wait in each group of a tenant, `None` for those without one. The cost grows with what waits.
-pub(crate) fn waiting_by_group(
+/// How many rounds of a tenant are in this state in each group. The cost grows with these rounds.
+pub(crate) fn count_by_group(
     connection: &mut AnyConnection,
     tenant: TenantId,
-) -> Result<HashMap<Option<GroupId>, i64>> {
+    state: State,
+) -> Result<HashMap<GroupId, i64>> {
     let rows: Vec<(Option<i64>, i64)> = t::table
         .filter(t::tenant_id.eq(tenant.get()))
-        .filter(t::state.eq_any([State::Waiting.code(), State::Missed.code()]))
+        .filter(t::state.eq(state.code()))
         .group_by(t::group_id)
         .select((t::group_id, diesel::dsl::count_star()))
         .load(connection)?;
-    Ok(rows.into_iter().map(|(group, count)| (group.map(GroupId::new), count)).collect())
+    Ok(rows.into_iter().filter_map(|(group, count)| Some((GroupId::new(group?), count))).collect())
 }
