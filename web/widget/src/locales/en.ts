@@ -61,7 +61,7 @@ const en: Words = {
   order: 'Order',
   unknown: 'This message cannot be shown here',
   orderNo: 'Order {no}',
-  count: '{n} items',
+  count: 'Items: {n}',
   sendCard: 'Send',
   dismiss: 'Dismiss',
   open: 'Open the chat',
