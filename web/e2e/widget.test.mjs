@@ -248,7 +248,7 @@ test('pictures, files and cards are sent, and what is too large is told', async 
   await choose({ name: 'list.txt', mimeType: 'text/plain', buffer: Buffer.from('one, two') })
   await visitor.log.getByRole('link', { name: /list\.txt/ }).waitFor()
   await choose({ name: 'nothing.txt', mimeType: 'text/plain', buffer: Buffer.alloc(0) })
-  await visitor.panel.getByText('“nothing.txt” is empty').waitFor()
+  await visitor.panel.getByText('"nothing.txt" is empty').waitFor()
   await visitor.panel.getByRole('button', { name: 'Cancel' }).click()
   await visitor.kefu('card', { product: { spuId: 5, spuName: 'Blue mug', price: 12900 } })
   await visitor.panel.getByText('¥129.00').waitFor()

@@ -2,6 +2,7 @@
 import { SCOPES } from '@/keys/keys'
 import { i18n, language, LOCALES, type MessageKey, t } from '@/locales'
 import { keyOf } from '@/team/permissions'
+import { builtInOf } from '@/team/roleNames'
 import { fullTime } from '@/ui/time'
 import type { AuditEntry } from './audit'
 import { ABSENT } from './difference'
@@ -119,10 +120,12 @@ const CHOICES: Record<string, Record<string, MessageKey>> = {
   },
 }
 
-/** What permissions, scopes and choices are called where they are given. */
+/** What permissions, built-in roles, scopes and choices are called where they are given. */
 function heldName(name: string, value: string): string {
   const permission = name === 'permissions' ? keyOf(value) : undefined
   if (permission) return t(`team.permission.${permission}`)
+  const role = name === 'roles' ? builtInOf(value) : undefined
+  if (role) return t(`team.roles.names.${role}`)
   const choice = CHOICES[name]?.[value]
   if (choice) return t(choice)
   const scope = name === 'scopes' ? SCOPES.find((one) => one === value) : undefined

@@ -20,14 +20,14 @@ export default {
   blocked: 'Blocked',
   open: 'Open the conversation',
   block: 'Block…',
-  blockHint: 'Block them: they still see their messages, but can send no more.',
+  blockHint: 'Block them: they still see their messages, but can send no more',
   actions: 'Actions',
   noFacts: 'The site told nothing else.',
   messages: 'Messages',
   sessions: {
     label: 'Sessions',
     button: 'End all sessions',
-    hint: 'For a stolen account or a lost device.',
+    hint: 'For a stolen account or a lost device',
     title: 'End all sessions of "{name}"?',
     text: 'They are disconnected on all devices at once, and have to log in to the shop again to go on. Messages stay.',
     visitorText:

@@ -259,7 +259,7 @@ export default {
     queryAudit: 'Read the audit',
   },
   groups: {
-    lead: 'Agents who serve together. Members who wait for a group are taken by its agents; nobody is given any yet.',
+    lead: 'Agents who serve together: they take the members who wait for their group. Nothing is assigned automatically yet.',
     show: 'Groups or agents',
     groups: 'Groups',
     agents: 'Agents',
@@ -407,6 +407,7 @@ export default {
     missedTtlHint: 'Then they end unserved; 0: no limit',
     secondsWrong: 'A whole number of seconds, from 0 to {max}',
     seconds: 'seconds',
+    secondsThatIs: 'seconds ({time})',
     saved: 'Saved; it holds at once',
   },
 }

@@ -357,11 +357,11 @@ export default {
     visibility: '客服可见',
     visibilities: {
       all: '全部会话',
-      group: '所在分组',
+      group: '所在客服组',
       own: '仅自己的',
       allHint: '所有会话',
-      groupHint: '所在分组的、未分组的，以及自己接待的会话',
-      ownHint: '自己接待的，以及在所在分组或未分组中等待的会话',
+      groupHint: '所在客服组的、未分组的，以及自己接待的会话',
+      ownHint: '自己接待的，以及在所在客服组或未分组中等待的会话',
     },
     toasts: '在聊天中提示会员',
     toastsHint: '排队、由谁接待、无人值班和服务结束，以消息之间的提示显示',
@@ -379,6 +379,7 @@ export default {
     missedTtlHint: '超时后服务结束；0 为不限',
     secondsWrong: '须为 0 到 {max} 的整数秒',
     seconds: '秒',
+    secondsThatIs: '秒（{time}）',
     saved: '已保存，立即生效',
   },
 }

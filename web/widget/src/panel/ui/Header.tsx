@@ -31,7 +31,8 @@ export function Header({ it }: { it: Controller }) {
         <span class="state" role="status">
           <span class={`dot ${state}`} />
           {chat.agent || t(state)}
-          {state === 'online' && texts.reply && ` · ${texts.reply}`}
+          {/* Who serves is there already. */}
+          {state === 'online' && !chat.agent && texts.reply && ` · ${texts.reply}`}
         </span>
       </span>
       <button class="plain shut" aria-label={t('close')} onClick={() => it.leaveToLauncher()}>
