@@ -5,7 +5,7 @@ export default {
     label: '头像',
     change: '更换头像',
     remove: '移除',
-    hint: '支持 JPG、PNG、GIF、WebP 图片，会员可以看到。',
+    hint: '支持 JPG、PNG、GIF、WebP 图片，会员可以看到',
     uploading: '正在上传…',
     wrongType: '请选择图片文件',
   },

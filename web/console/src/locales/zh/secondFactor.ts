@@ -8,7 +8,7 @@ export default {
   turnOn: '开启',
   turnOff: '关闭动态验证码',
   renew: '更换设备或恢复码',
-  renewHint: '换手机，或恢复码快用完时：重新绑定，旧的验证码和恢复码随即失效。',
+  renewHint: '换手机，或恢复码快用完时：重新绑定，旧的验证码和恢复码随即失效',
   turnedOn: '动态验证码已开启',
   turnedOff: '动态验证码已关闭',
   app: '验证器应用',
