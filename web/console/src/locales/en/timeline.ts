@@ -101,7 +101,7 @@ export default {
     copyFailed: 'The browser refused to copy. Select the text and copy it by hand.',
     print: 'Print',
     failed: 'The messages could not be read',
-    heading: 'Conversation with {name}',
+    heading: 'Conversation with {name} (#{id})',
     made: 'Exported by {name}, {time}',
     preview: 'Transcript text',
   },

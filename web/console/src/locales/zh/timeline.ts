@@ -101,7 +101,7 @@ export default {
     copyFailed: '浏览器拒绝了复制，请选中文字后手动复制',
     print: '打印',
     failed: '读取消息失败',
-    heading: '与{name}的会话记录',
+    heading: '与{name}（#{id}）的会话记录',
     made: '{name} 导出于 {time}',
     preview: '记录内容',
   },
