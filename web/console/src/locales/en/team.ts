@@ -407,7 +407,6 @@ export default {
     missedTtlHint: 'Then they end unserved; 0: no limit',
     secondsWrong: 'A whole number of seconds, from 0 to {max}',
     seconds: 'seconds',
-    secondsThatIs: 'seconds ({time})',
     saved: 'Saved; it holds at once',
   },
 }

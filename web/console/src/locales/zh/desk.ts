@@ -127,7 +127,7 @@ export default {
     none: '无',
     change: '更改',
     title: '{name} 的专属客服',
-    text: '专属客服当值时，该会员会直接交给专属客服接待。',
+    text: '专属客服当值时，该会员会直接交给专属客服接待',
     saved: '专属客服已更改',
     nobody: '不设专属客服',
   },

@@ -379,7 +379,6 @@ export default {
     missedTtlHint: '超时后服务结束；0 为不限',
     secondsWrong: '须为 0 到 {max} 的整数秒',
     seconds: '秒',
-    secondsThatIs: '秒（{time}）',
     saved: '已保存，立即生效',
   },
 }
