@@ -984,7 +984,7 @@ export interface paths {
         };
         /**
          * List the rounds of service of a conversation
-         * @description The newest first, at most 200.
+         * @description The newest first.
          *
          *     Needs the permission `promotion:kefu-task:query`.
          */
@@ -4207,6 +4207,11 @@ export interface components {
         /** @description What waits for a group. */
         GroupNow: {
             id: components["schemas"]["GroupId"];
+            /**
+             * Format: int64
+             * @description Rounds that wait while nobody is on duty.
+             */
+            missed: number;
             /** @example 售后 */
             name: string;
             /**
@@ -4663,7 +4668,7 @@ export interface components {
             open: number;
             /**
              * Format: int64
-             * @description Rounds that wait; 10,000 means that or more, here and below.
+             * @description Rounds that wait; 10,000 means that or more, as of the next numbers.
              */
             waiting: number;
         };
@@ -5002,7 +5007,7 @@ export interface components {
              * @example 1795235421115.1
              */
             cursor: string;
-            /** @description Why it ended: as the admin says, or `member_left`, `routing_off`, `timeout`. */
+            /** @description Why it ended: as the admin says, or `member_left`, `routing_off`, `linked`, `timeout`. */
             endReason: string | null;
             /**
              * Format: int64
@@ -8057,6 +8062,10 @@ export interface operations {
             query: {
                 /** @description The conversation. */
                 conversationId: components["schemas"]["ConversationId"];
+                /** @description Most rounds to return, 1–200; 200 by default. Fewer are the end. */
+                limit?: number;
+                /** @description Continue after the round that carries this cursor. */
+                cursor?: string;
             };
             header?: never;
             path?: never;

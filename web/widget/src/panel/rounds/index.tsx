@@ -12,7 +12,7 @@ import type { Kit, Parts } from '../parts.js'
 import { agentOf, lineOf, MISSED, type Round, say } from './round.js'
 
 /** A face beside its words. */
-const SIDE = { display: 'flex', alignItems: 'center', gap: '8px' }
+const SIDE = 'display:flex;align-items:center;gap:8px'
 
 export function make({ createElement, Avatar, safeUrl }: Kit): Parts['rounds'] {
   use(createElement)
@@ -33,7 +33,8 @@ export function make({ createElement, Avatar, safeUrl }: Kit): Parts['rounds'] {
     const round: Round = { task: null }
     const change = (changed: Partial<Round>) => {
       Object.assign(round, changed)
-      if (round.task) it.shell.config.online = round.task.state !== MISSED
+      const { task } = round
+      if (task) it.shell.config.online = task.state !== MISSED
       name(it, chat, round)
       it.changed()
     }
@@ -67,7 +68,7 @@ export function make({ createElement, Avatar, safeUrl }: Kit): Parts['rounds'] {
     // The colour of a face without a picture comes from the agent's number, which the member is not told.
     const picture = line === 'serving' && safeUrl(task?.agentAvatar, shell.server)
     return (
-      <span class="note" role="status" data-line={line} style={picture ? SIDE : {}}>
+      <span class="note" role="status" data-line={line} style={picture ? SIDE : ''}>
         {picture && <Avatar name={agent} url={picture} />}
         {say(locale, line, line === 'place' ? (place ?? '') : agent)}
       </span>

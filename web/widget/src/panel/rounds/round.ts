@@ -28,7 +28,7 @@ const WORDS = {
   en: {
     waiting: 'An agent will be with you soon',
     place: 'You are no. {n} in line',
-    missed: 'Nobody is on duty right now. We will answer soon.',
+    missed: 'Nobody is on duty. We will answer soon.',
     offered: 'You are being transferred',
     serving: '{name} is here for you',
     ended: 'This chat has ended',
@@ -39,7 +39,7 @@ export type Line = keyof (typeof WORDS)['zh']
 
 /** A word in the language of the panel. */
 export function say(locale: string, key: Line, value: string | number = ''): string {
-  return WORDS[/^zh/i.test(locale) ? 'zh' : 'en'][key].replace(/\{\w+\}/, String(value))
+  return WORDS[/^zh/i.test(locale) ? 'zh' : 'en'][key].replace(/\{\w+\}/, `${value}`)
 }
 
 /** The agent who serves; empty when none does. */
