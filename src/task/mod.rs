@@ -257,6 +257,11 @@ const fn has_it_already() -> Error {
     Error::Invalid(Problem::new("不能转接给当前客服", "agentId: the agent has it already"))
 }
 
+/// The refusal of a transfer to whoever transfers.
+const fn to_oneself() -> Error {
+    Error::Invalid(Problem::new("不能转接给自己", "agentId: to oneself, which is to take it"))
+}
+
 impl Task {
     /// A round that waits; `on_duty`: whether anyone is there to take it.
     pub(crate) const fn open(opening: Opening, on_duty: bool) -> Self {
@@ -397,8 +402,8 @@ impl Task {
     /// Its agent, or whoever `may_any`, gives it to another agent or to a group.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] when it is another's; [`Error::AgentFull`]; [`Error::Invalid`] for the agent who has it;
-    /// [`Error::TaskChanged`] when nobody has it.
+    /// [`Error::Forbidden`] when it is another's; [`Error::AgentFull`]; [`Error::Invalid`] for the agent who has it and for whoever
+    /// transfers it; [`Error::TaskChanged`] when nobody has it.
     pub(crate) fn transfer(
         &mut self,
         by: UserId,
@@ -416,6 +421,7 @@ impl Task {
         }
         match to {
             Recipient::Agent(candidate) if self.agent == Some(candidate.agent) => return Err(has_it_already()),
+            Recipient::Agent(candidate) if candidate.agent == by => return Err(to_oneself()),
             Recipient::Agent(candidate) => self.give_to(candidate, acceptance, now)?,
             Recipient::Group(group, on_duty) => {
                 self.group = Some(group);

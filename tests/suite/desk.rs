@@ -440,7 +440,7 @@ async fn a_transfer_goes_to_an_agent_with_room_or_to_a_group() {
     }
     act(&ann, "transfer", json!({"id": id, "agentId": ann.id(), "reason": "售后"}))
         .await
-        .fails(400, "请求参数不正确:不能转接给自己");
+        .fails(400, "请求参数不正确:不能转接给当前客服");
     act(&owner, "transfer", json!({"id": id, "agentId": owner.id(), "reason": "售后"}))
         .await
         .fails(400, "请求参数不正确:不能转接给自己");
@@ -1028,7 +1028,7 @@ async fn the_contact_list_names_who_was_served_and_given_on_before_the_end() {
     let (member, conversation) = waiting(&app, 1001).await;
     let taken = take(&ann, conversation).await.ok();
     ann.answers(conversation, "您好").await;
-    app.clock.advance(60_000);
+    app.clock.advance(30_000);
     act(&ann, "transfer", json!({"id": taken["id"], "groupId": group, "reason": "售后"})).await.ok();
     member.post(LEAVE, json!({})).await.ok();
     let contacts = "contact-list?from=2026-11-21 00:00:00&to=2026-11-22 00:00:00";

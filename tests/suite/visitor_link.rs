@@ -447,6 +447,11 @@ async fn the_open_round_follows_to_the_member_or_ends_and_is_told() {
     let last = owner.messages(earlier, "limit=1").await.remove(0);
     assert_eq!((&last["content"], &last["seq"]), (&json!("本次服务已结束"), &ended["lastSeq"]));
     assert_eq!(owner.conversation(earlier).await["linkedUserId"], json!(1001), "and it is closed all the same");
+    let task = "/admin-api/promotion/kefu-task";
+    let close = owner.put_json(&format!("{task}/close"), json!({"id": ended["id"]})).await;
+    close.fails(1_013_021_001, "会话状态已变化，请刷新");
+    let take = owner.post(&format!("{task}/take"), json!({"conversationId": earlier})).await;
+    take.fails(400, "请求参数不正确:会话已转到会员名下，只能查看");
     sound_conversations(&app.db, 1).await;
     app.stop().await;
 }

@@ -306,9 +306,6 @@ async fn transfer(
     if reason.trim().is_empty() {
         return Err(Error::Invalid(Problem::new("转接原因不能为空", "reason must not be blank")));
     }
-    if agent_id == Some(by.admin) {
-        return Err(Error::Invalid(Problem::new("不能转接给自己", "agentId: to oneself, which is to take it")));
-    }
     let act = match (agent_id, group_id) {
         (Some(agent), None) => Act::TransferToAgent(by, agent, reason),
         (None, Some(group)) => Act::TransferToGroup(by, group, reason),
