@@ -192,13 +192,15 @@ async fn what_is_too_much_for_one_statement_is_stored_and_told_in_several_batche
     let mut socket = owner.socket("").await;
     let lock = app.lock_writes();
     let large = "x".repeat(BYTES - text("000").len());
-    // Whoever meets the full queue tries again.
+    // Whoever meets the full queue tries again, and whose body a busy machine has not read in time.
     let send = async |member: User, number: usize| {
         let content = text(&format!("{number:03}{large}"));
         let body = json!({"contentType": 1, "content": content, "clientMessageId": number.to_string()});
         loop {
             // A pooled connection may have ended meanwhile: a repeat is safe.
-            if let Ok(response) = member.request(Method::POST, path::MEMBER_SEND).json(&body).send().await {
+            if let Ok(response) = member.request(Method::POST, path::MEMBER_SEND).json(&body).send().await
+                && response.status() != StatusCode::REQUEST_TIMEOUT
+            {
                 let reply = Reply::read(response).await;
                 if reply.status != StatusCode::SERVICE_UNAVAILABLE {
                     return reply.ok().as_i64().unwrap();
