@@ -172,6 +172,18 @@ describe('the desk', () => {
     expect([conversations.ids, rounds()]).toEqual([[], before])
   })
 
+  it('does not bring back among those who wait whom it took, when that conversation is left', async () => {
+    answers['kefu-conversation/list'] = () => [row(1)]
+    const { conversations } = await start(task(1), task(2))
+    conversations.show('waiting', '')
+    conversations.setOpen(1)
+    receive('kefu_task', task(1, { state: SERVING, agentId: 7, version: 2 }))
+    await settle()
+    expect([conversations.ids, conversations.rows.has(1)]).toEqual([[2], true])
+    conversations.setOpen(null)
+    expect(conversations.ids).toEqual([2])
+  })
+
   it('shows its own conversations, which are fetched when they are not known', async () => {
     const { conversations } = await start(task(1, { state: SERVING, agentId: 7 }))
     conversations.show('mine', '')

@@ -390,7 +390,8 @@ export const useConversations = defineStore('conversations', () => {
     const before = openId.value
     openId.value = id
     const row = before === null ? undefined : rows.get(before)
-    if (row) ids.value = place(ids.value, row, belongs(row, true), (other) => rows.get(other))
+    // Who waits stands in the order of the desk, and who was taken no longer does.
+    if (row && view.tab !== 'waiting') ids.value = place(ids.value, row, belongs(row, true), (other) => rows.get(other))
   }
 
   /** The conversation beside the open one, or the first; `unread`: the next that is. Wraps around. */

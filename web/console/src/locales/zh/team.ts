@@ -43,7 +43,7 @@ export default {
     noRole: '没有角色',
     secondFactor: '登录时使用动态验证码',
     none: { title: '没有符合条件的账号', text: '请减少输入的字，或更换筛选条件。', clear: '显示全部' },
-    missing: { title: '账号不存在', text: '可能已被删除，或地址有误。' },
+    missing: { title: '没有这个账号', text: '它可能已被删除，或地址有误。' },
     back: '返回成员账号',
   },
   person: {
@@ -147,7 +147,7 @@ export default {
     everything: '全部权限',
     secondFactor: '动态验证码',
     back: '返回角色',
-    missing: { title: '角色不存在', text: '可能已被删除，或地址有误。' },
+    missing: { title: '没有这个角色', text: '它可能已被删除，或地址有误。' },
     names: { owner: '所有者', agent: '客服', viewer: '观察员' },
     remarks: {
       owner: '可以做任何事，也只有所有者能授予所有者',
@@ -257,7 +257,7 @@ export default {
     members: '没有客服 | {n} 名客服 | {n} 名客服',
     capacity: '同时接待 {n} 个',
     back: '返回客服组',
-    missing: { title: '客服组不存在', text: '可能已被删除，或地址有误。' },
+    missing: { title: '没有这个客服组', text: '它可能已被删除，或地址有误。' },
     none: '不在任何客服组',
     lead2: '组长',
     level: '等级 {n}',
