@@ -388,7 +388,7 @@ for (const [width, theme, language] of [
         place: 'You are no. 1 in line',
         serving: 'Bob is here for you',
         ended: 'This chat has ended',
-        missed: 'Nobody is on duty. We will answer soon.',
+        missed: 'Nobody is on duty. We answer soon.',
         offline: 'Nobody is online right now',
       },
       zh: {

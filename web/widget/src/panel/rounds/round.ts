@@ -26,9 +26,9 @@ const WORDS = {
     ended: '本次服务已结束',
   },
   en: {
-    waiting: 'An agent will be with you soon',
+    waiting: 'An agent answers soon',
     place: 'You are no. {n} in line',
-    missed: 'Nobody is on duty. We will answer soon.',
+    missed: 'Nobody is on duty. We answer soon.',
     offered: 'You are being transferred',
     serving: '{name} is here for you',
     ended: 'This chat has ended',
