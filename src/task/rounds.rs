@@ -118,6 +118,7 @@ impl Rounds {
             self.exclusive.extend(store::exclusive_agents(connection, &members)?);
         }
         let now = desk.now();
+        let opened = opening.len();
         for one in opening.into_iter().chain(asked.iter().filter(|one| one.asks_duty)) {
             if let Entry::Vacant(roster) = self.rosters.entry(one.tenant) {
                 roster.insert(Roster::read(connection, one.tenant, one.routing.duty, now)?);
@@ -132,7 +133,6 @@ impl Rounds {
         }
         let receivers = asked.iter().filter_map(|one| Some((one.tenant, self.receiver(one)?)));
         self.lock_agents(connection, receivers.collect(), now)?;
-        let opened = asked.iter().filter(|one| self.may_open(one)).count();
         if opened > 0 {
             desk.reserve(connection, IdKind::Task, opened)?;
         }
@@ -213,14 +213,12 @@ impl Rounds {
         Some(&self.open.get(&conversation)?.as_ref()?.task)
     }
 
-    /// Whether an agent who had sockets has been away for too long, or has a closed account.
-    pub(crate) fn is_gone(&self, tenant: TenantId, agent: UserId) -> bool {
-        self.closed.contains(&agent) || self.rosters.get(&tenant).is_some_and(|roster| roster.gone.contains(&agent))
-    }
-
-    /// Whether an agent has gone off duty.
-    pub(crate) fn is_off(&self, tenant: TenantId, agent: UserId) -> bool {
-        self.rosters.get(&tenant).is_some_and(|roster| roster.off.contains(&agent))
+    /// Whether the agent cannot keep the round: has been away for too long after having had sockets, has a closed account, or has gone
+    /// off duty before accepting it.
+    pub(crate) fn is_lost(&self, task: &Task, agent: UserId) -> bool {
+        let is_offered = task.state == State::Offered;
+        let by_roster = |roster: &Roster| roster.gone.contains(&agent) || is_offered && roster.off.contains(&agent);
+        self.closed.contains(&agent) || self.rosters.get(&task.tenant).is_some_and(by_roster)
     }
 
     /// The group, unless it was deleted meanwhile: then there is none.

@@ -3,7 +3,7 @@
 use chrono::NaiveDateTime;
 
 use super::rounds::{Asked, New, Rounds};
-use super::{Recipient, Routing, State, Task};
+use super::{Recipient, Routing, Task};
 use crate::conversation::{Conversation, Target, read_only};
 use crate::db::AnyConnection;
 use crate::db::id_block::IdKind;
@@ -57,7 +57,7 @@ pub(crate) enum Act {
     Leave,
     /// The tenant has turned rounds off.
     TurnOff,
-    /// Its agent was away for too long, or the account is closed; of one that is offered, or is off duty.
+    /// Its agent was away for too long, or the account is closed, or has gone off duty before accepting it.
     LoseAgent(UserId),
     /// Who is on duty may have changed.
     NoteDuty,
@@ -255,8 +255,7 @@ impl Serve {
             Act::TransferToGroup(_, group, _) => rounds.existing(self.tenant, Some(*group)),
             _ => None,
         };
-        let is_gone = matches!(self.act, Act::LoseAgent(agent) if rounds.is_gone(self.tenant, agent));
-        let is_off = matches!(self.act, Act::LoseAgent(agent) if rounds.is_off(self.tenant, agent));
+        let is_lost = matches!(self.act, Act::LoseAgent(agent) if rounds.is_lost(open, agent));
         let of_group = rounds.is_served(self.tenant, to_group);
         let (routing, last_seq) = (&self.routing, found.last_seq);
         let rule = |task: &mut Task| match (&self.act, receiver) {
@@ -281,10 +280,7 @@ impl Serve {
             (Act::Leave, _) => task.leave(last_seq, now).map(|()| true),
             (Act::TurnOff, _) => Ok(task.turn_off(last_seq, now)),
             // Who has come back since the look keeps it.
-            (Act::LoseAgent(agent), _) => {
-                let is_lost = is_gone || is_off && task.state == State::Offered;
-                Ok(is_lost && task.lose_agent(*agent, on_duty, now))
-            }
+            (Act::LoseAgent(agent), _) => Ok(is_lost && task.lose_agent(*agent, on_duty, now)),
             (Act::NoteDuty, _) => Ok(task.note_duty(on_duty, now)),
             // Planned anew also when it was too early: it would be looked at again at once.
             (Act::ComeDue, _) => {
