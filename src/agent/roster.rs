@@ -18,6 +18,8 @@ pub(crate) use super::store::duty::{Socket, duties, end_lease, has_dead_nodes, r
 pub(crate) struct Roster {
     /// Who is on duty and may take rounds.
     pub on_duty: HashSet<UserId>,
+    /// Who has a socket, or had one until a moment ago: whoever of them stays away will be among those who are gone.
+    pub here: HashSet<UserId>,
     /// Who had sockets and has been away for too long.
     pub gone: HashSet<UserId>,
     /// Who has gone off duty.
@@ -43,6 +45,7 @@ impl Roster {
         };
         let mut on_duty = those(&|presence| presence.is_on_duty(rules, now));
         let gone = those(&|presence| presence.offline_since.is_some() && presence.is_gone(rules, now));
+        let here = those(&|presence| presence.online || presence.offline_since.is_some() && !presence.is_gone(rules, now));
         let off = those(&|presence| presence.duty == Some(Duty::Off));
         let willing: Vec<UserId> = on_duty.iter().copied().collect();
         let mut may_take = account::enabled_among(connection, tenant, &willing)?;
@@ -57,7 +60,7 @@ impl Roster {
                 }
             }
         }
-        Ok(Self { on_duty, gone, off, groups, members })
+        Ok(Self { on_duty, here, gone, off, groups, members })
     }
 
     /// Whether there is anyone to take a round of this group, or of none; a group's member waits for nobody when the group wants

@@ -166,18 +166,23 @@ impl Clerk {
         self.act_on_all(lost.collect()).await
     }
 
-    /// Those whom an agent serves wait again when the agent has been away for too long.
+    /// Those whom an agent serves wait again when the agent has been away for too long, and those who were given to one who has never
+    /// been there.
     async fn free_from_the_gone(&self, tenant: TenantId, routing: Routing, now: Millis) -> Result<()> {
         let DutyRules { grace, .. } = routing.duty;
         if grace == 0 {
             return Ok(());
         }
         let before = now - grace;
-        let away = move |connection: &mut AnyConnection| store::of_the_away(connection, tenant, before, AT_ONCE);
+        let away = move |connection: &mut AnyConnection| {
+            let mut found = store::of_the_away(connection, tenant, before, AT_ONCE)?;
+            // Whoever gets one without a socket has the whole grace to come, or to answer.
+            found.retain(|task| task.assigned_at.is_none_or(|assigned| assigned <= before));
+            found.extend(store::of_the_absent(connection, tenant, before, AT_ONCE)?);
+            Ok(found)
+        };
         let lost = self.db.run(away).await?.into_iter().filter_map(|task| {
-            // An agent who got it without a socket is there all the same.
-            let is_old = task.assigned_at.is_none_or(|assigned| assigned <= before);
-            let act = Act::LoseAgent(task.agent.filter(|_| is_old)?);
+            let act = Act::LoseAgent(task.agent?);
             Some((routing, task, act))
         });
         self.act_on_all(lost.collect()).await

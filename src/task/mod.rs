@@ -158,7 +158,7 @@ pub(crate) struct Task {
     pub waiting_since: Option<Millis>,
     /// When an agent got it, the last time.
     pub assigned_at: Option<Millis>,
-    /// When the agent began to serve, the last time.
+    /// When an agent began to serve, the last time; before [`Task::assigned_at`] when that was another agent.
     pub accepted_at: Option<Millis>,
     /// When the first answer came.
     pub first_reply_at: Option<Millis>,
@@ -232,6 +232,8 @@ pub(crate) struct Candidate {
     pub agent: UserId,
     /// Whether there is room for one more, or whoever asks may do without.
     pub has_room: bool,
+    /// Whether the agent has a socket, so that the round is seen.
+    pub is_here: bool,
 }
 
 /// Where a round is transferred to.
@@ -310,6 +312,11 @@ impl Task {
         if self.state.is_assigned() { self.agent } else { None }
     }
 
+    /// Whether the agent who has it took or accepted it, or was there to see that it came.
+    pub(crate) fn is_accepted(&self) -> bool {
+        self.assigned_at.is_some_and(|assigned| self.accepted_at.is_some_and(|accepted| accepted >= assigned))
+    }
+
     /// Refuses a change by a caller who has seen another version.
     ///
     /// # Errors
@@ -332,21 +339,21 @@ impl Task {
                 return Err(Error::TaskChanged);
             }
         }
-        self.give_to(by, Acceptance::Automatic, now)?;
+        // Whoever takes is there, with or without a socket.
+        self.give_to(Candidate { is_here: true, ..by }, Acceptance::Automatic, now)?;
         Ok(true)
     }
 
-    /// The agent whom it was offered to accepts it; `false` when that had happened.
+    /// The agent whom it was offered or given to accepts it; `false` when that had happened.
     ///
     /// # Errors
     /// [`Error::TaskTaken`] when another agent has it, [`Error::TaskChanged`] when nobody has.
     pub(crate) fn accept(&mut self, by: UserId, now: Millis) -> Result<bool> {
         match self.state {
             State::Offered | State::Serving if self.agent != Some(by) => Err(Error::TaskTaken),
-            State::Serving => Ok(false),
-            State::Offered => {
-                self.state = State::Serving;
-                self.accepted_at = Some(now);
+            State::Serving if self.is_accepted() => Ok(false),
+            State::Offered | State::Serving => {
+                self.begin(now);
                 self.changed();
                 Ok(true)
             }
@@ -377,22 +384,20 @@ impl Task {
         if !self.state.is_open() || is_helper {
             return false;
         }
-        let before = (self.state, self.first_reply_at);
+        let before = (self.state, self.accepted_at, self.first_reply_at);
         match self.state {
             State::Waiting | State::Missed => {
                 self.agent = Some(by);
                 self.waiting_since = None;
-                (self.assigned_at, self.accepted_at) = (Some(now), Some(now));
-                self.state = State::Serving;
+                self.assigned_at = Some(now);
+                self.begin(now);
             }
-            State::Offered => {
-                self.accepted_at = Some(now);
-                self.state = State::Serving;
-            }
+            State::Offered => self.begin(now),
+            State::Serving if !self.is_accepted() => self.begin(now),
             State::Serving | State::ClosedBySupervisor | State::Unserved | State::Silent | State::Closed => {}
         }
         self.first_reply_at = self.first_reply_at.or(Some(now));
-        let has_changed = before != (self.state, self.first_reply_at);
+        let has_changed = before != (self.state, self.accepted_at, self.first_reply_at);
         if has_changed {
             self.changed();
         }
@@ -565,16 +570,21 @@ impl Task {
         }
         self.agent = Some(to.agent);
         self.waiting_since = None;
-        self.assigned_at = Some(now);
+        // Later than what another agent has accepted, also within a millisecond.
+        self.assigned_at = Some(self.accepted_at.map_or(now, |accepted| now.max(accepted + 1)));
         match acceptance {
-            Acceptance::Automatic => {
-                self.state = State::Serving;
-                self.accepted_at = Some(now);
-            }
+            Acceptance::Automatic if to.is_here => self.begin(now),
+            Acceptance::Automatic => self.state = State::Serving,
             Acceptance::Asked => self.state = State::Offered,
         }
         self.changed();
         Ok(())
+    }
+
+    /// The agent who has it serves.
+    fn begin(&mut self, now: Millis) {
+        self.state = State::Serving;
+        self.accepted_at = Some(self.assigned_at.map_or(now, |assigned| now.max(assigned)));
     }
 
     const fn wait_again(&mut self, on_duty: bool, now: Millis) {

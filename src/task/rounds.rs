@@ -213,11 +213,15 @@ impl Rounds {
         Some(&self.open.get(&conversation)?.as_ref()?.task)
     }
 
-    /// Whether the agent cannot keep the round: has been away for too long after having had sockets, has a closed account, or has gone
-    /// off duty before accepting it.
+    /// Whether the agent cannot keep the round: has been away for too long after having had sockets, was given it and has never been
+    /// there, has a closed account, or has gone off duty before accepting it.
     pub(crate) fn is_lost(&self, task: &Task, agent: UserId) -> bool {
-        let is_offered = task.state == State::Offered;
-        let by_roster = |roster: &Roster| roster.gone.contains(&agent) || is_offered && roster.off.contains(&agent);
+        let (is_offered, is_accepted) = (task.state == State::Offered, task.is_accepted());
+        let by_roster = |roster: &Roster| {
+            roster.gone.contains(&agent)
+                || is_offered && roster.off.contains(&agent)
+                || !is_accepted && !roster.here.contains(&agent)
+        };
         self.closed.contains(&agent) || self.rosters.get(&task.tenant).is_some_and(by_roster)
     }
 
@@ -249,7 +253,8 @@ impl Rounds {
         let of_group = || self.rosters.get(&tenant).and_then(|roster| roster.capacity(group));
         let capacity = capacity.or_else(of_group).unwrap_or(routing.capacity);
         let load = load + self.changes.get(&(tenant, agent)).copied().unwrap_or_default();
-        Ok(Candidate { agent, has_room: overload || load < i64::from(capacity) })
+        let is_here = self.rosters.get(&tenant).is_some_and(|roster| roster.here.contains(&agent));
+        Ok(Candidate { agent, has_room: overload || load < i64::from(capacity), is_here })
     }
 
     /// Changes the open round of a conversation, by a rule that returns whether it has.

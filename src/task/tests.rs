@@ -13,11 +13,11 @@ const NOW: Millis = 1_795_000_000_000;
 const TIMES: Times = Times { max_wait: 600_000, missed_ttl: 3_600_000, offer_timeout: 30_000 };
 
 const fn room(agent: UserId) -> Candidate {
-    Candidate { agent, has_room: true }
+    Candidate { agent, has_room: true, is_here: true }
 }
 
 const fn full(agent: UserId) -> Candidate {
-    Candidate { agent, has_room: false }
+    Candidate { agent, has_room: false, is_here: true }
 }
 
 fn opened(on_duty: bool) -> Task {
@@ -202,6 +202,34 @@ fn only_the_first_answer_counts_and_a_helpers_does_not() {
 }
 
 #[test]
+fn what_is_given_to_who_is_not_there_is_not_accepted_before_a_sign() {
+    let away = Candidate { is_here: false, ..room(BEN) };
+    let mut given = task(State::Serving);
+    given.transfer(ANN, false, Recipient::Agent(away), "r", Acceptance::Automatic, NOW).unwrap();
+    assert_eq!((given.state, given.served_by(), given.is_accepted()), (State::Serving, Some(BEN), false));
+    assert_eq!(given.accepted_at, Some(NOW), "since when it was served, by another");
+    let signs: [Act; 3] = [
+        |task| task.accept(BEN, NOW).map(drop),
+        |task| task.take(Candidate { is_here: false, ..room(BEN) }, false, NOW).map(drop),
+        |task| {
+            assert!(task.answer(BEN, NOW));
+            Ok(())
+        },
+    ];
+    for sign in signs {
+        let mut task = given.clone();
+        sign(&mut task).unwrap();
+        assert!(task.is_accepted() && task.version == given.version + 1);
+        assert!(!task.accept(BEN, NOW).unwrap(), "once");
+    }
+    let mut helped = given.clone();
+    assert!(!helped.answer(ANN, NOW) && !helped.is_accepted());
+    let mut taken = task(State::Waiting);
+    taken.take(away, false, NOW).unwrap();
+    assert!(taken.is_accepted(), "who takes is there");
+}
+
+#[test]
 fn times_end_what_waits_and_take_back_what_was_offered_and_not_before() {
     for (state, time, end) in [
         (State::Waiting, TIMES.max_wait, State::Unserved),
@@ -252,7 +280,7 @@ impl Tenant {
     }
 
     fn candidate(&self, agent: UserId) -> Candidate {
-        Candidate { agent, has_room: self.load(agent) < CAPACITY }
+        Candidate { agent, has_room: self.load(agent) < CAPACITY, is_here: true }
     }
 
     fn open(&self, conversation: i64) -> Option<usize> {

@@ -612,6 +612,46 @@ async fn what_was_offered_comes_back_when_the_agent_goes_off_duty() {
 }
 
 #[tokio::test]
+async fn what_was_given_to_who_never_comes_waits_again_after_the_grace() {
+    let app = TestApp::spawn_with(|settings| settings.push.idle_timeout_s = 3600).await;
+    let owner = manual(&app, json!({"autoAccept": true, "offerTimeout": 0, "capacity": 9})).await;
+    let (ann, ben) = (on_duty(&app, "ann").await, on_duty(&app, "ben").await);
+    let _at_ben = ben.socket("").await;
+    let mut rounds = Vec::new();
+    for member in 1001..1006 {
+        let (_, conversation) = waiting(&app, member).await;
+        rounds.push((conversation, take(&ben, conversation).await.ok()["id"].clone()));
+    }
+    let [left, answered, accepted, offered, taken] = <[(i64, Value); 5]>::try_from(rounds).unwrap();
+    let give = async |id: &Value| act(&ben, "transfer", json!({"id": id, "agentId": ann.id(), "reason": "售后"})).await.ok();
+    let state = async |id: &Value| owner.get(&format!("{TASK}/get?id={id}")).await.ok()["state"].clone();
+    for (_, id) in [&left, &answered, &accepted] {
+        let given = give(id).await;
+        assert_eq!((&given["state"], &given["agentId"]), (&json!(1), &json!(ann.id())), "whoever is given one has it");
+    }
+    // By hand and by an answer she says that she is there, without a socket.
+    act(&owner, "take", json!({"conversationId": taken.0})).await.ok();
+    take(&ann, taken.0).await.fails(TAKEN.0, TAKEN.1);
+    act(&owner, "transfer", json!({"id": taken.1, "agentId": ann.id(), "reason": "售后"})).await.ok();
+    take(&ann, taken.0).await.ok();
+    ann.answers(answered.0, "您好").await;
+    act(&ann, "accept", json!({"id": accepted.1})).await.ok();
+    owner.put_json(SETTING, json!({"routing": {"autoAccept": false}})).await.ok();
+    assert_eq!(give(&offered.1).await["state"], 0);
+
+    app.pass(59_000).await;
+    assert_eq!(state(&left.1).await, 1, "she has the whole grace to come");
+    app.pass(1000).await;
+    eventually("those wait of which she knows nothing", async || tasks(&owner, "state=3").await.len() == 2).await;
+    for (id, after) in [(&left.1, 3), (&offered.1, 3), (&answered.1, 1), (&accepted.1, 1), (&taken.1, 1)] {
+        assert_eq!(state(id).await, after);
+    }
+    app.pass(600_000).await;
+    assert_eq!(tasks(&owner, "state=1").await.len(), 3, "what she has accepted she keeps");
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn a_group_is_deleted_when_all_its_agents_are_disabled() {
     let app = TestApp::spawn().await;
     let owner = manual(&app, json!({})).await;

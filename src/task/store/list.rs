@@ -13,7 +13,7 @@ use crate::agent::duty::Duty;
 use crate::clock::{Millis, to_timestamp};
 use crate::conversation::seen_by;
 use crate::db::AnyConnection;
-use crate::db::schema::{kefu_admin, kefu_agent, kefu_task as t};
+use crate::db::schema::{kefu_admin, kefu_agent, kefu_agent_socket, kefu_task as t};
 use crate::db::timestamp::Instant;
 use crate::error::Result;
 use crate::id::{ConversationId, GroupId, TaskId, TenantId, UserId};
@@ -186,6 +186,34 @@ pub(crate) fn of_the_away(
     let rows: Vec<TaskRow> = t::table
         .filter(t::agent_id.eq_any(away))
         .filter(t::state.eq_any([State::Offered.code(), State::Serving.code()]))
+        .order((t::state, t::queued_at, t::id))
+        .limit(limit)
+        .select(TaskRow::as_select())
+        .load(connection)?;
+    Ok(rows.into_iter().map(Task::from).collect())
+}
+
+/// Rounds that were given before this time to agents who have never had a socket, and not accepted by them: for each such agent of the
+/// tenant one read along `kefu_task_agent`.
+pub(crate) fn of_the_absent(
+    connection: &mut AnyConnection,
+    tenant: TenantId,
+    before: Millis,
+    limit: i64,
+) -> Result<Vec<Task>> {
+    let here = kefu_agent_socket::table
+        .filter(kefu_agent_socket::tenant_id.eq(tenant.get()))
+        .select(kefu_agent_socket::admin_id);
+    let absent = kefu_agent::table
+        .filter(kefu_agent::tenant_id.eq(tenant.get()))
+        .filter(kefu_agent::offline_since.is_null())
+        .filter(kefu_agent::id.ne_all(here))
+        .select(kefu_agent::id.nullable());
+    let rows: Vec<TaskRow> = t::table
+        .filter(t::agent_id.eq_any(absent))
+        .filter(t::state.eq_any([State::Offered.code(), State::Serving.code()]))
+        .filter(t::assigned_at.le(to_timestamp(before)))
+        .filter(t::accepted_at.is_null().or(t::accepted_at.lt(t::assigned_at)))
         .order((t::state, t::queued_at, t::id))
         .limit(limit)
         .select(TaskRow::as_select())
