@@ -45,7 +45,8 @@ impl Roster {
         };
         let mut on_duty = those(&|presence| presence.is_on_duty(rules, now));
         let gone = those(&|presence| presence.offline_since.is_some() && presence.is_gone(rules, now));
-        let here = those(&|presence| presence.online || presence.offline_since.is_some() && !presence.is_gone(rules, now));
+        let here =
+            those(&|presence| presence.online || presence.offline_since.is_some() && !presence.is_gone(rules, now));
         let off = those(&|presence| presence.duty == Some(Duty::Off));
         let willing: Vec<UserId> = on_duty.iter().copied().collect();
         let mut may_take = account::enabled_among(connection, tenant, &willing)?;

@@ -312,9 +312,11 @@ impl Task {
         if self.state.is_assigned() { self.agent } else { None }
     }
 
-    /// Whether the agent who has it took or accepted it, or was there to see that it came.
+    /// Whether its agent serves it and has taken or accepted it, or was there to see that it came.
     pub(crate) fn is_accepted(&self) -> bool {
-        self.assigned_at.is_some_and(|assigned| self.accepted_at.is_some_and(|accepted| accepted >= assigned))
+        let since_assigned =
+            self.assigned_at.zip(self.accepted_at).is_some_and(|(assigned, accepted)| accepted >= assigned);
+        self.state == State::Serving && since_assigned
     }
 
     /// Refuses a change by a caller who has seen another version.
@@ -570,11 +572,14 @@ impl Task {
         }
         self.agent = Some(to.agent);
         self.waiting_since = None;
-        // Later than what another agent has accepted, also within a millisecond.
-        self.assigned_at = Some(self.accepted_at.map_or(now, |accepted| now.max(accepted + 1)));
+        self.assigned_at = Some(now);
         match acceptance {
             Acceptance::Automatic if to.is_here => self.begin(now),
-            Acceptance::Automatic => self.state = State::Serving,
+            Acceptance::Automatic => {
+                self.state = State::Serving;
+                // Later than what another agent has accepted, also within a millisecond.
+                self.assigned_at = Some(self.accepted_at.map_or(now, |accepted| now.max(accepted + 1)));
+            }
             Acceptance::Asked => self.state = State::Offered,
         }
         self.changed();

@@ -213,7 +213,7 @@ pub(crate) fn of_the_absent(
         .filter(t::agent_id.eq_any(absent))
         .filter(t::state.eq_any([State::Offered.code(), State::Serving.code()]))
         .filter(t::assigned_at.le(to_timestamp(before)))
-        .filter(t::accepted_at.is_null().or(t::accepted_at.lt(t::assigned_at)))
+        .filter(t::state.eq(State::Offered.code()).or(t::accepted_at.is_null()).or(t::accepted_at.lt(t::assigned_at)))
         .order((t::state, t::queued_at, t::id))
         .limit(limit)
         .select(TaskRow::as_select())
