@@ -19,13 +19,9 @@ export class Timeline extends Component<{ it: Controller }, { below?: number }> 
   #log: HTMLElement | null = null
   #atEnd = true
   #rows: Row[] = []
-  /**
-   * As it was drawn last: the keys of the newest own message and of the newest answer (what could not be sent stands below every
-   * answer), the `seq` of the oldest message, the height of all.
-   */
-  #own: string | undefined
-  #answer: string | undefined
-  #first = 0
+  /** As it was drawn last: the key of the newest row, the `seq` of the oldest message, the height of all. */
+  #last: string | undefined
+  #first: number | undefined
   #height = 0
   readonly #watch = new ResizeObserver(() => this.#follow())
 
@@ -46,29 +42,23 @@ export class Timeline extends Component<{ it: Controller }, { below?: number }> 
     if (!box) return
     const oldest = this.props.it.chat.messages[0]?.seq ?? 0
     // Something was put above.
-    if (oldest < this.#first && !this.#atEnd) box.scrollTop += box.scrollHeight - this.#height
+    if (oldest < (this.#first ?? 0) && !this.#atEnd) box.scrollTop += box.scrollHeight - this.#height
     this.#first = oldest
-    const own = this.#keys(true).at(-1)
-    const answers = this.#keys(false)
-    const isNews = this.#own ?? this.#answer
-    const came = answers.length - 1 - answers.lastIndexOf(this.#answer)
-    if (own !== this.#own || !isNews) this.#atEnd = true
-    else if (came && !this.#atEnd) this.setState({ below: (this.state.below ?? 0) + came })
-    this.#own = own
-    this.#answer = answers.at(-1)
-    this.#follow()
-    const row = box.querySelector<HTMLElement>(`[data-key="${this.#answer}"]`)
-    if (this.#atEnd && came && isNews && row && row.offsetHeight > box.clientHeight) {
-      box.scrollTop = row.offsetTop - 12
-      this.#atEnd = false
-    }
+    const newest = this.#rows.at(-1)
+    const isNews = this.#last !== undefined
+    if (newest?.kind === 'message' && newest.key !== this.#last) {
+      this.#last = newest.key
+      if (newest.own || !isNews) this.#atEnd = true
+      else if (!this.#atEnd) this.setState(({ below = 0 }) => ({ below: below + 1 }))
+      this.#follow()
+      const row = box.querySelector<HTMLElement>(`[data-key="${newest.key}"]`)
+      if (this.#atEnd && !newest.own && isNews && row && row.offsetHeight > box.clientHeight) {
+        box.scrollTop = row.offsetTop - 12
+        this.#atEnd = false
+      }
+    } else this.#follow()
     this.#height = box.scrollHeight
     this.#look()
-  }
-
-  #keys(own: boolean): (string | undefined)[] {
-    // Rows that are no message have no side.
-    return this.#rows.filter((row) => (row as MessageRow).own === own).map((row) => row.key)
   }
 
   #follow() {
@@ -191,7 +181,7 @@ function Message({ it, row, onLoad }: { it: Controller; row: MessageRow; onLoad:
       ) : (
         (row.last || progress === 'sending') && (
           <span class="meta">
-            {!own && <span>{name} ·</span>}
+            {own ? null : <span>{name} ·</span>}
             {own && progress && (
               <>
                 <Icon name={progress === 'read' ? 'two' : progress === 'sent' ? 'one' : 'clock'} />
