@@ -174,13 +174,8 @@ impl Clerk {
             return Ok(());
         }
         let before = now - grace;
-        let away = move |connection: &mut AnyConnection| {
-            let mut found = store::of_the_away(connection, tenant, before, AT_ONCE)?;
-            // Whoever gets one without a socket has the whole grace to come, or to answer.
-            found.retain(|task| task.assigned_at.is_none_or(|assigned| assigned <= before));
-            found.extend(store::of_the_absent(connection, tenant, before, AT_ONCE)?);
-            Ok(found)
-        };
+        // Whoever gets one without a socket has the whole grace to come, or to answer.
+        let away = move |connection: &mut AnyConnection| store::of_the_away(connection, tenant, before, AT_ONCE);
         let lost = self.db.run(away).await?.into_iter().filter_map(|task| {
             let act = Act::LoseAgent(task.agent?);
             Some((routing, task, act))

@@ -589,7 +589,7 @@ impl Task {
     /// The agent who has it serves.
     fn begin(&mut self, now: Millis) {
         self.state = State::Serving;
-        self.accepted_at = Some(self.assigned_at.map_or(now, |assigned| now.max(assigned)));
+        self.accepted_at = self.assigned_at.max(Some(now));
     }
 
     const fn wait_again(&mut self, on_duty: bool, now: Millis) {

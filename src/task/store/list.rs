@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use diesel::dsl::sql;
+use diesel::dsl::{exists, not, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
@@ -171,49 +171,27 @@ pub(crate) fn of_the_closed(connection: &mut AnyConnection, tenant: TenantId, li
     Ok(rows.into_iter().map(Task::from).collect())
 }
 
-/// Rounds that are offered or served of agents who have had no socket since before this time: for each such agent of the tenant one
-/// read along `kefu_task_agent`.
+/// Rounds that were given before this time to agents who have had no socket since, or who have never had one and have not accepted them:
+/// for each such agent of the tenant one read along `kefu_task_agent`.
 pub(crate) fn of_the_away(
     connection: &mut AnyConnection,
     tenant: TenantId,
     before: Millis,
     limit: i64,
 ) -> Result<Vec<Task>> {
-    let away = kefu_agent::table
-        .filter(kefu_agent::tenant_id.eq(tenant.get()))
-        .filter(kefu_agent::offline_since.le(to_timestamp(before)))
-        .select(kefu_agent::id.nullable());
+    let before = to_timestamp(before);
+    let socket = kefu_agent_socket::table.filter(kefu_agent_socket::admin_id.eq(kefu_agent::id));
+    let never_came = kefu_agent::offline_since.is_null().and(not(exists(socket)));
+    let unaccepted =
+        t::state.eq(State::Offered.code()).or(t::accepted_at.is_null()).or(t::accepted_at.lt(t::assigned_at));
     let rows: Vec<TaskRow> = t::table
-        .filter(t::agent_id.eq_any(away))
-        .filter(t::state.eq_any([State::Offered.code(), State::Serving.code()]))
-        .order((t::state, t::queued_at, t::id))
-        .limit(limit)
-        .select(TaskRow::as_select())
-        .load(connection)?;
-    Ok(rows.into_iter().map(Task::from).collect())
-}
-
-/// Rounds that were given before this time to agents who have never had a socket, and not accepted by them: for each such agent of the
-/// tenant one read along `kefu_task_agent`.
-pub(crate) fn of_the_absent(
-    connection: &mut AnyConnection,
-    tenant: TenantId,
-    before: Millis,
-    limit: i64,
-) -> Result<Vec<Task>> {
-    let here = kefu_agent_socket::table
-        .filter(kefu_agent_socket::tenant_id.eq(tenant.get()))
-        .select(kefu_agent_socket::admin_id);
-    let absent = kefu_agent::table
+        .inner_join(kefu_agent::table.on(t::agent_id.eq(kefu_agent::id.nullable())))
         .filter(kefu_agent::tenant_id.eq(tenant.get()))
-        .filter(kefu_agent::offline_since.is_null())
-        .filter(kefu_agent::id.ne_all(here))
-        .select(kefu_agent::id.nullable());
-    let rows: Vec<TaskRow> = t::table
-        .filter(t::agent_id.eq_any(absent))
+        // Of the agent alone, so that the rounds of those who are here are not read.
+        .filter(kefu_agent::offline_since.le(before).or(never_came))
         .filter(t::state.eq_any([State::Offered.code(), State::Serving.code()]))
-        .filter(t::assigned_at.le(to_timestamp(before)))
-        .filter(t::state.eq(State::Offered.code()).or(t::accepted_at.is_null()).or(t::accepted_at.lt(t::assigned_at)))
+        .filter(t::assigned_at.le(before))
+        .filter(kefu_agent::offline_since.is_not_null().or(unaccepted))
         .order((t::state, t::queued_at, t::id))
         .limit(limit)
         .select(TaskRow::as_select())

@@ -10,8 +10,8 @@ use diesel::dsl::count_star;
 use diesel::prelude::*;
 
 pub(crate) use list::{
-    Place, ServedRound, TaskFilter, count, count_by_group, due, get, history, in_conversation, list, of_the_absent,
-    of_the_away, of_the_closed, of_the_off_duty, oldest, places, seen, served,
+    Place, ServedRound, TaskFilter, count, count_by_group, due, get, history, in_conversation, list, of_the_away,
+    of_the_closed, of_the_off_duty, oldest, places, seen, served,
 };
 pub(crate) use statements::texts;
 
