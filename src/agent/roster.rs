@@ -18,7 +18,7 @@ pub(crate) use super::store::duty::{Socket, duties, end_lease, has_dead_nodes, r
 pub(crate) struct Roster {
     /// Who is on duty and may take rounds.
     pub on_duty: HashSet<UserId>,
-    /// Who has a socket, or had one until a moment ago: whoever of them stays away will be among those who are gone.
+    /// Who has a socket, or had one and is not gone: whoever of them stays away will be.
     pub here: HashSet<UserId>,
     /// Who had sockets and has been away for too long.
     pub gone: HashSet<UserId>,

@@ -158,7 +158,7 @@ pub(crate) struct Task {
     pub waiting_since: Option<Millis>,
     /// When an agent got it, the last time.
     pub assigned_at: Option<Millis>,
-    /// When an agent began to serve, the last time; before [`Task::assigned_at`] when that was another agent.
+    /// When an agent began to serve, the last time; before [`Task::assigned_at`] while nobody has since.
     pub accepted_at: Option<Millis>,
     /// When the first answer came.
     pub first_reply_at: Option<Millis>,
@@ -232,7 +232,7 @@ pub(crate) struct Candidate {
     pub agent: UserId,
     /// Whether there is room for one more, or whoever asks may do without.
     pub has_room: bool,
-    /// Whether the agent has a socket, so that the round is seen.
+    /// Whether the agent has a socket, or had one and is not gone, so that the round is seen.
     pub is_here: bool,
 }
 
@@ -379,8 +379,7 @@ impl Task {
         }
     }
 
-    /// An admin has answered the member. It takes a round that waits, whatever the load, begins to serve the own offered one, and
-    /// is a helper's answer, which changes nothing, in another's. Returns whether anything has changed.
+    /// An admin has answered the member. It takes a round that waits, whatever the load, accepts the own one, and is a helper's answer, which changes nothing, in another's. Returns whether anything has changed.
     pub(crate) fn answer(&mut self, by: UserId, now: Millis) -> bool {
         let is_helper = self.state.is_assigned() && self.agent != Some(by);
         if !self.state.is_open() || is_helper {
@@ -470,7 +469,13 @@ impl Task {
             return Err(Error::TaskChanged);
         }
         let end = match self.served_by() == Some(by) {
-            true => State::Closed,
+            true => {
+                // Whoever ends what was given has served it, without a message.
+                if self.state == State::Serving && !self.is_accepted() {
+                    self.begin(now);
+                }
+                State::Closed
+            }
             false if may_any => State::ClosedBySupervisor,
             false => return Err(Error::Forbidden),
         };
@@ -521,7 +526,7 @@ impl Task {
         is_news
     }
 
-    /// Its agent has been away for too long, or the account is closed: it waits again, at its place. Returns whether the agent had it.
+    /// Its agent cannot keep it: it waits again, at its place. Returns whether the agent had it.
     pub(crate) fn lose_agent(&mut self, agent: UserId, on_duty: bool, now: Millis) -> bool {
         let had_it = self.served_by() == Some(agent);
         if had_it {
@@ -577,7 +582,7 @@ impl Task {
             Acceptance::Automatic if to.is_here => self.begin(now),
             Acceptance::Automatic => {
                 self.state = State::Serving;
-                // Later than what another agent has accepted, also within a millisecond.
+                // Later than it was accepted before, also within a millisecond.
                 self.assigned_at = Some(self.accepted_at.map_or(now, |accepted| now.max(accepted + 1)));
             }
             Acceptance::Asked => self.state = State::Offered,

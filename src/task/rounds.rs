@@ -18,6 +18,7 @@ use super::{Candidate, Opening, Routing, State, Task, store, view};
 use crate::access::Visibility;
 use crate::account::{self, users};
 use crate::agent;
+use crate::agent::duty::DutyRules;
 use crate::agent::roster::{self, Roster};
 use crate::clock::{Millis, to_timestamp};
 use crate::conversation;
@@ -51,7 +52,7 @@ pub(crate) struct Asked {
     pub asks_duty: bool,
     /// The agent whose load matters.
     pub agent: Option<UserId>,
-    /// The agent who loses the round when away for too long, or when the account is closed.
+    /// The agent who loses the round, should [`Rounds::is_lost`] say so.
     pub loses: Option<UserId>,
 }
 
@@ -213,15 +214,14 @@ impl Rounds {
         Some(&self.open.get(&conversation)?.as_ref()?.task)
     }
 
-    /// Whether the agent cannot keep the round: has been away for too long after having had sockets, was given it and has never been
-    /// there, has a closed account, or has gone off duty before accepting it.
-    pub(crate) fn is_lost(&self, task: &Task, agent: UserId) -> bool {
-        let (is_offered, is_accepted) = (task.state == State::Offered, task.is_accepted());
-        let by_roster = |roster: &Roster| {
-            roster.gone.contains(&agent)
-                || is_offered && roster.off.contains(&agent)
-                || !is_accepted && !roster.here.contains(&agent)
-        };
+    /// Whether the agent cannot keep the round: got it longer ago than the grace and has been away since, or has never been there and
+    /// has not accepted it; has a closed account; or has gone off duty before accepting it.
+    pub(crate) fn is_lost(&self, task: &Task, agent: UserId, DutyRules { grace, .. }: DutyRules, now: Millis) -> bool {
+        let is_offered = task.state == State::Offered;
+        let is_over = grace > 0 && task.assigned_at.is_some_and(|assigned| now - assigned >= grace);
+        let is_away =
+            |roster: &Roster| roster.gone.contains(&agent) || !task.is_accepted() && !roster.here.contains(&agent);
+        let by_roster = |roster: &Roster| is_over && is_away(roster) || is_offered && roster.off.contains(&agent);
         self.closed.contains(&agent) || self.rosters.get(&task.tenant).is_some_and(by_roster)
     }
 

@@ -57,7 +57,7 @@ pub(crate) enum Act {
     Leave,
     /// The tenant has turned rounds off.
     TurnOff,
-    /// Its agent was away for too long, or the account is closed, or has gone off duty before accepting it.
+    /// Its agent may have lost it ([`Rounds::is_lost`]).
     LoseAgent(UserId),
     /// Who is on duty may have changed.
     NoteDuty,
@@ -255,7 +255,7 @@ impl Serve {
             Act::TransferToGroup(_, group, _) => rounds.existing(self.tenant, Some(*group)),
             _ => None,
         };
-        let is_lost = matches!(self.act, Act::LoseAgent(agent) if rounds.is_lost(open, agent));
+        let is_lost = matches!(self.act, Act::LoseAgent(agent) if rounds.is_lost(open, agent, self.routing.duty, now));
         let of_group = rounds.is_served(self.tenant, to_group);
         let (routing, last_seq) = (&self.routing, found.last_seq);
         let rule = |task: &mut Task| match (&self.act, receiver) {
@@ -279,7 +279,7 @@ impl Serve {
             (Act::Open(_), _) => Ok(false),
             (Act::Leave, _) => task.leave(last_seq, now).map(|()| true),
             (Act::TurnOff, _) => Ok(task.turn_off(last_seq, now)),
-            // Who has come back since the look keeps it.
+            // Who has come, or answered, since the look keeps it.
             (Act::LoseAgent(agent), _) => Ok(is_lost && task.lose_agent(*agent, on_duty, now)),
             (Act::NoteDuty, _) => Ok(task.note_duty(on_duty, now)),
             // Planned anew also when it was too early: it would be looked at again at once.

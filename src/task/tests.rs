@@ -224,6 +224,12 @@ fn what_is_given_to_who_is_not_there_is_not_accepted_before_a_sign() {
     }
     let mut helped = given.clone();
     assert!(!helped.answer(ANN, NOW) && !helped.is_accepted());
+    let mut closed = given.clone();
+    closed.close(BEN, false, None, 9, NOW + 5).unwrap();
+    assert_eq!((closed.state, closed.accepted_at), (State::Closed, Some(NOW + 5)), "who ends it has served it");
+    let mut closed = given;
+    closed.close(ANN, true, None, 9, NOW + 5).unwrap();
+    assert_eq!((closed.state, closed.accepted_at), (State::ClosedBySupervisor, Some(NOW)));
     let mut taken = task(State::Waiting);
     taken.take(away, false, NOW).unwrap();
     assert!(taken.is_accepted(), "who takes is there");
@@ -273,6 +279,8 @@ struct Tenant {
 const CONVERSATIONS: i64 = 3;
 const AGENTS: i64 = 3;
 const CAPACITY: usize = 2;
+/// The agent who has no socket.
+const AWAY: UserId = UserId::new(AGENTS);
 
 impl Tenant {
     fn load(&self, agent: UserId) -> usize {
@@ -280,7 +288,7 @@ impl Tenant {
     }
 
     fn candidate(&self, agent: UserId) -> Candidate {
-        Candidate { agent, has_room: self.load(agent) < CAPACITY, is_here: true }
+        Candidate { agent, has_room: self.load(agent) < CAPACITY, is_here: agent != AWAY }
     }
 
     fn open(&self, conversation: i64) -> Option<usize> {
@@ -309,7 +317,7 @@ impl Tenant {
             3 => task.refuse(agent, on_duty, now).is_err(),
             4 => task.transfer(agent, false, Recipient::Agent(to), "r", Acceptance::Asked, now).is_err(),
             5 => task.transfer(agent, false, Recipient::Group(GROUP, on_duty), "r", Acceptance::Asked, now).is_err(),
-            6 => task.assign(to, Acceptance::Asked, now).is_err(),
+            6 => task.assign(to, Acceptance::Automatic, now).is_err(),
             7 => task.close(agent, false, None, 9, now).is_err(),
             8 => task.close(agent, true, None, 9, now).is_err(),
             9 => task.leave(9, now).is_err(),
@@ -339,7 +347,7 @@ impl Tenant {
             assert_eq!(task.ended_at.is_some(), !task.state.is_open(), "{task:?}");
             assert_eq!(task.last_seq.is_some(), !task.state.is_open(), "{task:?}");
             assert!(!task.state.is_waiting() || task.agent.is_none(), "{task:?}");
-            assert!(task.state != State::Serving || task.accepted_at.is_some(), "{task:?}");
+            assert!(task.state != State::Serving || task.is_accepted() || task.agent == Some(AWAY), "{task:?}");
         }
         assert!(open.values().all(|count| *count <= 1), "T1: {open:?}");
         let loads: Vec<usize> = (1..=AGENTS).map(|agent| self.load(UserId::new(agent))).collect();

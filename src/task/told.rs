@@ -6,11 +6,11 @@ use crate::id::UserId;
 /// What a member knows of a round. Of two states that are one for the member nothing is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Told {
-    /// It waits, or an agent was named who has not accepted yet.
+    /// It waits, or was offered to an agent.
     Waiting,
     /// It waits while nobody is on duty.
     Missed,
-    /// This agent serves the member.
+    /// This agent has it.
     Served(UserId),
     /// It has ended.
     Ended,

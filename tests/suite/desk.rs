@@ -616,13 +616,14 @@ async fn what_was_given_to_who_never_comes_waits_again_after_the_grace() {
     let app = TestApp::spawn_with(|settings| settings.push.idle_timeout_s = 3600).await;
     let owner = manual(&app, json!({"autoAccept": true, "offerTimeout": 0, "capacity": 9})).await;
     let (ann, ben) = (on_duty(&app, "ann").await, on_duty(&app, "ben").await);
+    let cara = app.admin("cara", Role::Agent).await;
     let _at_ben = ben.socket("").await;
     let mut rounds = Vec::new();
-    for member in 1001..1006 {
+    for member in 1001..1007 {
         let (_, conversation) = waiting(&app, member).await;
         rounds.push((conversation, take(&ben, conversation).await.ok()["id"].clone()));
     }
-    let [left, answered, accepted, offered, taken] = <[(i64, Value); 5]>::try_from(rounds).unwrap();
+    let [left, answered, accepted, offered, taken, seen] = <[(i64, Value); 6]>::try_from(rounds).unwrap();
     let give =
         async |id: &Value| act(&ben, "transfer", json!({"id": id, "agentId": ann.id(), "reason": "售后"})).await.ok();
     let state = async |id: &Value| owner.get(&format!("{TASK}/get?id={id}")).await.ok()["state"].clone();
@@ -634,6 +635,7 @@ async fn what_was_given_to_who_never_comes_waits_again_after_the_grace() {
     take(&ann, taken.0).await.fails(TAKEN.0, TAKEN.1);
     act(&owner, "transfer", json!({"id": taken.1, "agentId": ann.id(), "reason": "售后"})).await.ok();
     take(&ann, taken.0).await.ok();
+    act(&ben, "transfer", json!({"id": seen.1, "agentId": cara.id(), "reason": "售后"})).await.ok();
     ann.answers(answered.0, "您好").await;
     act(&ann, "accept", json!({"id": accepted.1})).await.ok();
     owner.put_json(SETTING, json!({"routing": {"autoAccept": false}})).await.ok();
@@ -641,13 +643,15 @@ async fn what_was_given_to_who_never_comes_waits_again_after_the_grace() {
 
     app.pass(59_000).await;
     assert_eq!(state(&left.1).await, 1, "she has the whole grace to come");
+    let _at_cara = cara.socket("").await;
     app.pass(2000).await;
     eventually("those wait of which she knows nothing", async || tasks(&owner, "state=3").await.len() == 2).await;
-    for (id, after) in [(&left.1, 3), (&offered.1, 3), (&answered.1, 1), (&accepted.1, 1), (&taken.1, 1)] {
+    for (id, after) in [(&left.1, 3), (&offered.1, 3), (&answered.1, 1), (&accepted.1, 1), (&taken.1, 1), (&seen.1, 1)]
+    {
         assert_eq!(state(id).await, after);
     }
     app.pass(600_000).await;
-    assert_eq!(tasks(&owner, "state=1").await.len(), 3, "what she has accepted she keeps");
+    assert_eq!(tasks(&owner, "state=1").await.len(), 4, "what she has accepted, or sees, she keeps");
     app.stop().await;
 }
 
