@@ -146,6 +146,48 @@ test('an answer that comes while the panel is closed is counted, shown and dismi
   assert.equal(await visitor.launcher.locator('.badge').innerText(), '')
 })
 
+test('whoever has scrolled up keeps the place and reads how many answers have come, also while a message cannot be sent', async () => {
+  const site = await it.site()
+  await it.agent()
+  const visitor = await it.visitor(site)
+  await visitor.open()
+  await visitor.send('a long story?')
+  await visitor.tick('a long story?', 'sent')
+  const token = await login(it.service, 'amy')
+  const list = await call(it.service, token, 'GET', '/admin-api/promotion/kefu-conversation/list')
+  const { id } = list.find(({ lastMessageContent }) => lastMessageContent.includes('long story'))
+  const answer = (text) => {
+    const body = { conversationId: id, contentType: 1, content: JSON.stringify({ text }) }
+    return call(it.service, token, 'POST', '/admin-api/promotion/kefu-message/send', { body })
+  }
+  for (let part = 1; part <= 20; part += 1) await answer(`part ${part}\nof it`)
+  await visitor.log.getByText('part 20').waitFor()
+  const send = '**/kefu-message/send'
+  await visitor.page.route(send, (route) => {
+    const headers = { 'access-control-allow-origin': '*', 'access-control-allow-headers': '*' }
+    return route.fulfill({ headers, json: { code: 400, data: null, msg: 'no' } })
+  })
+  await visitor.send('hm')
+  await visitor.tick('hm', 'failed')
+  const top = () => visitor.log.evaluate((log) => log.scrollTop)
+  await visitor.log.evaluate((log) => log.scrollTo(0, 200))
+  assert.equal(await top(), 200)
+  const newer = visitor.panel.locator('.newer')
+  for (const number of [1, 2]) {
+    await answer(`part ${20 + number}`)
+    await newer.getByText(`${number} new`, { exact: true }).waitFor()
+    assert.equal(await top(), 200, 'the reader is not moved')
+  }
+  await newer.click()
+  await newer.waitFor({ state: 'detached' })
+  assert.ok(await visitor.log.evaluate((log) => log.scrollHeight - log.scrollTop - log.clientHeight < 2))
+  // At the end it follows.
+  await answer('the end')
+  await visitor.sees('the end')
+  assert.ok(await visitor.log.evaluate((log) => log.scrollHeight - log.scrollTop - log.clientHeight < 2))
+  assert.equal(await newer.count(), 0)
+})
+
 test('two tabs share what was read, and one of them makes the sound', async () => {
   const site = await it.site()
   const amy = await it.agent()

@@ -1,5 +1,5 @@
 /** The rows of the conversation. */
-import type { Message, OutboxEntry } from '@kefu/client'
+import { MEMBER, type Message, type OutboxEntry } from '@kefu/client'
 import { startOfDay } from '../locales/index.js'
 import type { Content } from './content.js'
 
@@ -30,7 +30,6 @@ export type Row = MessageRow | { kind: 'day'; key: string; time: number } | { ki
 
 /** A sender's messages within so many milliseconds are one group. */
 const GROUP = 5 * 60_000
-const MEMBER = 1
 
 export interface Conversation {
   /** The conversations of before the login, oldest first. */

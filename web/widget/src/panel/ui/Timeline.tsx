@@ -1,8 +1,9 @@
+import { MEMBER } from '@kefu/client'
 import { Component } from 'preact'
 import { clockTime, dayName } from '../../locales/index.js'
 import { safeUrl } from '../content.js'
 import type { Controller } from '../controller.js'
-import { type MessageRow, type Row, rows } from '../rows.js'
+import { type MessageRow, rows } from '../rows.js'
 import { Avatar } from './Avatar.js'
 import { Bubble } from './Bubble.js'
 import { Fault } from './Fault.js'
@@ -18,10 +19,13 @@ const NEAR = 60
 export class Timeline extends Component<{ it: Controller }, { below?: number }> {
   #log: HTMLElement | null = null
   #atEnd = true
-  #rows: Row[] = []
-  /** As it was drawn last: the key of the newest row, the `seq` of the oldest message, the height of all. */
-  #last: string | undefined
-  #first: number | undefined
+  /**
+   * As it was drawn last: the `seq` of the oldest and of the newest message, what waits last to be sent, the height of all. What
+   * waits, or could not be sent, stands below every answer.
+   */
+  #oldest = 0
+  #newest = 0
+  #waiting: string | undefined
   #height = 0
   readonly #watch = new ResizeObserver(() => this.#follow())
 
@@ -40,23 +44,26 @@ export class Timeline extends Component<{ it: Controller }, { below?: number }> 
   override componentDidUpdate() {
     const box = this.#log
     if (!box) return
-    const oldest = this.props.it.chat.messages[0]?.seq ?? 0
+    const { messages, entries } = this.props.it.chat
+    const oldest = messages[0]?.seq ?? 0
+    const answers = messages.filter(({ seq, senderType }) => seq > this.#newest && senderType !== MEMBER)
+    const last = this.#newest ? answers.at(-1) : undefined
+    const waiting = entries.at(-1)?.clientMessageId
     // Something was put above.
-    if (oldest < (this.#first ?? 0) && !this.#atEnd) box.scrollTop += box.scrollHeight - this.#height
-    this.#first = oldest
-    const newest = this.#rows.at(-1)
-    const isNews = this.#last !== undefined
-    if (newest?.kind === 'message' && newest.key !== this.#last) {
-      this.#last = newest.key
-      if (newest.own || !isNews) this.#atEnd = true
-      else if (!this.#atEnd) this.setState(({ below = 0 }) => ({ below: below + 1 }))
-      this.#follow()
-      const row = box.querySelector<HTMLElement>(`[data-key="${newest.key}"]`)
-      if (this.#atEnd && !newest.own && isNews && row && row.offsetHeight > box.clientHeight) {
+    if (oldest < this.#oldest && !this.#atEnd) box.scrollTop += box.scrollHeight - this.#height
+    if (waiting && waiting !== this.#waiting) this.#atEnd = true
+    else if (last && !this.#atEnd) this.setState({ below: (this.state.below ?? 0) + answers.length })
+    this.#oldest = oldest
+    this.#newest = messages.at(-1)?.seq ?? 0
+    this.#waiting = waiting
+    this.#follow()
+    if (last && this.#atEnd) {
+      const row = box.querySelector<HTMLElement>(`[data-key="${last.clientMessageId ?? last.id}"]`)
+      if (row && row.offsetHeight > box.clientHeight) {
         box.scrollTop = row.offsetTop - 12
         this.#atEnd = false
       }
-    } else this.#follow()
+    }
     this.#height = box.scrollHeight
     this.#look()
   }
@@ -88,7 +95,6 @@ export class Timeline extends Component<{ it: Controller }, { below?: number }> 
       entries: chat.entries,
       read: (contentType, content) => it.content(contentType, content),
     })
-    this.#rows = list
     const { greeting } = it.shell.config.texts
     return (
       <div class="middle">
@@ -181,7 +187,7 @@ function Message({ it, row, onLoad }: { it: Controller; row: MessageRow; onLoad:
       ) : (
         (row.last || progress === 'sending') && (
           <span class="meta">
-            {own ? null : <span>{name} ·</span>}
+            {!own && <span>{name} ·</span>}
             {own && progress && (
               <>
                 <Icon name={progress === 'read' ? 'two' : progress === 'sent' ? 'one' : 'clock'} />
