@@ -12,6 +12,7 @@ WORKDIR /src
 COPY .cargo .cargo
 COPY Cargo.toml Cargo.lock ./
 COPY bench/Cargo.toml bench/
+COPY schema schema
 RUN mkdir src bench/src \
     && echo 'fn main() {}' > build.rs \
     && cp build.rs src/main.rs \

@@ -27,8 +27,6 @@ mod named_number;
 mod postgres;
 mod probe;
 pub(crate) mod progress;
-#[expect(missing_docs, reason = "generated")]
-pub mod schema;
 pub(crate) mod sqlite;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -47,6 +45,7 @@ pub use connection::AnyConnection;
 pub(crate) use connection::{MultiBackend, each_backend};
 pub(crate) use fault::inserted;
 pub use instant::mark_restored;
+pub use kefu_schema as schema;
 pub use migration::migrate;
 pub(crate) use migration::{
     Lost, MigrationState, MigrationStatus, is_new, migrate_down, migration_status, what_is_lost,
