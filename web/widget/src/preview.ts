@@ -22,7 +22,7 @@ export interface Preview {
 
 /** What the panel measures by the screen, it measures by its place here: a phone's panel is as big, another one fits in. */
 const SHEET = `
-.panel { max-height: calc(100% - var(--bottom) - 88px); }
+.panel { width: min(400px, 100% - 2 * var(--side)); max-height: calc(100% - var(--bottom) - 88px); }
 @media (max-width: 667px) { .panel { top: 0 !important; width: 100%; height: 100% !important; max-height: none; } }`
 
 /**

@@ -132,7 +132,7 @@ export class Chat {
 
   get connected(): boolean {
     // Not `connecting` and not `waiting`. A login that has ended, or is blocked, waits for no connection.
-    return !/ing$/.test(this.client.socket.state)
+    return this.blocked || !/ing$/.test(this.client.socket.state)
   }
 
   /**
@@ -241,8 +241,11 @@ export class Chat {
     const text = JSON.stringify(body)
     if (text === this.#reported) return
     this.#reported = text
-    this.call('put', '/app-api/promotion/kefu-visitor/page', { body }).catch(() => {
+    this.call('put', '/app-api/promotion/kefu-visitor/page', { body }).catch((error: unknown) => {
       this.#reported = ''
+      // Whoever is blocked learns it here before a message is written.
+      this.#fault(error)
+      this.events.changed()
     })
   }
 

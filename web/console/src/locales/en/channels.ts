@@ -126,7 +126,7 @@ export default {
   preview: {
     label: 'Preview of the chat window',
     states: { online: 'Somebody is there', form: 'Form', away: 'Nobody is there' },
-    note: 'The preview sends nothing. The button at the bottom closes the window.',
+    note: 'The preview sends nothing.',
     failed: 'The preview could not be loaded',
   },
 }

@@ -123,7 +123,7 @@ export default {
   preview: {
     label: '客服窗口预览',
     states: { online: '有人在线', form: '填写表单', away: '无人在线' },
-    note: '预览不会发送消息，右下角的按钮可以收起窗口。',
+    note: '预览不会发送消息。',
     failed: '预览加载失败',
   },
 }

@@ -89,5 +89,5 @@ export const money = (hundredths: number) => `¥${(hundredths / 100).toFixed(2)}
 export function bytes(count: number): string {
   const [size, unit] =
     count < 1024 ? [count, 'B'] : count < 1024 ** 2 ? [count / 1024, 'KB'] : [count / 1024 ** 2, 'MB']
-  return `${Number(size.toFixed(1))} ${unit}`
+  return `${Number(size.toFixed(1))}\u00a0${unit}`
 }

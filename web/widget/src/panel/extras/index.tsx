@@ -20,7 +20,7 @@ interface RichProps {
 
 /** A sheet of paper (ui/icons.tsx). */
 const FILE = 'M13.5 3H7a1.5 1.5 0 0 0-1.5 1.5v15A1.5 1.5 0 0 0 7 21h10a1.5 1.5 0 0 0 1.5-1.5V8zM13.5 3v5h5'
-const EMOJI = [...'😀😄😁😂🙂😊😍😘😜🤔😏😒😔😢😭😡😱😅😴👌👍👎👏🙏💪🤝👋🌹🎉❤💔🔥']
+const EMOJI = [...'😀😄😁😂🙂😊😍😘😜🤔😏😒😔😢😭😡😱😅😴👌👍👎👏🙏💪🤝👋🌹🎉💖💔🔥']
 
 /** Pictures, files and cards, emoji, the preview of a message and its sound. */
 export function make({ createElement, KefuError, Avatar, Icon, safeUrl }: Kit): Parts['extras'] {
@@ -35,7 +35,10 @@ export function make({ createElement, KefuError, Avatar, Icon, safeUrl }: Kit): 
       case 'picture': {
         const { url, width, height } = content
         // The place is kept, so that nothing moves when the picture comes.
-        const size = width && height ? { aspectRatio: `${width} / ${height}`, width: `${Math.min(width, 240)}px` } : {}
+        const size =
+          width && height
+            ? { aspectRatio: `${width} / ${height}`, width: `${Math.min(width, 240, (280 * width) / height)}px` }
+            : {}
         return (
           <a class="picture" href={url} {...outside}>
             <img src={url} alt={t('picture')} style={size} onLoad={onLoad} />
@@ -129,6 +132,7 @@ export function make({ createElement, KefuError, Avatar, Icon, safeUrl }: Kit): 
   function describe({ t, shell }: Controller, { name, problem, reason }: Upload): string {
     if (problem === 'tooLarge') return t('tooLarge', { name, limit: bytes(shell.config.uploadBytes) })
     if (problem === 'empty') return t('empty', { name })
+    if (problem === 'refused') return `${name} · ${reason}`
     return problem ? `${t('uploadFailed', { name })}${reason ? ` · ${reason}` : ''}` : name
   }
 

@@ -9,7 +9,7 @@ export interface Upload {
   size: number
   /** From 0 to 1. */
   progress: number
-  problem?: 'tooLarge' | 'empty' | 'failed'
+  problem?: 'tooLarge' | 'empty' | 'refused' | 'failed'
   /** The service's reason. */
   reason?: string
   url?: string
@@ -75,8 +75,11 @@ export class Uploads {
       this.remove(id)
       if (upload) done({ ...upload, url, ...size } as Required<Upload>)
     } catch (error) {
-      if (!end.signal.aborted)
-        this.#set(id, { problem: 'failed', reason: error instanceof this.Fault ? error.msg : '' })
+      if (end.signal.aborted) return
+      const { code, msg } = error instanceof this.Fault ? error : { code: 0, msg: '' }
+      // What the service does not take, it does not take the next time. It names the kind of its refusal first.
+      if (code === 400) this.#set(id, { problem: 'refused', reason: msg.replace(/^.*?[:：] ?/, '') })
+      else this.#set(id, { problem: 'failed', reason: msg })
     }
   }
 

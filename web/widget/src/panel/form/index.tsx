@@ -61,11 +61,11 @@ export function make({ createElement, Component }: Kit): Parts['form'] {
       const { t } = it
       if (this.state.busy) return
       const problems: Values = {}
-      for (const { name, label, required } of this.#fields) {
+      for (const { name, required } of this.#fields) {
         const value = this.#values[name]?.trim() ?? ''
         const pattern = PATTERNS[name]
-        if (!value && required) problems[name] = t('required', { field: label })
-        else if (value && pattern && !pattern.test(value)) problems[name] = t('invalid', { field: label })
+        if (!value && required) problems[name] = t('required')
+        else if (value && pattern && !pattern.test(value)) problems[name] = t('invalid')
       }
       const [wrong] = Object.keys(problems)
       this.setState({ problems, fault: '', busy: !wrong })

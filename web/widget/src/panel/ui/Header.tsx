@@ -30,9 +30,8 @@ export function Header({ it }: { it: Controller }) {
         <h2 class="title">{title}</h2>
         <span class="state" role="status">
           <span class={`dot ${state}`} />
-          {chat.agent || t(state)}
-          {/* Who serves is there already. */}
-          {state === 'online' && !chat.agent && texts.reply && ` · ${texts.reply}`}
+          {/* The dot says that somebody is there. */}
+          {chat.agent || (state === 'online' && texts.reply) || t(state)}
         </span>
       </span>
       <button class="plain shut" aria-label={t('close')} onClick={() => it.leaveToLauncher()}>

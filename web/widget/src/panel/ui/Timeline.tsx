@@ -122,6 +122,7 @@ export class Timeline extends Component<{ it: Controller }, { below?: number }> 
               <div class="bubble">{greeting}</div>
             </div>
           )}
+          {!greeting && !chat.started && chat.phase === 'ready' && <span class="note">{t('begins')}</span>}
           {list.map((row) =>
             row.kind === 'message' ? (
               <Message it={it} row={row} key={row.key} onLoad={() => this.#follow()} />
@@ -137,7 +138,7 @@ export class Timeline extends Component<{ it: Controller }, { below?: number }> 
           {(chat.messages.at(-1)?.taskId && it.part('rounds')?.(it)) ||
             (it.away && chat.started && chat.phase === 'ready' && <span class="note">{t('awayShort')}</span>)}
           {chat.typing && (
-            <div class="row theirs last" role="status" aria-label={`${t('agent')} ${t('typing')}`}>
+            <div class="row theirs first last" role="status" aria-label={`${t('agent')} ${t('typing')}`}>
               <div class="bubble dots">
                 <i />
                 <i />
@@ -175,11 +176,15 @@ function Message({ it, row, onLoad }: { it: Controller; row: MessageRow; onLoad:
       <Bubble it={it} content={content} onLoad={onLoad} />
       {progress === 'failed' ? (
         <span class="meta failed" role="alert">
-          <Icon name="warn" />
-          {row.problem || t('failed')}
-          <button class="textual" onClick={() => chat.client.outbox.retry(entry ?? '')}>
-            {t('retry')}
-          </button>
+          <span class="why">
+            <Icon name="warn" />
+            {row.problem || t('failed')}
+          </span>
+          {!chat.blocked && (
+            <button class="textual" onClick={() => chat.client.outbox.retry(entry ?? '')}>
+              {t('retry')}
+            </button>
+          )}
           <button class="textual" onClick={() => chat.client.outbox.remove(entry ?? '')}>
             {t('remove')}
           </button>
