@@ -64,7 +64,7 @@ test('a form and extras that cannot be loaded say so, and go on where they were'
   await mend()
   await visitor.panel.getByRole('button', { name: 'Try again' }).click()
   await visitor.panel.getByLabel('Your question').fill('when do you open?')
-  await visitor.panel.getByRole('button', { name: 'Leave the message' }).click()
+  await visitor.panel.getByRole('button', { name: 'Send message' }).click()
   await visitor.tick('when do you open?', 'sent')
   mend = await failing(visitor, 'extras')
   await visitor.panel.locator('input[type=file]').setInputFiles([FILE])

@@ -7,7 +7,6 @@ const en: Words = {
   offline: 'Nobody is online right now',
   close: 'Close',
   log: 'Conversation',
-  begins: 'Send a message to begin',
   placeholder: 'Write a message…',
   send: 'Send',
   emoji: 'Emoji',

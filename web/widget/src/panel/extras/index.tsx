@@ -132,7 +132,6 @@ export function make({ createElement, KefuError, Avatar, Icon, safeUrl }: Kit): 
   function describe({ t, shell }: Controller, { name, problem, reason }: Upload): string {
     if (problem === 'tooLarge') return t('tooLarge', { name, limit: bytes(shell.config.uploadBytes) })
     if (problem === 'empty') return t('empty', { name })
-    if (problem === 'refused') return `${name} · ${reason}`
     return problem ? `${t('uploadFailed', { name })}${reason ? ` · ${reason}` : ''}` : name
   }
 

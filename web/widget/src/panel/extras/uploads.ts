@@ -76,10 +76,9 @@ export class Uploads {
       if (upload) done({ ...upload, url, ...size } as Required<Upload>)
     } catch (error) {
       if (end.signal.aborted) return
-      const { code, msg } = error instanceof this.Fault ? error : { code: 0, msg: '' }
+      const { code, msg } = error as KefuError
       // What the service does not take, it does not take the next time. It names the kind of its refusal first.
-      if (code === 400) this.#set(id, { problem: 'refused', reason: msg.replace(/^.*?[:：] ?/, '') })
-      else this.#set(id, { problem: 'failed', reason: msg })
+      this.#set(id, { problem: code === 400 ? 'refused' : 'failed', reason: code ? msg.replace(/.*?: ?/, '') : '' })
     }
   }
 

@@ -122,7 +122,7 @@ export class Timeline extends Component<{ it: Controller }, { below?: number }> 
               <div class="bubble">{greeting}</div>
             </div>
           )}
-          {!greeting && !chat.started && chat.phase === 'ready' && <span class="note">{t('begins')}</span>}
+          {!greeting && !chat.started && chat.phase === 'ready' && <span class="note">{t('begin')}</span>}
           {list.map((row) =>
             row.kind === 'message' ? (
               <Message it={it} row={row} key={row.key} onLoad={() => this.#follow()} />
@@ -176,10 +176,7 @@ function Message({ it, row, onLoad }: { it: Controller; row: MessageRow; onLoad:
       <Bubble it={it} content={content} onLoad={onLoad} />
       {progress === 'failed' ? (
         <span class="meta failed" role="alert">
-          <span class="why">
-            <Icon name="warn" />
-            {row.problem || t('failed')}
-          </span>
+          {row.problem || t('failed')}
           {!chat.blocked && (
             <button class="textual" onClick={() => chat.client.outbox.retry(entry ?? '')}>
               {t('retry')}

@@ -8,7 +8,6 @@ const SHAPES = {
   one: 'M5 12.5l4.5 4.5L19 7.5',
   two: 'M2.5 12.5L7 17l9.5-9.5M12 16l1 1 9-9.5',
   clock: 'M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16zM12 8v4.5l3 1.5',
-  warn: 'M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16zM12 8v5M12 16h.01',
 } as const
 
 export type IconName = keyof typeof SHAPES
