@@ -57,7 +57,7 @@ const zh = {
   file: '文件',
   product: '商品',
   order: '订单',
-  unknown: '暂不支持显示的消息',
+  unknown: '暂不支持的消息',
   orderNo: '订单号 {no}',
   count: '共 {n} 件',
   sendCard: '发送给客服',
