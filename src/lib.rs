@@ -6,7 +6,7 @@
 //! | [`message`] | messages: written in groups, pushed after their commit, read along `seq` |
 //! | [`writer`], [`fact`] | the group commit; what has happened, who hears of it and how |
 //! | [`conversation`] | conversations: one per member and tenant |
-//! | [`account`], [`auth`], `access` | admins and members; tokens, logins, revocations; roles and permissions |
+//! | [`account`], [`auth`], [`access`] | admins and members; tokens, logins, revocations; roles and permissions |
 //! | `agent` | agents and their groups |
 //! | `api_key` | keys of other programs |
 //! | `audit` | who changed what |
@@ -30,44 +30,37 @@
 //! Only `db` and the `store` modules query with Diesel. docs/architecture.md says more: one
 //! message's way, the invariants and where each is kept, and the exceptions.
 
-mod access;
 mod account;
 mod agent;
 mod api_key;
 mod app;
 mod audit;
 mod auth;
-mod backoff;
 mod channel;
 pub mod cli;
-pub mod clock;
 mod conversation;
-mod credential;
-mod db;
-pub mod error;
 mod fact;
 mod file;
 mod health;
-mod http;
-pub mod id;
 mod import;
-mod job;
-mod limit;
 mod message;
-mod origin;
-mod push;
 mod routes;
-pub mod settings;
 mod shop;
 mod socket;
 mod task;
-mod telemetry;
 mod tenant;
-mod text;
 mod visitor;
 mod web;
 mod writer;
-mod ws;
+
+// Under their own names, so that a path is the same on either side of the border.
+use kefu_foundation::{access, backoff, credential, db, http, job, limit, origin, push, telemetry, text, ws};
+pub use kefu_foundation::{clock, error, id, settings};
+
+/// A database for unit tests, as the foundation's own have it.
+#[cfg(test)]
+#[path = "../foundation/src/db/testing.rs"]
+mod test_db;
 
 /// What the integration tests, the benchmark and the fuzz targets drive from inside. Everything else is private, so that
 /// the compiler finds what nobody uses.
