@@ -93,11 +93,14 @@ fn method<P: Path>() -> Method {
     }
 }
 
+// For `routes!`, wherever it is used.
+pub use pastey::paste;
+
 /// Registers handlers that `#[utoipa::path]` describes: `routes!(config => list, get)`.
 #[macro_export]
 macro_rules! routes {
     ($config:expr => $($handler:ident),+ $(,)?) => {
-        pastey::paste! {
+        $crate::http::route::paste! {
             $($config.service($crate::http::route::Route::<[<__path_ $handler>], _, _>::new($handler));)+
         }
     };

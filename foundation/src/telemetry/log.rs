@@ -83,7 +83,7 @@ where
 /// The filter, with what it says of a module of `kefu` said of the same module of `kefu_foundation`: who asks for
 /// `kefu::push=debug` need not know in which of them it stands. `kefu` without a module is the beginning of both names already.
 fn of_both_crates(filter: &str) -> Cow<'_, str> {
-    let modules = filter.split(',').filter_map(|directive| directive.trim().strip_prefix("kefu::"));
+    let modules = filter.split(',').filter_map(|directive| directive.strip_prefix("kefu::"));
     let again: String = modules.map(|module| format!(",kefu_foundation::{module}")).collect();
     if again.is_empty() { Cow::Borrowed(filter) } else { Cow::Owned(format!("{filter}{again}")) }
 }
@@ -161,7 +161,7 @@ mod tests {
         for (filter, shown) in [
             ("warn,kefu=debug", "push auth"),
             ("info,kefu::push=debug", "push"),
-            ("kefu::auth=debug, kefu::push::hub=debug", "auth"),
+            ("kefu::auth=debug,kefu::push::hub=debug", "auth"),
             ("debug,kefu::push=info", "auth"),
             ("info", ""),
         ] {
