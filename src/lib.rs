@@ -6,7 +6,7 @@
 //! | [`message`] | messages: written in groups, pushed after their commit, read along `seq` |
 //! | [`writer`], [`fact`] | the group commit; what has happened, who hears of it and how |
 //! | [`conversation`] | conversations: one per member and tenant |
-//! | [`account`], [`auth`], `access` | admins and members; tokens, logins, revocations; roles and permissions |
+//! | [`account`], [`auth`] | admins and members; tokens, logins, revocations |
 //! | `agent` | agents and their groups |
 //! | `api_key` | keys of other programs |
 //! | `audit` | who changed what |
@@ -14,15 +14,14 @@
 //! | `task` | rounds of service |
 //! | [`visitor`] | members who came in through a channel, and how they become members whom the site knows |
 //! | [`mod@file`] | uploads |
-//! | [`socket`], [`push`], `ws` | the WebSocket's handshake and client frames; events to connections; RFC 6455 |
+//! | [`socket`] | the WebSocket's handshake and client frames |
 //! | [`import`] | conversations of a yudao shop, taken over |
-//! | [`health`], [`telemetry`] | health and metrics; numbers and logs |
-//! | [`job`] | work that outlives the process |
+//! | [`health`] | health and metrics |
 //! | [`web`] | the agents' console |
 //! | [`shop`] | empty answers to what stock clients ask of a shop |
-//! | [`http`], [`limit`] | extractors, envelope, middleware; rate limits |
-//! | [`db`] | pool, migrations, checkpoints, ids |
-//! | [`settings`], [`error`], [`id`], [`credential`], [`clock`], [`text`], `origin`, `backoff` | what everything stands on |
+//!
+//! What all of it stands on is a crate of its own, [`kefu_foundation`]: the database, HTTP, the push, jobs, limits, settings, errors, ids.
+//! Its modules have their names here, too, so that `crate::db` is `db` in both.
 //!
 //! Imports go one way: `cli` → `app` → `routes` → the `api` modules and `socket` → the commands of `message` and
 //! `conversation` → `writer` → `conversation` → `auth` → `account` → `channel` → `tenant` → the foundation; `writer` → `fact` → `push`.
@@ -30,44 +29,37 @@
 //! Only `db` and the `store` modules query with Diesel. docs/architecture.md says more: one
 //! message's way, the invariants and where each is kept, and the exceptions.
 
-mod access;
 mod account;
 mod agent;
 mod api_key;
 mod app;
 mod audit;
 mod auth;
-mod backoff;
 mod channel;
 pub mod cli;
-pub mod clock;
 mod conversation;
-mod credential;
-mod db;
-pub mod error;
 mod fact;
 mod file;
 mod health;
-mod http;
-pub mod id;
 mod import;
-mod job;
-mod limit;
 mod message;
-mod origin;
-mod push;
 mod routes;
-pub mod settings;
 mod shop;
 mod socket;
 mod task;
-mod telemetry;
 mod tenant;
-mod text;
 mod visitor;
 mod web;
 mod writer;
-mod ws;
+
+// Under their own names, so that a path is the same on either side of the border.
+use kefu_foundation::{access, backoff, credential, db, http, job, limit, origin, push, telemetry, text, ws};
+pub use kefu_foundation::{clock, error, id, settings};
+
+/// A database for unit tests, as the foundation's own have it.
+#[cfg(test)]
+#[path = "../foundation/src/db/testing.rs"]
+mod test_db;
 
 /// What the integration tests, the benchmark and the fuzz targets drive from inside. Everything else is private, so that
 /// the compiler finds what nobody uses.

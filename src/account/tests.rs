@@ -1,5 +1,5 @@
 use super::*;
-use crate::db::testing::temporary;
+use crate::test_db::temporary;
 
 const NOW: Millis = 1_795_000_000_000;
 

@@ -17,7 +17,7 @@ use crate::auth::extract::Admin;
 use crate::clock::{Clock, Millis};
 use crate::db::Db;
 use crate::error::{Error, Problem, Result};
-use crate::fact::Fact;
+use crate::fact::{self, Fact};
 use crate::http::address::CallerAddress;
 use crate::http::{Answer, Data, Json, Query, Then, routes};
 use crate::id::{GroupId, UserId};
@@ -37,8 +37,6 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
 }
 
 impl Data for GroupView {}
-
-impl Data for GroupId {}
 
 impl Data for AgentView {}
 
@@ -487,7 +485,7 @@ async fn set_duty(
         Ok(Some(Fact::AgentChanged { tenant, agent, duty: Some(duty.code()), load }))
     };
     if let Some(changed) = db.write(set).await? {
-        hub.publish(&[changed.event()?]);
+        hub.publish(&[fact::event(&changed)?]);
     }
     Ok(Answer(true))
 }

@@ -14,12 +14,12 @@ use crate::channel::Channels;
 use crate::clock::Clock;
 use crate::clock::Millis;
 use crate::db::Db;
-use crate::db::testing::temporary;
 use crate::http::address::ClientAddress;
 use crate::push::Hub;
 use crate::settings;
 use crate::telemetry::metrics::Metrics;
 use crate::tenant::Tenants;
+use crate::test_db::temporary;
 
 const NOW: Millis = 1_795_000_000_000;
 const SHARED: &str = "a secret shared with the integrator";

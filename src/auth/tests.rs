@@ -8,9 +8,9 @@ use super::*;
 use crate::access::{Permissions, Role};
 use crate::account::NewAdmin;
 use crate::credential::Ended;
-use crate::db::testing::temporary;
 use crate::id::LoginId;
 use crate::tenant::DEFAULT_TENANT;
+use crate::test_db::temporary;
 
 const NOW: Millis = 1_795_000_000_000;
 const SECRET: &str = "a secret of this service for tests";

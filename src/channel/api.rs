@@ -60,8 +60,6 @@ struct ChannelView {
 
 impl Data for ChannelView {}
 
-impl Data for ChannelId {}
-
 impl From<StoredChannel> for ChannelView {
     fn from(channel: StoredChannel) -> Self {
         let StoredChannel { id, tenant: _, kind, name, key, enabled, settings, created } = channel;

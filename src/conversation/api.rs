@@ -37,8 +37,6 @@ impl Data for ConversationView {
 
 impl Data for ConversationCounts {}
 
-impl Data for ConversationId {}
-
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]

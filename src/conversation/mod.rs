@@ -24,7 +24,7 @@ use crate::auth::Principal;
 use crate::clock::Millis;
 use crate::db::Db;
 use crate::error::{Error, Problem, Result};
-use crate::fact::Fact;
+use crate::fact::{self, Fact};
 use crate::id::{ConversationId, TaskId, TenantId, UserId, UserType};
 use crate::push::Hub;
 
@@ -215,7 +215,7 @@ impl Conversation {
 /// As [`Db::run`], and then nothing was published.
 pub(crate) async fn publish(db: &Db, hub: &Hub, fact: Fact) -> Result<()> {
     if !hub.is_limited(fact.tenant()) {
-        hub.publish(&[fact.event()?]);
+        hub.publish(&[fact::event(&fact)?]);
         return Ok(());
     }
     let known = hub.clone();

@@ -11,191 +11,124 @@ use super::frames::{
 };
 use crate::access::Permission;
 use crate::error::Result;
-use crate::id::{ConversationId, TenantId, UserType};
+use crate::id::UserType;
 use crate::push::{Audience, Event, Position};
-use crate::ws::frame;
+use crate::ws::frame as wire;
 
-impl Fact {
-    /// The event for the sockets of its audience.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Internal`] when its content cannot be JSON, which no content of ours brings about.
-    pub(crate) fn event(&self) -> Result<Event> {
-        let frame = self
-            .frame()
-            .inspect_err(|error| tracing::error!(%error, fact = self.name(), "no frame could be built of a fact"))?;
-        Ok(Event { tenant: self.tenant(), audience: self.audience(), frame, position: self.position() })
-    }
+/// The event of a fact, for the sockets of its audience.
+///
+/// # Errors
+/// [`crate::error::Error::Internal`] when its content cannot be JSON, which no content of ours brings about.
+pub(crate) fn event(fact: &Fact) -> Result<Event> {
+    let frame = frame(fact)
+        .inspect_err(|error| tracing::error!(%error, fact = fact.name(), "no frame could be built of a fact"))?;
+    Ok(Event { tenant: fact.tenant(), audience: audience(fact), frame, position: position(fact) })
+}
 
-    /// The tenant in which it has happened.
-    pub(crate) const fn tenant(&self) -> TenantId {
-        match self {
-            Self::ConversationCreated { tenant, .. }
-            | Self::MessageStored { tenant, .. }
-            | Self::MessagesRead { tenant, .. }
-            | Self::ConversationPinned { tenant, .. }
-            | Self::ConversationDeleted { tenant, .. }
-            | Self::ConversationHidden { tenant, .. }
-            | Self::ConversationMarked { tenant, .. }
-            | Self::ConversationLinked { tenant, .. }
-            | Self::MemberUpdated { tenant, .. }
-            | Self::TaskChanged { tenant, .. }
-            | Self::OwnTaskChanged { tenant, .. }
-            | Self::TaskOffered { tenant, .. }
-            | Self::QueuePosition { tenant, .. }
-            | Self::AgentChanged { tenant, .. }
-            | Self::Typing { tenant, .. } => *tenant,
+/// Its recipients.
+fn audience(fact: &Fact) -> Audience {
+    let admins = || Audience::admins(Permission::QueryMessages);
+    match *fact {
+        Fact::MessageStored { member, .. }
+        | Fact::MessagesRead { member, .. }
+        | Fact::ConversationLinked { member, .. } => admins().and_member(member),
+        Fact::ConversationCreated { .. }
+        | Fact::ConversationPinned { .. }
+        | Fact::ConversationDeleted { .. }
+        | Fact::ConversationMarked { .. }
+        | Fact::MemberUpdated { .. } => admins(),
+        Fact::ConversationHidden { conversation, before, now, .. } => {
+            admins().within(before, Some(now)).hiding(conversation.get())
         }
-    }
-
-    /// The conversation that admins of a limited sight have to see to hear of it.
-    pub(crate) fn conversation(&self) -> Option<ConversationId> {
-        match *self {
-            Self::MessageStored { ref message, .. } => Some(message.conversation_id),
-            Self::ConversationCreated { conversation, .. }
-            | Self::MessagesRead { conversation, .. }
-            | Self::ConversationPinned { conversation, .. }
-            | Self::ConversationDeleted { conversation, .. }
-            | Self::ConversationMarked { conversation, .. }
-            | Self::ConversationLinked { conversation, .. }
-            | Self::MemberUpdated { conversation, .. }
-            | Self::Typing { conversation, .. } => Some(conversation),
-            Self::TaskChanged { ref task, .. } => Some(task.conversation_id),
-            // It says itself who hears of it.
-            Self::ConversationHidden { .. }
-            | Self::OwnTaskChanged { .. }
-            | Self::QueuePosition { .. }
-            | Self::TaskOffered { .. }
-            | Self::AgentChanged { .. } => None,
+        Fact::TaskChanged { .. } => Audience::admins(Permission::QueryTasks),
+        Fact::OwnTaskChanged { member, .. } | Fact::QueuePosition { member, .. } => {
+            Audience::default().and_member(member)
         }
-    }
-
-    /// Its name outside of this service: in logs, and for webhooks.
-    pub(crate) const fn name(&self) -> &'static str {
-        match self {
-            Self::ConversationCreated { .. } => "conversation.created",
-            Self::MessageStored { .. } => "message.created",
-            Self::MessagesRead { .. } => "message.read",
-            Self::ConversationPinned { .. } => "conversation.pinned",
-            Self::ConversationDeleted { .. } => "conversation.deleted",
-            Self::ConversationHidden { .. } => "conversation.hidden",
-            Self::ConversationMarked { .. } => "conversation.marked",
-            Self::ConversationLinked { .. } => "conversation.linked",
-            Self::MemberUpdated { .. } => "member.updated",
-            Self::TaskChanged { .. } => "task.changed",
-            Self::OwnTaskChanged { .. } => "task.own_changed",
-            Self::TaskOffered { .. } => "task.offered",
-            Self::QueuePosition { .. } => "task.queue_position",
-            Self::AgentChanged { .. } => "agent.changed",
-            Self::Typing { .. } => "conversation.typing",
+        Fact::TaskOffered { agent, .. } => Audience::default().and_users([(UserType::Admin, agent)]),
+        Fact::AgentChanged { agent, .. } => {
+            Audience::admins(Permission::SuperviseTasks).and_users([(UserType::Admin, agent)])
         }
-    }
-
-    /// Its recipients.
-    fn audience(&self) -> Audience {
-        let admins = || Audience::admins(Permission::QueryMessages);
-        match *self {
-            Self::MessageStored { member, .. }
-            | Self::MessagesRead { member, .. }
-            | Self::ConversationLinked { member, .. } => admins().and_member(member),
-            Self::ConversationCreated { .. }
-            | Self::ConversationPinned { .. }
-            | Self::ConversationDeleted { .. }
-            | Self::ConversationMarked { .. }
-            | Self::MemberUpdated { .. } => admins(),
-            Self::ConversationHidden { conversation, before, now, .. } => {
-                admins().within(before, Some(now)).hiding(conversation.get())
-            }
-            Self::TaskChanged { .. } => Audience::admins(Permission::QueryTasks),
-            Self::OwnTaskChanged { member, .. } | Self::QueuePosition { member, .. } => {
-                Audience::default().and_member(member)
-            }
-            Self::TaskOffered { agent, .. } => Audience::default().and_users([(UserType::Admin, agent)]),
-            Self::AgentChanged { agent, .. } => {
-                Audience::admins(Permission::SuperviseTasks).and_users([(UserType::Admin, agent)])
-            }
-            Self::Typing { user_type: UserType::Member, .. } => admins(),
-            Self::Typing { user_type: UserType::Admin, member, user, .. } => {
-                admins().and_member(member).except((UserType::Admin, user))
-            }
-        }
-    }
-
-    /// Its frame as it goes over the wire.
-    fn frame(&self) -> Result<Bytes> {
-        match *self {
-            Self::ConversationCreated { conversation, member, .. } => {
-                build(ServerFrame::Created, &Created { conversation_id: conversation, user_id: member })
-            }
-            Self::MessageStored { ref message, .. } => build(ServerFrame::Message, message),
-            Self::MessagesRead { conversation, reader, up_to_seq, .. } => {
-                let kind = match reader {
-                    UserType::Admin => ServerFrame::ReadByAdmin,
-                    UserType::Member => ServerFrame::ReadByMember,
-                };
-                build(kind, &Read { conversation_id: conversation, reader_type: reader.code(), seq: up_to_seq })
-            }
-            Self::ConversationPinned { conversation, pinned, .. } => {
-                build(ServerFrame::Pinned, &Pinned { conversation_id: conversation, admin_pinned: pinned })
-            }
-            Self::ConversationDeleted { conversation, .. } => {
-                build(ServerFrame::Deleted, &Deleted { conversation_id: conversation })
-            }
-            Self::ConversationHidden { conversation, .. } => {
-                build(ServerFrame::Hidden, &Hidden { conversation_id: conversation })
-            }
-            Self::ConversationMarked { conversation, marked_unread, .. } => {
-                build(ServerFrame::Marked, &Marked { conversation_id: conversation, marked_unread })
-            }
-            Self::ConversationLinked { conversation, member, visitor, .. } => {
-                let content = Linked { conversation_id: conversation, user_id: member, previous_user_id: visitor };
-                build(ServerFrame::Linked, &content)
-            }
-            Self::MemberUpdated { conversation, member, .. } => {
-                build(ServerFrame::MemberUpdated, &MemberUpdated { conversation_id: conversation, user_id: member })
-            }
-            Self::TaskChanged { ref task, .. } => build(ServerFrame::Task, task),
-            Self::OwnTaskChanged { ref task, .. } => build(ServerFrame::Task, task),
-            Self::TaskOffered { ref task, .. } => build(ServerFrame::TaskOffer, task),
-            Self::QueuePosition { conversation, place, waiting, .. } => {
-                let text = format!("当前正在等待人数为{place}人");
-                let content = QueuePosition { conversation_id: conversation, place, waiting, text };
-                build(ServerFrame::QueuePosition, &content)
-            }
-            Self::AgentChanged { agent, duty, load, .. } => {
-                build(ServerFrame::Agent, &AgentChanged { admin_id: agent, duty, load })
-            }
-            Self::Typing { conversation, user_type, user, .. } => {
-                let content = Typing { conversation_id: conversation, user_id: user, user_type: user_type.code() };
-                build(ServerFrame::Typing, &content)
-            }
-        }
-    }
-
-    /// Where it stands in a stream that can be replayed: a message in its conversation.
-    const fn position(&self) -> Option<Position> {
-        match self {
-            Self::MessageStored { message, .. } => {
-                Some(Position { stream: message.conversation_id.get(), seq: message.seq })
-            }
-            Self::ConversationCreated { .. }
-            | Self::MessagesRead { .. }
-            | Self::ConversationPinned { .. }
-            | Self::ConversationDeleted { .. }
-            | Self::ConversationHidden { .. }
-            | Self::ConversationMarked { .. }
-            | Self::ConversationLinked { .. }
-            | Self::MemberUpdated { .. }
-            | Self::TaskChanged { .. }
-            | Self::OwnTaskChanged { .. }
-            | Self::TaskOffered { .. }
-            | Self::QueuePosition { .. }
-            | Self::AgentChanged { .. }
-            | Self::Typing { .. } => None,
+        Fact::Typing { user_type: UserType::Member, .. } => admins(),
+        Fact::Typing { user_type: UserType::Admin, member, user, .. } => {
+            admins().and_member(member).except((UserType::Admin, user))
         }
     }
 }
 
+/// Its frame as it goes over the wire.
+fn frame(fact: &Fact) -> Result<Bytes> {
+    match *fact {
+        Fact::ConversationCreated { conversation, member, .. } => {
+            build(ServerFrame::Created, &Created { conversation_id: conversation, user_id: member })
+        }
+        Fact::MessageStored { ref message, .. } => build(ServerFrame::Message, message),
+        Fact::MessagesRead { conversation, reader, up_to_seq, .. } => {
+            let kind = match reader {
+                UserType::Admin => ServerFrame::ReadByAdmin,
+                UserType::Member => ServerFrame::ReadByMember,
+            };
+            build(kind, &Read { conversation_id: conversation, reader_type: reader.code(), seq: up_to_seq })
+        }
+        Fact::ConversationPinned { conversation, pinned, .. } => {
+            build(ServerFrame::Pinned, &Pinned { conversation_id: conversation, admin_pinned: pinned })
+        }
+        Fact::ConversationDeleted { conversation, .. } => {
+            build(ServerFrame::Deleted, &Deleted { conversation_id: conversation })
+        }
+        Fact::ConversationHidden { conversation, .. } => {
+            build(ServerFrame::Hidden, &Hidden { conversation_id: conversation })
+        }
+        Fact::ConversationMarked { conversation, marked_unread, .. } => {
+            build(ServerFrame::Marked, &Marked { conversation_id: conversation, marked_unread })
+        }
+        Fact::ConversationLinked { conversation, member, visitor, .. } => {
+            let content = Linked { conversation_id: conversation, user_id: member, previous_user_id: visitor };
+            build(ServerFrame::Linked, &content)
+        }
+        Fact::MemberUpdated { conversation, member, .. } => {
+            build(ServerFrame::MemberUpdated, &MemberUpdated { conversation_id: conversation, user_id: member })
+        }
+        Fact::TaskChanged { ref task, .. } => build(ServerFrame::Task, task),
+        Fact::OwnTaskChanged { ref task, .. } => build(ServerFrame::Task, task),
+        Fact::TaskOffered { ref task, .. } => build(ServerFrame::TaskOffer, task),
+        Fact::QueuePosition { conversation, place, waiting, .. } => {
+            let text = format!("当前正在等待人数为{place}人");
+            let content = QueuePosition { conversation_id: conversation, place, waiting, text };
+            build(ServerFrame::QueuePosition, &content)
+        }
+        Fact::AgentChanged { agent, duty, load, .. } => {
+            build(ServerFrame::Agent, &AgentChanged { admin_id: agent, duty, load })
+        }
+        Fact::Typing { conversation, user_type, user, .. } => {
+            let content = Typing { conversation_id: conversation, user_id: user, user_type: user_type.code() };
+            build(ServerFrame::Typing, &content)
+        }
+    }
+}
+
+/// Where it stands in a stream that can be replayed: a message in its conversation.
+const fn position(fact: &Fact) -> Option<Position> {
+    match fact {
+        Fact::MessageStored { message, .. } => {
+            Some(Position { stream: message.conversation_id.get(), seq: message.seq })
+        }
+        Fact::ConversationCreated { .. }
+        | Fact::MessagesRead { .. }
+        | Fact::ConversationPinned { .. }
+        | Fact::ConversationDeleted { .. }
+        | Fact::ConversationHidden { .. }
+        | Fact::ConversationMarked { .. }
+        | Fact::ConversationLinked { .. }
+        | Fact::MemberUpdated { .. }
+        | Fact::TaskChanged { .. }
+        | Fact::OwnTaskChanged { .. }
+        | Fact::TaskOffered { .. }
+        | Fact::QueuePosition { .. }
+        | Fact::AgentChanged { .. }
+        | Fact::Typing { .. } => None,
+    }
+}
+
 fn build(kind: ServerFrame, content: &impl serde::Serialize) -> Result<Bytes> {
-    frame::event(kind.as_str(), content)
+    wire::event(kind.as_str(), content)
 }

@@ -118,9 +118,9 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
-    use crate::db::testing::temporary_with;
     use crate::message;
     use crate::settings::Settings;
+    use crate::test_db::temporary_with;
     use crate::writer::{self, Stream};
 
     /// Asks `/readyz` of a service with one database connection, after `before` has happened to it.

@@ -252,7 +252,7 @@ impl Target {
                 Err(Error::Busy) if begun.elapsed() <= TIMEOUT => {}
                 Err(error) => return Err(format!("cannot write to kefu's database: {error}")),
             }
-            std::thread::sleep(backoff.next());
+            std::thread::sleep(backoff.pause());
         }
     }
 }

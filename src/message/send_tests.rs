@@ -5,7 +5,6 @@ use crate::clock::{Clock, Millis};
 use crate::conversation::delete::Delete;
 use crate::conversation::{self, Target};
 use crate::db::schema::kefu_conversation;
-use crate::db::testing::temporary;
 use crate::id::{ConversationId, TenantId, UserId};
 use crate::message::content::{Content, MAX_BYTES};
 use crate::message::read::MarkRead;
@@ -13,6 +12,7 @@ use crate::message::store::{Page as MessagePage, page};
 use crate::message::{Sender, between, insert_toasts, newest_time};
 use crate::push::Hub;
 use crate::settings;
+use crate::test_db::temporary;
 use crate::writer::testing::Commands;
 use crate::writer::{Ids, Stream};
 

@@ -21,7 +21,7 @@ use crate::clock::{Clock, Millis};
 use crate::conversation::Target;
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Result};
-use crate::fact::Fact;
+use crate::fact;
 use crate::id::TenantId;
 use crate::push::Hub;
 use crate::tenant::{Tenants, stored_settings};
@@ -215,7 +215,7 @@ impl Clerk {
         let here = if waiting.is_empty() { HashSet::new() } else { self.hub.members_here(tenant) };
         let places =
             self.places.lock().unwrap_or_else(PoisonError::into_inner).news(tenant, &waiting, in_all, &here, now);
-        self.hub.deliver(&places.iter().map(Fact::event).collect::<Result<Vec<_>>>()?);
+        self.hub.deliver(&places.iter().map(fact::event).collect::<Result<Vec<_>>>()?);
         Ok(())
     }
 

@@ -7,13 +7,13 @@ use crate::access::Visibility;
 use crate::agent::duty::DutyRules;
 use crate::clock::{Clock, Millis};
 use crate::db::schema::{kefu_message, kefu_task};
-use crate::db::testing::temporary;
 use crate::id::ConversationId;
 use crate::message::{between, insert_toasts, newest_time};
 use crate::push::Hub;
 use crate::settings;
 use crate::task::{Acceptance, Times};
 use crate::telemetry::metrics::Metrics;
+use crate::test_db::temporary;
 use crate::writer::testing::Commands;
 use crate::writer::{Ids, Stream};
 

@@ -1,12 +1,16 @@
 //! The import rule (docs/architecture.md, "Who may import whom"): a room imports from its own storey or from below, a domain
 //! only from domains listed before it, no room imports in a circle, no `store` is named outside of its domain, and the writer
-//! knows conversations alone.
+//! knows conversations alone. The house stands in two crates: the two lower storeys in `kefu-foundation`, the others in `kefu`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// A module's path within the crate, as in `["message", "store"]`.
 type Module = Vec<String>;
+
+/// The folders of the two crates, below the package's.
+const FOUNDATION: &str = "foundation/src";
+const UPPER: &str = "src";
 
 /// The domains in their order: each may import those before it.
 const DOMAINS: [&str; 12] = [
@@ -47,9 +51,20 @@ fn storey(module: &Module) -> Option<u8> {
     })
 }
 
-/// The text of every module, tests left out.
+/// The text of every module, tests left out; of one that stands in both crates, as `fact` does, both texts.
 fn texts() -> BTreeMap<Module, String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut texts: BTreeMap<Module, String> = BTreeMap::new();
+    for (module, text) in [FOUNDATION, UPPER].into_iter().flat_map(texts_in) {
+        let whole = texts.entry(module).or_default();
+        whole.push_str(&text);
+        whole.push('\n');
+    }
+    texts
+}
+
+/// The same of one crate.
+fn texts_in(folder: &str) -> BTreeMap<Module, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut files = Vec::new();
     collect(&root, &mut files);
     files
@@ -95,13 +110,15 @@ fn code(text: &str) -> String {
     text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
 
-/// Every path in the text that begins with `crate::` or, in a `use`, with `super::`.
+/// Every path in the text that begins with `crate::`, with the other crate's name or, in a `use`, with `super::`.
 fn paths(module: &Module, text: &str) -> Vec<Module> {
     let mut found = Vec::new();
-    for (start, _) in text.match_indices("crate::") {
-        // Not the crate of a macro, nor `pub(crate)::`.
-        if !text[..start].ends_with(['$', ':', '_']) {
-            branch(&text[start + "crate::".len()..], &mut Vec::new(), &mut found);
+    for root in ["crate::", "kefu_foundation::"] {
+        for (start, _) in text.match_indices(root) {
+            // Not the crate of a macro, nor `pub(crate)::`.
+            if !text[..start].ends_with(['$', ':', '_']) {
+                branch(&text[start + root.len()..], &mut Vec::new(), &mut found);
+            }
         }
     }
     for (start, _) in text.match_indices("use super::") {
@@ -186,6 +203,24 @@ fn every_room_imports_from_its_storey_or_from_below() {
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
+/// What the compiler then holds: the two lower storeys import nothing from above. Only the face of `fact` has a part in `kefu`.
+#[test]
+fn the_foundation_is_the_two_lower_storeys() {
+    let mut broken = Vec::new();
+    for (folder, is_lower) in [(FOUNDATION, true), (UPPER, false)] {
+        let modules = texts_in(folder);
+        assert!(modules.len() > 50, "{folder}: {}", modules.len());
+        // Each crate has a root.
+        let misplaced = modules.keys().filter(|module| {
+            !module.is_empty()
+                && storey(module).is_some_and(|storey| storey <= 2) != is_lower
+                && (folder, name(module).as_str()) != (UPPER, "fact")
+        });
+        broken.extend(misplaced.map(|module| format!("{folder} has {}", name(module))));
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
 #[test]
 fn no_store_is_named_outside_of_its_domain() {
     let mut broken = Vec::new();
@@ -208,7 +243,9 @@ fn no_store_is_named_outside_of_its_domain() {
 #[test]
 fn no_statement_names_the_column_deleted() {
     let mut files = Vec::new();
-    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+    for folder in [FOUNDATION, UPPER] {
+        collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut files);
+    }
     let names_it = |file: &PathBuf| code(&std::fs::read_to_string(file).unwrap()).contains("::deleted");
     let broken: Vec<&PathBuf> = files.iter().filter(|file| names_it(file)).collect();
     assert!(broken.is_empty(), "{broken:#?}");

@@ -232,7 +232,7 @@ fn every_field_of_a_request_has_a_chinese_name_for_people() {
     }
     assert!(fields.contains("content") && fields.contains("limit"));
     let nameless: Vec<_> = fields.iter().filter(|field| routes::field::name(field) == field.as_str()).collect();
-    assert!(nameless.is_empty(), "add them to src/http/field.rs: {nameless:?}");
+    assert!(nameless.is_empty(), "add them to foundation/src/http/field.rs: {nameless:?}");
 }
 
 #[tokio::test]

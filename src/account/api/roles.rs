@@ -29,8 +29,6 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         assign_role_permissions, user_roles, assign_user_role);
 }
 
-impl Data for RoleId {}
-
 impl Data for RoleView {}
 
 impl Data for RolePage {}

@@ -39,8 +39,6 @@ struct UserPage {
 
 impl Data for UserView {}
 
-impl Data for UserId {}
-
 /// An admin's account.
 #[derive(Serialize, ToSchema)]
 #[schema(as = User)]

@@ -12,7 +12,7 @@ use crate::conversation::Target;
 use crate::db::AnyConnection;
 use crate::db::schema::kefu_conversation as t;
 use crate::error::Result;
-use crate::fact::Fact;
+use crate::fact::{self, Fact};
 use crate::id::{ConversationId, GroupId, TenantId, UserId};
 use crate::push::{Event, Hub};
 
@@ -128,7 +128,7 @@ pub(crate) fn events<'a>(
         found.extend(assignments(connection, tenant, &ids)?);
     }
     let event = |fact: &Fact| {
-        let mut event = fact.event()?;
+        let mut event = fact::event(fact)?;
         if let Some(assignment) = fact.conversation().and_then(|id| found.get(&id)) {
             event.audience = event.audience.within(*assignment, None);
         }

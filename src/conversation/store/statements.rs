@@ -46,14 +46,17 @@ impl Source for Stored<'static> {
 }
 
 /// A tenant and a member, who has one conversation.
-type Owner = (TenantId, UserId);
+pub(super) enum Owner {}
 
 impl Source for Owner {
-    type Of<'a> = Owner;
+    type Of<'a> = (TenantId, UserId);
 }
 
-impl Source for ConversationId {
-    type Of<'a> = Self;
+/// A conversation by its id.
+pub(super) enum Known {}
+
+impl Source for Known {
+    type Of<'a> = ConversationId;
 }
 
 columns! {
@@ -62,7 +65,7 @@ columns! {
         user_id = member.get(),
     }
 
-    const BY_ID: kefu_conversation, id in ConversationId {
+    const BY_ID: kefu_conversation, id in Known {
         id = id.get(),
     }
 
@@ -120,7 +123,7 @@ pub(super) static LOCK_BY_MEMBERS: LazyLock<Statement<Owner, SqlTypes<LockedRow>
     Select { alias: "c", by: BY_OWNER, index: "kefu_conversation_member", only: "" }.locked_rows::<LockedRow>()
 });
 
-pub(super) static LOCK_BY_IDS: LazyLock<Statement<ConversationId, SqlTypes<LockedRow>>> =
+pub(super) static LOCK_BY_IDS: LazyLock<Statement<Known, SqlTypes<LockedRow>>> =
     LazyLock::new(|| Select { alias: "c", by: BY_ID, index: "PRIMARY", only: "" }.locked_rows::<LockedRow>());
 
 pub(super) static CREATE: LazyLock<Statement<Stored<'static>>> = LazyLock::new(|| {

@@ -19,8 +19,8 @@ use crate::clock::Millis;
 use crate::conversation::{self, Head, Target};
 use crate::db::{AnyConnection, Db};
 use crate::error::{Error, Problem, Result};
-use crate::http::{Answer, Data, parse_time};
-use crate::id::{ConversationId, MessageId, TenantId, UserType};
+use crate::http::{Answer, parse_time};
+use crate::id::{ConversationId, TenantId, UserType};
 use crate::settings::Settings;
 use crate::writer::Writer;
 
@@ -28,10 +28,6 @@ use crate::writer::Writer;
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
     config.configure(member::routes).configure(admin::routes).configure(open::routes);
 }
-
-impl Data for MessageId {}
-
-impl Data for MessageView {}
 
 /// Declares the body of a send: what one side names in addition, then what both send.
 macro_rules! send_body {

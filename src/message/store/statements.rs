@@ -26,18 +26,21 @@ impl Source for RepeatKey<'static> {
 }
 
 /// A toast, with its tenant.
-type Toast = (TenantId, MessageView);
+pub(super) enum Toast {}
 
 impl Source for Toast {
-    type Of<'a> = &'a Toast;
+    type Of<'a> = &'a (TenantId, MessageView);
 }
 
 impl Source for Span {
     type Of<'a> = Self;
 }
 
-impl Source for super::Above {
-    type Of<'a> = Self;
+/// A side, and up to where it has read.
+pub(super) enum ReadUpTo {}
+
+impl Source for ReadUpTo {
+    type Of<'a> = super::Above;
 }
 
 /// Where a time is looked for.
@@ -112,7 +115,7 @@ columns! {
         create_time >= to_timestamp(span.since),
     }
 
-    const BY_SIDE: kefu_message, ((conversation, reader), seq) in super::Above {
+    const BY_SIDE: kefu_message, ((conversation, reader), seq) in ReadUpTo {
         conversation_id = conversation.get(),
         seq > *seq,
         sender_type = sender_for(*reader).code(),
@@ -249,7 +252,7 @@ fn insert(columns: &[Columns<NewRow<'static>>]) -> Statement<NewRow<'static>> {
 }
 
 /// How many of a sender's messages above a `seq` are unread; none makes no row.
-pub(super) static COUNT_UNREAD: LazyLock<Statement<super::Above, (SqlTypes<SideRow>, BigInt)>> =
+pub(super) static COUNT_UNREAD: LazyLock<Statement<ReadUpTo, (SqlTypes<SideRow>, BigInt)>> =
     LazyLock::new(|| Select { alias: "m", by: BY_SIDE, index: "kefu_message_seq", only: UNREAD }.counts::<SideRow>());
 
 pub(super) static MARK_READ: LazyLock<Statement<ReadAt>> = LazyLock::new(|| {

@@ -13,8 +13,7 @@ use crate::auth::Principal;
 use crate::conversation::Target;
 use crate::db::Db;
 use crate::error::{Error, Result};
-use crate::fact::{OwnTaskView, TaskView};
-use crate::http::Data;
+use crate::fact::TaskView;
 use crate::id::{TaskId, TenantId};
 use crate::tenant::Tenants;
 use crate::writer::Writer;
@@ -23,10 +22,6 @@ use crate::writer::Writer;
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
     config.configure(admin::routes).configure(contact::routes).configure(member::routes);
 }
-
-impl Data for TaskView {}
-
-impl Data for OwnTaskView {}
 
 /// How a tenant wants its rounds to go.
 ///
