@@ -68,7 +68,7 @@ for (const [width, theme] of [
     await page.keyboard.type('no site')
     await button('New channel').click()
     // The service's own words, at the field that they are about.
-    await page.getByText(/^Must be an origin like/).waitFor()
+    await page.getByText(/^Enter the address of a site/).waitFor()
     assert.equal(await page.evaluate(() => document.activeElement?.dataset.field), 'origins.0')
     await page.locator('[data-field="origins.0"]').fill('Shop.Example/cart')
     await page.getByLabel('Greeting').fill('Hello from the preview')

@@ -289,7 +289,7 @@ test('the settings of the team are changed', async () => {
   await field('End logins after a time').check()
   await field('Log in again after').fill('0.01')
   await button('Save changes').click()
-  await page.getByText('From 5 minutes to 10 years').nth(1).waitFor()
+  await page.getByRole('alert').getByText('From 5 minutes to 10 years').waitFor()
   await field('Log in again after').fill('8')
   await field('Unit').selectOption({ label: 'hours' })
   await button('Save changes').click()

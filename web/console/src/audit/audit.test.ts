@@ -36,6 +36,17 @@ describe('differences', () => {
     ])
   })
 
+  test('an object of which no field says anything is nothing', () => {
+    const texts = { title: null, greeting: '', more: { reply: null }, list: [] }
+    expect(brief(null, { name: 'Shop', texts })).toEqual([['name', ABSENT, 'Shop']])
+    expect(brief({ texts: null }, { texts })).toEqual([])
+    expect(brief({ texts: { title: 'Hi' } }, { texts })).toEqual([['texts.title', 'Hi', null]])
+    // What is in a list is news even so.
+    expect(brief({ groups: [] }, { groups: [{ id: 7, level: null }] })).toEqual([
+      ['groups.#7', ABSENT, { level: null }],
+    ])
+  })
+
   test('of a list, what has come and what has gone, or its order', () => {
     expect(brief({ permissions: ['a', 'b', 'c'] }, { permissions: ['b', 'd', 'c'] })).toEqual([
       ['permissions', ['a', 'b', 'c'], ['b', 'd', 'c'], { added: ['d'], removed: ['a'] }],
@@ -58,6 +69,9 @@ describe('differences', () => {
     }
     expect(brief(before, after)).toEqual([['groups.#2.level', 3, 4]])
     expect(brief({ groups: [] }, { groups: [{ id: 7, level: 1 }] })).toEqual([['groups.#7.level', ABSENT, 1]])
+    expect(brief({ fields: [] }, { fields: [{ name: 'email', required: true }] })).toEqual([
+      ['fields.#email.required', ABSENT, true],
+    ])
     expect(brief({ rules: [{ a: 1 }] }, { rules: [{ a: 2 }] })).toEqual([['rules', [{ a: 1 }], [{ a: 2 }]]])
   })
 

@@ -22,6 +22,9 @@ export interface AuditQuery {
 
 export type NamedAdmin = Data<'get', '/admin-api/system/user/simple-list'>[number]
 
+/** What is known of somebody who can be named by an id. */
+export type Named = Pick<NamedAdmin, 'nickname'> & Partial<NamedAdmin>
+
 /** Entries that are loaded at once. */
 export const PAGE = 50
 

@@ -21,17 +21,24 @@ const isPlain = (value: unknown) => typeof value !== 'object' || value === null
 
 const isPlainList = (value: unknown): value is unknown[] => Array.isArray(value) && value.every(isPlain)
 
-/** A list of objects that have ids, by them. */
+/** A list of objects that have ids or names, by them. */
 function byId(value: unknown): Fields | null {
   if (!Array.isArray(value) || value.length === 0) return null
-  const ids = value.map((one) => (isFields(one) ? (one['id'] ?? one['name']) : undefined))
+  const key = value.every((one) => isFields(one) && one['id'] !== undefined) ? 'id' : 'name'
+  const ids = value.map((one) => (isFields(one) ? one[key] : undefined))
   if (ids.some((id) => typeof id !== 'number' && typeof id !== 'string') || new Set(ids).size < ids.length) return null
   return Object.fromEntries(
     value.map((one: Fields, index) => {
-      const rest = Object.entries(one).filter(([name]) => name !== 'id')
+      const rest = Object.entries(one).filter(([name]) => name !== key)
       return [`#${String(ids[index])}`, Object.fromEntries(rest)]
     }),
   )
+}
+
+/** Whether nothing is said: nothing is nothing, whether it is written as such or left out. */
+function isEmpty(value: unknown): boolean {
+  if (value === ABSENT || value === null || value === '') return true
+  return typeof value === 'object' && Object.values(value).every(isEmpty)
 }
 
 /** The fields of a value that is looked into, or `null` for one that is shown as a whole. */
@@ -65,13 +72,12 @@ function* ofField(was: unknown, is: unknown, path: string[]): Generator<Differen
     fields ?? (value === ABSENT || value === null || (Array.isArray(value) && value.length === 0) ? {} : null)
   const [from, to] = [open(was, inner), open(is, other)]
   if ((inner || other) && from && to) {
-    // An object without fields that comes or goes is news itself.
     const found = [...between(from, to, path)]
     if (found.length > 0) return yield* found
   }
-  // Nothing is nothing, whether it is said or not.
-  const empty = (value: unknown) => value === ABSENT || value === null || value === ''
-  if (empty(was) && empty(is)) return
+  // One of a list that comes or goes is news itself, whatever it says.
+  const isOfList = path.at(-1)?.startsWith('#') === true
+  if (!isOfList && isEmpty(was) && isEmpty(is)) return
   if (was === ABSENT || is === ABSENT || JSON.stringify(was) !== JSON.stringify(is))
     yield { path, before: was, after: is }
 }

@@ -2,11 +2,11 @@ import { beforeAll, expect, test } from 'vitest'
 import { loadTexts, setLanguage } from '@/locales'
 import type { AuditEntry } from './audit'
 import { ABSENT } from './difference'
-import { deed, fieldName, valueText } from './words'
+import { deed, fieldName, namesIn, valueText } from './words'
 
 beforeAll(async () => {
   await setLanguage('en')
-  await loadTexts('audit', 'keys', 'team')
+  await loadTexts('audit', 'channels', 'keys', 'team')
 })
 
 const entry = (objectType: string, action: string, fields: Partial<AuditEntry> = {}): AuditEntry => ({
@@ -39,6 +39,23 @@ test('what was done is a sentence, with the name of the object or its number', (
   expect(deed(entry('planet', 'visit'))).toBe('did visit to the planet #3')
 })
 
+test('in Chinese a number stands off from the words around it, and not from the end', async () => {
+  await setLanguage('zh')
+  expect(deed(entry('user', 'update-status'))).toBe('修改了账号 #3 的状态')
+  expect(deed(entry('role', 'delete'))).toBe('删除了角色 #3')
+  expect(deed(entry('user', 'update-status', { after: { nickname: 'Bob' } }))).toBe('修改了账号“Bob”的状态')
+  await setLanguage('en')
+})
+
+test('entries tell names of accounts by the way, also of those who are disabled', () => {
+  expect([...namesIn(entry('user', 'create', { after: { username: 'bob', nickname: 'Bob' } }))]).toEqual([
+    [1, 'Amy'],
+    [3, 'Bob'],
+  ])
+  expect([...namesIn(entry('role', 'create', { after: { name: 'Night' } }))]).toEqual([[1, 'Amy']])
+  expect([...namesIn(entry('user', 'update-status', { adminId: 0, actor: '' }))]).toEqual([])
+})
+
 test('fields and values are in words', () => {
   expect(fieldName(['settings', 'look', 'color'])).toBe('Look › Colour')
   expect(fieldName(['message', 'later'])).toBe('later')
@@ -46,6 +63,17 @@ test('fields and values are in words', () => {
   expect(valueText(1, ['status'])).toBe('disabled')
   expect(valueText(['message', 'unknown'], ['scopes'])).toBe('Messages, unknown')
   expect(valueText('infra:audit:query', ['permissions'])).toBe('Read the audit')
+  expect(valueText('auto', ['settings', 'look', 'theme'])).toBe("The visitor's system")
+  expect(valueText('left', ['settings', 'look', 'position'])).toBe('Left')
+  expect(valueText('zh', ['settings', 'locale'])).toBe('Chinese')
+  expect(valueText(['self', 'https://shop.example'], ['settings', 'origins'])).toBe(
+    'this service, https://shop.example',
+  )
+  expect(valueText('web', ['kind'])).toBe('web site')
+  expect(fieldName(['settings', 'look', 'zIndex'])).toBe('Look › Level')
+  expect(fieldName(['settings', 'preChat', 'fields', '#topic', 'required'])).toBe(
+    'Form before the chat › Fields › Topic › Required',
+  )
   expect([ABSENT, null, '', []].map((value) => valueText(value, ['name']))).toEqual(Array(4).fill('nothing'))
   expect(valueText('x'.repeat(600), ['name'])).toHaveLength(501)
 })

@@ -1,4 +1,5 @@
 /** An entry of the audit in words. */
+import { FIELD_NAMES, OWN_ORIGIN } from '@/channels/channel'
 import { SCOPES } from '@/keys/keys'
 import { i18n, language, LOCALES, type MessageKey, t } from '@/locales'
 import { keyOf } from '@/team/permissions'
@@ -54,6 +55,16 @@ export function objectName({ before, after }: Pick<AuditEntry, 'before' | 'after
   return null
 }
 
+/** The names of accounts that an entry tells by the way: of whoever did it, and of whom it was done to. */
+export function namesIn(entry: AuditEntry): ReadonlyMap<number, string> {
+  const { adminId, actor, objectType, objectId } = entry
+  const names = new Map<number, string>()
+  if (adminId !== 0) names.set(adminId, actor)
+  const name = objectType === 'user' ? objectName(entry) : null
+  if (name) names.set(Number(objectId), name)
+  return names
+}
+
 /** Kinds of which there is one, or that mean nothing by their number. */
 const WITHOUT_ID = ['setting', 'login']
 /** Kinds that bear the number of their account, which says nothing of one's own. */
@@ -77,10 +88,11 @@ export function deed(entry: AuditEntry, agents: ReadonlyMap<number, { nickname: 
   const { action, objectType, objectId } = entry
   const agent = OF_AGENT.includes(objectType) && hasId(entry) ? agents.get(Number(objectId))?.nickname : undefined
   const name = objectName(entry) ?? agent ?? null
-  const id = name === null && hasId(entry) ? ` #${objectId}` : ''
+  const id = name === null && hasId(entry) ? t('audit.numbered', { id: objectId }) : ''
   const object = typeName(objectType) + (name === null ? id : t('audit.named', { name }))
   const key = ACTIONS[`${objectType}.${action}`] ?? ACTIONS[action]
-  return key ? t(key, { object }) : t('audit.action.other', { object, action })
+  // At the end of a sentence nothing follows that a number would have to stand off from.
+  return (key ? t(key, { object }) : t('audit.action.other', { object, action })).trim()
 }
 
 /** Parts of settings that need no name of their own: what is in them says it. */
@@ -90,7 +102,11 @@ const UNNAMED = ['settings', 'message', 'login', 'routing', 'audit']
 export function fieldName(path: readonly string[]): string {
   const named = path.filter((name, index) => index === path.length - 1 || !UNNAMED.includes(name))
   return named
-    .map((name) => (i18n.global.te(`audit.field.${name}`) ? t(`audit.field.${name}` as MessageKey) : name))
+    .map((name) => {
+      const asked = FIELD_NAMES.find((one) => name === `#${one}`)
+      if (asked) return t(`channels.preChat.names.${asked}`)
+      return i18n.global.te(`audit.field.${name}`) ? t(`audit.field.${name}` as MessageKey) : name
+    })
     .join(' › ')
 }
 
@@ -118,6 +134,15 @@ const CHOICES: Record<string, Record<string, MessageKey>> = {
     queue: 'team.group.offDuties.queue',
     fallback: 'team.group.offDuties.fallback',
   },
+  kind: { web: 'audit.kind.web' },
+  theme: {
+    auto: 'channels.look.themes.auto',
+    light: 'channels.look.themes.light',
+    dark: 'channels.look.themes.dark',
+  },
+  position: { right: 'channels.look.positions.right', left: 'channels.look.positions.left' },
+  locale: { auto: 'channels.locales.auto', zh: 'channels.locales.zh', en: 'channels.locales.en' },
+  origins: { [OWN_ORIGIN]: 'channels.ownSite' },
 }
 
 /** What permissions, built-in roles, scopes and choices are called where they are given. */

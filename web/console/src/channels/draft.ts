@@ -99,6 +99,9 @@ export function fieldFaultOf(error: unknown): FieldFault {
   return { field: /名称|\bname\b/.test(text) ? 'name' : null, text }
 }
 
+/** Whether a field of the draft is one of the allowed sites. */
+export const isOrigin = (field: string): boolean => /^settings\.origins\[\d+\]$/.test(field)
+
 /** Which input of the form a field of the draft is: the service counts the origins that it was sent. */
 export function inputOf(field: string, form: Form): string {
   const origin = /^settings\.origins\[(\d+)\]/.exec(field)?.[1]

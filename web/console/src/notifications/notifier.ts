@@ -12,6 +12,7 @@ import { usePreferences, type SoundScope } from '@/app/preferences'
 import { useSession } from '@/app/session'
 import { useDesk } from '@/desk/desk'
 import { t } from '@/locales'
+import { memberName } from '@/members/name'
 import { useConversations } from '@/workbench/conversations'
 import { previewOf } from '@/workbench/list/preview'
 import { showBadge } from './badge'
@@ -56,7 +57,7 @@ export function useNotifier(): void {
     const conversation = conversations.rows.get(message.conversationId)
     notify(
       message.conversationId,
-      conversation?.userNickname ?? t('notifications.newMessage'),
+      conversation ? memberName(conversation.userNickname) : t('notifications.newMessage'),
       previewOf(message.contentType, message.content),
       conversation?.userAvatar,
     )
@@ -66,7 +67,7 @@ export function useNotifier(): void {
   function tellOffer({ assignedAt, conversationId, userNickname, transferReason }: Task): void {
     if (!leader.tells(assignedAt ?? Date.now(), 'offered')) return
     sound()
-    notify(conversationId, t('notifications.offer', { name: userNickname }), transferReason ?? '')
+    notify(conversationId, t('notifications.offer', { name: memberName(userNickname) }), transferReason ?? '')
   }
 
   function notify(conversationId: number, title: string, body: string, icon?: string | null): void {

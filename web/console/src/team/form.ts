@@ -10,6 +10,8 @@ export interface FormOptions<Form, Field extends string> {
   fields: Record<Field, RegExp>
   /** What can be said without the service. */
   check?: (form: Form) => Partial<Record<Field, string>>
+  /** Asked before the form is sent, where saving does what has to be confirmed. */
+  confirm?: (form: Form) => Promise<boolean>
 }
 
 /** A form. Leaving a page with one that is not saved asks first. Inputs carry their field's name as `data-field`. */
@@ -54,6 +56,7 @@ export function useForm<Form extends object, Field extends string>(options: Form
     clear()
     faults.value = options.check?.(form.value) ?? {}
     if (faulty.value) return showFault()
+    if (options.confirm && !(await options.confirm(form.value))) return
     busy.value = true
     try {
       await work(form.value)

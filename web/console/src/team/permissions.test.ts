@@ -8,7 +8,7 @@ const QUERY = 'system:user:query'
 const UPDATE = 'system:user:update'
 
 test('every permission of the service has its place, once', () => {
-  const source = readFileSync(new URL('../../../../src/access/mod.rs', import.meta.url), 'utf8')
+  const source = readFileSync(new URL('../../../../foundation/src/access/mod.rs', import.meta.url), 'utf8')
   const names = [...source.matchAll(/=> "([\w-]+:[\w-]+:[\w-]+)";/g)].map(([, name]) => name)
   expect(names.length).toBeGreaterThan(20)
   expect(KNOWN.map(({ name }) => name).sort()).toEqual(names.sort())

@@ -39,7 +39,7 @@ export const teamRoutes: RouteRecordRaw = {
     },
     { path: 'members', name: 'members', component: withTexts(['members'], of('MembersPage')) },
     { path: 'keys', name: 'keys', component: withTexts(['keys'], of('KeysPage')) },
-    { path: 'audit', name: 'audit', component: withTexts(['audit', 'keys'], of('AuditPage')) },
+    { path: 'audit', name: 'audit', component: withTexts(['audit', 'channels', 'keys'], of('AuditPage')) },
     { path: 'settings', name: 'settings', component: of('SettingsPage') },
   ],
 }

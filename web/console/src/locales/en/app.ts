@@ -69,6 +69,7 @@ export default {
   home: {
     hello: '{name}, pick a conversation to begin',
     welcome: 'Welcome, {name}',
+    forbidden: 'Ask an administrator for a role that may answer members.',
     all: 'Conversations',
     unread: 'Unread',
     online: 'Members online',

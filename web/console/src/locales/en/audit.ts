@@ -35,6 +35,7 @@ export default {
   none: { title: 'No entry matches', text: 'Try fewer filters.' },
   from: 'from {address}',
   named: ' "{name}"',
+  numbered: ' #{id}',
   details: 'What changed',
   noDetails: 'Nothing more is known.',
   history: 'All entries of this object',
@@ -106,6 +107,7 @@ export default {
     placeholder: 'Empty input field',
     side: 'From the side',
     bottom: 'From the bottom',
+    zIndex: 'Level',
     fields: 'Fields',
     label: 'Shown as',
     required: 'Required',
@@ -158,6 +160,7 @@ export default {
     device: 'Device',
     address: 'Address',
   },
+  kind: { web: 'web site' },
   status: { on: 'enabled', off: 'disabled', gone: 'deleted' },
   duty: { off: 'off duty', on: 'on duty', paused: 'paused' },
 }

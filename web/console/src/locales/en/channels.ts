@@ -69,6 +69,7 @@ export default {
     limits:
       'It does not stop a program that forges where it comes from; rate limits and blocking of visitors still hold for those.',
     label: 'Address {n}',
+    wrong: 'Enter the address of a site, like https://shop.example or https://*.shop.example',
     wildcard: 'https://*.shop.example allows every subdomain',
     add: 'Add an address',
     remove: 'Remove {name}',

@@ -9,6 +9,7 @@ export default {
   file: 'Send files',
   left: '{n} character left | {n} characters left',
   over: '{n} too many; at most {max} characters',
+  overShort: '{n} too many',
   forbidden: 'Your role may read conversations but not send messages.',
   tooMany: 'Too many messages. Go on in {n} s.',
   drop: 'Drop to add to the conversation with {name}',

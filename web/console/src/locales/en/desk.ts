@@ -69,7 +69,6 @@ export default {
   },
   offer: {
     title: 'Transferred to you',
-    text: 'The conversation with {name}',
     reason: 'Reason: {reason}',
     open: 'Open the conversation',
     notice: 'A conversation is offered to you',

@@ -9,6 +9,7 @@ export default {
   you: 'You: ',
   author: '{name}: ',
   draft: '[Draft]',
+  failed: '[Not sent]',
   typing: 'typing…',
   pinned: 'Pinned',
   unread: '{n} unread',

@@ -11,6 +11,7 @@ export default {
   none: {
     title: 'Nothing found for "{q}"',
     text: 'Search by the beginning of a nickname, a member id or an external id.',
+    clear: 'Clear the search',
   },
   choose: 'Choose a member to see the details',
   missing: 'There is no such member',

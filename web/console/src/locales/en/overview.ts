@@ -4,7 +4,7 @@ export default {
   number: {
     waiting: 'Waiting',
     oldest: 'Longest wait',
-    missed: 'Nobody on duty',
+    missed: 'Came with nobody on duty',
     open: 'Being served',
     onDuty: 'Agents on duty',
   },

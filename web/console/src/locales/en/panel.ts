@@ -49,6 +49,8 @@ export default {
     login: 'Last login',
   },
   sex: { male: 'Male', female: 'Female' },
+  yes: 'Yes',
+  no: 'No',
   copy: 'Copy: {label}',
   conversation: {
     began: 'Began',

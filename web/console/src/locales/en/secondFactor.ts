@@ -59,6 +59,8 @@ export default {
     leaveText: 'They are not shown again. Without them you need an administrator to log in after you lost your phone.',
     leave: 'Leave without them',
   },
+  showPassword: 'Show the password',
+  hidePassword: 'Hide the password',
   password: 'Password',
   either: 'Code or recovery code',
   eitherEmpty: 'Enter a code or a recovery code',

@@ -89,6 +89,8 @@ export default {
     asksSecondFactor: 'asks for a second factor',
     lacks:
       'You cannot give it: you do not hold "{name}" yourself | You cannot give it: you do not hold "{name}" and {more} more',
+    lacksHeld:
+      'You cannot take it: you do not hold "{name}" yourself | You cannot take it: you do not hold "{name}" and {more} more',
     roleDisabled: 'This role is disabled and gives nothing now',
     password: 'First password',
     passwordLabel: 'Password',
@@ -97,7 +99,7 @@ export default {
     generate: 'Make one up',
     show: 'Show the password',
     hide: 'Hide the password',
-    access: 'Access',
+    access: 'Login and security',
     enabledHint: 'May log in',
     disabledHint: 'Cannot log in; messages and name stay',
     disable: 'Disable',
@@ -116,6 +118,7 @@ export default {
     secondFactorOn: 'Is asked for at the login',
     secondFactorOff: 'Not set up. Only the account itself can do that, in its profile.',
     endSecondFactor: 'Switch off',
+    endSecondFactorConfirm: 'Switch off',
     endSecondFactorTitle: 'Switch off the second factor?',
     endSecondFactorText:
       'For a colleague who has lost the device. "{name}" then logs in with the password alone; if a role asks for a second factor, a new one is set up at the next login.',

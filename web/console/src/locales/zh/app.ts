@@ -68,6 +68,7 @@ export default {
   home: {
     hello: '{name}，选择一个会话开始',
     welcome: '{name}，欢迎使用',
+    forbidden: '请管理员为您分配可以接待会员的角色。',
     all: '会话总数',
     unread: '未读会话',
     online: '在线会员',

@@ -35,6 +35,7 @@ export default {
   none: { title: '没有符合条件的记录', text: '请放宽筛选条件。' },
   from: '来自 {address}',
   named: '“{name}”',
+  numbered: ' #{id} ',
   details: '变更内容',
   noDetails: '没有更多内容。',
   history: '此对象的全部记录',
@@ -106,6 +107,7 @@ export default {
     placeholder: '输入框提示',
     side: '距侧边',
     bottom: '距底部',
+    zIndex: '层级',
     fields: '字段',
     label: '显示为',
     required: '必填',
@@ -158,6 +160,7 @@ export default {
     device: '设备',
     address: '地址',
   },
+  kind: { web: '网站' },
   status: { on: '启用', off: '停用', gone: '已删除' },
   duty: { off: '下班', on: '值班', paused: '暂停接待' },
 }

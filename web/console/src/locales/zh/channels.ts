@@ -8,7 +8,7 @@ export default {
   anywhere: '任何不带来源的程序',
   nowhere: '尚未允许任何网站',
   ownSite: '本服务的网址',
-  more: '等 {n} 个',
+  more: '等\u00a0{total}\u00a0个',
   empty: {
     title: '把客服放到您的网站上',
     text: '新建一个渠道，把一行代码粘贴到网页里，访客就能在页面上与您对话。',
@@ -67,6 +67,7 @@ export default {
     lead: '只有这些网站的页面能使用此渠道。浏览器会说明页面来自哪个网站，其他网站会被拒绝，所以别人抄走代码也没有用。',
     limits: '它不能阻止自己编写程序、伪造来源的人；频率限制和屏蔽访客对他们仍然有效。',
     label: '网址 {n}',
+    wrong: '请填写网站的网址，例如 https://shop.example 或 https://*.shop.example',
     wildcard: '用 https://*.shop.example 允许所有子域名',
     add: '添加网址',
     remove: '移除 {name}',

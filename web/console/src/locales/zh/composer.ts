@@ -1,5 +1,5 @@
 export default {
-  label: '回复 {name}',
+  label: '回复“{name}”',
   placeholder: '输入消息…',
   send: '发送',
   hint: { enter: 'Enter 发送，Shift+Enter 换行', ctrlEnter: 'Ctrl+Enter 发送，Enter 换行' },
@@ -9,9 +9,10 @@ export default {
   file: '发送文件',
   left: '还可输入 {n} 字',
   over: '超出 {n} 字，最多 {max} 字',
+  overShort: '超出 {n} 字',
   forbidden: '您的角色可以查看会话，但不能发送消息。',
   tooMany: '发送太频繁，{n} 秒后可继续',
-  drop: '松开即可添加到 {name} 的会话',
+  drop: '松开即可添加到“{name}”的会话',
   dropLimit: '图片或文件，单个最大 {max}',
   tray: '待发送的附件',
   upload: {

@@ -9,6 +9,7 @@ export default {
   you: '您：',
   author: '{name}：',
   draft: '[草稿]',
+  failed: '[未送达]',
   typing: '正在输入…',
   pinned: '已置顶',
   unread: '{n} 条未读',

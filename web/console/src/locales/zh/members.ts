@@ -8,7 +8,7 @@ export default {
   moreFault: '加载更多会员失败',
   capped: '只列出前 {n} 位，请输入更多文字查找其他会员。',
   empty: { title: '还没有会员', text: '会员第一次打开客服窗口后会出现在这里。' },
-  none: { title: '没有找到“{q}”', text: '可按昵称开头、会员编号或外部编号查找。' },
+  none: { title: '没有找到“{q}”', text: '可按昵称开头、会员编号或外部编号查找。', clear: '清除搜索' },
   choose: '选择一位会员查看资料',
   missing: '没有这位会员',
   back: '返回会员列表',

@@ -1,7 +1,7 @@
 export default {
   title: '实时概览',
   fault: '概览加载失败',
-  number: { waiting: '等待中', oldest: '最长等待', missed: '无人当值', open: '接待中', onDuty: '值班客服' },
+  number: { waiting: '等待中', oldest: '最长等待', missed: '无人当值时来访', open: '接待中', onDuty: '值班客服' },
   nobody: '当前没有客服当值',
   waiting: {
     title: '等待中',
@@ -24,14 +24,14 @@ export default {
     title: '客服',
     empty: '没有可以接待的客服',
     load: '接待 {load}，上限 {capacity}',
-    duty: '{name} 的值班状态',
+    duty: '“{name}”的值班状态',
     said: { on: '值班', paused: '暂停接待', off: '下班', unset: '未设置' },
     connected: '已连接',
     notConnected: '未连接',
     automatic: '自动值班',
   },
   groups: { title: '客服组', empty: '还没有客服组', waiting: '{n} 位等待', oldest: '最长 {time}' },
-  open: '打开与 {name} 的会话',
+  open: '打开与“{name}”的会话',
   more: '仅显示前 {n} 个，共 {total} 个',
   partial: '仅统计最早的 {n} 个会话',
 }

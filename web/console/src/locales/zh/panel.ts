@@ -49,6 +49,8 @@ export default {
     login: '最近登录',
   },
   sex: { male: '男', female: '女' },
+  yes: '是',
+  no: '否',
   copy: '复制{label}',
   conversation: {
     began: '开始于',

@@ -58,6 +58,8 @@ export default {
     leaveText: '恢复码不会再次显示。没有它们，手机丢失后您需要管理员帮助才能登录。',
     leave: '不保存，离开',
   },
+  showPassword: '显示密码',
+  hidePassword: '隐藏密码',
   password: '登录密码',
   either: '动态验证码或恢复码',
   eitherEmpty: '请输入动态验证码或恢复码',

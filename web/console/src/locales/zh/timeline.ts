@@ -1,5 +1,5 @@
 export default {
-  log: '与{name}的对话',
+  log: '与“{name}”的对话',
   header: {
     id: '会员编号 {id}',
     externalId: '外部编号 {id}',
@@ -51,7 +51,7 @@ export default {
     start: '对话开始于 {date}',
     requestId: '请求编号 {id}',
   },
-  empty: { title: '还没有消息', text: '发送第一条消息，开始与{name}的对话。' },
+  empty: { title: '还没有消息', text: '发送第一条消息，开始与“{name}”的对话。' },
   kind: {
     picture: '图片',
     voice: '语音',
@@ -101,7 +101,7 @@ export default {
     copyFailed: '浏览器拒绝了复制，请选中文字后手动复制',
     print: '打印',
     failed: '读取消息失败',
-    heading: '与{name}（#{id}）的会话记录',
+    heading: '与“{name}”（#{id}）的会话记录',
     made: '{name} 导出于 {time}',
     preview: '记录内容',
   },

@@ -2,6 +2,7 @@
 import { KefuError, type Conversation, type Http, type Store } from '@kefu/client'
 import { faultOf } from '@/app/faults'
 import { t } from '@/locales'
+import { memberName } from '@/members/name'
 import { ask } from '@/ui/confirm'
 import { toast } from '@/ui/toast'
 
@@ -38,7 +39,7 @@ export class Actions {
   async hide(row: Conversation): Promise<boolean> {
     const yes = await ask({
       title: t('list.hide.title'),
-      text: t('list.hide.text', { name: row.userNickname }),
+      text: t('list.hide.text', { name: memberName(row.userNickname) }),
       confirm: t('list.hide.confirm'),
       danger: true,
     })

@@ -21,6 +21,7 @@ export function useListActions(part: {
   const { actions } = conversations
   const isOpen = () => conversations.openId !== null
   const row = () => (conversations.openId === null ? undefined : conversations.rows.get(conversations.openId))
+  const maySee = () => !conversations.isForbidden
   const mayUpdate = () => session.may('promotion:kefu-conversation:update')
 
   function show(id: number | null): void {
@@ -46,13 +47,28 @@ export function useListActions(part: {
   }
 
   useActions([
-    { label: 'keyboard.action.next', group: 'move', keys: ['KeyJ'], icon: ArrowDown, run: () => go(1) },
-    { label: 'keyboard.action.previous', group: 'move', keys: ['KeyK'], icon: ArrowUp, run: () => go(-1) },
+    {
+      label: 'keyboard.action.next',
+      group: 'move',
+      keys: ['KeyJ'],
+      icon: ArrowDown,
+      enabled: maySee,
+      run: () => go(1),
+    },
+    {
+      label: 'keyboard.action.previous',
+      group: 'move',
+      keys: ['KeyK'],
+      icon: ArrowUp,
+      enabled: maySee,
+      run: () => go(-1),
+    },
     {
       label: 'keyboard.action.nextUnread',
       group: 'move',
       keys: ['Alt+Shift+ArrowDown'],
       icon: Bottom,
+      enabled: maySee,
       run: () => goUnread(1),
     },
     {
@@ -60,9 +76,17 @@ export function useListActions(part: {
       group: 'move',
       keys: ['Alt+Shift+ArrowUp'],
       icon: Top,
+      enabled: maySee,
       run: () => goUnread(-1),
     },
-    { label: 'keyboard.action.search', group: 'move', keys: ['Slash'], icon: Search, run: part.focusSearch },
+    {
+      label: 'keyboard.action.search',
+      group: 'move',
+      keys: ['Slash'],
+      icon: Search,
+      enabled: maySee,
+      run: part.focusSearch,
+    },
     {
       label: 'keyboard.action.list',
       group: 'move',

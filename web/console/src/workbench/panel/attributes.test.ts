@@ -1,5 +1,5 @@
-// @vitest-environment node
 import { expect, test } from 'vitest'
+import { setLanguage } from '@/locales'
 import { attributeFacts } from './attributes'
 
 test('attributes are shown as they were told, and not what the card shows itself', () => {
@@ -16,4 +16,18 @@ test('attributes are shown as they were told, and not what the card shows itself
   ])
   expect(attributeFacts(undefined, {})).toEqual([])
   expect(attributeFacts({ attributes: { long: 'x'.repeat(9000) } } as never, {})[0]?.value).toHaveLength(500)
+})
+
+test("the shop's fields, its numbers and what is true or not are shown in words", async () => {
+  await setLanguage('en')
+  const attributes = { sex: 2, areaName: 'Hangzhou', vip: true, bound: false, note: 'true' }
+  const shown = attributeFacts({ attributes } as never, {})
+  expect(shown.map(({ label, value }) => [label, value])).toEqual([
+    ['Sex', 'Female'],
+    ['Area', 'Hangzhou'],
+    ['vip', 'Yes'],
+    ['bound', 'No'],
+    ['note', 'true'],
+  ])
+  expect(attributeFacts({ attributes: { sex: 'other' } } as never, {})[0]?.value).toBe('other')
 })

@@ -51,6 +51,8 @@ export function useAnchoredScroll(
   let anchor: Anchor = { kind: 'end' }
   /** The position that this has set itself: its scroll event does not take the anchor anew. */
   let applied = -1
+  /** The height of the view when the anchor was put back last. */
+  let held = 0
   const atEnd = shallowRef(true)
 
   function view(element: HTMLElement): View {
@@ -68,6 +70,7 @@ export function useAnchoredScroll(
   function hold(): void {
     const element = scroller.value
     if (element === null || element.clientHeight === 0) return
+    held = element.clientHeight
     const top = scrollTopFor(anchor, view(element), anchor.kind === 'end' ? [] : rows(element, '[data-key]'))
     if (top !== undefined && Math.abs(top - element.scrollTop) > 0.1) {
       element.scrollTop = top
@@ -79,6 +82,8 @@ export function useAnchoredScroll(
   function onScroll(): void {
     const element = scroller.value
     if (element === null) return
+    // Comes with another height of the view, before the observer is told: not the reader has left the end.
+    if (anchor.kind === 'end' && element.clientHeight !== held) return hold()
     if (element.scrollTop !== applied) anchor = takeAnchor(view(element), rows(element, anchors))
     applied = -1
     moved()
