@@ -68,3 +68,14 @@ test('the end is kept when the view gets lower and a scroll comes before the obs
   afterLayout()
   expect(element.scrollTop).toBe(1000)
 })
+
+test('whoever goes far away from the end in that moment is let go', () => {
+  const { size, element, scrolled } = timeline()
+  afterLayout()
+  scrolled()
+  size.view = 578
+  element.scrollTop = 200
+  scrolled()
+  afterLayout()
+  expect(element.scrollTop).toBe(200)
+})

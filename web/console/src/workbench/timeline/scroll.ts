@@ -82,8 +82,10 @@ export function useAnchoredScroll(
   function onScroll(): void {
     const element = scroller.value
     if (element === null) return
-    // Comes with another height of the view, before the observer is told: not the reader has left the end.
-    if (anchor.kind === 'end' && element.clientHeight !== held) return hold()
+    // Comes with another height of the view, before the observer is told, and goes no further than a view: not the reader has left
+    // the end.
+    const isLayout = element.clientHeight !== held && distanceFromEnd(view(element)) < element.clientHeight
+    if (anchor.kind === 'end' && isLayout) return hold()
     if (element.scrollTop !== applied) anchor = takeAnchor(view(element), rows(element, anchors))
     applied = -1
     moved()
