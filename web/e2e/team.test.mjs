@@ -127,7 +127,11 @@ test('a group gets its agents, with level and lead', async () => {
   await field('Conversations at once').fill('4')
   await page.getByLabel('Add an agent').selectOption({ label: 'Bob (bob)' })
   await field('Level of Bob').selectOption('3')
+  // The box is drawn by the style sheet, so that it must show the tick, too.
+  const drawn = () => field('Bob leads').evaluate((box) => getComputedStyle(box, '::after').content)
+  assert.equal(await drawn(), 'none')
   await field('Bob leads').check()
+  assert.notEqual(await drawn(), 'none')
   await button('New group').click()
   await page.waitForURL(/groups\/\d+$/)
   assert.equal(await field('Level of Bob').inputValue(), '3')
