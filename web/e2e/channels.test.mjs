@@ -1,21 +1,11 @@
 // Web channels in the console, and what an agent sees of visitors: page, block, earlier conversations, left messages.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { test } from 'node:test'
+import { serious } from './support/axe.mjs'
 import { call, login } from './support/people.mjs'
 import { world } from './support/world.mjs'
 
 const it = world()
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-
-async function serious(page) {
-  await page.evaluate(AXE)
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }))
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .flatMap(({ id, nodes }) => nodes.slice(0, 3).map(({ html }) => `${id}: ${html.slice(0, 200)}`))
-}
 
 /** A call of a page of the service's own address. */
 async function visit(method, path, token, body) {

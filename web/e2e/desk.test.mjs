@@ -1,24 +1,12 @@
 // Rounds of service: waiting, taking, transferring, closing, duty, and the overview of a supervisor.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { beforeEach, test } from 'node:test'
+import { serious } from './support/axe.mjs'
 import { call, login } from './support/people.mjs'
 import { world } from './support/world.mjs'
 
 const it = world()
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const TASK = '/admin-api/promotion/kefu-task'
-
-async function serious(page) {
-  // What is still fading in has no contrast yet.
-  await page.evaluate(() => Promise.allSettled(document.getAnimations().map(({ finished }) => finished)))
-  await page.evaluate(AXE)
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }))
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .flatMap(({ id, nodes }) => nodes.slice(0, 3).map(({ html }) => `${id}: ${html.slice(0, 200)}`))
-}
 
 /** What the tenant sets of rounds of service. */
 async function routing(settings) {

@@ -1,14 +1,12 @@
 // The widget on pages that are hostile or careless.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { test } from 'node:test'
+import { serious } from './support/axe.mjs'
 import { png } from './support/picture.mjs'
 import { pageWith } from './support/site.mjs'
 import { world } from './support/world.mjs'
 
 const it = world()
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 /** A visitor says something and an agent answers. */
 async function chat(visitor, amy, text) {
@@ -231,17 +229,7 @@ test('axe finds nothing serious, closed and open, in both themes, languages and 
     const site = await it.site({ look: { color } }, { html, body: '<main><h1>Mugs</h1></main>' })
     const visitor = await it.visitor(site, { theme, language })
     const check = async (what) => {
-      await visitor.page.evaluate(AXE)
-      const found = await visitor.page.evaluate(async () => {
-        const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'] })
-        return violations
-          .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-          .map(
-            ({ id, nodes }) =>
-              `${id}: ${nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`).join('; ')}`,
-          )
-      })
-      assert.deepEqual(found, [], `${what}, ${theme}, ${html}, ${color}`)
+      assert.deepEqual(await serious(visitor.page), [], `${what}, ${theme}, ${html}, ${color}`)
     }
     await visitor.launcher.waitFor()
     await check('closed')

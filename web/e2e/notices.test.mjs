@@ -29,14 +29,14 @@ test('the sound repeats every 30 seconds while a message is unread, if the agent
     .click()
   await amy.row('Mia').waitFor()
   const notes = () => amy.page.evaluate(() => globalThis.notes)
-  // The tab may have to become the one that sounds first; each turn is a period of the repeat.
+  // Each turn is a period of the repeat. The tab may have to become the one that sounds first, in the browser's own time.
   const sounds = async (what) => {
     const before = await notes()
-    for (let turn = 0; turn < 5; turn++) {
+    const patience = Date.now() + 20_000
+    while ((await notes()) === before) {
+      assert.ok(Date.now() < patience, what)
       await amy.context.clock.runFor(31_000)
-      if ((await notes()) > before) return
     }
-    assert.fail(what)
   }
   await sounds('it sounds')
   await sounds('it sounds again')

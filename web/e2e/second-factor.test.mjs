@@ -2,24 +2,13 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { test } from 'node:test'
+import { serious } from './support/axe.mjs'
 import { call, login } from './support/people.mjs'
 import { PASSWORD } from './support/service.mjs'
 import { world } from './support/world.mjs'
 
 const it = world({ KEFU_LIMITS__LOGIN_FAILURES_PER_ACCOUNT: '100' })
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-
-async function serious(page) {
-  // What is still fading in has no contrast yet.
-  await page.evaluate(() => Promise.allSettled(document.getAnimations().map(({ finished }) => finished)))
-  await page.evaluate(AXE)
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }))
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .flatMap(({ id, nodes }) => nodes.slice(0, 3).map(({ html }) => `${id}: ${html.slice(0, 200)}`))
-}
 
 /** The code of an authenticator app (RFC 6238), so many steps of 30 seconds from now: the service takes each step once. */
 function codeOf(secret, later = 0) {

@@ -1,21 +1,11 @@
 // The team in the console: roles, accounts, groups and settings, and what somebody sees who holds only some of it.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { test } from 'node:test'
+import { serious } from './support/axe.mjs'
 import { world } from './support/world.mjs'
 
 const it = world()
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const HAN = /\p{Script=Han}/u
-
-async function serious(page) {
-  await page.evaluate(AXE)
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }))
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .flatMap(({ id, nodes }) => nodes.slice(0, 3).map(({ html }) => `${id}: ${html.slice(0, 200)}`))
-}
 
 /** The words of a page, by their roles. */
 function words(page) {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { ref } from 'vue'
 import { avatarColour, avatarInitial } from './avatar'
+import { useChoice } from './choice'
 import { clockTime, dayName, daysAgo, rowTime, waitOf } from './time'
 
 /** The contrast of white letters, as WCAG counts it. */
@@ -49,5 +51,36 @@ describe('times', () => {
     expect(wait(2)).toEqual({ unit: 'minute', count: 2, level: 'slow' })
     expect(wait(5)).toEqual({ unit: 'minute', count: 5, level: 'late' })
     expect(wait(130)).toEqual({ unit: 'hour', count: 2, level: 'late' })
+  })
+})
+
+describe('choice in a list', () => {
+  const key = (name: string) => new KeyboardEvent('keydown', { key: name })
+  const moved = (movementX: number) => ({ movementX, movementY: 0 }) as PointerEvent
+
+  it('goes round by the arrow keys, and does nothing in an empty list', () => {
+    const count = ref(3)
+    const { place, step } = useChoice(ref(null), () => count.value)
+    expect(place.value).toBe(0)
+    expect(step(key('ArrowUp'))).toBe(true)
+    expect(place.value).toBe(2)
+    expect(step(key('ArrowDown'))).toBe(true)
+    expect(place.value).toBe(0)
+    expect(step(key('a'))).toBe(false)
+    count.value = 0
+    expect(step(key('ArrowDown'))).toBe(false)
+  })
+
+  it('always has one chosen, by a pointer only if that moves', () => {
+    const count = ref(30)
+    const { place, step, point } = useChoice(ref(null), () => count.value)
+    point(moved(0), 12)
+    expect(place.value).toBe(0)
+    point(moved(1), 12)
+    expect(place.value).toBe(12)
+    count.value = 8
+    expect(place.value).toBe(7)
+    step(key('ArrowUp'))
+    expect(place.value).toBe(6)
   })
 })
