@@ -49,7 +49,7 @@ use crate::limit::RateLimits;
 use crate::message;
 use crate::push::relay::RelayTasks;
 use crate::push::{self, Hub};
-use crate::routes;
+use crate::routes::{self, Documents};
 use crate::settings::{self, Settings};
 use crate::socket;
 use crate::task::clerk::Clerk;
@@ -197,10 +197,7 @@ impl App {
             restored_at,
         };
         let client_address = ClientAddress::new(&settings.server);
-        let document = routes::document(settings.server.shop_placeholders).map_err(text)?;
-        let known_paths = routes::KnownPaths::new(&document);
-        let asyncapi = routes::asyncapi().map_err(text)?;
-        let documents = Documents { openapi: document.to_string().into(), asyncapi: asyncapi.to_string().into() };
+        let documents = Documents::get(settings.server.shop_placeholders).map_err(text)?;
         let config = settings.server.clone();
         let has_console = web.is_some();
         let has_demo = config.demo && channels.demo().is_some() && has_demo_page(web.as_ref()).await;
@@ -224,7 +221,7 @@ impl App {
             .with(metrics)
             .with(sockets)
             .with(RequestIds::new())
-            .with(known_paths)
+            .with(documents)
             .with_optional(web);
         let server = serve(&config, services, documents, has_console, channels, listener)
             .map_err(|error| format!("cannot start the server: {error}"))?;
@@ -313,13 +310,6 @@ impl Services {
     }
 }
 
-/// The documents as they are served: as trees they would take megabytes, once for each worker.
-#[derive(Clone)]
-struct Documents {
-    openapi: web::Bytes,
-    asyncapi: web::Bytes,
-}
-
 /// Answers one of the documents.
 fn document(path: &str, text: web::Bytes) -> Resource {
     web::resource(path).guard(guard::Get()).to(move || {
@@ -331,7 +321,7 @@ fn document(path: &str, text: web::Bytes) -> Resource {
 fn serve(
     settings: &settings::Server,
     services: Services,
-    documents: Documents,
+    documents: &'static Documents,
     has_console: bool,
     channels: Channels,
     listener: TcpListener,

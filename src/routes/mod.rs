@@ -6,6 +6,8 @@ pub mod document;
 mod sample;
 mod schema;
 
+use std::sync::OnceLock;
+
 use actix_web::dev::ResourceDef;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::Value;
@@ -132,19 +134,43 @@ pub fn document_text() -> Result<String> {
     Ok(format!("{text}\n"))
 }
 
-/// The paths of the document, to tell a wrong method from an unknown path.
-pub(crate) struct KnownPaths(Vec<ResourceDef>);
+/// What a service has of the documents: their texts, since as trees they would take megabytes, and the paths of the first.
+pub(crate) struct Documents {
+    pub openapi: web::Bytes,
+    pub asyncapi: web::Bytes,
+    /// Tells a wrong method from an unknown path.
+    paths: Vec<ResourceDef>,
+}
 
-impl KnownPaths {
-    /// All paths of the document.
-    pub(crate) fn new(document: &Value) -> Self {
-        let paths = document.get("paths").and_then(Value::as_object).into_iter().flatten();
-        Self(paths.map(|(path, _)| ResourceDef::new(path.as_str())).collect())
+impl Documents {
+    /// Those of all services of this process: they differ by nothing else.
+    ///
+    /// # Errors
+    /// As [`document()`] and [`asyncapi()`].
+    pub(crate) fn get(shop_placeholders: bool) -> Result<&'static Self> {
+        static WITH: OnceLock<Documents> = OnceLock::new();
+        static WITHOUT: OnceLock<Documents> = OnceLock::new();
+        let made = if shop_placeholders { &WITH } else { &WITHOUT };
+        if let Some(documents) = made.get() {
+            return Ok(documents);
+        }
+        let documents = Self::make(shop_placeholders)?;
+        Ok(made.get_or_init(|| documents))
+    }
+
+    fn make(shop_placeholders: bool) -> Result<Self> {
+        let openapi = document(shop_placeholders)?;
+        let paths = openapi.get("paths").and_then(Value::as_object).into_iter().flatten();
+        Ok(Self {
+            paths: paths.map(|(path, _)| ResourceDef::new(path.as_str())).collect(),
+            openapi: openapi.to_string().into(),
+            asyncapi: asyncapi()?.to_string().into(),
+        })
     }
 }
 
 /// Answers whatever no route took.
-pub(crate) async fn not_found(request: HttpRequest, known: web::Data<KnownPaths>) -> Result<HttpResponse> {
-    let wrong_method = known.0.iter().any(|path| path.is_match(request.path()));
+pub(crate) async fn not_found(request: HttpRequest, documents: web::Data<&'static Documents>) -> Result<HttpResponse> {
+    let wrong_method = documents.paths.iter().any(|path| path.is_match(request.path()));
     Err(if wrong_method { Error::MethodNotAllowed } else { Error::NotFound })
 }

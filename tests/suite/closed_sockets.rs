@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::path;
 use crate::support::process::{Serve, command, done};
-use crate::support::{Socket, User, eventually};
+use crate::support::{Socket, User, eventually, http_client};
 
 const MEMBERS: usize = 5;
 /// Sockets that a member may have.
@@ -30,8 +30,7 @@ async fn open(members: &[User]) -> Vec<Socket> {
 
 /// Open sockets, as the service counts them.
 async fn counted(serve: &Serve) -> usize {
-    let metrics =
-        reqwest::Client::builder().no_proxy().build().unwrap().get(format!("http://{}/metrics", serve.address));
+    let metrics = http_client().build().unwrap().get(format!("http://{}/metrics", serve.address));
     let text = metrics.send().await.unwrap().text().await.unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix("kefu_sockets{user_type=\"member\"} "));
     line.unwrap().parse().unwrap()

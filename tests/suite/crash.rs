@@ -18,7 +18,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::Notify;
 
 use crate::support::tables::{StoredConversation, sound_conversations};
-use crate::support::{TIMEOUT, User};
+use crate::support::{TIMEOUT, User, http_client};
 
 const ROUNDS: usize = 20;
 const MEMBERS: i64 = 4;
@@ -167,7 +167,7 @@ impl Load {
 
     /// With connections of its own: those to a killed service are of no use.
     fn user(&self, base: &str, index: usize) -> User {
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = http_client().build().unwrap();
         User::at(base.to_owned(), http, Some(self.users[index].clone()))
     }
 

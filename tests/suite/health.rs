@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{Reply, TestApp, User, path, text};
+use crate::support::{Reply, TestApp, User, http_client, path, text};
 
 #[tokio::test]
 async fn health_and_readiness_say_ok_without_a_token() {
@@ -124,7 +124,7 @@ async fn a_stop_answers_whoever_is_connected_and_sends_them_elsewhere() {
     };
     let mut idle = Vec::new();
     for _ in 0..3 {
-        idle.push(reqwest::Client::builder().no_proxy().build().unwrap());
+        idle.push(http_client().build().unwrap());
         assert!(!ask(idle.last().unwrap()).await);
     }
     let busy = idle.pop().unwrap();
@@ -173,7 +173,7 @@ async fn head_is_answered_as_get_without_the_body() {
 #[tokio::test]
 async fn the_root_leads_browsers_on_and_is_unknown_to_others() {
     let app = TestApp::spawn().await;
-    let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let http = http_client().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     for method in [Method::GET, Method::HEAD] {
         let browser = http.request(method, app.url("/")).header("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
         let response = browser.send().await.unwrap();

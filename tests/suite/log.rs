@@ -7,8 +7,8 @@ use std::process::Stdio;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::support::eventually;
 use crate::support::process::{Serve, command, done, lasting_address};
+use crate::support::{eventually, http_client};
 
 const MEMBER: [&str; 5] = ["token", "member", "--user-id", "1", "--nickname=m"];
 
@@ -155,7 +155,7 @@ async fn a_hangup_ends_nothing_and_a_second_signal_ends_a_stop_that_waits() {
 async fn no_token_is_refused_without_a_line_and_none_is_shown() {
     let folder = tempfile::tempdir().unwrap();
     let serve = Serve::start(folder.path(), &["--set", "log.filter=warn,kefu=debug"]).await;
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = http_client().build().unwrap();
     let tokens = ["Bearer sécret", "秘密", "Bearer secret", "Bearer a.secret.b"];
     for token in tokens {
         let profile = http.get(format!("http://{}/app-api/member/user/get", serve.address));

@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::node::Node;
 use crate::support::proxy::{FRONT, NGINX, Proxy};
-use crate::support::{Redis, Reply, TIMEOUT, TestApp, User, path};
+use crate::support::{Redis, Reply, TIMEOUT, TestApp, User, http_client, path};
 
 const SOCKETS: &str = "kefu_sockets{user_type=\"member\"}";
 
@@ -244,7 +244,7 @@ async fn a_client_s_bad_requests_leave_both_nodes_in() {
 async fn a_node_that_breaks_connections_off_stays_in() {
     let nodes = [Node::start().await, Node::start().await];
     let addresses = [nodes[0].address.as_str(), nodes[1].address.as_str()];
-    let anyone = User::at(String::new(), reqwest::Client::new(), None);
+    let anyone = User::at(String::new(), http_client().build().unwrap(), None);
     for proxy in [Proxy::nginx(addresses).await, Proxy::caddy(addresses).await] {
         let anyone = proxy.user(&anyone);
         let break_off = async || {

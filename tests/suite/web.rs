@@ -13,8 +13,8 @@ use reqwest::{Method, StatusCode, redirect};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::support::TestApp;
 use crate::support::process::Serve;
+use crate::support::{TestApp, http_client};
 
 /// The page and its assets as the tests' folder has them.
 const PAGE: &str = "<!doctype html><title>kefu</title>";
@@ -35,7 +35,7 @@ fn dist(folder: &Path) -> std::path::PathBuf {
 
 /// A client that follows nothing and adds no header of its own.
 fn browser() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().redirect(redirect::Policy::none()).build().unwrap()
+    http_client().redirect(redirect::Policy::none()).build().unwrap()
 }
 
 async fn get(app: &TestApp, path: &str, headers: &[(&str, &str)]) -> (StatusCode, HeaderMap, Vec<u8>) {

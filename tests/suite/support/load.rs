@@ -15,7 +15,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::tables::sound_conversations;
-use super::{Event, Socket, TestApp, User, eventually, path};
+use super::{Event, Socket, TestApp, User, eventually, http_client, path};
 
 /// Members who have a conversation before the load begins; an admin writes there, too.
 const KNOWN: i64 = 3;
@@ -82,7 +82,7 @@ impl Load {
             reconnects: AtomicUsize::new(0),
         });
         // Above the service's own patience: it answers whatever its database does.
-        let http = || reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(40)).build().unwrap();
+        let http = || http_client().timeout(Duration::from_secs(40)).build().unwrap();
         let owner = app.owner().await.tokens.unwrap();
         let begun = app.clock.now();
         let (mut lanes, mut listeners, mut first) = (Vec::new(), Vec::new(), Vec::new());

@@ -16,6 +16,7 @@ pub(crate) mod tls;
 mod user;
 mod visitor;
 
+use std::fs;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ use kefu::testing::db::schema::kefu_job;
 use kefu::testing::db::{Backend, Db};
 use serde_json::json;
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 
 pub(crate) use database::TestDatabase;
 pub(crate) use redis::{Forwarder, Redis};
@@ -57,6 +59,23 @@ pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> b
 /// The OpenAPI document of the service's own routes, without the shop's placeholders.
 pub(crate) fn document() -> serde_json::Value {
     kefu::testing::routes::document(false).unwrap()
+}
+
+/// A client of services that speak plain HTTP: to read the machine's certificates would be a good part of a short test.
+pub(crate) fn http_client() -> reqwest::ClientBuilder {
+    reqwest::Client::builder().no_proxy().tls_certs_only([])
+}
+
+/// The embedded database as the first start leaves it at [`START`]: made once, since what a test is about begins after it. Those
+/// about the first start run the program.
+static INSTALLED: OnceCell<Vec<u8>> = OnceCell::const_new();
+
+async fn install() -> Vec<u8> {
+    let (settings, _folder, _database) = TestApp::settings(|_| {});
+    let file = settings.data_dir.join("kefu.db");
+    App::start(settings, Clock::manual(START)).await.unwrap().stop().await;
+    assert!(!file.with_extension("db-wal").exists(), "a part of the database is in another file");
+    fs::read(file).unwrap()
 }
 
 /// A service on a free port with a fresh database; with `TEST_RELAY=redis` in the environment, as a node with a
@@ -100,6 +119,12 @@ impl TestApp {
             }
             change(settings);
         });
+        // Both decide what the first start makes.
+        let as_installed = clock.now() == START && settings.server.demo;
+        if as_installed && settings.database.url.is_none() {
+            fs::create_dir(&settings.data_dir).unwrap();
+            fs::write(settings.data_dir.join("kefu.db"), INSTALLED.get_or_init(install).await).unwrap();
+        }
         let mut app = Self::start(settings, clock, folder, database).await;
         app.redis = redis;
         app
@@ -133,7 +158,7 @@ impl TestApp {
             address: app.address,
             clock,
             settings,
-            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            http: http_client().build().unwrap(),
             db,
             auth,
             app: Some(app),

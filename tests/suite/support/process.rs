@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
-use super::{TIMEOUT, User};
+use super::{TIMEOUT, User, http_client};
 
 /// How a command ended.
 #[derive(Debug)]
@@ -165,7 +165,7 @@ impl Serve {
 
     /// Someone with or without tokens.
     pub(crate) fn user_with(&self, tokens: Option<Tokens>) -> User {
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = http_client().build().unwrap();
         User::at(format!("http://{}", self.address), http, tokens)
     }
 

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 
 use super::process::lasting_address;
-use super::{User, eventually};
+use super::{User, eventually, http_client};
 
 pub(crate) const NGINX: &str = include_str!("../../../deploy/nginx.conf");
 pub(crate) const CADDY: &str = include_str!("../../../deploy/Caddyfile");
@@ -91,7 +91,7 @@ impl Proxy {
 
     /// The same user, whose connections come from this of the machine's addresses.
     pub(crate) fn user_from(&self, address: Ipv4Addr, user: &User) -> User {
-        let http = reqwest::Client::builder().no_proxy().local_address(IpAddr::from(address)).build().unwrap();
+        let http = http_client().local_address(IpAddr::from(address)).build().unwrap();
         User::at(format!("http://{}", self.address), http, user.tokens.clone())
     }
 
