@@ -13,20 +13,23 @@ COPY .cargo .cargo
 COPY Cargo.toml Cargo.lock ./
 COPY bench/Cargo.toml bench/
 COPY foundation/Cargo.toml foundation/
-COPY schema schema
-RUN mkdir src bench/src foundation/src \
+COPY schema/Cargo.toml schema/
+RUN mkdir src bench/src foundation/src schema/src \
     && echo 'fn main() {}' > build.rs \
     && cp build.rs src/main.rs \
-    && touch src/lib.rs bench/src/main.rs foundation/src/lib.rs \
+    && cp build.rs foundation/ \
+    && touch src/lib.rs bench/src/main.rs foundation/src/lib.rs schema/src/lib.rs \
     && cargo build --profile dist --locked --package kefu --features mysql,postgres \
-    && rm -r src foundation/src
+    && rm -r src foundation/src schema/src
 COPY build.rs ./
 COPY web/dist web/dist
+COPY schema/src schema/src
+COPY foundation/build.rs foundation/
 COPY foundation/src foundation/src
 COPY src src
 COPY migrations migrations
 # Cargo goes by times, and these files may be older than the layer above.
-RUN touch build.rs src/main.rs src/lib.rs foundation/src/lib.rs \
+RUN touch build.rs src/main.rs src/lib.rs foundation/build.rs foundation/src/lib.rs schema/src/lib.rs \
     && cargo build --profile dist --locked --package kefu --features mysql,postgres
 
 FROM debian:bookworm-slim

@@ -61,8 +61,8 @@ pub use kefu_foundation::{clock, error, id, settings};
 #[path = "../foundation/src/db/testing.rs"]
 mod test_db;
 
-/// What the integration tests, the benchmark and the fuzz targets drive from inside. Everything else is private, so that
-/// the compiler finds what nobody uses.
+/// What the integration tests, the benchmark and the fuzz targets drive from inside. Beside it only what `main` needs is public,
+/// so that the compiler finds what nobody uses.
 pub mod testing {
     pub use crate::app::App;
 

@@ -181,7 +181,7 @@ impl Error {
 
     /// The HTTP status: 200 for all that the stock clients must be able to read, the code itself for 408, 429, 503 and a
     /// request that is no HTTP, and where no stock client calls.
-    pub const fn http_status(&self) -> StatusCode {
+    pub(crate) const fn http_status(&self) -> StatusCode {
         match self {
             Self::OriginForbidden => StatusCode::FORBIDDEN,
             Self::MemberNotFound => StatusCode::NOT_FOUND,
@@ -295,12 +295,12 @@ impl Error {
     }
 
     /// The envelope around a message.
-    pub const fn envelope<'a>(&self, msg: &'a str) -> Failure<'a> {
+    pub(crate) const fn envelope<'a>(&self, msg: &'a str) -> Failure<'a> {
         Failure { code: self.code(), msg, data: () }
     }
 
     /// The whole answer in one language.
-    pub fn to_response(&self, language: Language) -> HttpResponse {
+    pub(crate) fn to_response(&self, language: Language) -> HttpResponse {
         let mut response = HttpResponse::build(self.http_status());
         if let Some(seconds) = self.retry_after_s() {
             response.insert_header((header::RETRY_AFTER, HeaderValue::from(seconds)));
@@ -316,7 +316,7 @@ impl Error {
     }
 
     /// Seconds for `Retry-After`, `None` when trying again does not help.
-    pub const fn retry_after_s(&self) -> Option<u64> {
+    pub(crate) const fn retry_after_s(&self) -> Option<u64> {
         match self {
             Self::TooManyRequests { retry_after_s } | Self::TooManyLogins { retry_after_s } => Some(*retry_after_s),
             Self::Busy | Self::Conflict | Self::Unavailable(_) => Some(1),

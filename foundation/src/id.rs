@@ -1,6 +1,6 @@
 //! The names of things: one type per kind of id, so that they cannot be mixed up.
 //!
-//! Every id is a positive integer below 2^53 (DESIGN invariant 10), because browsers read JSON numbers as doubles.
+//! Every id is a positive integer below 2^53 (docs/architecture.md, "Invariants", 10), because browsers read JSON numbers as doubles.
 
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::extensions::ExtensionsBuilder;
@@ -59,7 +59,7 @@ id_type! {
     TenantId
 }
 id_type! {
-    /// A member's or an admin's id; which of the two says the [`UserType`] beside it.
+    /// A member's or an admin's id; the user type beside it says which of the two.
     UserId
 }
 id_type! {

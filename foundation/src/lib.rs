@@ -12,7 +12,7 @@
 //!
 //! A crate of its own, so that the compiler needs less memory for each part and holds them to the import rule
 //! (docs/architecture.md, "Three crates"). Only `kefu` uses it, whose root has these modules under the same names. What `kefu`
-//! does not use is `pub(crate)`, so that the compiler finds what nobody uses.
+//! does not use is `pub(crate)`, so that the compiler finds what nobody uses within.
 
 pub mod access;
 pub mod backoff;

@@ -27,7 +27,7 @@ use crate::text::Name;
 /// Longest name of a channel, in characters.
 const NAME_LIMIT: usize = 63;
 
-/// Registers the routes. They need [`Channels`], [`crate::auth::Auth`], [`Hub`], [`RateLimits`], [`ClientAddress`] and
+/// Registers the routes. They need [`Channels`], [`crate::auth::Auth`], [`crate::push::Hub`], [`RateLimits`], [`ClientAddress`] and
 /// [`Settings`] as application data.
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
     routes!(config => list, get, create, update, delete, widget_config);

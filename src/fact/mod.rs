@@ -2,5 +2,6 @@
 
 mod table;
 
-pub use kefu_foundation::fact::*;
+pub use kefu_foundation::fact::ContentType;
+pub(crate) use kefu_foundation::fact::{Fact, MessageView, OwnTaskView, Style, TaskView, frames};
 pub(crate) use table::event;

@@ -134,7 +134,7 @@ pub fn document_text() -> Result<String> {
     Ok(format!("{text}\n"))
 }
 
-/// What a service has of the documents: their texts, since as trees they would take megabytes, and the paths of the first.
+/// The documents as texts, since as trees they would take megabytes, and the paths of the first.
 pub(crate) struct Documents {
     pub openapi: web::Bytes,
     pub asyncapi: web::Bytes,
@@ -143,7 +143,7 @@ pub(crate) struct Documents {
 }
 
 impl Documents {
-    /// Those of all services of this process: they differ by nothing else.
+    /// Made once in a process: only `shop_placeholders` changes them.
     ///
     /// # Errors
     /// As [`document()`] and [`asyncapi()`].

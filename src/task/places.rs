@@ -1,6 +1,6 @@
 //! The places of those who wait, as their members are told them: by each node to its own sockets.
 //!
-//! A member is told when the round begins to wait, and then only when its place has come down to the next of the [`thresholds`],
+//! A member is told when the round begins to wait, and then only when its place has come down to the next threshold,
 //! so that a long queue that moves on costs a frame for some of its members and not for all. What was told is kept in memory: a node
 //! that dies leaves its members to another, which tells them anew.
 

@@ -1,4 +1,4 @@
-//! `schema/src/lib.rs` is what the migrations of each database make, and every migration has its way back.
+//! `schema/src/tables.rs` is what the migrations of each database make, and every migration has its way back.
 
 use diesel::sql_types::{Bool, Text};
 use diesel::{QueryableByName, RunQueryDsl};
@@ -8,7 +8,7 @@ use kefu::testing::db::{AnyConnection, Backend};
 use crate::support::database::Kind;
 use crate::support::{TestApp, TestDatabase};
 
-const SCHEMA: &str = include_str!("../../schema/src/lib.rs");
+const SCHEMA: &str = include_str!("../../schema/src/tables.rs");
 
 #[derive(QueryableByName)]
 struct Column {

@@ -182,9 +182,26 @@ test('under the colours of the system one sees what is on, and what is chosen', 
   await control.blur()
   assert.notEqual(await picture(control), on)
 
+  // A group's box is off, partly on and on.
+  const group = page.locator('fieldset').filter({ hasText: 'See conversations' }).getByRole('checkbox').first()
+  const seen = [await picture(group)]
+  await page.getByLabel('See conversations', { exact: true }).check()
+  await page.mouse.move(0, 0)
+  seen.push(await picture(group))
+  await group.check()
+  await page.mouse.move(0, 0)
+  await group.blur()
+  seen.push(await picture(group))
+  assert.equal(new Set(seen).size, 3)
+
   const team = page.getByRole('navigation', { name: 'Team' })
   const roles = team.getByRole('link', { name: 'Roles', exact: true })
   const chosen = await picture(roles)
+  await roles.focus()
+  await page.keyboard.press('Shift+Tab')
+  await page.keyboard.press('Tab')
+  assert.notEqual(await picture(roles), chosen)
+  await roles.blur()
   await roles.evaluate((link) => link.removeAttribute('aria-current'))
   assert.notEqual(await picture(roles), chosen)
 })

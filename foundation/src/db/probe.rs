@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn every_table_of_the_schema_is_tried() {
-        let schema = include_str!("../../../schema/src/lib.rs");
+        let schema = include_str!("../../../schema/src/tables.rs");
         let names = schema.lines().filter_map(|line| line.trim().strip_suffix(") {")?.split_once(" ("));
         let mut tables: Vec<&str> = names.map(|(table, _)| table).collect();
         tables.sort_unstable();

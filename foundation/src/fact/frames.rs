@@ -92,53 +92,53 @@ frame_types! {
     }
 }
 
-/// Content of [`ServerFrame::Created`].
+/// A conversation that has begun.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Created {
-    /// The new one.
+    /// The conversation.
     pub conversation_id: ConversationId,
     /// Its member.
     pub user_id: UserId,
 }
 
-/// Content of [`ServerFrame::Pinned`].
+/// A conversation that was pinned or unpinned.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Pinned {
-    /// Which one.
+    /// The conversation.
     pub conversation_id: ConversationId,
     /// Whether it stands at the top of the admins' list now.
     pub admin_pinned: bool,
 }
 
-/// Content of [`ServerFrame::Deleted`].
+/// A conversation that was taken out of all lists.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Deleted {
-    /// Which one. A new message brings it back.
+    /// The conversation. A new message brings it back.
     pub conversation_id: ConversationId,
 }
 
-/// Content of [`ServerFrame::Hidden`].
+/// A conversation that the receiver may not see any more.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Hidden {
-    /// Which one. It is to the receiver as if it did not exist, until a frame names it again.
+    /// The conversation. It is to the receiver as if it did not exist, until a frame names it again.
     pub conversation_id: ConversationId,
 }
 
-/// Content of [`ServerFrame::Marked`].
+/// A conversation that was marked as unread, or no longer is.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Marked {
-    /// Which one.
+    /// The conversation.
     pub conversation_id: ConversationId,
     /// Whether it is marked as unread now.
     pub marked_unread: bool,
 }
 
-/// Content of [`ServerFrame::Linked`].
+/// A visitor who has logged in as a member.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Linked {
@@ -150,7 +150,7 @@ pub struct Linked {
     pub previous_user_id: UserId,
 }
 
-/// Content of [`ServerFrame::MemberUpdated`].
+/// A member of whom something has changed.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MemberUpdated {
@@ -160,11 +160,11 @@ pub struct MemberUpdated {
     pub user_id: UserId,
 }
 
-/// Content of [`ServerFrame::ReadByAdmin`] and [`ServerFrame::ReadByMember`].
+/// How far a conversation was read.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Read {
-    /// Which one.
+    /// The conversation.
     pub conversation_id: ConversationId,
     /// Which side has read.
     #[schema(value_type = UserType, example = 2)]
@@ -173,11 +173,11 @@ pub struct Read {
     pub seq: i64,
 }
 
-/// Content of [`ServerFrame::Typing`].
+/// Somebody who is typing.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Typing {
-    /// In which one.
+    /// The conversation.
     pub conversation_id: ConversationId,
     /// Who is typing.
     pub user_id: UserId,
@@ -186,7 +186,7 @@ pub struct Typing {
     pub user_type: i32,
 }
 
-/// Content of [`ServerFrame::QueuePosition`].
+/// The place of a member who waits.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct QueuePosition {
@@ -203,7 +203,7 @@ pub struct QueuePosition {
     pub text: String,
 }
 
-/// Content of [`ServerFrame::Agent`].
+/// The duty and the load of an agent.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AgentChanged {
@@ -217,17 +217,17 @@ pub struct AgentChanged {
     pub load: i64,
 }
 
-/// Content of [`ServerFrame::Viewers`].
+/// Who looks at a conversation.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Viewers {
-    /// Which one.
+    /// The conversation.
     pub conversation_id: ConversationId,
     /// The admins, the receiver among them.
     pub user_ids: Vec<UserId>,
 }
 
-/// Content of [`ServerFrame::ResyncRequired`].
+/// From where a client has to resync.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ResyncRequired {
@@ -237,7 +237,7 @@ pub struct ResyncRequired {
     pub since: Millis,
 }
 
-/// Content of [`ServerFrame::ResyncDone`].
+/// The end of a replay.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ResyncDone {
@@ -250,7 +250,7 @@ pub struct ResyncDone {
     pub reload: bool,
 }
 
-/// Content of [`ServerFrame::Error`].
+/// Why a frame of the client did nothing.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Refusal<'a> {

@@ -347,6 +347,13 @@ pub struct Log {
     pub format: LogFormat,
 }
 
+impl Log {
+    /// The filter without blanks around its directives, which `tracing` would take for a part of a name.
+    pub(crate) fn directives(&self) -> String {
+        self.filter.split(',').map(str::trim).collect::<Vec<_>>().join(",")
+    }
+}
+
 /// `log.format`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]

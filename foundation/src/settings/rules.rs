@@ -233,7 +233,7 @@ pub(super) fn rules(settings: &Settings) -> Vec<Rule> {
         rule(
             "log.filter",
             "a tracing filter, e.g. info or info,kefu=debug",
-            EnvFilter::builder().parse(&log.filter).is_ok(),
+            EnvFilter::builder().parse(log.directives()).is_ok(),
         ),
         rule("log.format", "text or json", true),
     ]

@@ -69,7 +69,7 @@ fn subscriber<W>(
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::builder().parse(quiet(&of_both_crates(&settings.filter)))?;
+    let filter = EnvFilter::builder().parse(quiet(&of_both_crates(&settings.directives())))?;
     // Internal errors would go to standard error with `eprintln!`, which panics.
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).log_internal_errors(false);
     Ok(match settings.format {
@@ -81,11 +81,12 @@ where
 }
 
 /// The filter, with what it says of a module of `kefu` said of the same module of `kefu_foundation`: who asks for
-/// `kefu::push=debug` need not know in which of them it stands. `kefu` without a module is the beginning of both names already.
-fn of_both_crates(filter: &str) -> Cow<'_, str> {
+/// `kefu::push=debug` need not know in which of them it stands. `kefu` without a module is the beginning of both names already. Of
+/// two directives for one name the later counts: what the filter itself says of `kefu_foundation`.
+fn of_both_crates(filter: &str) -> String {
     let modules = filter.split(',').filter_map(|directive| directive.strip_prefix("kefu::"));
-    let again: String = modules.map(|module| format!(",kefu_foundation::{module}")).collect();
-    if again.is_empty() { Cow::Borrowed(filter) } else { Cow::Owned(format!("{filter}{again}")) }
+    let copies: String = modules.map(|module| format!("kefu_foundation::{module},")).collect();
+    copies + filter
 }
 
 /// The filter, without what actix says at levels that are ours: it calls a client's malformed request an error, and
@@ -94,7 +95,7 @@ fn quiet(filter: &str) -> Cow<'_, str> {
     let shown = |directive: &str| {
         directive.starts_with("actix") || ["debug", "trace"].iter().any(|level| directive.eq_ignore_ascii_case(level))
     };
-    if filter.split(',').map(str::trim).any(shown) {
+    if filter.split(',').any(shown) {
         return Cow::Borrowed(filter);
     }
     Cow::Owned(format!("{filter},actix_http=off,actix_server=warn"))
@@ -151,7 +152,7 @@ mod tests {
             assert!(quiet(filter).ends_with(",actix_http=off,actix_server=warn"), "{filter}");
             assert!(EnvFilter::builder().parse(quiet(filter)).is_ok());
         }
-        for filter in ["debug", "info, TRACE", "info,actix_http=error", "actix_server=info"] {
+        for filter in ["debug", "info,TRACE", "info,actix_http=error", "actix_server=info"] {
             assert_eq!(quiet(filter), filter);
         }
     }
@@ -163,6 +164,8 @@ mod tests {
             ("info,kefu::push=debug", "push"),
             ("kefu::auth=debug,kefu::push::hub=debug", "auth"),
             ("debug,kefu::push=info", "auth"),
+            ("kefu::push=debug,kefu_foundation::push=warn", ""),
+            ("warn, kefu::push=debug", "push"),
             ("info", ""),
         ] {
             let text = logged_with(filter, LogFormat::Text, || {

@@ -59,19 +59,19 @@ pub struct Metrics {
     /// Frames handed to sockets.
     pub frames: Counter,
     /// Sockets closed because they could not keep up.
-    pub slow_closes: Counter,
+    pub(crate) slow_closes: Counter,
     /// 1 when frames reach the other nodes (or there are none).
-    pub relay_up: Gauge,
+    pub(crate) relay_up: Gauge,
     /// Packets of frames sent to other nodes.
-    pub relay_published: Counter,
+    pub(crate) relay_published: Counter,
     /// Packets of frames received from other nodes.
-    pub relay_received: Counter,
+    pub(crate) relay_received: Counter,
     /// Packets of frames that could not be sent to other nodes.
-    pub relay_dropped: Counter,
+    pub(crate) relay_dropped: Counter,
     /// Subscriptions opened again after they had failed, or tried to.
-    pub relay_reconnects: Counter,
+    pub(crate) relay_reconnects: Counter,
     /// How often all sockets of this node were told to resync.
-    pub relay_resyncs: Counter,
+    pub(crate) relay_resyncs: Counter,
     /// Jobs and their runs.
     pub jobs: JobMetrics,
     http_requests: Family<RequestLabels, Counter>,

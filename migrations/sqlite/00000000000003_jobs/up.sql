@@ -1,4 +1,4 @@
--- Work to be done once, at its time, by whichever node comes first (src/job). state: 0 waiting, 1 running, 2 dead.
+-- Work to be done once, at its time, by whichever node comes first (the module `job`). state: 0 waiting, 1 running, 2 dead.
 -- tenant_id is 0 for a job that belongs to no tenant.
 CREATE TABLE kefu_job (
     id           INTEGER   NOT NULL PRIMARY KEY,

@@ -5505,7 +5505,7 @@ export interface components {
         };
         /**
          * Format: int64
-         * @description A member's or an admin's id; which of the two says the [`UserType`] beside it.
+         * @description A member's or an admin's id; the user type beside it says which of the two.
          */
         UserId: number;
         /** @description A part of the accounts. */
