@@ -71,7 +71,7 @@ pub(crate) fn http_client() -> reqwest::ClientBuilder {
 static INSTALLED: OnceCell<Vec<u8>> = OnceCell::const_new();
 
 async fn install() -> Vec<u8> {
-    let (settings, _folder, _database) = TestApp::settings(|_| {});
+    let (settings, _folder, _database) = TestApp::settings(|settings| settings.database.url = None);
     let file = settings.data_dir.join("kefu.db");
     App::start(settings, Clock::manual(START)).await.unwrap().stop().await;
     // The last connection takes what is in the log into the file.
