@@ -222,9 +222,9 @@ pub struct AgentChanged {
 #[serde(rename_all = "camelCase")]
 pub struct Viewers {
     /// The conversation.
-    pub conversation_id: ConversationId,
+    pub(crate) conversation_id: ConversationId,
     /// The admins, the receiver among them.
-    pub user_ids: Vec<UserId>,
+    pub(crate) user_ids: Vec<UserId>,
 }
 
 /// From where a client has to resync.

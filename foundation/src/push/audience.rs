@@ -11,26 +11,26 @@ pub(crate) type User = (UserType, UserId);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Audience {
     /// This member.
-    pub member: Option<UserId>,
+    pub(crate) member: Option<UserId>,
     /// The admins who hold this permission.
-    pub admins: Option<Permission>,
+    pub(crate) admins: Option<Permission>,
     /// These users, each once.
     pub(super) users: Vec<User>,
     /// Not this user, whatever else names it.
-    pub except: Option<User>,
+    pub(crate) except: Option<User>,
     /// Of the admins who hold the permission, only those who may see this.
-    pub within: Option<Within>,
+    pub(crate) within: Option<Within>,
     /// The stream that the event takes from them: whoever receives it shows it no longer.
-    pub hides: Option<i64>,
+    pub(crate) hides: Option<i64>,
 }
 
 /// What an admin has to be able to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Within {
+pub(crate) struct Within {
     /// This conversation's assignment.
-    pub seen: Assignment,
+    pub(crate) seen: Assignment,
     /// And not this one.
-    pub unseen: Option<Assignment>,
+    pub(crate) unseen: Option<Assignment>,
 }
 
 impl Within {
