@@ -29,17 +29,17 @@ test('the sound repeats every 30 seconds while a message is unread, if the agent
     .click()
   await amy.row('Mia').waitFor()
   const notes = () => amy.page.evaluate(() => globalThis.notes)
-  // Each turn is a period of the repeat. The tab may have to become the one that sounds first, in the browser's own time.
-  const sounds = async (what) => {
-    const before = await notes()
-    const patience = Date.now() + 20_000
-    while ((await notes()) === before) {
-      assert.ok(Date.now() < patience, what)
-      await amy.context.clock.runFor(31_000)
-    }
+  // Each turn is a period of the repeat.
+  const turn = () => amy.context.clock.runFor(31_000)
+  // The tab may have to become the one that sounds first, which takes the browser's own time.
+  const ready = Date.now() + 20_000
+  while ((await notes()) === 0) {
+    assert.ok(Date.now() < ready, 'it sounds')
+    await turn()
   }
-  await sounds('it sounds')
-  await sounds('it sounds again')
+  const first = await notes()
+  for (let turns = 0; turns < 5 && (await notes()) === first; turns++) await turn()
+  assert.ok((await notes()) > first, 'it sounds again')
   await amy.openConversation('Mia')
   await amy.row('Mia').getByText('1', { exact: true }).waitFor({ state: 'detached' })
   // The page asks for the counts after some seconds of its clock; the answer comes in its own time.

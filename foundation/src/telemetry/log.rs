@@ -166,6 +166,7 @@ mod tests {
             ("debug,kefu::push=info", "auth"),
             ("kefu::push=debug,kefu_foundation::push=warn", ""),
             ("warn, kefu::push=debug", "push"),
+            ("info, TRACE", "push auth"),
             ("info", ""),
         ] {
             let text = logged_with(filter, LogFormat::Text, || {
